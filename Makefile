@@ -1,0 +1,42 @@
+# The two commands that matter: `make demo` and `make test`. Both set up what they need and can be repeated at will.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+DATA   ?=
+BASE   := .freehold-cache
+
+.PHONY: help demo test test-long lint types format clean
+help:  ## Show this list.
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(VENV)/.ready: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "Freehold needs Python 3.11 or newer as '$(PYTHON)'. Install it, or run: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "This Python has no venv module. Install it (Debian: apt-get install python3-venv), then run make again."; exit 1; }
+	@echo "Setting up $(VENV): about 2 minutes the first time."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	@$(BIN)/python -m pip install --quiet --editable ".[engine,train]" --group dev
+	@touch $@
+
+demo: $(VENV)/.ready  ## Watch a product leave its rented model (DATA=folder for your own rows).
+	@$(BIN)/freehold demo $(if $(DATA),--data "$(DATA)")
+
+test: $(VENV)/.ready  ## Format, lint, types, then all tests but the long ones.
+	@echo "format"; $(BIN)/ruff format --check .
+	@echo "lint";   $(BIN)/ruff check .
+	@echo "types";  $(BIN)/mypy
+	@echo "base";   $(BIN)/freehold --state $(BASE) pull smollm2-135m
+	@echo "tests";  FREEHOLD_BASE=$(BASE) $(BIN)/pytest -m "not slow"
+	@echo "Next: make demo"
+
+test-long: $(VENV)/.ready  ## The tests that take minutes.
+	@$(BIN)/freehold --state $(BASE) pull smollm2-135m
+	@FREEHOLD_BASE=$(BASE) $(BIN)/pytest -m slow
+
+format: $(VENV)/.ready  ## Write the format that `make test` checks.
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+clean:  ## Remove what the demo made; the virtual environment stays.
+	@rm -rf .freehold-demo

@@ -1,0 +1,64 @@
+"""How an engine is asked for an owned answer, and how its answer is read.
+
+One shape for proof and for live traffic, so that what was proven is what is served: chat completions, temperature 0,
+logprobs on. Not covered: the HTTP itself (`serve.ask`, `gateway`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from freehold.core.exchange import Message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnedAnswer:
+    """What the owned model answered; `logprobs` holds the natural-log probability of each generated token.
+
+    `is_whole` is False when the answer was cut by `max_tokens`; such an answer is never used.
+    """
+
+    text: str
+    logprobs: tuple[float, ...] = ()
+    input_tokens: int = 0
+    output_tokens: int = 0
+    latency_ms: float = 0.0
+    is_whole: bool = True
+
+
+def owned_body(messages: Sequence[Message], *, max_tokens: int) -> dict[str, Any]:
+    """The request body that asks an engine for one greedy answer with its logprobs."""
+    return {
+        "model": "owned",
+        "messages": [{"role": m.role, "content": m.content} for m in messages],
+        "temperature": 0,
+        "max_tokens": max_tokens,
+        "logprobs": True,
+        "top_logprobs": 1,
+        "stream": False,
+        "cache_prompt": False,
+    }
+
+
+def read_owned(body: bytes, *, latency_ms: float) -> OwnedAnswer:
+    """Read an engine's chat completion; ValueError when it is not one."""
+    try:
+        data = json.loads(body)
+        choice = data["choices"][0]
+        text = choice["message"]["content"] or ""
+        usage = data.get("usage") or {}
+        tokens = (choice.get("logprobs") or {}).get("content") or []
+        logprobs = tuple(float(token["logprob"]) for token in tokens)
+    except (KeyError, IndexError, TypeError) as error:
+        raise ValueError(f"not a chat completion: {body[:200]!r}") from error
+    return OwnedAnswer(
+        text=text,
+        logprobs=logprobs,
+        input_tokens=int(usage.get("prompt_tokens") or 0),
+        output_tokens=int(usage.get("completion_tokens") or len(logprobs)),
+        latency_ms=latency_ms,
+        is_whole=choice.get("finish_reason") == "stop",
+    )

@@ -1,0 +1,53 @@
+"""An example: one call made ready for training and proof."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from freehold.core.exchange import Message
+
+Source = Literal["provider", "correction", "import"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """One input and the output that is wanted for it.
+
+    `messages` are what is left of the prompt once the text that all calls share is taken out. `target` is the wanted
+    output: a correction where there is one, else the provider's answer. `incumbent` is the provider's answer, kept so
+    that a proof can score both sides against the target. `group` is the user or session; it never crosses a split.
+    """
+
+    id: str
+    messages: tuple[Message, ...]
+    target: str
+    incumbent: str
+    source: Source
+    group: str
+    created_at: float
+
+    def to_row(self) -> dict[str, Any]:
+        """The JSON object that a dataset file holds on one line."""
+        return {
+            "id": self.id,
+            "messages": [{"role": m.role, "content": m.content} for m in self.messages],
+            "target": self.target,
+            "incumbent": self.incumbent,
+            "source": self.source,
+            "group": self.group,
+            "created_at": self.created_at,
+        }
+
+    @classmethod
+    def from_row(cls, row: dict[str, Any]) -> Example:
+        """Read what `to_row` wrote; KeyError names a missing field."""
+        return cls(
+            id=row["id"],
+            messages=tuple(Message(m["role"], m["content"]) for m in row["messages"]),
+            target=row["target"],
+            incumbent=row["incumbent"],
+            source=row["source"],
+            group=row["group"],
+            created_at=row["created_at"],
+        )

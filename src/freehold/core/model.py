@@ -1,0 +1,24 @@
+"""A model's card: what it is and where it came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCard:
+    """A trained model with its lineage: base, dataset, recipe, seed, metrics; `files` maps names to SHA-256."""
+
+    id: str
+    task_id: str
+    base: str
+    base_sha256: str
+    dataset_hash: str
+    recipe: dict[str, Any]
+    seed: int
+    metrics: dict[str, Any]
+    path: str
+    files: dict[str, str] = field(default_factory=dict)
+    parity: dict[str, Any] = field(default_factory=dict)
+    created_at: float = 0.0

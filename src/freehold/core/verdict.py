@@ -1,0 +1,38 @@
+"""A verdict: the outcome of a proof, with its evidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Decision = Literal["move", "hold", "need"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What may be done with a task's traffic, and why.
+
+    `need` is the number of further calls that a decision needs, for the decision `need` alone. `threshold` is the
+    least confidence at which the owned answer is used (None: none was proven); `coverage` is the share of proof calls
+    above it. `head` is the confidence head as JSON. `evidence` holds every figure that the report shows.
+    """
+
+    id: str
+    task_id: str
+    model_id: str
+    dataset_hash: str
+    decision: Decision
+    need: int | None = None
+    threshold: float | None = None
+    coverage: float | None = None
+    margin: float
+    risk: float
+    head: dict[str, Any] = field(default_factory=dict)
+    evidence: dict[str, Any] = field(default_factory=dict)
+    report_path: str = ""
+    created_at: float = 0.0
+
+    @property
+    def words(self) -> str:
+        """The verdict as it is spoken: `move`, `hold` or `need 212 more`."""
+        return f"need {self.need} more" if self.decision == "need" else self.decision

@@ -1,0 +1,127 @@
+"""The one tree of errors, each with a code, a hint, an HTTP status and an exit code.
+
+    FreeholdError
+    ├── UsageError            what was asked cannot be asked (exit 2, status 400)
+    │   ├── SettingError      an unknown or unusable setting
+    │   └── NotFoundError     an unknown task, call, model, dataset (status 404)
+    ├── MissingExtraError     an optional part is not installed
+    ├── BusyError             another process holds what this one needs (status 409)
+    ├── StateError            the state folder is damaged, full or of another version
+    ├── DataError             too little, or unusable, data for the stage
+    ├── TrainError            training could not start or did not finish
+    ├── EngineError           an engine did not start or does not answer (status 502)
+    ├── ParityError           the served model is not the trained one
+    └── UpstreamError         a provider could not be reached (status 502)
+
+Not covered: programmers' mistakes. Those stay ordinary exceptions and show a traceback.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class FreeholdError(Exception):
+    """Something that the user can act on; printed as one line: message, then hint."""
+
+    code = "error"
+    status = 500
+    exit_code = 1
+    retryable = False
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by attributes, so that an error crosses a process or a workflow whole."""
+        return _restore, (type(self), self.__dict__.copy())
+
+
+def _restore(kind: type[FreeholdError], attributes: dict[str, Any]) -> FreeholdError:
+    error = kind.__new__(kind, attributes["message"])
+    error.__dict__.update(attributes)
+    return error
+
+
+class UsageError(FreeholdError):
+    """What was asked cannot be asked this way."""
+
+    code = "usage"
+    status = 400
+    exit_code = 2
+
+
+class SettingError(UsageError):
+    """A setting is unknown or its value is unusable."""
+
+    code = "setting"
+
+
+class NotFoundError(UsageError):
+    """A task, call, model, dataset or report of this name does not exist."""
+
+    code = "not_found"
+    status = 404
+
+
+class MissingExtraError(FreeholdError):
+    """An optional part of Freehold is not installed."""
+
+    code = "missing_extra"
+
+    def __init__(self, extra: str, feature: str) -> None:
+        super().__init__(f"{feature} needs a part that is not installed.", hint=f"pip install 'freehold[{extra}]'")
+        self.extra = extra
+
+
+class BusyError(FreeholdError):
+    """Another process holds the port, the lock or the state folder."""
+
+    code = "busy"
+    status = 409
+    retryable = True
+
+
+class StateError(FreeholdError):
+    """The state folder cannot be used: damaged, full, or written by a newer version."""
+
+    code = "state"
+
+
+class DataError(FreeholdError):
+    """The data is too little or not of a kind that the stage can use."""
+
+    code = "data"
+
+
+class TrainError(FreeholdError):
+    """Training could not start or did not finish."""
+
+    code = "train"
+
+
+class EngineError(FreeholdError):
+    """An engine did not start or does not answer."""
+
+    code = "engine"
+    status = 502
+    retryable = True
+
+
+class ParityError(FreeholdError):
+    """The served model does not give what the trained model gives."""
+
+    code = "parity"
+
+
+class UpstreamError(FreeholdError):
+    """A provider could not be reached."""
+
+    code = "upstream"
+    status = 502
+    retryable = True

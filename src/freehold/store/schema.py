@@ -1,0 +1,132 @@
+"""The tables of the record.
+
+Values that are only ever read whole (a manifest, a card, a verdict, a route) are one JSON document beside the columns
+that are searched. Not covered: how tables came to be (`migrations/`).
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+
+calls = Table(
+    "calls",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("created_at", Float, nullable=False),
+    Column("parent_id", String(36)),
+    Column("task_id", String(64)),
+    Column("task_key", String(64)),
+    Column("dialect", String(32), nullable=False),
+    Column("method", String(16), nullable=False),
+    Column("path", Text, nullable=False),
+    Column("request_body", LargeBinary, nullable=False),
+    Column("request_parts", JSON, nullable=False),
+    Column("response_body", LargeBinary, nullable=False),
+    Column("arm", String(16), nullable=False),
+    Column("propensity", Float, nullable=False),
+    Column("confidence", Float),
+    Column("provider", String(128), nullable=False),
+    Column("model_asked", Text),
+    Column("model_answered", Text),
+    Column("system_fingerprint", Text),
+    Column("status", Integer, nullable=False),
+    Column("finish_reason", Text),
+    Column("error", Text),
+    Column("input_tokens", Integer),
+    Column("cached_tokens", Integer),
+    Column("output_tokens", Integer),
+    Column("cost_usd", Float),
+    Column("latency_ms", Float, nullable=False),
+    Column("ttft_ms", Float),
+    Column("gateway_ms", Float),
+    Column("is_stream", Boolean, nullable=False),
+    Column("tags", JSON, nullable=False),
+    Column("user_key", Text),
+    Column("session_key", Text),
+    Column("route_version", Integer, nullable=False),
+    Column("redaction", String(16), nullable=False),
+    Index("calls_by_task", "task_id", "created_at"),
+    Index("calls_by_parent", "parent_id"),
+    Index("calls_by_time", "created_at"),
+)
+
+parts = Table(
+    "parts",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+)
+
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("call_id", String(36), nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("value", Text, nullable=False),
+    Index("feedback_by_call", "call_id"),
+)
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name", String(128), nullable=False, unique=True),
+    Column("created_at", Float, nullable=False),
+    Column("document", JSON, nullable=False),
+)
+
+datasets = Table(
+    "datasets",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("task_id", String(64), nullable=False, index=True),
+    Column("created_at", Float, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("document", JSON, nullable=False),
+)
+
+models = Table(
+    "models",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("task_id", String(64), nullable=False, index=True),
+    Column("created_at", Float, nullable=False),
+    Column("document", JSON, nullable=False),
+)
+
+verdicts = Table(
+    "verdicts",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("task_id", String(64), nullable=False, index=True),
+    Column("created_at", Float, nullable=False),
+    Column("document", JSON, nullable=False),
+)
+
+routes = Table(
+    "routes",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("task_id", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("document", JSON, nullable=False),
+    UniqueConstraint("task_id", "version", name="one_route_per_version"),
+)

@@ -1,0 +1,26 @@
+"""The store: one database, two tables of contents."""
+
+from __future__ import annotations
+
+from freehold.core.call import Call
+from freehold.core.dialects import static_parts
+from freehold.store.calls import CallTable
+from freehold.store.database import open_database
+from freehold.store.taskbook import TaskBook
+
+
+class Store:
+    """Calls in `calls`, everything about tasks in `book`; safe to use from several threads and processes."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = open_database(url)
+        self.calls = CallTable(self._engine, _static_parts)
+        self.book = TaskBook(self._engine)
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self._engine.dispose()
+
+
+def _static_parts(call: Call) -> tuple[bytes, ...]:
+    return static_parts(call.dialect, call.request_body)
