@@ -63,7 +63,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("serve", "threads", 0, "Threads of an engine; 0 means all cores."),
     Setting("serve", "slots", 8, "Answers that an engine works on at once."),
     Setting("prove", "margin", 0.02, "How much worse, in score per call, a full replacement may be."),
-    Setting("prove", "risk", 0.05, "Most calls, as a share, that may be answered locally and wrongly; also alpha."),
+    Setting("prove", "alpha", 0.05, "Chance that a model worse than the margin is certified all the same."),
+    Setting("prove", "risk", 0.05, "Most calls, as a share, that a cascade may answer locally and wrongly."),
     Setting("prove", "delta", 0.10, "Chance that the cascade's risk bound does not hold."),
     Setting("prove", "min_coverage", 0.10, "Least share of calls that a cascade must take over to be worth it."),
     Setting("prove", "seed", 0, "Seed of the order in which calls enter the proof."),
@@ -71,7 +72,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("route", "engine_timeout_s", 10.0, "Longest wait for the owned model before the provider answers."),
 )
 
-TASK_SETTINGS = ("base", "minutes", "epochs", "margin", "risk", "delta", "min_coverage", "audit_rate")
+TASK_SETTINGS = ("base", "minutes", "epochs", "margin", "alpha", "risk", "delta", "min_coverage", "audit_rate")
 PROVIDER_SETTINGS = ("base_url", "dialect", "key_env", "models", "prices")
 
 
@@ -241,7 +242,7 @@ def _coerce(setting: Setting, value: object, source: str) -> Value:
 
 
 _KIND_NAMES = {str: "text", int: "a whole number in range", float: "a number in range", bool: "true or false"}
-_SHARES = ("share", "duplicate", "margin", "risk", "delta", "coverage", "audit_rate")
+_SHARES = ("share", "duplicate", "margin", "alpha", "risk", "delta", "coverage", "audit_rate")
 
 
 def _is_sensible(setting: Setting, number: float) -> bool:

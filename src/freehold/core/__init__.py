@@ -6,7 +6,7 @@ from freehold.core.engine import OwnedAnswer
 from freehold.core.example import Example, Source
 from freehold.core.exchange import Answer, Asked, Message, ToolCall, Usage
 from freehold.core.model import ModelCard
-from freehold.core.route import Route, RouteKind
+from freehold.core.route import Route, RouteKind, rented_route
 from freehold.core.verdict import Decision, Verdict
 
 __all__ = [
@@ -29,4 +29,5 @@ __all__ = [
     "ToolCall",
     "Usage",
     "Verdict",
+    "rented_route",
 ]

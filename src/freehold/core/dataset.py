@@ -25,6 +25,7 @@ class Manifest:
     labels: list[str] = field(default_factory=list)
     corrected: int = 0
     groups: int = 0
+    grouped_by: str = "call"
     cutoff_at: float = 0.0
     calls_seen: int = 0
     settings: dict[str, Any] = field(default_factory=dict)

@@ -1,1 +1,6 @@
-""""""
+"""Proves on held-out calls how much of a task the owned model can take over; `prove` gives the verdict."""
+
+from freehold.prove.flow import prove
+from freehold.prove.settings import ProofFacts, ProofSettings
+
+__all__ = ["ProofFacts", "ProofSettings", "prove"]

@@ -27,7 +27,7 @@ _ROWS_PER_READ = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallFilter:
-    """Which calls to read; None means any. Times are Unix seconds;"""
+    """Which calls to read; None means any. Times are Unix seconds; direct calls are those a client made itself."""
 
     task_id: str | None = None
     arm: str | None = None
@@ -41,6 +41,7 @@ class CallFilter:
     since: float | None = None
     until: float | None = None
     is_sorted_out: bool | None = None
+    is_direct: bool | None = None
     limit: int | None = None
     newest_first: bool = False
 
@@ -115,6 +116,12 @@ class CallTable:
                     chunk = schema.calls.c.id.in_(ids[start : start + 500])
                     connection.execute(update(schema.calls).where(chunk).values(task_id=task_id))
 
+    def reassign(self, old_task_id: str, new_task_id: str) -> None:
+        """Give all calls of one task to another."""
+        with translated("record"), self._engine.begin() as connection:
+            own = schema.calls.c.task_id == old_task_id
+            connection.execute(update(schema.calls).where(own).values(task_id=new_task_id))
+
     def add_feedback(self, call_id: str, kind: str, value: str, now: float) -> str:
         """Attach a boolean, number, comment or correction to a call; returns its id."""
         feedback_id = uuid7()
@@ -184,4 +191,6 @@ def _where(chosen: CallFilter) -> ColumnElement[bool]:
         tests.append(failed if chosen.is_failed else ~failed)
     if chosen.is_sorted_out is not None:
         tests.append(c.task_id.is_not(None) if chosen.is_sorted_out else c.task_id.is_(None))
+    if chosen.is_direct is not None:
+        tests.append(c.parent_id.is_(None) if chosen.is_direct else c.parent_id.is_not(None))
     return and_(*tests)

@@ -89,6 +89,7 @@ tasks = Table(
     Column("id", String(64), primary_key=True),
     Column("name", String(128), nullable=False, unique=True),
     Column("created_at", Float, nullable=False),
+    Column("changed_at", Float, nullable=False),
     Column("document", JSON, nullable=False),
 )
 

@@ -5,12 +5,13 @@ Documents are stored as JSON and read back as the core values they were. Routes 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import Engine, Table, case, func, select
+from sqlalchemy import Engine, Table, case, delete, func, select
 from sqlalchemy.dialects.postgresql import insert as insert_postgres
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.exc import IntegrityError
@@ -80,6 +81,11 @@ class TaskBook:
         with translated("record"), self._engine.connect() as connection:
             query = select(schema.tasks).order_by(schema.tasks.c.created_at, schema.tasks.c.id)
             return [_read_task(row.document) for row in connection.execute(query)]
+
+    def drop_task(self, task_id: str) -> None:
+        """Forget a task that turned out to be part of another; its calls were reassigned before."""
+        with translated("record"), self._engine.begin() as connection:
+            connection.execute(delete(schema.tasks).where(schema.tasks.c.id == task_id))
 
     def put_dataset(self, manifest: Manifest, path: str, now: float) -> None:
         """Register a frozen dataset; the same dataset twice is one."""
@@ -163,7 +169,7 @@ class TaskBook:
         """A value that changes whenever a task or a route does; cheap enough to ask several times a second."""
         tasks, routes = schema.tasks.c, schema.routes.c
         with translated("record"), self._engine.connect() as connection:
-            count, newest = connection.execute(select(func.count(tasks.id), func.max(tasks.created_at))).one()
+            count, newest = connection.execute(select(func.count(tasks.id), func.max(tasks.changed_at))).one()
             number = connection.execute(select(func.max(routes.number))).scalar()
         return int(number or 0), int(count), float(newest or 0.0)
 

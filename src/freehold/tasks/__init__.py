@@ -1,1 +1,11 @@
-""""""
+"""Sort: calls become tasks, found without any change in the client.
+
+Not covered: writing down which call belongs to which task (`store`), and when to sort (`loop`).
+"""
+
+from freehold.core.kind import output_kind
+from freehold.tasks.index import TaskIndex
+from freehold.tasks.next_step import next_step
+from freehold.tasks.sort import Reading, Sorted, sort_calls
+
+__all__ = ["Reading", "Sorted", "TaskIndex", "next_step", "output_kind", "sort_calls"]

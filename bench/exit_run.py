@@ -1,0 +1,189 @@
+"""One data set's walk down the road; see `exit.py`."""
+
+from __future__ import annotations
+
+import random
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from exit_measure import Outcome, measure, outcomes
+from freehold.terminal import reporting
+from freehold.core import Verdict
+from freehold.demo.resume import owned_answers, send_missing
+from freehold.demo.rows import Row, default_prompt, read_folder, requests, write_answers
+from freehold.demo.traffic import Request
+from freehold.demo.venue import venue
+from freehold.errors import DataError, FreeholdError
+from freehold.loop.estate import Estate, open_estate
+from freehold.loop.moving import move_plan, put_route
+from freehold.loop.overview import overviews
+from freehold.loop.sorting import sort_new_calls
+from freehold.loop.walks import freeze_task, prove_task, train_task
+from freehold.settings import load_settings
+
+PROMPTS = Path(__file__).parent / "prompts"
+SPEED = 50.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The command line's choices."""
+
+    data: Path
+    minutes: float
+    prompt: Path | None
+    teacher: str | None
+    test: int
+    proof: int
+    dev: int
+    seed: int
+    folder: Path
+    as_json: bool
+
+
+def run(name: str, options: Options) -> dict[str, Any]:
+    """Walk the road on one folder and return its figures."""
+    train, held_out, test_name = _traffic(name, options)
+    folder = options.folder / name
+    folder.mkdir(parents=True, exist_ok=True)
+    answers = folder / "answers.jsonl"
+    write_answers(answers, [*train, *held_out])
+    clock = Clock()
+    sys.stderr.write(f"\n{name}: {len(train):,} training rows as traffic, {len(held_out):,} held out ({test_name})\n")
+    with venue(folder, minutes=options.minutes, speed=SPEED, answers=answers, seed=options.seed) as place:
+        estate = open_estate(load_settings(place.config, environment={}).override(_splits(options)))
+        try:
+            with reporting() as report:
+                with clock.time("traffic"):
+                    send_missing(estate, place.base_url, train, part="before", report=report)
+                    task = _largest_task(estate)
+                with clock.time("freeze"):
+                    dataset = freeze_task(estate, task, report)
+                with clock.time("train"):
+                    card = train_task(estate, task, report)
+                with clock.time("prove"):
+                    verdict = prove_task(estate, task, None, report)
+                if verdict.decision == "move":
+                    put_route(estate, move_plan(estate, task).route)
+                    time.sleep(2)
+                with clock.time("replay"):
+                    send_missing(estate, place.base_url, held_out, part="after", report=report)
+                    found = outcomes(estate, held_out, part="after")
+                    alone = _complete(estate, task, card.id, held_out, found, report)
+        finally:
+            estate.store.close()
+    return _result(name, test_name, options, clock, dataset.manifest.counts, card.metrics, verdict, alone)
+
+
+class Clock:
+    """Wall seconds of each stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def time(self, stage: str) -> Iterator[None]:
+        """Count what happens in the block as this stage's."""
+        start = time.monotonic()
+        yield
+        self.seconds[stage] = round(time.monotonic() - start, 1)
+
+
+def _traffic(name: str, options: Options) -> tuple[list[Request], list[Request], str]:
+    train_rows, test_rows, test_name = read_folder(options.data / name)
+    prompt = _prompt(name, options, train_rows)
+    if options.test and options.test < len(test_rows):
+        test_rows = random.Random(options.seed).sample(test_rows, options.test)
+    train = requests(train_rows, prompt=prompt, teacher=options.teacher, seed=options.seed)
+    held_out = requests(test_rows, prompt=prompt, teacher=options.teacher, seed=None)
+    if name == "viggo":
+        train = [replace(request, session=request.gold) for request in train]
+    return train, held_out, test_name
+
+
+def _prompt(name: str, options: Options, rows: list[Row]) -> str:
+    path = options.prompt or PROMPTS / f"{name}.txt"
+    if not path.exists():
+        if options.prompt:
+            raise DataError(f"There is no prompt file {str(path)!r}.", hint="Give an existing --prompt.")
+        return default_prompt(rows)
+    text = path.read_text(encoding="utf-8").strip()
+    return text.replace("{labels}", "\n".join(sorted({row.gold for row in rows})))
+
+
+def _splits(options: Options) -> dict[str, str | int | float | bool | None]:
+    return {"freeze.proof_max": options.proof, "freeze.dev_max": options.dev, "train.seed": options.seed}
+
+
+def _largest_task(estate: Estate) -> str:
+    sort_new_calls(estate)
+    found = overviews(estate)
+    if not found:
+        raise DataError("The traffic became no task.", hint="See: freehold calls")
+    return found[0].name
+
+
+def _complete(
+    estate: Estate, task: str, model_id: str, held_out: list[Request], found: dict[str, Outcome], report: Callable[..., None]
+) -> list[Outcome]:
+    """Every held-out row with an owned answer: asked now where the route did not ask for one."""
+    missing = [request for request in held_out if found[request.row].owned_text is None]
+    answers = owned_answers(estate, task, model_id, missing, report) if missing else []
+    for request, answer in zip(missing, answers, strict=True):
+        found[request.row] = replace(
+            found[request.row], owned_text=answer.text, owned_tokens=answer.output_tokens, owned_ms=answer.latency_ms
+        )
+    return [found[request.row] for request in held_out]
+
+
+def _result(
+    name: str,
+    test_name: str,
+    options: Options,
+    clock: Clock,
+    counts: dict[str, int],
+    metrics: dict[str, Any],
+    verdict: Verdict,
+    found: list[Outcome],
+) -> dict[str, Any]:
+    extra = ALSO.get(name)
+    return {
+        "data": name,
+        "held_out": test_name,
+        "minutes": options.minutes,
+        "seed": options.seed,
+        "teacher": options.teacher,
+        "examples": counts,
+        "seconds": clock.seconds,
+        "training": metrics,
+        "baselines": verdict.evidence.get("baselines"),
+        "verdict": verdict.words,
+        "threshold": verdict.threshold,
+        "proof_coverage": verdict.coverage,
+        "risk": verdict.risk,
+        **measure(found, verdict, also=extra),
+    }
+
+
+def _names_only(text: str) -> str:
+    """A meaning representation without its values: what published ViGGO figures compare."""
+    return re.sub(r"\[[^\]]*\]", "", text)
+
+
+def _final_number(text: str) -> str:
+    numbers = re.findall(r"-?\d[\d,]*\.?\d*", text)
+    return numbers[-1].replace(",", "").rstrip(".") if numbers else ""
+
+
+ALSO: dict[str, tuple[str, Callable[[str], str]]] = {
+    "viggo": ("names only", _names_only),
+    "gsm8k": ("final number", _final_number),
+}
+
+

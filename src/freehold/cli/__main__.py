@@ -1,0 +1,5 @@
+"""`python -m freehold.cli`."""
+
+from freehold.cli import main
+
+main()

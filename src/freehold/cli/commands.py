@@ -1,0 +1,42 @@
+"""The root of the command line: options that every verb shares, and the verbs in the order of the road."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from freehold import __version__
+from freehold.cli.calls import calls, correct
+from freehold.cli.demo import demo
+from freehold.cli.road import exit_task, freeze, prove, train, verify
+from freehold.cli.routes import back, move, status
+from freehold.cli.server import pull, settings_command, up
+from freehold.cli.tasks import tasks
+
+
+class Roadwise(click.Group):
+    """A group that lists its verbs in the order in which they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's signature)
+        """The verbs, in the order of registration."""
+        return list(self.commands)
+
+
+@click.group(cls=Roadwise, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--config", type=click.Path(path_type=Path), help="Settings file (default: freehold.toml, if it is here).")
+@click.option("--state", help="State folder (default: .freehold).")
+@click.version_option(__version__, prog_name="freehold")
+@click.pass_context
+def cli(ctx: click.Context, config: Path | None, state: str | None) -> None:
+    """Freehold: the way out of a rented model.
+
+    Point your client's base URL at the gateway, then: tasks, freeze, train, prove, move. And back, at any time.
+    """
+    ctx.obj = (config, state)
+
+
+for _verb in (up, calls, correct, tasks, freeze, verify, train, prove, move, back, status):
+    cli.add_command(_verb)
+for _verb in (exit_task, pull, settings_command, demo):
+    cli.add_command(_verb)

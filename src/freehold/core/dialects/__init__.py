@@ -1,0 +1,134 @@
+"""The dialects that clients and providers speak: reading, assembling and rendering them.
+
+Reading never raises on odd content: wrong types read as absent. Only a request body that is not a JSON object at all
+is an error, `BadBodyError`. Not covered: translating one dialect into another; the gateway forwards bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+
+from freehold.core.dialects import anthropic_messages, openai_chat, openai_completions, openai_responses
+from freehold.core.dialects.form import Form, LocalAnswer
+from freehold.core.dialects.static import static_slices
+from freehold.core.dialects.stream import StreamAssembler as _StreamAssembler
+from freehold.core.dialects.values import BadBodyError, JsonObject, as_name, as_object, dump, parse_anyhow, parse_object
+from freehold.core.exchange import Answer, Asked, Dialect, Usage
+
+__all__ = [
+    "BadBodyError",
+    "StreamAssembler",
+    "can_render",
+    "dialect_of",
+    "error_body",
+    "read_answer",
+    "read_request",
+    "render_answer",
+    "render_stream",
+    "static_parts",
+]
+
+
+def _read_other_request(data: JsonObject) -> Asked:
+    is_stream = data.get("stream") is True
+    return Asked(dialect="other", model=as_name(data.get("model")), is_stream=is_stream, is_plain=False)
+
+
+def _read_other_answer(data: JsonObject) -> Answer:
+    return Answer(model=as_name(data.get("model")))
+
+
+_FORMS: Mapping[Dialect, Form] = MappingProxyType(
+    {
+        "openai-chat": openai_chat.FORM,
+        "openai-responses": openai_responses.FORM,
+        "openai-completions": openai_completions.FORM,
+        "openai-embeddings": openai_completions.EMBEDDINGS_FORM,
+        "anthropic-messages": anthropic_messages.FORM,
+        "other": Form(read_request=_read_other_request, read_answer=_read_other_answer),
+    }
+)
+_PATHS: Mapping[str, Dialect] = MappingProxyType(
+    {
+        "/v1/chat/completions": "openai-chat",
+        "/v1/responses": "openai-responses",
+        "/v1/completions": "openai-completions",
+        "/v1/embeddings": "openai-embeddings",
+        "/v1/messages": "anthropic-messages",
+    }
+)
+
+
+def dialect_of(path: str) -> Dialect:
+    """The dialect that is spoken at a path like `/v1/chat/completions`."""
+    return _PATHS.get(path) or _PATHS.get(path.partition("?")[0].rstrip("/"), "other")
+
+
+def read_request(dialect: Dialect, body: bytes) -> Asked:
+    """Read a request body; BadBodyError when it is not a JSON object."""
+    try:
+        return _FORMS[dialect].read_request(parse_object(body))
+    except RecursionError as error:
+        raise BadBodyError("The request body is not JSON that can be read: it is nested too deeply.") from error
+
+
+def read_answer(dialect: Dialect, body: bytes) -> Answer:
+    """Read a response body; what is not there, or not JSON, reads as empty."""
+    return _FORMS[dialect].read_answer(parse_anyhow(body))
+
+
+def static_parts(dialect: Dialect, body: bytes) -> tuple[bytes, ...]:
+    """The long shared parts of a request body (system prompt, tools, response format), byte for byte."""
+    return static_slices(_FORMS[dialect], body)
+
+
+class StreamAssembler(_StreamAssembler):
+    """Builds the body that a streamed response would have had without streaming; see `core.dialects.stream`."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        make = _FORMS[dialect].assembly
+        super().__init__(make() if make else None)
+
+
+def can_render(dialect: Dialect) -> bool:
+    """Whether a local answer can be given in this dialect."""
+    return _FORMS[dialect].render is not None
+
+
+def render_answer(dialect: Dialect, *, id: str, model: str, text: str, usage: Usage, created: int) -> bytes:  # noqa: A002
+    """A locally produced answer as an ordinary response; ValueError for a dialect that has no answers in text."""
+    render = _FORMS[dialect].render
+    if render is None:
+        raise ValueError(f"dialect {dialect!r} has no text answers")
+    return dump(render(LocalAnswer(id=id, model=model, text=text, usage=usage, created=created)))
+
+
+def render_stream(
+    dialect: Dialect,
+    *,
+    id: str,  # noqa: A002
+    model: str,
+    text: str,
+    usage: Usage,
+    created: int,
+    include_usage: bool,
+) -> Iterator[bytes]:
+    """A locally produced answer as an ordinary stream, one event at a time."""
+    render = _FORMS[dialect].render_events
+    if render is None:
+        raise ValueError(f"dialect {dialect!r} has no streams")
+    return render(LocalAnswer(id=id, model=model, text=text, usage=usage, created=created), include_usage)
+
+
+def error_body(dialect: Dialect, *, message: str, code: str) -> bytes:
+    """An error of the gateway's own, in the caller's dialect; its type is `freehold_error`."""
+    if dialect == "anthropic-messages":
+        return dump({"type": "error", "error": {"type": "freehold_error", "message": message, "code": code}})
+    return dump({"error": {"message": message, "type": "freehold_error", "param": None, "code": code}})
+
+
+def error_message(body: bytes) -> str | None:
+    """What a provider's error body says, in any dialect."""
+    error = parse_anyhow(body).get("error")
+    return as_name(as_object(error).get("message")) or as_name(error)

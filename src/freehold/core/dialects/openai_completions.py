@@ -1,0 +1,177 @@
+"""OpenAI completions (the old text endpoint) and embeddings.
+
+Not covered: prompts given as token ids; they are recorded, and their text reads as empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from freehold.core.dialects.form import Form, LocalAnswer
+from freehold.core.dialects.values import (
+    JsonObject,
+    as_count,
+    as_list,
+    as_messages,
+    as_name,
+    as_object,
+    as_text,
+    dump_text,
+    read_metadata,
+    usage_of,
+)
+from freehold.core.exchange import Answer, Asked
+from freehold.core.sse import DONE, sse_bytes
+
+_NEEDS_PROVIDER = ("echo", "suffix")
+
+
+def read_request(data: JsonObject) -> Asked:
+    """Read a completion's request; its prompt becomes one user message."""
+    prompt = data.get("prompt")
+    prompts = prompt if isinstance(prompt, list) else [prompt]
+    texts = [as_text(item) for item in prompts if isinstance(item, str)]
+    is_single = data.get("n") in (None, 1) and data.get("best_of") in (None, 1) and data.get("logprobs") is None
+    metadata = read_metadata(data)
+    return Asked(
+        dialect="openai-completions",
+        model=as_name(data.get("model")),
+        messages=as_messages([("user", text) for text in texts]),
+        max_tokens=as_count(data.get("max_tokens")),
+        is_stream=data.get("stream") is True,
+        wants_usage=as_object(data.get("stream_options")).get("include_usage") is True,
+        is_plain=is_single and len(prompts) == len(texts) == 1 and not any(data.get(key) for key in _NEEDS_PROVIDER),
+        user_key=as_name(data.get("user")) or metadata.get("user_id"),
+        session_key=metadata.get("session_id"),
+        metadata=metadata,
+    )
+
+
+def read_answer(data: JsonObject) -> Answer:
+    """Read a completion: its first choice."""
+    choices = as_list(data.get("choices"))
+    choice = as_object(choices[0]) if choices else {}
+    return Answer(
+        text=as_text(choice.get("text")),
+        finish_reason=as_name(choice.get("finish_reason")),
+        model=as_name(data.get("model")),
+        system_fingerprint=as_name(data.get("system_fingerprint")),
+        usage=usage_of(
+            data, input_key="prompt_tokens", output_key="completion_tokens", details_key="prompt_tokens_details"
+        ),
+    )
+
+
+class CompletionAssembly:
+    """Completion chunks into a completion."""
+
+    def __init__(self) -> None:
+        self.is_ended = False
+        self.error: str | None = None
+        self._top: JsonObject = {}
+        self._choices: dict[int, JsonObject] = {}
+
+    @property
+    def is_complete(self) -> bool:
+        """`[DONE]` has come, or every choice has its finish reason."""
+        finished = [choice.get("finish_reason") is not None for choice in self._choices.values()]
+        return self.is_ended or (bool(finished) and all(finished))
+
+    def end(self) -> None:
+        """Take the `[DONE]` mark."""
+        self.is_ended = True
+
+    def add(self, name: str, data: JsonObject) -> None:
+        """Take one chunk."""
+        if data.get("error") or name == "error":
+            error = data.get("error")
+            self.error = as_text(as_object(error).get("message")) or as_text(error) or "error event"
+        self._top.update({key: value for key, value in data.items() if key != "choices" and value is not None})
+        for item in as_list(data.get("choices")):
+            self._add_choice(as_object(item))
+
+    def _add_choice(self, chunk: JsonObject) -> None:
+        index = as_count(chunk.get("index")) or 0
+        fresh: JsonObject = {"index": index, "text": "", "logprobs": None, "finish_reason": None}
+        choice = self._choices.setdefault(index, fresh)
+        choice["text"] = as_text(choice["text"]) + as_text(chunk.get("text"))
+        choice["finish_reason"] = chunk.get("finish_reason") or choice["finish_reason"]
+        logprobs = as_object(chunk.get("logprobs"))
+        if logprobs:
+            so_far = as_object(choice["logprobs"])
+            choice["logprobs"] = {key: as_list(so_far.get(key)) + as_list(new) for key, new in logprobs.items()}
+
+    def body(self) -> JsonObject:
+        """The completion so far."""
+        return {**self._top, "choices": [self._choices[index] for index in sorted(self._choices)]}
+
+
+def render(answer: LocalAnswer) -> JsonObject:
+    """A completion."""
+    choice: JsonObject = {"text": answer.text, "index": 0, "logprobs": None, "finish_reason": "stop"}
+    return {**_head(answer), "choices": [choice], "usage": _usage_json(answer)}
+
+
+def render_events(answer: LocalAnswer, include_usage: bool) -> Iterator[bytes]:
+    """A completion as a stream of chunks."""
+    no_usage: JsonObject = {"usage": None} if include_usage else {}
+
+    def chunk(text: str, reason: str | None) -> bytes:
+        choice: JsonObject = {"text": text, "index": 0, "logprobs": None, "finish_reason": reason}
+        return sse_bytes(dump_text({**_head(answer), "choices": [choice], **no_usage}))
+
+    for piece in answer.pieces():
+        yield chunk(piece, None)
+    yield chunk("", "stop")
+    if include_usage:
+        yield sse_bytes(dump_text({**_head(answer), "choices": [], "usage": _usage_json(answer)}))
+    yield sse_bytes(DONE)
+
+
+def _head(answer: LocalAnswer) -> JsonObject:
+    return {
+        "id": f"cmpl-{answer.bare_id}",
+        "object": "text_completion",
+        "created": answer.created,
+        "model": answer.model,
+    }
+
+
+def _usage_json(answer: LocalAnswer) -> JsonObject:
+    return {
+        "prompt_tokens": answer.input_tokens,
+        "completion_tokens": answer.output_tokens,
+        "total_tokens": answer.input_tokens + answer.output_tokens,
+    }
+
+
+def read_embedding_request(data: JsonObject) -> Asked:
+    """Read an embedding's request; its inputs are not messages."""
+    return Asked(
+        dialect="openai-embeddings",
+        model=as_name(data.get("model")),
+        is_plain=False,
+        user_key=as_name(data.get("user")),
+    )
+
+
+def read_embedding_answer(data: JsonObject) -> Answer:
+    """Read the model and token counts of embeddings; they have no output tokens."""
+    usage = usage_of(
+        {"usage": {**as_object(data.get("usage")), "out": 0}},
+        input_key="prompt_tokens",
+        output_key="out",
+        details_key="",
+    )
+    return Answer(model=as_name(data.get("model")), usage=usage)
+
+
+FORM = Form(
+    read_request=read_request,
+    read_answer=read_answer,
+    assembly=CompletionAssembly,
+    render=render,
+    render_events=render_events,
+)
+
+EMBEDDINGS_FORM = Form(read_request=read_embedding_request, read_answer=read_embedding_answer)

@@ -1,0 +1,194 @@
+"""Put one customer message together from a phrasebook, and say what the right triage of it is.
+
+A message has a core in one of five forms, and things around it. Four of the five forms name two matters, of which one
+is asked for; which one shows in the order and the sense of the words, not in which words there are:
+
+    plain      one whole request
+    contrast   "I don't want to A, I want to B", in both orders and many wordings
+    several    two requests, the one to act on first and the one after it
+    settled    a matter that is over, and a request
+    quoted     an earlier mail of the same customer, solved, and a request
+
+Who writes when, and to whom it is sent, is `inbox` and `app`.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from freehold.demo.desk.intents import INTENTS
+from freehold.demo.desk.noise import roughen
+from freehold.demo.desk.phrasebook import Phrasebook, Skeleton
+
+FORM_SHARES: Mapping[str, tuple[float, ...]] = {
+    "en": (0.30, 0.31, 0.15, 0.13, 0.11),
+    "other": (0.50, 0.32, 0.13, 0.00, 0.05),
+}
+"""How often each form occurs, in the order of `_FORMS`."""
+_FORMS = ("plain", "contrast", "several", "settled", "quoted")
+
+NEW_TOPIC_SHARE = 0.15
+"""How often a customer writes about something that nobody had written before `RECENT_MESSAGES` ago."""
+RECENT_MESSAGES = 700
+
+_SLOT = re.compile(r"\{(\w+)\}")
+_NO_REQUEST = frozenset({"praise", "other"})
+"""Intents that ask for nothing, so that they cannot come first or second in a list of requests."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What a message is about, before anything is put around it. `no_order` keeps order tags away."""
+
+    text: str
+    intent: str
+    also: str | None
+    is_urgent: bool
+
+
+class Writer:
+    """Writes one message: holds the phrasebook, the random generator and the values that hold for the whole message."""
+
+    def __init__(self, book: Phrasebook, rng: random.Random, index: int) -> None:
+        self.book, self.rng, self.index = book, rng, index
+        self.order, self.old_order = _order(rng), _order(rng)
+        self.writer = rng.choice(book.words["name"])
+
+    def write(self) -> tuple[str, dict[str, object]]:
+        """Return the text of the message and its gold triage."""
+        draft = self._draft()
+        tagged = self._tag(draft)
+        urgent, hurry = self._hurry(draft)
+        text = self._surround(tagged, hurry)
+        order = self.order if self.order in text else None
+        text = roughen(text, self.rng)
+        return text, {
+            "intent": draft.intent,
+            "also": draft.also,
+            "order": order,
+            "urgent": urgent,
+            "language": self.book.language,
+        }
+
+    def _draft(self) -> Draft:
+        shares = FORM_SHARES["en" if self.book.language == "en" else "other"]
+        form = self.rng.choices(_FORMS, shares)[0]
+        asked = self._skeleton()
+        if form == "plain" or (asked.intent in _NO_REQUEST and form != "contrast"):
+            return Draft(self._fill(asked.text), asked.intent, None, asked.is_urgent)
+        if form == "contrast" and self.book.topics[asked.intent].phrases:
+            return self._contrast(asked.intent)
+        if form == "several" and asked.intent != "complaint_service":
+            return self._several(asked)
+        if form == "settled" and self.book.frames["settled"]:
+            return self._settled(asked)
+        if form == "quoted" and self.book.frames["quoted"]:
+            return self._quoted(asked)
+        return Draft(self._fill(asked.text), asked.intent, None, asked.is_urgent)
+
+    def _contrast(self, intent: str) -> Draft:
+        other = self._other_than(intent, with_phrases=True)
+        frame = self.rng.choice(self.book.frames["contrast"])
+        return Draft(self._frame(frame, ask=self._phrase(intent), no=self._phrase(other)), intent, None, False)
+
+    def _several(self, asked: Skeleton) -> Draft:
+        second = self._other_than(asked.intent, with_phrases=True)
+        if self.rng.random() < 0.6:
+            frame = self.rng.choice(self.book.frames["several"])
+            text = self._frame(frame, ask=self._phrase(asked.intent), also=self._phrase(second))
+            return Draft(text, asked.intent, second, False)
+        later = self._plain(second)
+        frame = self.rng.choice(self.book.frames["several_whole"])
+        text = self._frame(frame, ask=self._fill(asked.text), also=self._fill(later.text))
+        return Draft(text, asked.intent, second, asked.is_urgent or later.is_urgent)
+
+    def _settled(self, asked: Skeleton) -> Draft:
+        over = self.rng.choice([t for t in self.book.topics.values() if t.past and t.intent != asked.intent])
+        frame = self.rng.choice(self.book.frames["settled"])
+        past = self._fill(self.rng.choice(over.past))
+        return Draft(self._frame(frame, ask=self._fill(asked.text), past=past), asked.intent, None, asked.is_urgent)
+
+    def _quoted(self, asked: Skeleton) -> Draft:
+        earlier = self._plain(self._other_than(asked.intent, with_phrases=True), calm=True)
+        frame = self.rng.choice(self.book.frames["quoted"])
+        no = self._fill(earlier.text.replace("{order}", "{old_order}"))
+        return Draft(self._frame(frame, ask=self._fill(asked.text), no=no), asked.intent, None, asked.is_urgent)
+
+    def _tag(self, draft: Draft) -> str:
+        """Add the order number where the customer would, and must where only an old one has been named."""
+        if self.order in draft.text or not self.book.topics[draft.intent].takes_order:
+            return draft.text
+        if self.old_order in draft.text or self.rng.random() < 0.35:
+            tag = self.rng.choice(self.book.around["order_tag"])
+        elif self.rng.random() < 0.20:
+            tag = self.rng.choice(self.book.around["order_choice"])
+        else:
+            return draft.text
+        return f"{draft.text} {self._fill(tag)}"
+
+    def _hurry(self, draft: Draft) -> tuple[bool, str]:
+        """Whether the message is urgent, and the sentence that says so or denies it."""
+        if draft.is_urgent:
+            return True, ""
+        mood = self.rng.random()
+        if draft.intent in _NO_REQUEST or mood > 0.24:
+            return False, ""
+        kind = "urgent" if mood < 0.12 else "calm"
+        return kind == "urgent", self._fill(self.rng.choice(self.book.around[kind]))
+
+    def _surround(self, core: str, hurry: str) -> str:
+        """Put a greeting, chatter, the hurry and a sign-off around the core, each only sometimes."""
+        around, chance = self.book.around, self.rng.random
+        greeting = self._fill(self.rng.choice(around["greeting"])) if chance() < 0.40 else ""
+        chatter = self._fill(self.rng.choice(around["chatter"])) if chance() < 0.15 else ""
+        sign_off = self._fill(self.rng.choice(around["sign_off"])) if chance() < 0.35 else ""
+        body = [chatter, core, hurry] if chance() < 0.5 else [hurry, core, chatter]
+        if core.startswith(">"):
+            body = [core, *[part for part in body if part != core]]
+        middle = " ".join(part for part in body if part)
+        space = "\n" if core.startswith(">") or chance() < 0.3 else " "
+        return space.join(part for part in (greeting, middle, sign_off) if part)
+
+    def _skeleton(self) -> Skeleton:
+        """A request that is in use by now, now and then one of the newest."""
+        if self.rng.random() < NEW_TOPIC_SHARE:
+            plain = [s for topic in self.book.topics.values() for s in topic.plain]
+            recent = [s for s in plain if self.index - RECENT_MESSAGES < s.debut <= self.index and s.debut]
+            if recent:
+                return self.rng.choice(recent)
+        return self._plain(self.rng.choices([i.name for i in INTENTS], [i.share for i in INTENTS])[0])
+
+    def _plain(self, intent: str, *, calm: bool = False) -> Skeleton:
+        known = self.book.topics[intent].plain
+        usable = [s for s in known if s.debut <= self.index and not (calm and s.is_urgent)]
+        return self.rng.choice(usable or known)
+
+    def _phrase(self, intent: str) -> str:
+        return self._fill(self.rng.choice(self.book.topics[intent].phrases))
+
+    def _other_than(self, intent: str, *, with_phrases: bool) -> str:
+        """Another intent, half of the time one that is easily confused with the first."""
+        is_near = intent in _NO_REQUEST or self.rng.random() < 0.5
+        near = self.book.groups[intent] if is_near else tuple(self.book.topics)
+        usable = [
+            n
+            for n in near
+            if n != intent and n not in _NO_REQUEST and (self.book.topics[n].phrases or not with_phrases)
+        ]
+        return self.rng.choice(usable or [n for n in self.book.topics if n not in {intent, *_NO_REQUEST}])
+
+    def _frame(self, frame: str, **parts: str) -> str:
+        """Fill a frame: its parts first, then its own slots."""
+        return self._fill(_SLOT.sub(lambda slot: parts.get(slot[1], slot[0]), frame))
+
+    def _fill(self, text: str) -> str:
+        """Fill every slot that is a word list of the language, or one of the values of this message."""
+        own = {"order": self.order, "old_order": self.old_order, "writer": self.writer}
+        return _SLOT.sub(lambda slot: own.get(slot[1]) or self.rng.choice(self.book.words[slot[1]]), text)
+
+
+def _order(rng: random.Random) -> str:
+    return f"{rng.choice('ABCDEFGH')}-{rng.randrange(10_000, 100_000)}"

@@ -1,0 +1,55 @@
+"""What both the demo and the benchmark do around the road: send what is missing, ask the owned model directly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from freehold.core import Example, OwnedAnswer
+from freehold.core.dialects import read_request
+from freehold.core.ids import canonical_json
+from freehold.demo.traffic import Reply, Request, send_all
+from freehold.errors import DataError
+from freehold.loop.estate import Estate
+from freehold.loop.progress import Progress, Reporter
+from freehold.loop.proving import ask_model
+from freehold.store import CallFilter
+
+
+def send_missing(
+    estate: Estate, base_url: str, requests: Sequence[Request], *, part: str, report: Reporter
+) -> list[Reply]:
+    """Send the requests of `part` that the record has no whole answer for; returns the new replies."""
+    calls = estate.store.calls.stream(CallFilter(is_failed=False))
+    done = {call.tags.get("row") for call in calls if call.tags.get("part") == part and call.parent_id is None}
+    missing = [request for request in requests if request.row not in done]
+    skipped = len(requests) - len(missing)
+
+    def on_progress(count: int, _total: int) -> None:
+        report(Progress(stage="traffic", done=skipped + count, total=len(requests), note="calls through the gateway"))
+
+    return send_all(base_url, missing, part=part, on_progress=on_progress)
+
+
+def owned_answers(
+    estate: Estate, task_name: str, model_id: str, requests: Sequence[Request], report: Reporter
+) -> list[OwnedAnswer]:
+    """What the owned model answers to the requests, asked directly; DataError when one does not fit the task."""
+    task = estate.task(task_name)
+    examples = []
+    for request in requests:
+        asked = read_request("openai-chat", canonical_json(request.arguments).encode())
+        messages = task.template.strip(asked)
+        if messages is None:
+            raise DataError(f"Row {request.row!r} does not fit task {task.name!r}.", hint="Give the same --prompt.")
+        examples.append(
+            Example(
+                id=request.row,
+                messages=messages,
+                target=request.gold,
+                incumbent=request.gold,
+                source="import",
+                group=request.row,
+                created_at=0.0,
+            )
+        )
+    return ask_model(estate, estate.model(task, model_id), examples, report)

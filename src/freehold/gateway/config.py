@@ -1,0 +1,90 @@
+"""What the gateway is told when it is built: settings, providers, and how a request finds its route.
+
+Not covered: where these values come from (`freehold.settings`, `freehold.app`).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from freehold.core.engine import OwnedAnswer
+from freehold.core.exchange import Asked, Message
+from freehold.core.price import Price
+from freehold.core.route import Route
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewaySettings:
+    """Limits and waits. A response larger than `record_body_bytes` passes, and is recorded without its body."""
+
+    max_body_bytes: int = 64 * 2**20
+    record_body_bytes: int = 64 * 2**20
+    connect_timeout_s: float = 10.0
+    idle_timeout_s: float = 600.0
+    engine_timeout_s: float = 10.0
+    record_wait_s: float = 5.0
+    add_usage: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """One rented endpoint.
+
+    `base_url` may end in `/v1` or not. `key_env` names the environment variable with the key for callers who bring
+    none; empty means that the endpoint needs no key. `models` are names or globs; none means any model.
+    """
+
+    name: str
+    base_url: str
+    dialect: Literal["openai", "anthropic"] = "openai"
+    key_env: str = ""
+    models: tuple[str, ...] = ()
+    prices: Mapping[str, Price] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """A request that belongs to a task; `messages` is the owned model's input, None where the request does not fit."""
+
+    task_id: str
+    task_key: str
+    route: Route
+    messages: tuple[Message, ...] | None = None
+
+
+def _find_nothing(asked: Asked, explicit_task: str | None) -> Placed | None:
+    del asked, explicit_task
+    return None
+
+
+def _no_engine(model_id: str) -> str | None:
+    del model_id
+    return None
+
+
+def _no_confidence(route: Route, answer: OwnedAnswer) -> float:
+    del route, answer
+    return 0.0
+
+
+def _accept_any(route: Route, text: str) -> bool:
+    del route, text
+    return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switchboard:
+    """How the gateway learns where a request goes; the defaults send everything to the providers.
+
+    `find` places a request, given the task that the caller named, if any. `engine_url` is where a model is served now.
+    `confidence` and `is_acceptable` judge an owned answer. `draw` gives a random number in [0, 1).
+    """
+
+    find: Callable[[Asked, str | None], Placed | None] = _find_nothing
+    engine_url: Callable[[str], str | None] = _no_engine
+    confidence: Callable[[Route, OwnedAnswer], float] = _no_confidence
+    is_acceptable: Callable[[Route, str], bool] = _accept_any
+    draw: Callable[[], float] = random.random

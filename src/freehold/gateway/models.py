@@ -1,0 +1,106 @@
+"""`GET /v1/models`: what can be asked for.
+
+One provider's own list passes through byte for byte; where there are several sources, they are merged in the caller's
+shape. Not covered: owned models. They are reached through the provider's model names.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+
+import aiohttp
+
+from freehold.core.dialects.values import as_list, as_object, dump, parse_anyhow
+from freehold.gateway.config import Provider
+from freehold.gateway.inbound import Inbound
+from freehold.gateway.providers import upstream_headers, upstream_url, without_keys
+from freehold.gateway.refusal import RefusedError
+from freehold.gateway.upstream import UPSTREAM_FAILURES, Upstream
+
+Entry = dict[str, object]
+_UNKNOWN_TIME = "1970-01-01T00:00:00Z"
+
+
+def is_model_list(inbound: Inbound) -> bool:
+    """Whether a request asks for the list of models."""
+    return inbound.request.method == "GET" and inbound.request.path.rstrip("/") == "/v1/models"
+
+
+def sole_source(providers: Sequence[Provider], inbound: Inbound) -> bool:
+    """Whether one provider's own answer is the whole list."""
+    sources = [p for p in providers if p.models or p.dialect == _wanted(inbound)]
+    return len(sources) == 1 and not sources[0].models
+
+
+async def merged_models(providers: Sequence[Provider], inbound: Inbound, upstream: Upstream) -> bytes:
+    """The list out of all providers; RefusedError when none of them can tell."""
+    entries: dict[str, Entry] = {}
+    failure: RefusedError | None = None
+    asking = inbound
+    for provider in providers:
+        for name in provider.models:
+            if not _is_glob(name):
+                entries.setdefault(name, _entry(name, provider, inbound))
+        if not _must_be_asked(provider, inbound):
+            continue
+        try:
+            for entry in await _own_list(provider, asking, upstream):
+                entries.setdefault(str(entry.get("id")), entry)
+        except RefusedError as refusal:
+            failure = refusal
+        asking = without_keys(inbound)  # the caller's key is for the first provider of its dialect alone
+    if not entries and failure is not None:
+        raise failure
+    return _listing(list(entries.values()), inbound)
+
+
+async def _own_list(provider: Provider, inbound: Inbound, upstream: Upstream) -> list[Entry]:
+    headers = [h for h in upstream_headers(provider, inbound, os.environ) if h[0] != "accept-encoding"]
+    response: aiohttp.ClientResponse = await upstream.ask(
+        "GET", upstream_url(provider, inbound.target), headers=[*headers, ("accept-encoding", "identity")], body=b""
+    )
+    try:
+        body = await response.read()
+    except UPSTREAM_FAILURES as error:
+        raise RefusedError(502, "upstream_unreachable", f"{provider.name!r} broke off its list of models.") from error
+    if response.status != 200:
+        raise RefusedError(
+            response.status,
+            "upstream_error",
+            f"The provider {provider.name!r} answered {response.status} when asked for its models.",
+        )
+    entries = [as_object(item) for item in as_list(parse_anyhow(body).get("data"))]
+    return [entry for entry in entries if _is_offered(str(entry.get("id")), provider)]
+
+
+def _must_be_asked(provider: Provider, inbound: Inbound) -> bool:
+    """Whether only the provider itself knows its models: it lists none, or lists a glob."""
+    is_open = not provider.models or any(map(_is_glob, provider.models))
+    return is_open and provider.dialect == _wanted(inbound)
+
+
+def _is_offered(name: str, provider: Provider) -> bool:
+    return not provider.models or any(fnmatchcase(name, pattern) for pattern in provider.models)
+
+
+def _wanted(inbound: Inbound) -> str:
+    return "anthropic" if inbound.speaks_anthropic else "openai"
+
+
+def _is_glob(name: str) -> bool:
+    return any(sign in name for sign in "*?[")
+
+
+def _entry(name: str, provider: Provider, inbound: Inbound) -> Entry:
+    if inbound.speaks_anthropic:
+        return {"type": "model", "id": name, "display_name": name, "created_at": _UNKNOWN_TIME}
+    return {"id": name, "object": "model", "created": 0, "owned_by": provider.name}
+
+
+def _listing(entries: list[Entry], inbound: Inbound) -> bytes:
+    if not inbound.speaks_anthropic:
+        return dump({"object": "list", "data": entries})
+    ids = [entry.get("id") for entry in entries] or [None]
+    return dump({"data": entries, "first_id": ids[0], "last_id": ids[-1], "has_more": False})

@@ -1,0 +1,162 @@
+"""Letting the owned model answer: asking its engine, judging the answer, giving it to the client in its dialect.
+
+Nothing here can fail a client's request: whatever goes wrong, the provider answers, and a tag on the call says why.
+Not covered: what the judgement rests on (`Switchboard`), audits and shadows in the background (`gateway.app`).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from freehold.core.call import Arm, Call
+from freehold.core.dialects import can_render, render_answer, render_stream
+from freehold.core.engine import OwnedAnswer
+from freehold.core.exchange import Usage
+from freehold.core.ids import uuid7
+from freehold.core.route import Route
+from freehold.gateway.client import Client
+from freehold.gateway.config import GatewaySettings, Placed, Switchboard
+from freehold.gateway.inbound import Header, Inbound
+from freehold.gateway.upstream import UPSTREAM_FAILURES, Upstream
+from freehold.record import Decision, Recorder, ResponseSide, make_call
+
+LOCAL_PROVIDER = "freehold"
+_LOG = logging.getLogger("freehold.gateway")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """What came of asking the owned model; `tags` say why its answer is not used."""
+
+    answer: OwnedAnswer | None = None
+    confidence: float | None = None
+    is_used: bool = False
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+def fits(inbound: Inbound, placed: Placed) -> bool:
+    """Whether the owned model could answer this request at all."""
+    asked = inbound.request.asked
+    is_plain = asked is not None and asked.is_plain and can_render(asked.dialect)
+    return is_plain and placed.messages is not None and placed.route.model_id is not None
+
+
+class Owned:
+    """Asks the engines of owned models."""
+
+    def __init__(
+        self, settings: GatewaySettings, switchboard: Switchboard, upstream: Upstream, recorder: Recorder
+    ) -> None:
+        self._settings = settings
+        self._switchboard = switchboard
+        self._upstream = upstream
+        self._recorder = recorder
+
+    async def attempt(self, inbound: Inbound, placed: Placed) -> Attempt:
+        """Ask the owned model and judge its answer; never raises for what an engine or a judgement does."""
+        try:
+            return await self._attempt(inbound, placed)
+        except TimeoutError:
+            return Attempt(tags={"engine": "timeout"})
+        except (*UPSTREAM_FAILURES, ValueError):
+            return Attempt(tags={"engine": "down"})
+        except Exception:
+            _LOG.exception("The owned model of task %r could not be asked; the provider answers.", placed.task_key)
+            return Attempt(tags={"engine": "error"})
+
+    async def _attempt(self, inbound: Inbound, placed: Placed) -> Attempt:
+        route, asked, messages = placed.route, inbound.request.asked, placed.messages
+        engine_url = self._switchboard.engine_url(route.model_id) if route.model_id else None
+        if engine_url is None or asked is None or messages is None:
+            return Attempt(tags={"engine": "down"})
+        most = min(asked.max_tokens or route.max_output_tokens, route.max_output_tokens)
+        answer = await self._upstream.ask_engine(engine_url, messages, max_tokens=most)
+        if not answer.is_whole:
+            return Attempt(answer=answer, tags={"owned": "cut"})
+        confidence = self._switchboard.confidence(route, answer)
+        if not self._switchboard.is_acceptable(route, answer.text):
+            return Attempt(answer=answer, confidence=confidence, tags={"owned": "unacceptable"})
+        if not _is_sure(route, confidence):
+            return Attempt(answer=answer, confidence=confidence, tags={"owned": "unsure"})
+        return Attempt(answer=answer, confidence=confidence, is_used=True)
+
+    async def answer(self, inbound: Inbound, placed: Placed, attempt: Attempt, client: Client) -> None:
+        """Give the client the owned answer, once its call is durable."""
+        call = self.call(inbound, placed, attempt, arm="owned")
+        await self._recorder.commit_within(call, self._settings.record_wait_s)
+        asked, answer = inbound.request.asked, attempt.answer
+        assert asked is not None
+        assert answer is not None
+        headers: list[Header] = [(b"freehold-call-id", call.id.encode()), (b"freehold-arm", b"owned")]
+        if not asked.is_stream:
+            headers += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(call.response_body))]
+            await client.start(200, headers)
+            await client.finish(call.response_body)
+            return
+        headers += [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
+        await client.start(200, headers)
+        for event in render_stream(
+            asked.dialect,
+            id=call.id,
+            model=placed.route.model_id or "",
+            text=answer.text,
+            usage=_usage(answer),
+            created=int(call.created_at),
+            include_usage=asked.wants_usage,
+        ):
+            await client.write(event)
+        await client.finish()
+
+    def call(
+        self, inbound: Inbound, placed: Placed, attempt: Attempt, *, arm: Arm, parent_id: str | None = None
+    ) -> Call:
+        """What the record keeps of an owned answer; beside another call (`parent_id`) it has an id of its own."""
+        asked, answer = inbound.request.asked, attempt.answer
+        assert asked is not None
+        assert answer is not None
+        request = inbound.request if parent_id is None else replace(inbound.request, id=uuid7())
+        body = render_answer(
+            asked.dialect,
+            id=request.id,
+            model=placed.route.model_id or "",
+            text=answer.text,
+            usage=_usage(answer),
+            created=int(request.created_at),
+        )
+        latency_ms = answer.latency_ms if parent_id else 1000 * (time.perf_counter() - inbound.begun_at)
+        decision = replace(decision_of(placed, attempt), arm=arm, provider=LOCAL_PROVIDER, parent_id=parent_id)
+        side = ResponseSide(
+            status=200,
+            body=body,
+            is_stream=asked.is_stream,
+            latency_ms=latency_ms,
+            ttft_ms=latency_ms,
+            gateway_ms=latency_ms - answer.latency_ms,
+        )
+        return replace(make_call(request, decision, side), cost_usd=0.0)
+
+
+def decision_of(placed: Placed | None, attempt: Attempt | None = None) -> Decision:
+    """The part of a decision that a request's place in a task gives, with what the owned model had to say."""
+    if placed is None:
+        return Decision()
+    return Decision(
+        task_id=placed.task_id,
+        task_key=placed.task_key,
+        route_version=placed.route.version,
+        confidence=attempt.confidence if attempt else None,
+        tags=attempt.tags if attempt else {},
+    )
+
+
+def _is_sure(route: Route, confidence: float) -> bool:
+    if route.threshold is None:
+        return route.kind == "owned"
+    return confidence >= route.threshold
+
+
+def _usage(answer: OwnedAnswer) -> Usage:
+    return Usage(input_tokens=answer.input_tokens, output_tokens=answer.output_tokens)

@@ -1,0 +1,89 @@
+"""What there is to know of each task, for the command line and the console."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from freehold.core import ModelCard, Route, Verdict, rented_route
+from freehold.core.task import Task
+from freehold.loop.estate import Estate
+from freehold.store.taskbook import DatasetRow, TaskFigures
+from freehold.tasks import next_step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskOverview:
+    """One task with its figures and the newest of all that was made for it."""
+
+    task: Task
+    figures: TaskFigures
+    dataset: DatasetRow | None
+    model: ModelCard | None
+    verdict: Verdict | None
+    route: Route
+    next_step: str
+
+    @property
+    def name(self) -> str:
+        """The task's name."""
+        return self.task.name
+
+    @property
+    def kind(self) -> str:
+        """What the task's answers are: label, json, text or tools."""
+        return self.task.kind
+
+    def plain(self) -> dict[str, Any]:
+        """The overview as JSON-able values."""
+        return {
+            "task": self.name,
+            "id": self.task.id,
+            "kind": self.kind,
+            **asdict(self.figures),
+            "dataset": self.dataset.id if self.dataset else None,
+            "model": self.model.id if self.model else None,
+            "verdict": self.verdict.words if self.verdict else None,
+            "report": self.verdict.report_path if self.verdict else None,
+            "route": self.route.kind,
+            "route_version": self.route.version,
+            "threshold": self.route.threshold,
+            "next": self.next_step,
+        }
+
+
+def overviews(estate: Estate) -> list[TaskOverview]:
+    """All tasks, those with the most calls first."""
+    routes = estate.store.book.routes()
+    found = [_overview(estate, task, routes.get(task.id) or rented_route(task.id)) for task in estate.store.book.tasks()]
+    return sorted(found, key=lambda view: (-view.figures.calls, view.name))
+
+
+def overview(estate: Estate, task: Task) -> TaskOverview:
+    """One task."""
+    return _overview(estate, task, estate.store.book.route(task.id))
+
+
+def _overview(estate: Estate, task: Task, route: Route) -> TaskOverview:
+    book = estate.store.book
+    figures = book.figures(task.id)
+    dataset = next(iter(book.datasets(task.id)), None)
+    model = next(iter(book.models(task.id)), None)
+    verdict = next(iter(book.verdicts(task.id)), None)
+    return TaskOverview(
+        task=task,
+        figures=figures,
+        dataset=dataset,
+        model=model,
+        verdict=verdict,
+        route=route,
+        next_step=next_step(
+            task,
+            calls=figures.calls,
+            has_dataset=dataset is not None,
+            has_model=model is not None,
+            verdict=verdict.decision if verdict else None,
+            need=verdict.need if verdict else None,
+            route=route.kind,
+        ),
+    )

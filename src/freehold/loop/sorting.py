@@ -1,0 +1,99 @@
+"""Sort: give every new call its task, and keep the tasks' templates up to date.
+
+Runs in `freehold up` every few seconds and before every command that shows tasks; two at once agree. Calls that can
+belong to no task (a list of models, a body that is not JSON) are marked as sorted with NO_TASK.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from freehold.core.call import Call
+from freehold.core.dialects import BadBodyError, read_answer, read_request
+from freehold.core.exchange import Answer, Asked
+from freehold.core.task import Task
+from freehold.loop.estate import Estate
+from freehold.store import CallFilter
+from freehold.tasks import Reading, sort_calls
+
+NO_TASK = "-"
+TASK_TAG = "freehold-task"
+_CALLS_PER_ROUND = 5000
+_LOOSE_CALLS_READ = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class ReadCall:
+    """A call with both sides read; `asked` is None where the request is not one that can be read."""
+
+    call: Call
+    asked: Asked | None
+    answer: Answer
+
+    @property
+    def answer_text(self) -> str:
+        """The answer as text; tool calls as `name(arguments)`."""
+        calls = [f"{tool.name}({tool.arguments})" for tool in self.answer.tool_calls]
+        return " ".join([self.answer.text, *calls]).strip() if calls else self.answer.text
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the exchange was whole and a success."""
+        return self.call.status < 400 and self.call.error is None
+
+
+def read_call(call: Call) -> ReadCall:
+    """Read both sides of a call."""
+    try:
+        asked = read_request(call.dialect, call.request_body) if call.dialect != "other" else None
+    except BadBodyError:
+        asked = None
+    return ReadCall(call, asked, read_answer(call.dialect, call.response_body))
+
+
+def sort_new_calls(estate: Estate) -> int:
+    """Sort all calls that have no task yet; returns how many there were."""
+    sorted_calls = 0
+    while fresh := estate.store.calls.find(CallFilter(is_sorted_out=False, limit=_CALLS_PER_ROUND)):
+        _sort(estate, [read_call(call) for call in fresh])
+        sorted_calls += len(fresh)
+        if len(fresh) < _CALLS_PER_ROUND:
+            break
+    return sorted_calls
+
+
+def _sort(estate: Estate, fresh: Sequence[ReadCall]) -> None:
+    book, calls = estate.store.book, estate.store.calls
+    known = book.tasks()
+    earlier = [read_call(call) for call in _loose_calls(estate, known)]
+    outcome = sort_calls(
+        [reading for read in (*earlier, *fresh) if (reading := _reading(read)) is not None],
+        known,
+        settled={task.id for task in known if book.models(task.id) or book.datasets(task.id)},
+    )
+    for task in (*outcome.new_tasks, *outcome.changed_tasks):
+        book.put_task(task)
+    for old, new in outcome.retired.items():
+        calls.reassign(old, new)
+        book.drop_task(old)
+    calls.assign({read.call.id: NO_TASK for read in fresh} | outcome.assigned)
+
+
+def _loose_calls(estate: Estate, known: Sequence[Task]) -> Iterator[Call]:
+    for task in known:
+        if task.is_loose:
+            wanted = CallFilter(task_id=task.id, is_direct=True, limit=_LOOSE_CALLS_READ, newest_first=True)
+            yield from estate.store.calls.stream(wanted)
+
+
+def _reading(read: ReadCall) -> Reading | None:
+    if read.asked is None:
+        return None
+    return Reading(
+        call_id=read.call.id,
+        asked=read.asked,
+        answer=read.answer if read.is_answered else None,
+        explicit_name=read.call.tags.get(TASK_TAG),
+        created_at=read.call.created_at,
+    )

@@ -1,0 +1,155 @@
+"""Contract A: how low may the confidence threshold be, so that few calls are answered locally and wrong?
+
+    risk(tau) = P(confidence >= tau and the answer is wrong), per call, not per local answer
+    chosen:  the lowest tau such that  upper(k_tau, n, delta) <= risk  for it and for every higher tau
+
+with k_tau the wrong local answers among all n calls and `upper` the Clopper-Pearson bound at 1 - delta. risk(tau) only
+falls as tau rises, so one level delta serves all thresholds (RCPS: Bates et al. 2021, arXiv 2101.02703; argument: to
+go wrong, the bound must fail at the one threshold where the true risk just exceeds the contract).
+
+Where users make several calls each, calls are not independent and Clopper-Pearson is too sure. Then the same claim
+must also be certified by `prove.betting` on the users' mean losses, at the same delta, for the threshold and every
+higher one: E[-loss] >= -risk is a paired test whose incumbent is never wrong. Both must pass, so the chosen threshold
+is never lower than contract A alone would give.
+
+Checkable: k = 0, n = 45 has upper(.10) = .0499; k = 0, n = 44 has .0510.
+
+Not covered: contract B, P(wrong | local); moving the threshold on live traffic.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from freehold.core.confidence import LEAST_CONFIDENCE
+from freehold.prove.betting import log_wealth, user_order
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurvePoint:
+    """One threshold: `local` calls at or above it, `wrong` of them wrong, `upper` bounds the share of those."""
+
+    threshold: float
+    local: int
+    wrong: int
+    upper: float
+    is_proven: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cascade:
+    """What contract A gives: the curve from the highest threshold down, and the point chosen (None: none is proven)."""
+
+    n: int
+    curve: tuple[CurvePoint, ...]
+    chosen: CurvePoint | None
+    is_by_user: bool
+
+    @property
+    def threshold(self) -> float | None:
+        """The proven threshold: LEAST_CONFIDENCE where every usable answer may be used."""
+        if self.chosen is None:
+            return None
+        return LEAST_CONFIDENCE if self.chosen is self.curve[-1] else self.chosen.threshold
+
+    @property
+    def coverage(self) -> float:
+        """The share of the proof's calls answered locally at the chosen threshold."""
+        return self.chosen.local / self.n if self.chosen else 0.0
+
+
+def contract_a(
+    confidences: Sequence[float],
+    is_right: Sequence[bool],
+    groups: Sequence[str],
+    *,
+    risk: float,
+    delta: float,
+    seed: int,
+) -> Cascade:
+    """Find the lowest proven threshold; an answer with confidence 0.0 is never used at any threshold."""
+    import numpy as np
+
+    scores = np.asarray(confidences, dtype=float)
+    wrong = ~np.asarray(is_right, dtype=bool)
+    n = len(scores)
+    levels = np.unique(scores[scores > 0])[::-1]
+    local = np.array([int((scores >= level).sum()) for level in levels], dtype=int)
+    errors = np.array([int((wrong & (scores >= level)).sum()) for level in levels], dtype=int)
+    uppers = upper_bound(errors, n, delta)
+    passes = uppers <= risk
+    is_by_user = len(set(groups)) < n
+    if is_by_user and len(levels):
+        passes &= _certified_by_user(scores, wrong, groups, levels, risk=risk, delta=delta, seed=seed)
+    proven = np.logical_and.accumulate(passes)
+    curve = tuple(
+        CurvePoint(threshold=float(t), local=int(a), wrong=int(k), upper=float(u), is_proven=bool(ok))
+        for t, a, k, u, ok in zip(levels, local, errors, uppers, proven, strict=True)
+    )
+    last = int(proven.sum()) - 1
+    return Cascade(n=n, curve=curve, chosen=curve[last] if last >= 0 else None, is_by_user=is_by_user)
+
+
+def upper_bound(errors: NDArray[np.int_] | Sequence[int], n: int, delta: float) -> NDArray[np.float64]:
+    """Clopper and Pearson's upper bounds at 1 - delta for `errors` out of n: quantiles of Beta(k+1, n-k)."""
+    import numpy as np
+    from scipy.special import betaincinv
+
+    k = np.asarray(errors, dtype=float)
+    return np.where(k >= n, 1.0, betaincinv(k + 1, np.maximum(n - k, 1e-9), 1 - delta))
+
+
+def lower_bound(successes: int, n: int, delta: float) -> float:
+    """Clopper and Pearson's lower bound at 1 - delta for `successes` out of n."""
+    return 1.0 - float(upper_bound([n - successes], n, delta)[0])
+
+
+def least_n(errors_share: float, *, risk: float, delta: float) -> int | None:
+    """The calls for which an observed share of local errors would satisfy contract A; None where none would."""
+    if errors_share >= risk:
+        return None
+    low, high = 1, 1
+    while not _would_pass(errors_share, high, risk, delta):
+        low, high = high, high * 2
+        if high > 10_000_000:
+            return None
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if _would_pass(errors_share, middle, risk, delta) else (middle + 1, high)
+    return high
+
+
+def _would_pass(errors_share: float, n: int, risk: float, delta: float) -> bool:
+    return bool(upper_bound([math.ceil(errors_share * n - 1e-9)], n, delta)[0] <= risk)
+
+
+def _certified_by_user(
+    scores: NDArray[np.float64],
+    wrong: NDArray[np.bool_],
+    groups: Sequence[str],
+    levels: NDArray[np.float64],
+    *,
+    risk: float,
+    delta: float,
+    seed: int,
+) -> NDArray[np.bool_]:
+    """For each threshold, whether betting on users' mean losses certifies the contract."""
+    import numpy as np
+
+    users = user_order(groups, seed=seed)
+    place = {user: i for i, user in enumerate(users)}
+    member = np.array([place[group] for group in groups])
+    sizes = np.bincount(member, minlength=len(users))
+    losses = np.zeros((len(levels), len(users)))
+    for i in np.flatnonzero(wrong & (scores > 0)):
+        losses[levels <= scores[i], member[i]] += 1 / sizes[member[i]]
+    path = log_wealth(-losses, risk, alpha=delta, cap=len(users))
+    certified: NDArray[np.bool_] = path.max(axis=1) >= math.log(1 / delta)
+    return certified

@@ -1,0 +1,166 @@
+"""The rules that turn evidence into `move`, `hold` or `need N more`.
+
+In this order; the first that applies decides:
+
+1. need  Under 30 proof calls nothing is decided.
+2. hold  There is nothing to prove: no answer of the owned model is usable, or all calls want the same answer.
+3. move  (whole) There are corrections, so that both sides can be wrong, and the paired test certifies that the owned
+         model alone is no worse than the provider by more than `margin` (at `alpha`). Every usable answer is used.
+4. move  (cascade) Contract A is proven at (`risk`, `delta`) for a threshold whose coverage is, at its lower bound, at
+         least `least_coverage`. That is never under twice the risk: a model that is always wrong may still answer a
+         share `risk` of the calls without breaking the contract, and must not be moved for it.
+5. need  At the shares seen so far, a number of calls within reach (at most 2,000 or four times those already there)
+         would satisfy rule 4, or rule 3 where there are corrections.
+6. hold  Otherwise.
+
+Why contract A alone is enough for rule 4: with what the cascade answers in place of the provider, the paired difference
+of a call is at least -1 where it is answered locally and wrong, and at least 0 elsewhere, whatever the provider would
+have said. So P(local and wrong) <= risk says that the cascade is no worse than the provider by more than `risk`; a
+second paired test of the same thing at another margin would make one of the two numbers void. `margin` judges the
+replacement of the provider as a whole. Where nothing was corrected the provider is right by definition, "wrong" means
+"differs from the provider", and rule 3 would say less than rule 4 does: then it is shown, and does not decide.
+
+Rules 3 and 4 make different statements, each with its own error rate (alpha, delta); one verdict makes one of them.
+
+Not covered: the tests themselves (`prove.betting`, `prove.cascade`), repeated proofs of one task.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from freehold.core.confidence import LEAST_CONFIDENCE
+from freehold.core.verdict import Decision
+from freehold.prove.cascade import Cascade, CurvePoint, least_n, lower_bound
+from freehold.prove.settings import ProofSettings
+from freehold.prove.tango import n_fixed
+
+LEAST_CALLS = 30
+REACH_CALLS = 2000
+REACH_TIMES = 4
+_CAP_TIMES = 1.25
+_POINTS_PLANNED = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paired:
+    """The paired comparison of the owned model alone with the provider; shares are of calls, `users` were bet on."""
+
+    n: int
+    users: int
+    difference: float
+    low: float
+    high: float
+    discordance: float
+    owned_only_wrong: int
+    incumbent_only_wrong: int
+    is_certified: bool
+    decided_at: int | None
+    log_wealth: tuple[float, ...]
+    log_goal: float
+    tango_z: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What the rules say; `scope` names the statement that a move rests on, `reason` says why in one sentence."""
+
+    decision: Decision
+    reason: str
+    scope: Literal["whole", "cascade", "none"] = "none"
+    need: int | None = None
+    threshold: float | None = None
+    coverage: float | None = None
+
+
+def decide(
+    paired: Paired, cascade: Cascade, *, has_corrections: bool, distinct_targets: int, settings: ProofSettings
+) -> Outcome:
+    """Apply the rules of this module to one set of answers."""
+    n = cascade.n
+    usable = cascade.curve[-1].local if cascade.curve else 0
+    if n < LEAST_CALLS:
+        least = max(LEAST_CALLS, least_n(0.0, risk=settings.risk, delta=settings.delta) or LEAST_CALLS)
+        return Outcome(decision="need", need=least - n, reason=f"{n} held-out calls are too few to decide on.")
+    if not usable:
+        return Outcome(decision="hold", reason=f"None of {n} answers of the owned model can be used.")
+    if distinct_targets <= 1:
+        return Outcome(
+            decision="hold",
+            reason=f"All {n} held-out calls want the same answer: a fixed reply does, no model is needed.",
+        )
+    if has_corrections and paired.is_certified:
+        return Outcome(
+            decision="move",
+            scope="whole",
+            threshold=LEAST_CONFIDENCE,
+            coverage=usable / n,
+            reason=f"The owned model alone is shown to be at most {settings.margin:.1%} worse than the provider.",
+        )
+    if cascade.chosen and lower_bound(cascade.chosen.local, n, settings.delta) >= settings.least_coverage:
+        return Outcome(
+            decision="move",
+            scope="cascade",
+            threshold=cascade.threshold,
+            coverage=cascade.coverage,
+            reason=f"At most {settings.risk:.1%} of all calls are shown to be answered locally and wrong.",
+        )
+    need = calls_needed(paired, cascade, has_corrections=has_corrections, settings=settings)
+    if need is not None and need <= max(REACH_CALLS, REACH_TIMES * n):
+        return Outcome(
+            decision="need",
+            need=need,
+            reason=f"After {n} held-out calls the answers look good enough, but it is not shown.",
+        )
+    return Outcome(decision="hold", reason=_why_hold(cascade, settings))
+
+
+def calls_needed(paired: Paired, cascade: Cascade, *, has_corrections: bool, settings: ProofSettings) -> int | None:
+    """How many more calls would prove a move at the shares seen so far; None where no number would."""
+    n = cascade.n
+    plans = [_cascade_calls(point, cascade, paired.users, settings) for point in _spread(cascade.curve)]
+    if has_corrections:
+        plans.append(whole_calls(paired, settings))
+    reachable = [plan for plan in plans if plan is not None]
+    if not reachable:
+        return None
+    return max(min(reachable) - n, math.ceil(n / 10), 1)
+
+
+def whole_calls(paired: Paired, settings: ProofSettings) -> int | None:
+    """The calls in all with which the paired test has 80% power at the difference seen; None where it has none."""
+    if paired.difference <= -settings.margin or not paired.users:
+        return None
+    difference = min(0.0, paired.difference)
+    users = n_fixed(paired.discordance, settings.margin, difference=difference, alpha=settings.alpha)
+    return math.ceil(_CAP_TIMES * users * paired.n / paired.users)
+
+
+def _cascade_calls(point: CurvePoint, cascade: Cascade, users: int, settings: ProofSettings) -> int | None:
+    """The calls with which this point would prove contract A and its coverage, at its shares of today."""
+    n = cascade.n
+    wrong, deferred = point.wrong / n, 1 - point.local / n
+    for_risk = least_n(wrong, risk=settings.risk, delta=settings.delta)
+    for_coverage = least_n(deferred, risk=1 - settings.least_coverage, delta=settings.delta)
+    if for_risk is None or for_coverage is None:
+        return None
+    if not cascade.is_by_user:
+        return max(for_risk, for_coverage)
+    bets = n_fixed(wrong, settings.risk, difference=-wrong, alpha=settings.delta)
+    return max(for_risk, for_coverage, math.ceil(_CAP_TIMES * bets * n / users))
+
+
+def _spread(curve: tuple[CurvePoint, ...]) -> Iterable[CurvePoint]:
+    return curve[:: max(1, len(curve) // _POINTS_PLANNED)]
+
+
+def _why_hold(cascade: Cascade, settings: ProofSettings) -> str:
+    floor = math.ceil(settings.least_coverage * cascade.n)
+    point = next((p for p in cascade.curve if p.local >= floor), cascade.curve[-1])
+    return (
+        f"Of the {point.local} answers the model is surest of, {point.wrong} are wrong: no threshold keeps local and"
+        f" wrong answers within {settings.risk:.1%} of all calls and still answers {settings.least_coverage:.0%}."
+    )

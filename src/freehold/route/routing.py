@@ -1,0 +1,104 @@
+"""Makes routes from verdicts, returns them, and says what a change would do.
+
+All functions are pure: they give a new route with the next version, and the driver stores it. Not covered: ramps and
+automatic rollback, asking the engine (`freehold.gateway`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from freehold.core import scoring
+from freehold.core.confidence import ConfidenceHead
+from freehold.core.engine import OwnedAnswer
+from freehold.core.model import ModelCard
+from freehold.core.route import Route, rented_route
+from freehold.core.verdict import Verdict
+from freehold.errors import DataError, UsageError
+
+
+def propose(
+    verdict: Verdict,
+    *,
+    model: ModelCard,
+    old: Route,
+    output_kind: str,
+    template: Mapping[str, Any],
+    audit_rate: float,
+    created_at: float,
+    max_output_tokens: int = 512,
+) -> Route:
+    """The cascade that the verdict proves, as the version after `old`.
+
+    DataError unless the verdict is `move` and was given for this task and this model.
+    """
+    if verdict.decision != "move" or verdict.threshold is None:
+        raise DataError(
+            f"The verdict on {verdict.task_id!r} is {verdict.words!r}, not 'move'.", hint=_instead_of_moving(verdict)
+        )
+    if (verdict.task_id, verdict.model_id) != (old.task_id, model.id):
+        raise DataError(
+            f"The verdict {verdict.id!r} is on model {verdict.model_id!r} of task {verdict.task_id!r}, not on model"
+            f" {model.id!r} of task {old.task_id!r}.",
+            hint="Prove this model on this task first.",
+        )
+    if not 0.0 <= audit_rate <= 1.0:
+        raise UsageError(f"The audit rate is {audit_rate!r}, which is not a share.", hint="0.05 audits 5 in 100.")
+    return Route(
+        task_id=old.task_id,
+        version=old.version + 1,
+        kind="cascade",
+        model_id=model.id,
+        model_path=model.path,
+        verdict_id=verdict.id,
+        threshold=verdict.threshold,
+        audit_rate=audit_rate,
+        output_kind=output_kind,
+        head=dict(verdict.head),
+        template=dict(template),
+        max_output_tokens=max_output_tokens,
+        reason=f"verdict {verdict.id}",
+        created_at=created_at,
+    )
+
+
+def back(route: Route, *, created_at: float, reason: str = "returned by hand") -> Route:
+    """The route that sends everything to the provider, as the next version."""
+    return rented_route(route.task_id, version=route.version + 1, reason=reason, created_at=created_at)
+
+
+def plan_text(old: Route, new: Route, *, coverage: float | None = None) -> str:
+    """What replacing `old` by `new` does, in lines; `coverage` is the share of calls expected to stay local."""
+    lines = [f"task     {new.task_id}", f"now      {_words(old)}", f"then     {_words(new)}"]
+    if new.kind == "rented":
+        lines.append("effect   every call goes to the provider, from the next one on")
+    elif coverage is not None:
+        lines.append(f"effect   about {coverage:.0%} of calls are answered locally, the rest by the provider")
+    if new.kind != "rented":
+        lines.append(f"audits   {new.audit_rate:.1%} of local answers are also asked of the provider")
+        lines.append(f"undo     freehold back {new.task_id}")
+    return "\n".join(lines)
+
+
+def is_acceptable(route: Route, text: str) -> bool:
+    """Whether a client of this route could read the answer at all; if not, the provider answers."""
+    return scoring.is_acceptable(route.output_kind, text)
+
+
+def confidence(route: Route, answer: OwnedAnswer) -> float:
+    """The calibrated confidence in an owned answer; 0.0 for one not to be used, or where the route has no head."""
+    return ConfidenceHead.from_json(route.head).score(answer) if route.head else 0.0
+
+
+def _instead_of_moving(verdict: Verdict) -> str:
+    if verdict.decision == "need":
+        return f"Record {verdict.need} more calls that can be held out, freeze, and prove again."
+    return f"The reasons are in {verdict.report_path or 'its report'}."
+
+
+def _words(route: Route) -> str:
+    if route.kind == "rented":
+        return f"rented: the provider answers everything (version {route.version})"
+    threshold = "" if route.threshold is None else f" at confidence {route.threshold:.3g} or more"
+    return f"{route.kind}: model {route.model_id}{threshold}, otherwise the provider (version {route.version})"

@@ -1,0 +1,82 @@
+"""Asking an engine for owned answers, several at a time.
+
+Not covered: what is asked (`core.engine`), live traffic (the gateway asks by itself).
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
+
+from freehold.core.engine import OwnedAnswer, owned_body, read_owned
+from freehold.core.exchange import Message
+from freehold.errors import EngineError
+
+_PATIENCE_S = 60.0
+_PAUSE_S = 0.25
+_ANSWER_TIMEOUT_S = 300.0
+
+
+def answer_all(
+    url: str,
+    prompts: Sequence[Sequence[Message]],
+    *,
+    max_tokens: int,
+    concurrency: int = 8,
+    on_answer: Callable[[int, OwnedAnswer], None] | None = None,
+) -> list[OwnedAnswer]:
+    """One greedy answer for each prompt, in order; `on_answer` is told each index and answer as it comes.
+
+    An engine that is away is waited for, up to a minute; EngineError after that.
+    """
+
+    def work(numbered: tuple[int, Sequence[Message]]) -> OwnedAnswer:
+        index, messages = numbered
+        answer = ask(url, messages, max_tokens=max_tokens)
+        if on_answer is not None:
+            on_answer(index, answer)
+        return answer
+
+    with ThreadPoolExecutor(max_workers=max(1, concurrency)) as pool:
+        return list(_cancelling(pool, pool.map(work, enumerate(prompts))))
+
+
+def ask(url: str, messages: Sequence[Message], *, max_tokens: int) -> OwnedAnswer:
+    """One greedy answer with its logprobs."""
+    body = json.dumps(owned_body(messages, max_tokens=max_tokens)).encode()
+    deadline = time.monotonic() + _PATIENCE_S
+    while True:
+        began = time.monotonic()
+        try:
+            status, answer = _post(url, "/v1/chat/completions", body)
+        except (OSError, http.client.HTTPException) as error:
+            status, answer = 503, str(error).encode()
+        if status == 200:
+            return read_owned(answer, latency_ms=1000 * (time.monotonic() - began))
+        if status not in (429, 503) or time.monotonic() > deadline:
+            text = answer.decode("utf-8", "replace")[:300]
+            raise EngineError(f"The engine answered {status}: {text!r}.", hint="Look into the engine's log.")
+        time.sleep(_PAUSE_S)
+
+
+def _post(url: str, path: str, body: bytes) -> tuple[int, bytes]:
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "127.0.0.1", parts.port, timeout=_ANSWER_TIMEOUT_S)
+    try:
+        connection.request("POST", path, body, {"content-type": "application/json"})
+        response = connection.getresponse()
+        return response.status, response.read()
+    finally:
+        connection.close()
+
+
+def _cancelling(pool: ThreadPoolExecutor, results: Iterator[OwnedAnswer]) -> Iterator[OwnedAnswer]:
+    try:
+        yield from results
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise

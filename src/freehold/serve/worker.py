@@ -1,0 +1,72 @@
+"""The engine's own process: llama.cpp through xllamacpp, serving one GGUF on loopback until told to stop.
+
+Prints `ready URL` on stdout once it answers. Dies with its parent. Not covered: restarting it (`serve.engine`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import os
+import signal
+import sys
+import threading
+
+_PR_SET_PDEATHSIG = 1
+
+
+def main() -> None:
+    """Serve until SIGTERM, or until the parent is gone."""
+    chosen = _arguments()
+    _die_with_parent(chosen.parent)
+    ending = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda _number, _frame: ending.set())
+    server = _serve(chosen)
+    sys.stdout.write(f"ready {server.listening_address}\n")
+    sys.stdout.flush()
+    while not ending.wait(1.0):
+        if os.getppid() != chosen.parent:
+            break
+    os._exit(0)  # the server's threads are C++ and end with the process
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", required=True, help="the GGUF to serve")
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    parser.add_argument("--threads", type=int, default=0, help="0 takes all cores")
+    parser.add_argument("--slots", type=int, default=8, help="answers worked on at once")
+    parser.add_argument("--context", type=int, default=2048, help="tokens of prompt and answer in each slot")
+    parser.add_argument("--parent", type=int, default=os.getppid(), help="process to die with")
+    return parser.parse_args()
+
+
+def _die_with_parent(parent: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit("the process that started this engine is gone")
+
+
+def _serve(chosen: argparse.Namespace) -> xllamacpp.Server:  # type: ignore[name-defined]  # noqa: F821  (imported below)
+    import xllamacpp
+
+    threads = chosen.threads or os.cpu_count() or 1
+    params = xllamacpp.CommonParams()
+    params.model.path = chosen.model
+    params.hostnames = ["127.0.0.1"]
+    params.port = chosen.port
+    params.n_parallel = chosen.slots
+    params.n_ctx = chosen.slots * chosen.context
+    params.cpuparams.n_threads = threads
+    params.cpuparams_batch.n_threads = threads
+    params.cache_ram_mib = 0
+    params.use_jinja = True
+    params.ui = False
+    params.verbosity = 0
+    return xllamacpp.Server(params)
+
+
+if __name__ == "__main__":
+    main()
