@@ -48,7 +48,9 @@ def _options() -> tuple[Options, list[str]]:
     parser.add_argument("--prompt", type=Path, help="file with the instructions; {labels} stands for all labels")
     parser.add_argument("--teacher", help="let the stand-in answer with this teacher's answers where rows carry them")
     parser.add_argument("--test", type=int, default=0, metavar="N", help="only N held-out rows, drawn by the seed")
-    parser.add_argument("--proof", type=int, default=500, metavar="N", help="most calls in the proof split (default 500)")
+    parser.add_argument(
+        "--proof", type=int, default=500, metavar="N", help="most calls in the proof split (default 500)"
+    )
     parser.add_argument("--dev", type=int, default=250, metavar="N", help="most calls in the dev split (default 250)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, default=Path(".freehold-bench"), help="where runs are kept")

@@ -130,7 +130,12 @@ def _largest_task(estate: Estate) -> str:
 
 
 def _complete(
-    estate: Estate, task: str, model_id: str, held_out: list[Request], found: dict[str, Outcome], report: Callable[..., None]
+    estate: Estate,
+    task: str,
+    model_id: str,
+    held_out: list[Request],
+    found: dict[str, Outcome],
+    report: Callable[..., None],
 ) -> list[Outcome]:
     """Every held-out row with an owned answer: asked now where the route did not ask for one."""
     missing = [request for request in held_out if found[request.row].owned_text is None]
@@ -185,5 +190,3 @@ ALSO: dict[str, tuple[str, Callable[[str], str]]] = {
     "viggo": ("names only", _names_only),
     "gsm8k": ("final number", _final_number),
 }
-
-

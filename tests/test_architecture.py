@@ -16,18 +16,31 @@ MAY_IMPORT: dict[str, set[str]] = {
     "core": BASE,
     "errors": set(),
     "settings": BASE,
+    "terminal": {"loop"},
     "store": BASE,
     **{stage: BASE for stage in STAGES},
     "gateway": BASE | STAGES | {"store"},
     "loop": BASE | STAGES | {"store", "settings"},
-    "demo": BASE | {"loop", "settings", "app"},
+    "demo": BASE | {"loop", "settings", "store", "terminal"},
     "app": BASE | STAGES | {"store", "settings", "loop", "gateway", "console"},
     "console": BASE | {"loop", "settings"},
-    "cli": BASE | {"app", "loop", "settings", "demo", "console"},
+    "cli": BASE | {"app", "loop", "settings", "demo", "console", "terminal", "store", "dataset"},
     "__main__": {"cli"},
     "__init__": set(),
 }
-HEAVY = {"torch", "transformers", "peft", "xllamacpp", "gguf", "numpy", "scipy", "sqlalchemy", "dbos", "aiohttp", "rich"}
+HEAVY = {
+    "torch",
+    "transformers",
+    "peft",
+    "xllamacpp",
+    "gguf",
+    "numpy",
+    "scipy",
+    "sqlalchemy",
+    "dbos",
+    "aiohttp",
+    "rich",
+}
 
 
 def _modules() -> dict[str, ast.Module]:

@@ -128,6 +128,15 @@ def test_two_matters_are_named_where_one_is_asked_for() -> None:
     assert 0.4 <= asked_first / len(book.frames["contrast"]) <= 0.6
 
 
+def test_nothing_is_written_below_a_quoted_mail_at_the_end(traffic: list[CustomerMessage]) -> None:
+    """A deadline or a number there would read as part of the old mail, and the triage would be a guess."""
+    quoting = [m for m in traffic if "since solved:\n> " in m.text]
+    endings = [re.escape(s.text) for t in phrasebook("en").topics.values() for s in t.plain]
+    texts = re.compile("|".join(re.sub(r"\\{\w+\\}", ".+", ending) for ending in endings))
+    assert len(quoting) > 30
+    assert sum(texts.fullmatch(m.text.split("\n> ")[1]) is not None for m in quoting) > 0.5 * len(quoting)
+
+
 def test_users_write_several_messages_and_time_goes_on(traffic: list[CustomerMessage]) -> None:
     by_user = Counter(m.user for m in traffic)
     assert 1.5 < len(traffic) / len(by_user) < 4

@@ -24,7 +24,9 @@ class Roadwise(click.Group):
 
 
 @click.group(cls=Roadwise, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.option("--config", type=click.Path(path_type=Path), help="Settings file (default: freehold.toml, if it is here).")
+@click.option(
+    "--config", type=click.Path(path_type=Path), help="Settings file (default: freehold.toml, if it is here)."
+)
 @click.option("--state", help="State folder (default: .freehold).")
 @click.version_option(__version__, prog_name="freehold")
 @click.pass_context

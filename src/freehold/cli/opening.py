@@ -33,9 +33,7 @@ def open_settings(flags: Mapping[str, Value | None] | None = None) -> Settings:
 
 
 @contextmanager
-def open_estate(
-    flags: Mapping[str, Value | None] | None = None, *, task: str | None = None
-) -> Iterator[Estate]:
+def open_estate(flags: Mapping[str, Value | None] | None = None, *, task: str | None = None) -> Iterator[Estate]:
     """The estate of this command; `task` puts that task's own settings under the flags."""
     from freehold.loop import estate as estates
 

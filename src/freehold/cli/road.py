@@ -35,7 +35,9 @@ def freeze(task: str, *, as_json: bool, **flags: Value | None) -> None:
     with open_estate(flags, task=task) as estate, reporting(is_quiet=as_json) as report:
         row = freeze_task(estate, task, report)
         if as_json:
-            say_json({"dataset": row.id, "path": row.path, "counts": row.manifest.counts, "dropped": row.manifest.dropped})
+            say_json(
+                {"dataset": row.id, "path": row.path, "counts": row.manifest.counts, "dropped": row.manifest.dropped}
+            )
             return
         say(f"dataset {row.id[:16]}  {row.path}")
         say("kept    " + ", ".join(f"{count:,} {split}" for split, count in row.manifest.counts.items()))
@@ -134,7 +136,9 @@ def _show_verdict(verdict: Verdict, task: str, *, as_json: bool) -> None:
     else:
         say((report.parent / "report.txt").read_text(encoding="utf-8").rstrip())
         tell(f"Report: {report}")
-        next_command(f"freehold move {task}" if verdict.decision == "move" else f"freehold tasks   (verdict: {verdict.words})")
+        next_command(
+            f"freehold move {task}" if verdict.decision == "move" else f"freehold tasks   (verdict: {verdict.words})"
+        )
     if verdict.decision != "move":
         sys.exit(HOLD_EXIT_CODE)
 

@@ -145,7 +145,9 @@ def learn(asked: Sequence[Asked]) -> Template:
     """The template of these requests; it leaves out strays (2%), never more, where they share text at all."""
     if not asked:
         return Template()
-    frames = [(tools_digest(a.tools), format_digest(a.response_format)) for a in asked]
+    pairs = {(a.tools, a.response_format) for a in asked}
+    digests = {pair: (tools_digest(pair[0]), format_digest(pair[1])) for pair in pairs}
+    frames = [digests[a.tools, a.response_format] for a in asked]
     tools, response_format = frame = _commonest(frames)[0]
     pool = [a.messages for a, own in zip(asked, frames, strict=True) if own == frame]
     strays = int(len(pool) * STRAY_SHARE)

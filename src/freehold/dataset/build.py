@@ -50,7 +50,7 @@ def build(
     settings = settings or FreezeSettings()
     ordered = sorted(calls, key=lambda call: (call.created_at, call.call_id))
     usable = [call for call in ordered if why_unusable(call) is None]
-    kind = _trainable_kind(task, usable)
+    kind = _trainable_kind(task, [call for call in ordered if why_unusable(call) in (None, "tool_calls")])
     template = learn([call.asked for call in usable if call.asked.is_plain])
     canonical = canonical_form(kind, _wanted_texts(ordered))
     candidates, dropped = select(ordered, template, canonical, misfit=_MISFITS.get(kind, "empty_answer"))
@@ -68,16 +68,16 @@ def build(
     return _describe(task, kind, template, parted, dropped=+dropped, calls_seen=len(ordered), settings=settings)
 
 
-def _trainable_kind(task: Task, usable: Sequence[LabelledCall]) -> OutputKind:
+def _trainable_kind(task: Task, answered: Sequence[LabelledCall]) -> OutputKind:
     """The kind of the answers now; a response format makes JSON of it, for nothing else is wanted then."""
     stays = "Its calls stay with the provider."
     if not task.is_trainable:
         raise DataError(f"Task {task.name!r} is not chat: there is nothing to train.", hint=stays)
-    kind = output_kind([call.answer for call in usable if call.answer is not None])
-    if kind == "tools" or (not usable and task.kind == "tools"):
+    kind = output_kind([call.answer for call in answered if call.answer is not None])
+    if kind == "tools":
         raise DataError(f"Task {task.name!r} is answered with tool calls, which cannot be trained so far.", hint=stays)
-    formatted = sum(call.asked.response_format is not None for call in usable)
-    return "json" if formatted > len(usable) / 2 else kind
+    formatted = sum(call.asked.response_format is not None for call in answered)
+    return "json" if formatted > len(answered) / 2 else kind
 
 
 def _wanted_texts(calls: Sequence[LabelledCall]) -> list[str]:

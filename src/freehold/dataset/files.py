@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from freehold.core.dataset import SPLITS, Manifest, Split
 from freehold.core.example import Example
 from freehold.core.ids import canonical_json, sha256_hex
+from freehold.dataset.select import input_text
 from freehold.dataset.split import leaks
 from freehold.errors import NotFoundError, StateError
 
@@ -202,6 +203,5 @@ def _check_times(splits: Mapping[Split, Sequence[Example]]) -> list[str]:
 
 def _check_inputs(splits: Mapping[Split, Sequence[Example]], threshold: float) -> list[str]:
     rows = [(split, example) for split in SPLITS for example in splits[split]]
-    texts = ["\n".join(message.content for message in example.messages) for _, example in rows]
-    found = leaks(texts, [split for split, _ in rows], threshold)
+    found = leaks([(split, input_text(example.messages), example.target) for split, example in rows], threshold)
     return [f"example {rows[i][1].id!r} of {rows[i][0]} is nearly one of a later split" for i in found]

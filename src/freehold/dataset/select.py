@@ -48,13 +48,18 @@ class Candidate:
 
     @property
     def text(self) -> str:
-        """The input as one text; role changes show as lines."""
-        return "\n".join(message.content for message in self.messages)
+        """The input as one text."""
+        return input_text(self.messages)
 
     @property
     def input_key(self) -> tuple[tuple[str, str], ...]:
         """Equal for equal inputs; white space makes no difference."""
         return tuple((message.role, " ".join(message.content.split())) for message in self.messages)
+
+
+def input_text(messages: Sequence[Message]) -> str:
+    """Messages as one text, in which inputs are compared."""
+    return "\n".join(message.content for message in messages)
 
 
 def why_unusable(call: LabelledCall) -> str | None:

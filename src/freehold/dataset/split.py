@@ -8,11 +8,13 @@ it would cost more (few users make most calls), the next finer group is used ins
 manifest's `grouped_by` names the coarsest group that there is.
 
 Dev is made of the groups that were seen last before the cut. Lastly whatever is nearly the input of a later
-split is dropped from the earlier one, as `near_across_splits`, whatever its answer.
+split is dropped from the earlier one, as `near_across_splits`: whatever its answer, except that inputs which differ in
+a number or an id and in their answer are not the same input (order A-1 is not order A-2).
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +28,7 @@ LEVELS = ("user", "session", "call")
 LEAST_KEPT = 0.4
 _CUTS = (0.3, 0.4, 0.5)
 _TARGETS = (1.0, 0.75, 0.5)
+_NUMBER = re.compile(r"\w*\d\w*")
 _ORDER = {split: rank for rank, split in enumerate(SPLITS)}
 
 
@@ -59,28 +62,34 @@ def part(candidates: Sequence[Candidate], settings: FreezeSettings) -> Parted:
     )
 
 
-def leaks(texts: Sequence[str], sides: Sequence[Split], threshold: float) -> list[int]:
-    """Positions of texts that are nearly one of a later split."""
+def leaks(rows: Sequence[tuple[Split, str, str]], threshold: float) -> list[int]:
+    """Positions of rows (split, input, target) whose input is nearly that of a row in a later split."""
     import numpy as np
 
-    if not texts:
+    if not rows:
         return []
-    likeness = Likeness(texts, threshold)
-    ranks = np.array([_ORDER[side] for side in sides])
-    return [i for i in range(len(texts)) if likeness.find(i, ranks > ranks[i]) is not None]
+    likeness = Likeness([text for _, text, _ in rows], threshold)
+    ranks = np.array([_ORDER[split] for split, _, _ in rows])
+    _, targets = np.unique([target for _, _, target in rows], return_inverse=True)
+    _, numbers = np.unique([" ".join(_NUMBER.findall(text)) for _, text, _ in rows], return_inverse=True)
+    return [
+        i
+        for i in range(len(rows))
+        if likeness.find(i, (ranks > ranks[i]) & ((targets == targets[i]) | (numbers == numbers[i]))) is not None
+    ]
 
 
 def without_leaks(splits: dict[Split, list[Candidate]], threshold: float) -> tuple[dict[Split, list[Candidate]], int]:
     """The splits without what leaks, and how many that was; repeated, for likeness depends on what is compared."""
     dropped = 0
     while True:
-        rows = [(candidate, split) for split in SPLITS for candidate in splits[split]]
-        found = set(leaks([candidate.text for candidate, _ in rows], [split for _, split in rows], threshold))
+        rows = [(split, candidate) for split in SPLITS for candidate in splits[split]]
+        found = set(leaks([(split, candidate.text, candidate.target) for split, candidate in rows], threshold))
         if not found:
             return splits, dropped
         dropped += len(found)
         kept = [row for i, row in enumerate(rows) if i not in found]
-        splits = {split: [candidate for candidate, own in kept if own == split] for split in SPLITS}
+        splits = {split: [candidate for own, candidate in kept if own == split] for split in SPLITS}
 
 
 def _group(candidate: Candidate, level: str) -> str:
@@ -92,7 +101,10 @@ def _group(candidate: Candidate, level: str) -> str:
 
 
 def _sides(groups: Sequence[str], settings: FreezeSettings) -> list[Split | None] | None:
-    """A side for each position in time order (None: dropped), or None when too much would be lost."""
+    """A side for each position in time order (None: dropped), or None when too much would be lost.
+
+    Of several cuts the one that keeps most; an example of the proof, up to its wanted size, is worth two to train on.
+    """
     count = len(groups)
     wanted = max(1, min(settings.proof_max, round(count * settings.proof_share)))
     cuts = [count - wanted, *(count - round(count * share) for share in _CUTS if count * share > wanted)]
@@ -103,8 +115,9 @@ def _sides(groups: Sequence[str], settings: FreezeSettings) -> list[Split | None
             sides = _cut_at(groups, cut, max(1, round(wanted * target)))
             proof, train = sides.count("proof"), sides.count("train")
             is_usable = 0.45 * wanted <= proof <= min(1.5 * wanted, settings.proof_max) and train >= proof / 2
-            if is_usable and train + proof >= LEAST_KEPT * count and train + 2 * proof > best_worth:
-                best, best_worth = sides, train + 2 * proof
+            worth = train + 2 * min(proof, wanted)
+            if is_usable and train + proof >= LEAST_KEPT * count and worth > best_worth:
+                best, best_worth = sides, worth
     return _with_dev(groups, best, settings) if best else None
 
 

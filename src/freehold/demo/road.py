@@ -187,7 +187,9 @@ def _summary(
         say_json(summary | {"after": total, "after_local": local, "after_right": right})
         return
     say(f"\nVerdict on {task!r}: {verdict.words}. Report: {verdict.report_path}")
-    say(f"Of {total:,} calls after the proof, {local:,} ({local / max(1, total):.0%}) were answered by the owned model.")
+    say(
+        f"Of {total:,} calls after the proof, {local:,} ({local / max(1, total):.0%}) were answered by the owned model."
+    )
     say(f"{right:,} ({right / max(1, total):.1%}) of all {total:,} answers were right, whoever gave them.")
     say(f"Audits that agree with the provider: {view.agreement_text}. Saved so far: {view.saved_text}.")
     say(f"Median latency: owned {_ms(view.owned_p50_ms)}, rented {_ms(view.rented_p50_ms)} (simulated).")
@@ -213,5 +215,3 @@ def _ms(value: float | None) -> str:
 
 def _scene(title: str) -> None:
     tell(f"\n── {title}")
-
-

@@ -22,7 +22,7 @@ from freehold.gateway.client import Client
 from freehold.gateway.config import GatewaySettings, Placed, Provider, Switchboard
 from freehold.gateway.inbound import Header, Inbound, Receive, Scope, Send, begin, read, read_body
 from freehold.gateway.models import is_model_list, merged_models, sole_source
-from freehold.gateway.owned import Attempt, Owned, decision_of, fits
+from freehold.gateway.owned import Owned, decision_of, fits
 from freehold.gateway.refusal import ClientGoneError, RefusedError
 from freehold.gateway.rented import CLIENT_GONE_STATUS, Rented
 from freehold.gateway.upstream import Upstream
@@ -103,8 +103,11 @@ class Gateway:
             return
         placed: Placed | None = None
         try:
-            inbound = await read_body(inbound, receive, self._settings.max_body_bytes)
-            inbound = read(inbound, self._settings.max_body_bytes)
+            body = await read_body(inbound, receive, self._settings.max_body_bytes)
+            inbound = read(inbound, body, self._settings.max_body_bytes)
+            if inbound.problem is not None:
+                hint = "Send a JSON object, as the provider's API reference describes it."
+                raise RefusedError(400, "bad_body", inbound.problem, hint=hint)
             if is_model_list(inbound) and not sole_source(self._providers, inbound):
                 await self._list_models(inbound, client)
                 return
@@ -113,7 +116,8 @@ class Gateway:
         except RefusedError as refusal:
             await self._refuse(inbound, decision_of(placed), refusal, client)
         except ClientGoneError:
-            return
+            side = ResponseSide(status=CLIENT_GONE_STATUS, error="client_gone")
+            self._recorder.add(make_call(inbound.request, decision_of(placed), side))
         except Exception:
             _LOG.exception("Call %s failed inside the gateway.", inbound.request.id)
             if client.has_started:
@@ -130,7 +134,8 @@ class Gateway:
             self._start(self._shadow(inbound, placed))
             await self._rented.answer(inbound, decision_of(placed), client)
             return
-        attempt = await self._attempt(inbound, placed, client)
+        with client:
+            attempt = await self._owned.attempt(inbound, placed)
         if attempt.is_used:
             await self._owned.answer(inbound, placed, attempt, client)
             self._maybe_audit(inbound, placed)
@@ -138,15 +143,6 @@ class Gateway:
         if attempt.answer is not None:
             self._recorder.add(self._owned.call(inbound, placed, attempt, arm="shadow", parent_id=inbound.request.id))
         await self._rented.answer(inbound, decision_of(placed, attempt), client)
-
-    async def _attempt(self, inbound: Inbound, placed: Placed, client: Client) -> Attempt:
-        try:
-            with client:
-                return await self._owned.attempt(inbound, placed)
-        except ClientGoneError:
-            side = ResponseSide(status=CLIENT_GONE_STATUS, error="client_gone")
-            self._recorder.add(make_call(inbound.request, replace(decision_of(placed), arm="owned"), side))
-            raise
 
     def _place(self, inbound: Inbound) -> Placed | None:
         asked = inbound.request.asked
@@ -179,7 +175,7 @@ class Gateway:
         body = await merged_models(self._providers, inbound, self._upstream)
         call = make_call(inbound.request, Decision(provider="freehold"), ResponseSide(status=200, body=body))
         await self._recorder.commit_within(call, self._settings.record_wait_s)
-        await client.start(200, [*_json_headers(body), (b"freehold-call-id", call.id.encode())])
+        client.prepare(200, [*_json_headers(body), (b"freehold-call-id", call.id.encode())])
         await client.finish(body)
 
     async def _refuse(self, inbound: Inbound, decision: Decision, refusal: RefusedError, client: Client) -> None:
@@ -187,7 +183,7 @@ class Gateway:
         side = ResponseSide(status=refusal.status, body=body, error=refusal.code)
         call = make_call(inbound.request, decision, side)
         await self._recorder.commit_within(call, self._settings.record_wait_s)
-        await client.start(refusal.status, [*_error_headers(body, refusal), (b"freehold-call-id", call.id.encode())])
+        client.prepare(refusal.status, [*_error_headers(body, refusal), (b"freehold-call-id", call.id.encode())])
         await client.finish(body)
 
     async def _turn_away(self, inbound: Inbound, client: Client) -> None:
@@ -198,15 +194,16 @@ class Gateway:
             hint="No new calls are taken until it can be. Look at the disk and the database of the state folder.",
         )
         body = error_body(inbound.error_dialect, message=str(refusal), code=refusal.code)
-        await client.start(503, [*_error_headers(body, refusal), (b"retry-after", b"1")])
+        client.prepare(503, [*_error_headers(body, refusal), (b"retry-after", b"1")])
         await client.finish(body)
 
     async def _tell_health(self, send: Send) -> None:
         problem = self._recorder.problem
         state = {"status": "ok" if problem is None else "degraded", "record": problem or "ok"}
         body = dump({**state, "waiting_calls": self._recorder.waiting_calls})
-        await Client(_never, send).start(200 if problem is None else 503, _json_headers(body))
-        await Client(_never, send).finish(body)
+        client = Client(_never, send)
+        client.prepare(200 if problem is None else 503, _json_headers(body))
+        await client.finish(body)
 
 
 async def _never() -> dict[str, object]:
@@ -224,5 +221,5 @@ def _error_headers(body: bytes, refusal: RefusedError) -> list[Header]:
 async def _send_error(send: Send, refusal: RefusedError, dialect: Dialect, headers: list[Header]) -> None:
     body = error_body(dialect, message=str(refusal), code=refusal.code)
     client = Client(_never, send)
-    await client.start(refusal.status, [*_error_headers(body, refusal), *headers])
+    client.prepare(refusal.status, [*_error_headers(body, refusal), *headers])
     await client.finish(body)

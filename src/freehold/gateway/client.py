@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Sequence
 from types import TracebackType
 
-from freehold.gateway.inbound import Header, Receive, Send
+from freehold.gateway.inbound import Event, Header, Receive, Send
 from freehold.gateway.refusal import ClientGoneError
 
 
@@ -24,20 +24,28 @@ class Client:
         self._send = send
         self._watcher: asyncio.Task[None] | None = None
         self._is_gone = False
+        self._head: Event | None = None
         self.has_started = False
 
-    async def start(self, status: int, headers: Sequence[Header]) -> None:
-        """Send the head of the response."""
-        self.has_started = True
-        await self._send({"type": "http.response.start", "status": status, "headers": list(headers)})
+    def prepare(self, status: int, headers: Sequence[Header]) -> None:
+        """Keep the head of the response until the first part of the body is sent; one packet instead of two."""
+        self._head = {"type": "http.response.start", "status": status, "headers": list(headers)}
 
     async def write(self, body: bytes) -> None:
-        """Send a part of the body that is not the last."""
+        """Send a part of the body that is not the last; an empty part sends the head alone."""
+        await self._send_head()
         if body:
             await self._send({"type": "http.response.body", "body": body, "more_body": True})
 
+    async def _send_head(self) -> None:
+        if self._head is not None:
+            head, self._head = self._head, None
+            self.has_started = True
+            await self._send(head)
+
     async def finish(self, body: bytes = b"") -> None:
         """Send the last part of the body."""
+        await self._send_head()
         await self._send({"type": "http.response.body", "body": body, "more_body": False})
 
     def __enter__(self) -> Client:

@@ -15,7 +15,8 @@ import re
 from freehold.core.dialects.scan import Span, decode_utf8, members
 from freehold.core.sse import SseEvent, SseParser
 
-_NULL_USAGE = re.compile(rb'(?:,\s*"usage"\s*:\s*null(?=\s*[,}]))|(?:"usage"\s*:\s*null\s*,\s*)')
+_NULL = re.compile(rb'"usage"\s*:\s*null')
+_NULL_WITH_COMMA = re.compile(rb'(?:,\s*"usage"\s*:\s*null(?=\s*[,}]))|(?:"usage"\s*:\s*null\s*,\s*)')
 
 
 def with_usage(body: bytes) -> bytes | None:
@@ -66,6 +67,6 @@ def _stripped(event: SseEvent) -> bytes:
     if not isinstance(data, dict) or "usage" not in data:
         return event.raw
     if data["usage"] is None:
-        found = _NULL_USAGE.findall(event.raw)
-        return _NULL_USAGE.sub(b"", event.raw) if len(found) == 1 else event.raw
+        is_only_one = len(_NULL.findall(event.raw)) == 1
+        return _NULL_WITH_COMMA.sub(b"", event.raw) if is_only_one else event.raw
     return event.raw if data.get("choices") else b""

@@ -6,7 +6,7 @@ Not covered: who answers it.
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,14 +25,19 @@ Header = tuple[bytes, bytes]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inbound:
-    """One request: `target` is path and query as sent, `body` the bytes as sent, `begun_at` a `perf_counter` time."""
+    """One request: `target` is path and query as sent, `body` the bytes as sent, `begun_at` a `perf_counter` time.
+
+    `problem` says why a body that must be JSON is not.
+    """
 
     request: RequestSide
     target: str
     headers: tuple[Header, ...]
+    by_name: Mapping[bytes, bytes]
     body: bytes = b""
     begun_at: float = 0.0
     explicit_task: str | None = None
+    problem: str | None = None
 
     @property
     def error_dialect(self) -> Dialect:
@@ -45,8 +50,8 @@ class Inbound:
         return self.request.path.startswith("/v1/messages") or bool(self.header(b"anthropic-version"))
 
     def header(self, name: bytes) -> str:
-        """The first header of this (lower-case) name, or an empty text."""
-        return next((value.decode("latin-1") for key, value in self.headers if key == name), "")
+        """The last header of this (lower-case) name, or an empty text."""
+        return self.by_name.get(name, b"").decode("latin-1")
 
 
 def begin(scope: Scope) -> Inbound:
@@ -55,6 +60,7 @@ def begin(scope: Scope) -> Inbound:
     raw_path: bytes = scope.get("raw_path") or path.encode()
     query: bytes = scope["query_string"]
     target = raw_path + b"?" + query if query else raw_path
+    headers = tuple(scope["headers"])
     request = RequestSide(
         id=uuid7(),
         created_at=time.time(),
@@ -66,13 +72,14 @@ def begin(scope: Scope) -> Inbound:
     return Inbound(
         request=request,
         target=target.decode("latin-1"),
-        headers=tuple(scope["headers"]),
+        headers=headers,
+        by_name=dict(headers),
         begun_at=time.perf_counter(),
     )
 
 
-async def read_body(inbound: Inbound, receive: Receive, limit_bytes: int) -> Inbound:
-    """The request with its whole body; RefusedError when it is larger than `limit_bytes`."""
+async def read_body(inbound: Inbound, receive: Receive, limit_bytes: int) -> bytes:
+    """The whole body of a request; RefusedError when it is larger than `limit_bytes`."""
     too_large = RefusedError(
         413,
         "body_too_large",
@@ -93,44 +100,36 @@ async def read_body(inbound: Inbound, receive: Receive, limit_bytes: int) -> Inb
         if size > limit_bytes:
             raise too_large
         if not event.get("more_body", False):
-            body = b"".join(chunks)
-            request = replace(inbound.request, body=body)
-            return replace(inbound, request=request, body=body, begun_at=time.perf_counter())
+            return b"".join(chunks)
 
 
-def read(inbound: Inbound, limit_bytes: int) -> Inbound:
-    """The request with a reading of its body and its `freehold-*` headers; RefusedError when the body is not JSON."""
+def read(inbound: Inbound, body: bytes, limit_bytes: int) -> Inbound:
+    """The request with its body and a reading of it and of the `freehold-*` headers."""
+    begun_at = time.perf_counter()
     request = inbound.request
-    body = request.body
-    if encoding := inbound.header(b"content-encoding"):
-        decoded = decode_body(encoding, body, limit_bytes=limit_bytes)
-        body, is_readable = (body, False) if decoded is None else (decoded, True)
-    else:
-        is_readable = True
-    asked = None
-    if request.method == "POST" and is_readable and _may_be_json(request, inbound):
+    encoding = inbound.header(b"content-encoding")
+    plain = decode_body(encoding, body, limit_bytes=limit_bytes) if encoding else body
+    asked, problem = None, None
+    if request.method == "POST" and plain is not None and _may_be_json(inbound):
         try:
-            asked = read_request(request.dialect, body)
+            asked = read_request(request.dialect, plain)
         except BadBodyError as error:
-            if request.dialect != "other":
-                raise RefusedError(
-                    400, "bad_body", str(error), hint="Send a JSON object, as the API reference of the provider says."
-                ) from error
-    tags = read_tags(inbound.header(b"freehold-tags"))
+            problem = str(error) if request.dialect != "other" else None
     request = replace(
         request,
-        body=body,
+        body=body if plain is None else plain,
         asked=asked,
-        tags=tags,
+        tags=read_tags(inbound.header(b"freehold-tags")),
         user_key=clean(inbound.header(b"freehold-user")) or None,
         session_key=clean(inbound.header(b"freehold-session")) or None,
     )
     named = inbound.header(b"freehold-task") or (asked.metadata.get("freehold_task", "") if asked else "")
-    return replace(inbound, request=request, explicit_task=clean(named) or None)
+    task = clean(named) or None
+    return replace(inbound, request=request, body=body, begun_at=begun_at, explicit_task=task, problem=problem)
 
 
-def _may_be_json(request: RequestSide, inbound: Inbound) -> bool:
-    return request.dialect != "other" or "json" in inbound.header(b"content-type")
+def _may_be_json(inbound: Inbound) -> bool:
+    return inbound.request.dialect != "other" or "json" in inbound.header(b"content-type")
 
 
 def read_tags(header: str) -> dict[str, str]:

@@ -93,11 +93,11 @@ class Owned:
         headers: list[Header] = [(b"freehold-call-id", call.id.encode()), (b"freehold-arm", b"owned")]
         if not asked.is_stream:
             headers += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(call.response_body))]
-            await client.start(200, headers)
+            client.prepare(200, headers)
             await client.finish(call.response_body)
             return
         headers += [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
-        await client.start(200, headers)
+        client.prepare(200, headers)
         for event in render_stream(
             asked.dialect,
             id=call.id,

@@ -138,10 +138,11 @@ def _is_local_page(origin: str) -> bool:
 
 
 def _is_key(name: bytes, value: bytes) -> bool:
-    text = _text(value).strip()
-    is_bare = name == b"authorization" and text.lower() in ("bearer", "basic")
-    key = "" if is_bare else text.removeprefix("Bearer ").removeprefix("bearer ").strip()
-    return name in _KEY_HEADERS and key.lower() not in _PLACEHOLDERS
+    if name not in _KEY_HEADERS:
+        return False
+    text = _text(value).strip().lower()
+    key = "" if text in ("bearer", "basic") else text.removeprefix("bearer ").strip()
+    return key not in _PLACEHOLDERS
 
 
 def without_keys(inbound: Inbound) -> Inbound:

@@ -131,19 +131,25 @@ class Exchange:
         assert self._response is not None
         assert self._capture is not None
         if client:
-            await client.start(self._response.status, self._headers())
+            client.prepare(self._response.status, self._headers())
+            if not self._holds_last_part:
+                await client.write(b"")
         held = b""
         try:
             while chunk := await self._read():
                 self._capture.feed(chunk)
                 piece = self._strip.feed(chunk) if self._strip else chunk
                 if self._capture.is_ended:
-                    held += piece
+                    opening = max(0, len(piece) - self._capture.closing_bytes)
+                    if client:
+                        await client.write(piece[:opening])
+                    held = piece[opening:]
                     break
                 if client and not self._holds_last_part:
                     await client.write(piece)
                 elif client:
-                    await client.write(held)
+                    if held:
+                        await client.write(held)
                     held = piece
             else:
                 self.is_cleanly_ended = True

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import errno
 import ipaddress
+import signal
 import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import uvicorn
 
@@ -51,13 +55,36 @@ def _is_loopback(host: str) -> bool:
 
 
 async def serve(gateway: Gateway, taken: socket.socket, *, grace_s: int | None = None) -> None:
-    """Serve until SIGINT or SIGTERM; streams under way are finished first, for at most `grace_s` seconds."""
+    """Serve until SIGINT or SIGTERM, then return; calls under way are finished first, for at most `grace_s` seconds."""
     await _server(gateway, grace_s).serve(sockets=[taken])
 
 
-def run(gateway: Gateway, host: str, port: int) -> None:
-    """Listen on `host:port` and serve until SIGINT or SIGTERM."""
-    _server(gateway, None).run(sockets=[listen(host, port)])
+def run(gateway: Gateway, host: str, port: int, *, on_ready: Callable[[int], None] | None = None) -> None:
+    """Listen on `host:port`, tell `on_ready` the port, and serve until SIGINT or SIGTERM; then return.
+
+    A second SIGINT stops without waiting for calls under way. Port 0 takes any free one.
+    """
+    taken = listen(host, port)
+    if on_ready is not None:
+        on_ready(int(taken.getsockname()[1]))
+    _server(gateway, None).run(sockets=[taken])
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its last act, which is to kill the process by the signal that stopped it."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop on SIGINT or SIGTERM, and leave the rest of the shutdown to the caller."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 def _server(gateway: Gateway, grace_s: int | None) -> uvicorn.Server:
@@ -75,4 +102,4 @@ def _server(gateway: Gateway, grace_s: int | None) -> uvicorn.Server:
         timeout_keep_alive=_KEEPALIVE_S,
         timeout_graceful_shutdown=grace_s,
     )
-    return uvicorn.Server(config)
+    return _Server(config)

@@ -58,5 +58,7 @@ class Directory:
 
     def served_models(self) -> dict[str, str]:
         """The models that some route needs now, by id, with their folders."""
-        found = {route.model_id: route.model_path for route, _ in self._edition.routes.values() if route.kind != "rented"}
+        found = {
+            route.model_id: route.model_path for route, _ in self._edition.routes.values() if route.kind != "rented"
+        }
         return {model_id: path for model_id, path in found.items() if model_id and path}

@@ -55,7 +55,9 @@ class TaskOverview:
 def overviews(estate: Estate) -> list[TaskOverview]:
     """All tasks, those with the most calls first."""
     routes = estate.store.book.routes()
-    found = [_overview(estate, task, routes.get(task.id) or rented_route(task.id)) for task in estate.store.book.tasks()]
+    found = [
+        _overview(estate, task, routes.get(task.id) or rented_route(task.id)) for task in estate.store.book.tasks()
+    ]
     return sorted(found, key=lambda view: (-view.figures.calls, view.name))
 
 

@@ -5,12 +5,15 @@ Answers are kept in a file as they come, so that a proof that was killed asks on
 
 from __future__ import annotations
 
-import json
 import platform
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+
+import msgspec
 
 from freehold.core import Example, ModelCard, OwnedAnswer, Verdict
 from freehold.core.ids import canonical_json, sha256_hex
@@ -18,31 +21,141 @@ from freehold.core.task import Task
 from freehold.errors import ParityError
 from freehold.loop.estate import Estate
 from freehold.loop.progress import Progress, Reporter
+from freehold.prove import ProofFacts, ProofSettings, prove
 from freehold.serve import answer_all, serving
 from freehold.store.taskbook import DatasetRow
 
-SIMULATED = "simulated"
+Answering = Callable[[Sequence[Example]], list[OwnedAnswer]]
+_SIMULATED = "simulated"
+_DAY_S = 86400.0
 
 
 def prove_model(estate: Estate, task: Task, dataset: DatasetRow, card: ModelCard, report: Reporter) -> Verdict:
     """Prove one model on one dataset and write the verdict down; ParityError when the served model is another one."""
-    from freehold.prove import prove
-
     if not card.parity.get("is_ok"):
         reason = card.parity.get("reason") or "parity was never checked"
         raise ParityError(f"Model {card.id} cannot be proven: {reason}.", hint=f"Run: freehold train {task.name}")
     settings = proof_settings(estate)
     verdict_id = sha256_hex(canonical_json([card.id, dataset.id, asdict(settings)]))[:16]
-    keep = estate.folder("proofs") / f"{card.id}-{dataset.id[:12]}.answers.jsonl"
-    started = time.time()
-    with _asking(estate, card, keep) as answer:
+    with asking(estate, card) as answer:
         verdict = prove(
             Path(dataset.path),
             answer=answer,
             settings=settings,
-            facts=_facts(estate, task, card, verdict_id, started),
+            facts=_facts(estate, task, card, verdict_id),
             out_dir=estate.folder("proofs") / verdict_id,
             on_progress=lambda step, done, total: report(Progress(stage="prove", done=done, total=total, note=step)),
         )
     estate.store.book.put_verdict(verdict)
     return verdict
+
+
+def ask_model(estate: Estate, card: ModelCard, examples: Sequence[Example], report: Reporter) -> list[OwnedAnswer]:
+    """What the model answers to the examples, outside any proof."""
+    done = 0
+    answers: list[OwnedAnswer] = []
+    with asking(estate, card) as answer:
+        while done < len(examples):
+            answers += answer(examples[done : done + 64])
+            done = len(answers)
+            report(Progress(stage="ask", done=done, total=len(examples), note="owned answers"))
+    return answers
+
+
+@contextmanager
+def asking(estate: Estate, card: ModelCard) -> Iterator[Answering]:
+    """Serve a model and ask it; answers that an earlier run kept are not asked for again."""
+    slots = estate.settings.whole("serve.slots")
+    kept = _Kept(estate.folder("proofs") / f"{card.id}.answers.jsonl")
+    most = int(card.metrics.get("max_output_tokens", 512))
+    log = estate.folder("logs") / f"engine-{card.id}.log"
+    gguf = Path(card.path) / "model.gguf"
+    with serving(gguf, log=log, threads=estate.settings.whole("serve.threads"), slots=slots) as url:
+
+        def answer(examples: Sequence[Example]) -> list[OwnedAnswer]:
+            missing = [example for example in examples if kept.get(example) is None]
+            answer_all(
+                url,
+                [example.messages for example in missing],
+                max_tokens=most,
+                concurrency=slots,
+                on_answer=lambda index, given: kept.put(missing[index], given),
+            )
+            return [kept.answer(example) for example in examples]
+
+        yield answer
+
+
+def proof_settings(estate: Estate) -> ProofSettings:
+    """The promise that the settings ask for."""
+    s = estate.settings
+    return ProofSettings(
+        margin=s.number("prove.margin"),
+        alpha=s.number("prove.alpha"),
+        risk=s.number("prove.risk"),
+        delta=s.number("prove.delta"),
+        min_coverage=s.number("prove.min_coverage"),
+        seed=s.whole("prove.seed"),
+    )
+
+
+class _Kept:
+    """Answers by input, in a file that only grows; a last line that was cut off is left out."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._answers: dict[str, OwnedAnswer] = {}
+        if path.exists():
+            for line in path.read_bytes().split(b"\n"):
+                self._read(line)
+
+    def get(self, example: Example) -> OwnedAnswer | None:
+        return self._answers.get(_input_key(example))
+
+    def answer(self, example: Example) -> OwnedAnswer:
+        return self._answers[_input_key(example)]
+
+    def put(self, example: Example, answer: OwnedAnswer) -> None:
+        key = _input_key(example)
+        line = msgspec.json.encode({"key": key, "answer": answer})
+        with self._lock:
+            self._answers[key] = answer
+            with self._path.open("ab") as sink:
+                sink.write(b"\n" + line)
+
+    def _read(self, line: bytes) -> None:
+        try:
+            row = msgspec.json.decode(line)
+            self._answers[row["key"]] = msgspec.convert(row["answer"], OwnedAnswer)
+        except (msgspec.MsgspecError, KeyError, TypeError):
+            return  # an empty line, or one that a kill cut short: it is asked again
+
+
+def _input_key(example: Example) -> str:
+    return sha256_hex(canonical_json([[m.role, m.content] for m in example.messages]))
+
+
+def _facts(estate: Estate, task: Task, card: ModelCard, verdict_id: str) -> ProofFacts:
+    figures = estate.store.book.figures(task.id)
+    providers = [provider.name for provider in estate.settings.providers]
+    span_s = (figures.last_at or 0.0) - (figures.first_at or 0.0)
+    priced = figures.calls - figures.failed - figures.unpriced
+    rented = max(1, figures.calls - figures.owned)
+    return ProofFacts(
+        verdict_id=verdict_id,
+        model_id=card.id,
+        created_at=time.time(),
+        base=card.base,
+        provider=", ".join(providers),
+        is_provider_simulated=_SIMULATED in providers,
+        calls_per_day=figures.calls * _DAY_S / span_s if span_s > _DAY_S else None,
+        provider_cost_per_call_usd=figures.cost_usd / priced if figures.cost_usd is not None and priced else None,
+        provider_latency_ms=figures.latency_p50_ms,
+        provider_input_tokens=figures.input_tokens / rented,
+        provider_output_tokens=figures.output_tokens / rented,
+        audit_rate=estate.settings.number("route.audit_rate"),
+        machine=platform.platform(terse=True),
+        parity=card.parity,
+        recipe=card.recipe,
+    )

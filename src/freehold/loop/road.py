@@ -56,6 +56,7 @@ class Walked:
     dataset_hash: str | None = None
     model_id: str | None = None
     verdict_id: str | None = None
+    decision: str | None = None
     route_version: int | None = None
 
 
@@ -85,17 +86,17 @@ def _durable(estate: Estate, kind: str, stages: Stages) -> Iterator[Callable[[Pl
     )
 
     @DBOS.workflow(name="road", max_recovery_attempts=None)
-    def road(plan: dict[str, Any]) -> dict[str, Any]:
-        done = {"dataset_hash": plan["dataset_hash"], "model_id": plan["model_id"]}
-        for stage in plan["stages"]:
-            done |= DBOS.run_step({"name": stage}, stages.run, stage, plan, done)
+    def road(names: list[str], dataset_hash: str | None, model_id: str | None) -> dict[str, Any]:
+        done: dict[str, Any] = {"dataset_hash": dataset_hash, "model_id": model_id}
+        for stage in names:
+            done |= DBOS.run_step({"name": stage}, stages.run, stage, done)
         return done
 
     def start(plan: Plan) -> dict[str, Any]:
         workflow_id = _unfinished(DBOS, plan.kind) or _attempt(DBOS, plan.name)
         if DBOS.get_workflow_status(workflow_id) is None:
             with SetWorkflowID(workflow_id):
-                DBOS.start_workflow(road, asdict(plan) | {"stages": list(plan.stages), "options": dict(plan.options)})
+                DBOS.start_workflow(road, list(plan.stages), plan.dataset_hash, plan.model_id)
         result: dict[str, Any] = DBOS.retrieve_workflow(workflow_id).get_result()
         return result
 

@@ -81,8 +81,8 @@ def contract_a(
     wrong = ~np.asarray(is_right, dtype=bool)
     n = len(scores)
     levels = np.unique(scores[scores > 0])[::-1]
-    local = np.array([int((scores >= level).sum()) for level in levels], dtype=int)
-    errors = np.array([int((wrong & (scores >= level)).sum()) for level in levels], dtype=int)
+    local = _at_or_above(scores, levels)
+    errors = _at_or_above(scores[wrong], levels)
     uppers = upper_bound(errors, n, delta)
     passes = uppers <= risk
     is_by_user = len(set(groups)) < n
@@ -95,6 +95,12 @@ def contract_a(
     )
     last = int(proven.sum()) - 1
     return Cascade(n=n, curve=curve, chosen=curve[last] if last >= 0 else None, is_by_user=is_by_user)
+
+
+def _at_or_above(scores: NDArray[np.float64], levels: NDArray[np.float64]) -> NDArray[np.int_]:
+    import numpy as np
+
+    return len(scores) - np.searchsorted(np.sort(scores), levels, side="left")
 
 
 def upper_bound(errors: NDArray[np.int_] | Sequence[int], n: int, delta: float) -> NDArray[np.float64]:

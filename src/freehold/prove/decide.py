@@ -8,7 +8,8 @@ In this order; the first that applies decides:
          model alone is no worse than the provider by more than `margin` (at `alpha`). Every usable answer is used.
 4. move  (cascade) Contract A is proven at (`risk`, `delta`) for a threshold whose coverage is, at its lower bound, at
          least `least_coverage`. That is never under twice the risk: a model that is always wrong may still answer a
-         share `risk` of the calls without breaking the contract, and must not be moved for it.
+         share `risk` of the calls without breaking the contract, and must not be moved for it. For the same reason at
+         least three in four of the answers above the threshold must have been right.
 5. need  At the shares seen so far, a number of calls within reach (at most 2,000 or four times those already there)
          would satisfy rule 4, or rule 3 where there are corrections.
 6. hold  Otherwise.
@@ -39,6 +40,7 @@ from freehold.prove.settings import ProofSettings
 from freehold.prove.tango import n_fixed
 
 LEAST_CALLS = 30
+MOST_LOCAL_WRONG = 0.25
 REACH_CALLS = 2000
 REACH_TIMES = 4
 _CAP_TIMES = 1.25
@@ -98,15 +100,16 @@ def decide(
             scope="whole",
             threshold=LEAST_CONFIDENCE,
             coverage=usable / n,
-            reason=f"The owned model alone is shown to be at most {settings.margin:.1%} worse than the provider.",
+            reason="It is shown that the owned model alone is at most"
+            f" {100 * settings.margin:.1f} points below the provider.",
         )
-    if cascade.chosen and lower_bound(cascade.chosen.local, n, settings.delta) >= settings.least_coverage:
+    if cascade.chosen and _is_worth_having(cascade.chosen, n, settings):
         return Outcome(
             decision="move",
             scope="cascade",
             threshold=cascade.threshold,
             coverage=cascade.coverage,
-            reason=f"At most {settings.risk:.1%} of all calls are shown to be answered locally and wrong.",
+            reason=f"It is shown that at most {settings.risk:.1%} of all calls are answered locally and wrong.",
         )
     need = calls_needed(paired, cascade, has_corrections=has_corrections, settings=settings)
     if need is not None and need <= max(REACH_CALLS, REACH_TIMES * n):
@@ -118,10 +121,20 @@ def decide(
     return Outcome(decision="hold", reason=_why_hold(cascade, settings))
 
 
+def _is_worth_having(point: CurvePoint, n: int, settings: ProofSettings) -> bool:
+    covered = lower_bound(point.local, n, settings.delta) >= settings.least_coverage
+    return covered and _is_mostly_right(point)
+
+
+def _is_mostly_right(point: CurvePoint) -> bool:
+    return point.wrong <= MOST_LOCAL_WRONG * point.local
+
+
 def calls_needed(paired: Paired, cascade: Cascade, *, has_corrections: bool, settings: ProofSettings) -> int | None:
     """How many more calls would prove a move at the shares seen so far; None where no number would."""
     n = cascade.n
-    plans = [_cascade_calls(point, cascade, paired.users, settings) for point in _spread(cascade.curve)]
+    points = [point for point in _spread(cascade.curve) if _is_mostly_right(point)]
+    plans = [_cascade_calls(point, cascade, paired.users, settings) for point in points]
     if has_corrections:
         plans.append(whole_calls(paired, settings))
     reachable = [plan for plan in plans if plan is not None]
@@ -158,6 +171,11 @@ def _spread(curve: tuple[CurvePoint, ...]) -> Iterable[CurvePoint]:
 
 
 def _why_hold(cascade: Cascade, settings: ProofSettings) -> str:
+    chosen = cascade.chosen
+    if chosen and not _is_mostly_right(chosen):
+        return (
+            f"Of the {chosen.local} calls it could answer within the contract, {chosen.wrong} would be wrong: too many."
+        )
     floor = math.ceil(settings.least_coverage * cascade.n)
     point = next((p for p in cascade.curve if p.local >= floor), cascade.curve[-1])
     return (

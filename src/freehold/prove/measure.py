@@ -1,8 +1,8 @@
 """Scores one set of answers on the proof split and gathers its figures: shares, paired test, cascade, outcome.
 
 The owned model and every baseline go through `examine`, so that all are held to the same proof. A share's interval is
-Wilson's where every user made one call; else it is normal, from the users' totals (cluster-robust), and approximate:
-shown, never decided by.
+Wilson's where every user made one call; else it is normal, from the users' totals (cluster-robust; Wilson's over users
+where all calls are alike), and approximate: shown, never decided by.
 
 Not covered: where the answers come from; the tables of a report (`prove.tables`).
 """
@@ -159,6 +159,9 @@ def share_interval(values: Sequence[float], groups: Sequence[str]) -> tuple[floa
     """A 95% interval for a share: Wilson's, or cluster-robust where users made several calls."""
     if len(set(groups)) == len(values):
         return wilson(round(math.fsum(values)), len(values))
+    users = len(set(groups))
+    if len(set(values)) == 1:
+        return wilson(round(values[0]) * users, users)
     low, high = mean_interval(values, groups)
     return max(0.0, low), min(1.0, high)
 

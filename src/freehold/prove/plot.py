@@ -14,7 +14,7 @@ from freehold.prove.decide import Paired
 from freehold.prove.tables import curve_points
 
 WIDTH, HEIGHT = 640.0, 260.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56.0, 12.0, 12.0, 34.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56.0, 20.0, 12.0, 34.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

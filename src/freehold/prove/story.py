@@ -14,7 +14,6 @@ from freehold.prove.measure import Examined, Held
 from freehold.prove.settings import ProofFacts, ProofSettings
 from freehold.prove.tables import Savings, Speed
 
-
 ENOUGH_OF_MODEL = 0.9
 
 
@@ -69,7 +68,7 @@ def next_command(task: str, verdict: Verdict) -> str:
 
 
 def needs_no_model(owned: Examined, baseline: Examined) -> bool:
-    """Whether a baseline passes the proof and takes over as much as the owned model does, give or take a tenth of it."""
+    """Whether a baseline passes the proof and takes over nearly as much as the owned model does."""
     if baseline.outcome.decision != "move":
         return False
     return (baseline.outcome.coverage or 0.0) >= ENOUGH_OF_MODEL * (owned.outcome.coverage or 0.0)
@@ -173,8 +172,8 @@ def _risks(told: Told) -> tuple[str, ...]:
         )
     else:
         sentences.append(
-            f"Wrong answers: the share of right ones is at most {settings.margin:.1%} of calls below the provider's,"
-            f" with {1 - settings.alpha:.0%} confidence."
+            "Wrong answers: the share of right ones is at most"
+            f" {100 * settings.margin:.1f} points below the provider's, with {1 - settings.alpha:.0%} confidence."
         )
     sentences.append(
         "Changed traffic: the proof holds for calls like those held out."

@@ -34,6 +34,13 @@ class ResponseCapture:
         return self._assembler is not None and self._assembler.is_ended
 
     @property
+    def closing_bytes(self) -> int:
+        """How many of the last bytes may not go to the client before the call is durable: the closing event's."""
+        if self._assembler is None:
+            return 0
+        return self._size_bytes if self._decoder else self._assembler.closing_bytes
+
+    @property
     def is_complete(self) -> bool:
         """Nothing that matters is missing, as far as the content tells."""
         return self._assembler is None or self._assembler.is_complete
@@ -42,11 +49,6 @@ class ResponseCapture:
     def error(self) -> str | None:
         """What an error event of a stream said."""
         return self._assembler.error if self._assembler else None
-
-    @property
-    def size_bytes(self) -> int:
-        """How many bytes have come, as they came."""
-        return self._size_bytes
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes."""

@@ -6,5 +6,20 @@ Not covered: engines elsewhere; any OpenAI-compatible URL serves as it is.
 from freehold.serve.ask import answer_all, ask
 from freehold.serve.base import BASES, base_path, file_sha256, pull
 from freehold.serve.engine import Engine, serving
+from freehold.serve.export import export_gguf, read_adapter
+from freehold.serve.parity import Parity, check_parity
 
-__all__ = ["BASES", "Engine", "answer_all", "ask", "base_path", "file_sha256", "pull", "serving"]
+__all__ = [
+    "BASES",
+    "Engine",
+    "Parity",
+    "answer_all",
+    "ask",
+    "base_path",
+    "check_parity",
+    "export_gguf",
+    "file_sha256",
+    "pull",
+    "read_adapter",
+    "serving",
+]

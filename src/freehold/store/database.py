@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, OperationalError, SQLAlchemyError
 
 from freehold.errors import BusyError, FreeholdError, SettingError, StateError
 
@@ -50,6 +50,8 @@ def translated(where: str) -> Iterator[None]:
         yield
     except OperationalError as error:
         raise _explain(where, str(error.orig)) from error
+    except IntegrityError:
+        raise
     except DatabaseError as error:
         raise StateError(
             f"The database {where!r} is damaged: {error.orig}.",

@@ -74,7 +74,7 @@ class TaskBook:
             "created_at": task.created_at,
             "document": _task_document(task),
         }
-        self._put(schema.tasks, row)
+        self._put(schema.tasks, row | {"changed_at": time.time()})
 
     def tasks(self) -> list[Task]:
         """All tasks, oldest first."""

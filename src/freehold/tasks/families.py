@@ -14,10 +14,11 @@ Not covered: prompts that differ in structure, such as a list of few-shot exampl
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import pairwise
 from typing import Literal
 
 from freehold.core.template import MIN_SHARED_CHARS, MIN_VARIANTS, common_start
@@ -27,6 +28,7 @@ SLOT_SHARE = 0.8
 SLOT_VARIANTS = 4
 LONG_CHARS = 40
 FAIR_SHARE = 0.1
+_PAIR_SHARE = 0.3
 
 _TOKEN = re.compile(r"[^\S\n]*(\n|\S+)")
 _CLEAR = re.compile(r"\n|[^\W\d]:(?:\s|$)")
@@ -43,7 +45,7 @@ class Variant:
 
 def families(variants: Sequence[Variant]) -> list[list[int]]:
     """The variants' positions, those of one family together, each list and the lists in order."""
-    tokens = [_TOKEN.findall(variant.text) for variant in variants]
+    tokens = [_tokens(variant.text) for variant in variants]
     groups = _gather([[i] for i in range(len(variants))], tokens, "value")
     wide = _gather(groups, tokens, "slot")
     groups = [part for group in wide for part in ([group] if len(group) >= SLOT_VARIANTS else _parts(group, groups))]
@@ -70,12 +72,25 @@ def shared_ends(texts: Sequence[str]) -> tuple[str, str]:
     return common_start(first, last), common_start(min(backwards), max(backwards))[::-1]
 
 
+@dataclass(frozen=True, slots=True)
+class _Tokens:
+    """A prompt's words and line breaks, and which of them stand side by side."""
+
+    words: list[str]
+    pairs: frozenset[tuple[str, str]]
+
+
+def _tokens(text: str) -> _Tokens:
+    words = _TOKEN.findall(text)
+    return _Tokens(words, frozenset(pairwise(words)))
+
+
 def _parts(group: Sequence[int], groups: Sequence[Sequence[int]]) -> list[list[int]]:
     return [list(part) for part in groups if set(part) <= set(group)]
 
 
 def _gather(
-    groups: Sequence[Sequence[int]], tokens: Sequence[Sequence[str]], wanted: Literal["value", "slot"]
+    groups: Sequence[Sequence[int]], tokens: Sequence[_Tokens], wanted: Literal["value", "slot"]
 ) -> list[list[int]]:
     """Join groups whose first members differ in no more than is wanted."""
     gathered: list[list[int]] = []
@@ -89,11 +104,11 @@ def _gather(
     return gathered
 
 
-def _is_variant(one: Sequence[str], other: Sequence[str], wanted: Literal["value", "slot"]) -> bool:
-    longer = max(len(one), len(other))
-    least = (VALUE_SHARE if wanted == "value" else SLOT_SHARE) * longer
-    if (Counter(one) & Counter(other)).total() < least:
-        return False
+def _is_variant(first: _Tokens, second: _Tokens, wanted: Literal["value", "slot"]) -> bool:
+    if len(first.pairs & second.pairs) < _PAIR_SHARE * max(len(first.pairs), len(second.pairs)):
+        return False  # comparing word by word takes its time, and most prompts have little in common
+    one, other = first.words, second.words
+    least = (VALUE_SHARE if wanted == "value" else SLOT_SHARE) * max(len(one), len(other))
     steps = SequenceMatcher(None, one, other, autojunk=False).get_opcodes()
     if sum(i2 - i1 for step, i1, i2, _, _ in steps if step == "equal") < least:
         return False
@@ -127,16 +142,17 @@ def _by_start(
 ) -> list[list[int]]:
     """Groups of members that begin alike; a group that falls into several clear ones is taken apart."""
     found = []
+    enough = max(least, FAIR_SHARE * len({texts[i] for i in members}))
     waiting = list(_groups(members, lambda i: texts[i][:MIN_SHARED_CHARS]))
     while waiting:
         group = waiting.pop()
+        if len({texts[i] for i in group}) < enough:
+            continue
         start = common_start(min(texts[i] for i in group), max(texts[i] for i in group))
         finer = _split(texts, group, len(start), least)
         if finer:
             waiting.extend(finer)
-            continue
-        is_fair = len({texts[i] for i in group}) >= max(least, FAIR_SHARE * len({texts[i] for i in members}))
-        if is_fair and _looks_like_instructions(start[::-1] if is_reversed else start):
+        elif _looks_like_instructions(start[::-1] if is_reversed else start):
             found.append(group)
     return found
 

@@ -30,7 +30,7 @@ class TaskIndex:
         """The task of this request; a few microseconds for a prompt that came before."""
         if explicit_name:
             return self._by_name.get(slug(explicit_name))
-        found = self._by_key.get(self._key(asked))
+        found = self._by_key.get(self.key(asked))
         if asked.dialect not in CHAT_DIALECTS:
             return found
         static_chars = found.template.static_chars if found else 0
@@ -41,8 +41,8 @@ class TaskIndex:
                 return task
         return found
 
-    def _key(self, asked: Asked) -> str:
-        """The fingerprint, remembered by the texts that it is made from: masking long prompts takes its time."""
+    def key(self, asked: Asked) -> str:
+        """The request's fingerprint, remembered by the texts it is made from: masking long prompts takes its time."""
         lead = lead_text(asked)
         texts = (asked.dialect, lead, asked.tools, asked.response_format, None if lead else asked.model)
         if texts not in self._keys:

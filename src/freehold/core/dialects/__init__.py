@@ -13,7 +13,7 @@ from freehold.core.dialects import anthropic_messages, openai_chat, openai_compl
 from freehold.core.dialects.form import Form, LocalAnswer
 from freehold.core.dialects.static import static_slices
 from freehold.core.dialects.stream import StreamAssembler as _StreamAssembler
-from freehold.core.dialects.values import BadBodyError, JsonObject, as_name, as_object, dump, parse_anyhow, parse_object
+from freehold.core.dialects.values import BadBodyError, JsonObject, as_name, dump, parse_anyhow, parse_object
 from freehold.core.exchange import Answer, Asked, Dialect, Usage
 
 __all__ = [
@@ -126,9 +126,3 @@ def error_body(dialect: Dialect, *, message: str, code: str) -> bytes:
     if dialect == "anthropic-messages":
         return dump({"type": "error", "error": {"type": "freehold_error", "message": message, "code": code}})
     return dump({"error": {"message": message, "type": "freehold_error", "param": None, "code": code}})
-
-
-def error_message(body: bytes) -> str | None:
-    """What a provider's error body says, in any dialect."""
-    error = parse_anyhow(body).get("error")
-    return as_name(as_object(error).get("message")) or as_name(error)

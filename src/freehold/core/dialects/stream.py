@@ -23,6 +23,7 @@ class StreamAssembler:
         self._is_done = False
         self._is_recognised = False
         self._is_odd = False
+        self._closing_bytes = 0
 
     @property
     def is_ended(self) -> bool:
@@ -40,9 +41,9 @@ class StreamAssembler:
         return self._assembly.error if self._assembly else None
 
     @property
-    def size_bytes(self) -> int:
-        """How many bytes have been fed."""
-        return sum(map(len, self._raw))
+    def closing_bytes(self) -> int:
+        """How many of the bytes that were fed belong to the event that ends the stream, or came after it."""
+        return self._closing_bytes + len(self._parser.rest) if self.is_ended else 0
 
     def feed(self, chunk: bytes) -> list[SseEvent]:
         """Take the next bytes; returns the events that became whole with them."""
@@ -50,6 +51,7 @@ class StreamAssembler:
         events = self._parser.feed(chunk)
         for event in events:
             self._add(event)
+            self._closing_bytes += len(event.raw) if self.is_ended else 0
         return events
 
     def finish(self) -> None:

@@ -41,12 +41,13 @@ _NO_REQUEST = frozenset({"praise", "other"})
 
 @dataclass(frozen=True)
 class Draft:
-    """What a message is about, before anything is put around it. `no_order` keeps order tags away."""
+    """What a message is about, before anything is put around it; `tail` stands below everything else."""
 
     text: str
     intent: str
     also: str | None
     is_urgent: bool
+    tail: str = ""
 
 
 class Writer:
@@ -62,7 +63,7 @@ class Writer:
         draft = self._draft()
         tagged = self._tag(draft)
         urgent, hurry = self._hurry(draft)
-        text = self._surround(tagged, hurry)
+        text = self._surround(tagged, hurry) + draft.tail
         order = self.order if self.order in text else None
         text = roughen(text, self.rng)
         return text, {
@@ -90,12 +91,12 @@ class Writer:
         return Draft(self._fill(asked.text), asked.intent, None, asked.is_urgent)
 
     def _contrast(self, intent: str) -> Draft:
-        other = self._other_than(intent, with_phrases=True)
+        other = self._other_than(intent)
         frame = self.rng.choice(self.book.frames["contrast"])
         return Draft(self._frame(frame, ask=self._phrase(intent), no=self._phrase(other)), intent, None, False)
 
     def _several(self, asked: Skeleton) -> Draft:
-        second = self._other_than(asked.intent, with_phrases=True)
+        second = self._other_than(asked.intent)
         if self.rng.random() < 0.6:
             frame = self.rng.choice(self.book.frames["several"])
             text = self._frame(frame, ask=self._phrase(asked.intent), also=self._phrase(second))
@@ -112,16 +113,17 @@ class Writer:
         return Draft(self._frame(frame, ask=self._fill(asked.text), past=past), asked.intent, None, asked.is_urgent)
 
     def _quoted(self, asked: Skeleton) -> Draft:
-        earlier = self._plain(self._other_than(asked.intent, with_phrases=True), calm=True)
-        frame = self.rng.choice(self.book.frames["quoted"])
+        earlier = self._plain(self._other_than(asked.intent), calm=True)
+        head, tail = self.rng.choice(self.book.frames["quoted"]).split("{ask}")
         no = self._fill(earlier.text.replace("{order}", "{old_order}"))
-        return Draft(self._frame(frame, ask=self._fill(asked.text), no=no), asked.intent, None, asked.is_urgent)
+        text = self._frame(head, no=no) + self._fill(asked.text)
+        return Draft(text, asked.intent, None, asked.is_urgent, tail=self._frame(tail, no=no))
 
     def _tag(self, draft: Draft) -> str:
         """Add the order number where the customer would, and must where only an old one has been named."""
         if self.order in draft.text or not self.book.topics[draft.intent].takes_order:
             return draft.text
-        if self.old_order in draft.text or self.rng.random() < 0.35:
+        if self.old_order in draft.text + draft.tail or self.rng.random() < 0.35:
             tag = self.rng.choice(self.book.around["order_tag"])
         elif self.rng.random() < 0.20:
             tag = self.rng.choice(self.book.around["order_choice"])
@@ -169,16 +171,12 @@ class Writer:
     def _phrase(self, intent: str) -> str:
         return self._fill(self.rng.choice(self.book.topics[intent].phrases))
 
-    def _other_than(self, intent: str, *, with_phrases: bool) -> str:
+    def _other_than(self, intent: str) -> str:
         """Another intent, half of the time one that is easily confused with the first."""
+        everything = [name for name in self.book.topics if name not in {intent, *_NO_REQUEST}]
+        near = [name for name in self.book.groups[intent] if name in everything]
         is_near = intent in _NO_REQUEST or self.rng.random() < 0.5
-        near = self.book.groups[intent] if is_near else tuple(self.book.topics)
-        usable = [
-            n
-            for n in near
-            if n != intent and n not in _NO_REQUEST and (self.book.topics[n].phrases or not with_phrases)
-        ]
-        return self.rng.choice(usable or [n for n in self.book.topics if n not in {intent, *_NO_REQUEST}])
+        return self.rng.choice(near if near and is_near else everything)
 
     def _frame(self, frame: str, **parts: str) -> str:
         """Fill a frame: its parts first, then its own slots."""

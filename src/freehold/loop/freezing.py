@@ -1,0 +1,69 @@
+"""Freeze: a task's calls, with their corrections, become a registered dataset."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from freehold.core import Call
+from freehold.core.task import Task
+from freehold.dataset import FreezeSettings, LabelledCall, build, write
+from freehold.loop.estate import Estate
+from freehold.loop.progress import Progress, Reporter
+from freehold.loop.sorting import read_call
+from freehold.store import CallFilter
+
+
+def freeze(estate: Estate, task: Task, report: Reporter) -> str:
+    """Freeze all of a task's calls so far and return the dataset's hash; the same calls give the same dataset."""
+    corrections = estate.store.calls.corrections(task.id)
+    wanted = CallFilter(task_id=task.id, is_direct=True)
+    total = estate.store.calls.count(wanted)
+    labelled = list(_labelled(estate.store.calls.stream(wanted), corrections, total, report))
+    report(Progress(stage="freeze", note=f"removing duplicates from {len(labelled):,} calls, splitting"))
+    seen = {call.call_id for call in labelled}
+    frozen = build(
+        labelled,
+        task=task,
+        settings=freeze_settings(estate),
+        unmatched_corrections=sum(call_id not in seen for call_id in corrections),
+    )
+    path = write(frozen, estate.folder("datasets"))
+    estate.store.book.put_dataset(frozen.manifest, str(Path(path).absolute()), time.time())
+    return frozen.manifest.hash
+
+
+def freeze_settings(estate: Estate) -> FreezeSettings:
+    """How to split, as the settings say."""
+    s = estate.settings
+    return FreezeSettings(
+        proof_share=s.number("freeze.proof_share"),
+        proof_max=s.whole("freeze.proof_max"),
+        dev_share=s.number("freeze.dev_share"),
+        dev_max=s.whole("freeze.dev_max"),
+        near_duplicate=s.number("freeze.near_duplicate"),
+    )
+
+
+def _labelled(
+    calls: Iterator[Call], corrections: dict[str, str], total: int, report: Reporter
+) -> Iterator[LabelledCall]:
+    for done, call in enumerate(calls, 1):
+        if done % 500 == 0 or done == total:
+            report(Progress(stage="freeze", done=done, total=total, note="calls read"))
+        if call.arm != "rented" and call.id not in corrections:
+            continue  # an owned answer is no evidence of what was wanted: learning from it would be learning from itself
+        read = read_call(call)
+        if read.asked is not None:
+            yield LabelledCall(
+                call_id=call.id,
+                created_at=call.created_at,
+                asked=read.asked,
+                answer=read.answer,
+                correction=corrections.get(call.id),
+                user=call.user_key,
+                session=call.session_key,
+                is_whole=call.error is None,
+                status=call.status,
+            )

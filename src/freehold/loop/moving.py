@@ -1,0 +1,148 @@
+"""Move and back: plan a change of a route, put it in place, and see how it fares."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from freehold import route as routing
+from freehold.core import Call, Route
+from freehold.core.task import Task
+from freehold.errors import DataError
+from freehold.loop.estate import Estate
+from freehold.loop.sorting import read_call
+from freehold.route import LiveCall, LiveFigures
+from freehold.store import CallFilter
+
+
+@dataclass(frozen=True, slots=True)
+class RoutePlan:
+    """A route that could be put in place, and what that would do, in words."""
+
+    route: Route
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class LiveView:
+    """A task's route and how it has fared since it was put in place."""
+
+    task: str
+    route: str
+    version: int
+    figures: LiveFigures
+
+    @property
+    def calls(self) -> int:
+        """Calls answered under this route."""
+        return self.figures.calls
+
+    @property
+    def local_text(self) -> str:
+        """The share answered locally, with its count."""
+        share = self.figures.share_local
+        return "-" if share is None else f"{share:.0%} ({self.figures.local:,})"
+
+    @property
+    def agreement_text(self) -> str:
+        """The share of audits that agree with the provider, with interval and n."""
+        f = self.figures
+        if f.agreement is None or f.agreement_low is None or f.agreement_high is None:
+            return "none yet"
+        return f"{f.agreement:.0%} [{f.agreement_low:.0%}, {f.agreement_high:.0%}], n={f.audits}"
+
+    @property
+    def saved_usd(self) -> float | None:
+        """What local answers saved, less what audits cost."""
+        return self.figures.saved_usd
+
+    @property
+    def saved_text(self) -> str:
+        """The saving, or that it is unknown."""
+        return "unknown" if self.saved_usd is None else f"${self.saved_usd:,.4f}"
+
+    @property
+    def owned_p50_ms(self) -> float | None:
+        """Median latency of local answers."""
+        return self.figures.owned_p50_ms
+
+    @property
+    def rented_p50_ms(self) -> float | None:
+        """Median latency of the provider's answers."""
+        return self.figures.rented_p50_ms
+
+    def plain(self) -> dict[str, Any]:
+        """The view as JSON-able values."""
+        return {"task": self.task, "route": self.route, "version": self.version, **asdict(self.figures)}
+
+
+def move_plan(estate: Estate, task_name: str) -> RoutePlan:
+    """The cascade that the task's newest verdict proves; DataError when it proves none."""
+    task = estate.task(task_name)
+    verdicts = estate.store.book.verdicts(task.id)
+    if not verdicts:
+        raise DataError(f"Nothing has been proven for task {task.name!r}.", hint=f"Run: freehold prove {task.name}")
+    verdict = verdicts[0]
+    card = estate.model(task, verdict.model_id)
+    dataset = next(row for row in estate.store.book.datasets(task.id) if row.id == verdict.dataset_hash)
+    old = estate.store.book.route(task.id)
+    new = routing.propose(
+        verdict,
+        model=card,
+        old=old,
+        output_kind=dataset.manifest.kind,
+        template=dataset.manifest.template,
+        audit_rate=estate.settings.number("route.audit_rate"),
+        created_at=time.time(),
+        max_output_tokens=int(card.metrics.get("max_output_tokens", 512)),
+    )
+    return RoutePlan(new, routing.plan_text(old, new, coverage=verdict.coverage).replace(task.id, task.name))
+
+
+def back_plan(estate: Estate, task_name: str) -> RoutePlan:
+    """The route that returns everything to the provider."""
+    task = estate.task(task_name)
+    old = estate.store.book.route(task.id)
+    new = routing.back(old, created_at=time.time())
+    return RoutePlan(new, routing.plan_text(old, new).replace(task.id, task.name))
+
+
+def put_route(estate: Estate, route: Route) -> Route:
+    """Put a planned route in place; running gateways follow within a second."""
+    return estate.store.book.put_route(route)
+
+
+def live_views(estate: Estate) -> list[LiveView]:
+    """Each task's route with its live figures."""
+    return [live_view(estate, task) for task in estate.store.book.tasks()]
+
+
+def live_view(estate: Estate, task: Task) -> LiveView:
+    """One task's route with its live figures, since that route was put in place."""
+    route = estate.store.book.route(task.id)
+    since = route.created_at or None
+    calls = estate.store.calls.stream(CallFilter(task_id=task.id, since=since, is_failed=False))
+    rows = list(_live_calls(calls))
+    return LiveView(task.name, route.kind, route.version, routing.live_figures(rows, output_kind=task.kind))
+
+
+def _live_calls(calls: Iterator[Call]) -> Iterator[LiveCall]:
+    local_texts: dict[str, str] = {}
+    audits: list[Call] = []
+    for call in calls:
+        if call.arm == "audit":
+            audits.append(call)
+        else:
+            if call.arm == "owned":
+                local_texts[call.id] = read_call(call).answer.text
+            yield LiveCall(arm=call.arm, latency_ms=call.latency_ms, cost_usd=call.cost_usd)
+    for audit in audits:
+        yield LiveCall(
+            arm="audit",
+            latency_ms=audit.latency_ms,
+            cost_usd=audit.cost_usd,
+            owned_text=local_texts.get(audit.parent_id or ""),
+            rented_text=read_call(audit).answer.text,
+        )

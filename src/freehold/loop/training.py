@@ -1,0 +1,118 @@
+"""Train: a registered dataset becomes a registered model, exported, and checked to be what was trained."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from freehold.core import Example, ModelCard
+from freehold.core.chatml import TEMPLATE
+from freehold.core.ids import canonical_json, sha256_hex
+from freehold.core.task import Task
+from freehold.dataset import load
+from freehold.errors import ParityError
+from freehold.loop.estate import Estate
+from freehold.loop.progress import Progress, Reporter
+from freehold.serve import check_parity, export_gguf, file_sha256, pull, read_adapter, serving
+from freehold.settings import Settings
+from freehold.store.taskbook import DatasetRow
+from freehold.train import Progress as TrainProgress
+from freehold.train import Recipe, Trained, default_epochs, fit
+
+PARITY_EXAMPLES = 16
+_LEAST_OUTPUT_TOKENS = 24
+_BYTES_PER_TOKEN = 2.0
+
+
+def pull_base(settings: Settings, name: str, report: Reporter) -> Path:
+    """Fetch a base into the state folder; needs no database."""
+    return pull(name, settings.state, lambda note: report(Progress(stage="pull", note=note)))
+
+
+def train_model(estate: Estate, task: Task, dataset: DatasetRow, report: Reporter) -> ModelCard:
+    """Train and export; the same dataset, base and recipe are one model and are trained once."""
+    name = estate.settings.text("train.base")
+    base = pull(name, estate.state, lambda note: report(Progress(stage="base", note=note)))
+    recipe = _recipe(estate.settings, dataset)
+    model_id = sha256_hex(canonical_json([dataset.id, file_sha256(base), asdict(recipe)]))[:16]
+    folder = estate.folder("models") / model_id
+    trained = fit(Path(dataset.path), base, folder, recipe, _telling(report))
+    report(Progress(stage="export", note="merging the adapter, writing the GGUF"))
+    gguf = folder / "model.gguf"
+    if not gguf.exists():
+        export_gguf(base, read_adapter(trained.adapter_dir), gguf, chat_template=TEMPLATE)
+    card = _card(task, name, dataset, trained, model_id, gguf)
+    if not any(known.id == card.id for known in estate.store.book.models(task.id)):
+        estate.store.book.put_model(card)
+    return card
+
+
+def check_model(estate: Estate, task: Task, dataset: DatasetRow, model_id: str, report: Reporter) -> None:
+    """Check that the served model is the trained one and write the result on its card; ParityError when it is not."""
+    card = estate.model(task, model_id)
+    if card.parity.get("is_ok"):
+        return
+    report(Progress(stage="check", note="token ids and logprobs, served against trained"))
+    folder = Path(card.path)
+    examples = load(Path(dataset.path)).dev[:PARITY_EXAMPLES]
+    log = estate.folder("logs") / f"engine-{card.id}.log"
+    with serving(folder / "model.gguf", log=log, threads=estate.settings.whole("serve.threads"), slots=1) as url:
+        parity = check_parity(folder, examples, url)
+    result = asdict(parity) | {"words": parity.words}
+    estate.store.book.put_model(replace(card, parity=result))
+    if not parity.is_ok:
+        raise ParityError(
+            f"Model {card.id} is not served as it was trained: {parity.reason}.",
+            hint="It cannot be proven. Train again, or report this with the model's card.",
+        )
+
+
+def _recipe(settings: Settings, dataset: DatasetRow) -> Recipe:
+    examples = dataset.manifest.counts["train"]
+    minutes = settings.number("train.minutes")
+    return Recipe(
+        epochs=settings.number("train.epochs") or default_epochs(examples),
+        max_minutes=minutes or None,
+        seed=settings.whole("train.seed"),
+    )
+
+
+def _telling(report: Reporter) -> Callable[[TrainProgress], None]:
+    def tell(progress: TrainProgress) -> None:
+        notes = [progress.note or progress.phase]
+        if progress.loss is not None:
+            notes.append(f"loss {progress.loss:.3f}")
+        if progress.dev_loss is not None:
+            notes.append(f"dev {progress.dev_loss:.3f}")
+        if progress.tokens_per_s:
+            notes.append(f"{progress.tokens_per_s:,.0f} tokens/s")
+        if progress.left_s is not None:
+            notes.append(f"{progress.left_s // 60:.0f}:{progress.left_s % 60:02.0f} left")
+        report(Progress(stage="train", done=progress.step, total=progress.steps or 0, note=", ".join(notes)))
+
+    return tell
+
+
+def _card(task: Task, base: str, dataset: DatasetRow, trained: Trained, model_id: str, gguf: Path) -> ModelCard:
+    longest = _longest_answer(load(Path(dataset.path)).train)
+    return ModelCard(
+        id=model_id,
+        task_id=task.id,
+        base=base,
+        base_sha256=trained.base_sha256,
+        dataset_hash=dataset.id,
+        recipe=asdict(trained.recipe),
+        seed=trained.recipe.seed,
+        metrics=trained.metrics | {"max_output_tokens": longest},
+        path=str(gguf.parent.absolute()),
+        files=trained.files | {gguf.name: file_sha256(gguf)},
+        created_at=time.time(),
+    )
+
+
+def _longest_answer(examples: tuple[Example, ...]) -> int:
+    """Tokens that an answer may have: generous for the longest seen, so that none is cut that should not be."""
+    longest = max(len(example.target.encode()) for example in examples)
+    return _LEAST_OUTPUT_TOKENS + int(longest / _BYTES_PER_TOKEN)

@@ -1,0 +1,95 @@
+"""The walks that people ask for: one stage, or the whole road of a task."""
+
+from __future__ import annotations
+
+from freehold.core import ModelCard, Verdict
+from freehold.core.task import Task
+from freehold.errors import NotFoundError
+from freehold.loop.estate import Estate
+from freehold.loop.progress import Reporter
+from freehold.loop.road import Plan, Walked, walk
+from freehold.loop.sorting import sort_new_calls
+from freehold.loop.stages import Stages
+from freehold.store import CallFilter
+from freehold.store.taskbook import DatasetRow
+
+Option = tuple[str, str | int | float | bool]
+_OPTIONS = {
+    "freeze": ("freeze.proof_share", "freeze.proof_max", "freeze.dev_share", "freeze.dev_max", "freeze.near_duplicate"),
+    "train": ("train.base", "train.minutes", "train.epochs", "train.seed"),
+    "prove": ("prove.margin", "prove.alpha", "prove.risk", "prove.delta", "prove.min_coverage", "prove.seed"),
+    "move": ("route.audit_rate",),
+}
+
+
+def freeze_task(estate: Estate, name: str, report: Reporter) -> DatasetRow:
+    """Freeze a task's calls."""
+    task = _sorted_task(estate, name)
+    walked = _walk(estate, task, report, ("freeze",), mark=_mark(estate, task))
+    return _dataset(estate, task, walked)
+
+
+def train_task(estate: Estate, name: str, report: Reporter) -> ModelCard:
+    """Train, export and check a model on a task's newest dataset."""
+    task = estate.task(name)
+    dataset = estate.dataset(task)
+    walked = _walk(estate, task, report, ("train", "check"), dataset_hash=dataset.id)
+    return estate.model(task, walked.model_id)
+
+
+def prove_task(estate: Estate, name: str, model_id: str | None, report: Reporter) -> Verdict:
+    """Prove a model (the newest by default) on the dataset it was trained on."""
+    task = estate.task(name)
+    card = estate.model(task, model_id)
+    walked = _walk(estate, task, report, ("prove",), dataset_hash=card.dataset_hash, model_id=card.id)
+    return _verdict(estate, task, walked)
+
+
+def walk_task(estate: Estate, name: str, report: Reporter, *, and_move: bool) -> Verdict:
+    """Walk the whole road of a task in one durable run."""
+    task = _sorted_task(estate, name)
+    stages = ("freeze", "train", "check", "prove", "move") if and_move else ("freeze", "train", "check", "prove")
+    return _verdict(estate, task, _walk(estate, task, report, stages, mark=_mark(estate, task)))
+
+
+def _walk(
+    estate: Estate,
+    task: Task,
+    report: Reporter,
+    stages: tuple[str, ...],
+    *,
+    dataset_hash: str | None = None,
+    model_id: str | None = None,
+    mark: str = "",
+) -> Walked:
+    options = tuple((key, estate.settings.values[key]) for stage in stages for key in _OPTIONS.get(stage, ()))
+    plan = Plan(
+        task_id=task.id, stages=stages, dataset_hash=dataset_hash, model_id=model_id, mark=mark, options=options
+    )
+    return walk(estate, task, plan, Stages(estate, task, report))
+
+
+def _sorted_task(estate: Estate, name: str) -> Task:
+    sort_new_calls(estate)
+    return estate.task(name)
+
+
+def _mark(estate: Estate, task: Task) -> str:
+    """What tells one state of a task's record from another: its newest call, and how many corrections there are."""
+    newest = estate.store.calls.find(CallFilter(task_id=task.id, is_direct=True, limit=1, newest_first=True))
+    corrections = estate.store.calls.corrections(task.id)
+    return f"{newest[0].id if newest else ''}+{len(corrections)}"
+
+
+def _dataset(estate: Estate, task: Task, walked: Walked) -> DatasetRow:
+    for row in estate.store.book.datasets(task.id):
+        if row.id == walked.dataset_hash:
+            return row
+    raise NotFoundError(f"Dataset {walked.dataset_hash!r} is gone.", hint=f"Run: freehold freeze {task.name}")
+
+
+def _verdict(estate: Estate, task: Task, walked: Walked) -> Verdict:
+    for verdict in estate.store.book.verdicts(task.id):
+        if verdict.id == walked.verdict_id:
+            return verdict
+    raise NotFoundError(f"Verdict {walked.verdict_id!r} is gone.", hint=f"Run: freehold prove {task.name}")

@@ -1,0 +1,76 @@
+"""Examples as token ids, and the order in which they are learnt.
+
+The order is a pure function of seed and pass, so that a resumed training sees the same batches without any saved
+state. Examples of like length share a batch: little of the work goes into padding.
+
+Not covered: tensors (`worker`), the tokenizer (`base`).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count, islice
+
+from freehold.core import Example
+from freehold.core.chatml import answer, render
+
+BUCKET_BATCHES = 50
+Tokenize = Callable[[list[str]], list[list[int]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """One example as ids; the loss is taken on `answer` alone, which ends with the end-of-turn token."""
+
+    prompt: tuple[int, ...]
+    answer: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.prompt) + len(self.answer)
+
+
+def encode(examples: Sequence[Example], tokenize: Tokenize, max_tokens: int) -> tuple[list[Encoded], int]:
+    """The examples as ids, and how many were dropped because they are longer than `max_tokens`."""
+    if not examples:
+        return [], 0
+    prompts = tokenize([render(example.messages) for example in examples])
+    answers = tokenize([answer(example.target) for example in examples])
+    encoded = [Encoded(tuple(p), tuple(a)) for p, a in zip(prompts, answers, strict=True)]
+    kept = [item for item in encoded if len(item) <= max_tokens]
+    return kept, len(encoded) - len(kept)
+
+
+def one_pass(lengths: Sequence[int], batch_size: int, *, seed: int, number: int) -> list[list[int]]:
+    """The batches of pass `number`, as indices; every example is in exactly one of them."""
+    order = random.Random(f"{seed}/{number}")  # noqa: S311 - an order, not a secret
+    shuffled = list(range(len(lengths)))
+    order.shuffle(shuffled)
+    batches: list[list[int]] = []
+    width = BUCKET_BATCHES * batch_size
+    for start in range(0, len(shuffled), width):
+        bucket = sorted(shuffled[start : start + width], key=lambda i: lengths[i])
+        batches += [bucket[i : i + batch_size] for i in range(0, len(bucket), batch_size)]
+    order.shuffle(batches)
+    return batches
+
+
+def batches_from(step: int, lengths: Sequence[int], batch_size: int, *, seed: int) -> Iterator[list[int]]:
+    """Batches without end, beginning with that of step `step` (from 0)."""
+    per_pass = -(-len(lengths) // batch_size)
+    first = step // per_pass
+    for number in count(first):
+        skip = step % per_pass if number == first else 0
+        yield from islice(one_pass(lengths, batch_size, seed=seed, number=number), skip, None)
+
+
+def parts(batch: Sequence[int], lengths: Sequence[int], step_tokens: int) -> list[list[int]]:
+    """A batch cut so that each part, padded to its longest, has at most `step_tokens` tokens (or one example)."""
+    found: list[list[int]] = []
+    for index in sorted(batch, key=lambda i: lengths[i]):
+        if found and (len(found[-1]) + 1) * lengths[index] <= step_tokens:
+            found[-1].append(index)
+        else:
+            found.append([index])
+    return found

@@ -1,0 +1,170 @@
+"""The training loop's state and its single steps, and how it is kept on disk.
+
+Not covered: reading data, talking to the parent (`worker`).
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from freehold.train.batches import Encoded, parts
+from freehold.train.job import Progress
+from freehold.train.kernels import answer_loss, answer_scores
+from freehold.train.recipe import Recipe, learning_rate
+
+SMOOTHING = 0.95
+UNTIMED_STEPS = 2
+
+
+class Trainer:
+    """A model with adapters on its way through the schedule.
+
+    `share` is how much of the training is done, 0 to 1, by steps or by the clock, whichever is further.
+    """
+
+    def __init__(self, model: Any, trained: Sequence[nn.Parameter], recipe: Recipe, device: torch.device) -> None:
+        self.step = 0
+        self.mean_loss = 0.0
+        self._model = model
+        self._trained = list(trained)
+        self._recipe = recipe
+        self._device = device
+        self._optimizer = torch.optim.AdamW(self._trained, lr=recipe.learning_rate, weight_decay=0.0)
+        self._started = time.monotonic()
+        self._spent_s = 0.0
+        self._timed_s = 0.0
+        self._timed_tokens = 0
+        self._timed_steps = -UNTIMED_STEPS
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds spent on this training, over all of its runs."""
+        return self._spent_s + time.monotonic() - self._started
+
+    @property
+    def tokens_per_s(self) -> float:
+        """Tokens learnt from per second of stepping, padding not counted; 0.0 before steps were timed."""
+        return self._timed_tokens / self._timed_s if self._timed_s else 0.0
+
+    def share(self, most_steps: int) -> float:
+        """How much is done, of the steps or of the time."""
+        by_clock = self.elapsed_s / (60 * self._recipe.max_minutes) if self._recipe.max_minutes else 0.0
+        return min(1.0, max(self.step / most_steps, by_clock))
+
+    def take_step(self, batch: Sequence[Encoded], share: float) -> float:
+        """Learn from one batch; returns its mean loss per answer token."""
+        began = time.monotonic()
+        for group in self._optimizer.param_groups:
+            group["lr"] = learning_rate(self._recipe, share)
+        answer_tokens = sum(len(example.answer) for example in batch)
+        loss = 0.0
+        for part in parts(range(len(batch)), [len(example) for example in batch], self._recipe.step_tokens):
+            hidden, wanted = self._hidden([batch[i] for i in part])
+            part_loss = answer_loss(hidden, self._model.lm_head.weight, wanted, scale=1.0 / answer_tokens)
+            part_loss.backward()
+            loss += float(part_loss)
+        torch.nn.utils.clip_grad_norm_(self._trained, self._recipe.clip_norm)
+        self._optimizer.step()
+        self._optimizer.zero_grad()
+        self.mean_loss = loss if self.step == 0 else SMOOTHING * self.mean_loss + (1 - SMOOTHING) * loss
+        self.step += 1
+        self._timed_steps += 1
+        if self._timed_steps > 0:
+            self._timed_s += time.monotonic() - began
+            self._timed_tokens += sum(len(example) for example in batch)
+        return loss
+
+    @torch.no_grad()
+    def check(self, examples: Sequence[Encoded]) -> tuple[float, float]:
+        """Mean loss per answer token, and the share of answers whose every token is the likeliest one."""
+        size = self._recipe.batch_size
+        logprob_sum, tokens, exact = 0.0, 0, 0
+        ordered = sorted(examples, key=len)
+        for start in range(0, len(ordered), size):
+            batch = ordered[start : start + size]
+            for part in parts(range(len(batch)), [len(example) for example in batch], self._recipe.step_tokens):
+                chosen = [batch[i] for i in part]
+                logprobs, is_top = answer_scores(*self._head_inputs(chosen))
+                logprob_sum += float(logprobs.sum())
+                tokens += len(logprobs)
+                exact += sum(bool(t.all()) for t in is_top.split([len(example.answer) for example in chosen]))
+        return -logprob_sum / tokens, exact / len(ordered)
+
+    def progress(self, most_steps: int, dev_loss: float | None) -> Progress:
+        """Where the training is now."""
+        share = self.share(most_steps)
+        is_timed = self._timed_steps > 0
+        return Progress(
+            phase="train",
+            step=self.step,
+            steps=max(self.step, round(self.step / share)) if share else most_steps,
+            loss=self.mean_loss,
+            dev_loss=dev_loss,
+            tokens_per_s=self.tokens_per_s if is_timed else None,
+            left_s=self.elapsed_s * (1 - share) / share if is_timed and share else None,
+        )
+
+    def save(self, path: Path, key: str) -> None:
+        """Keep the place: adapter, optimizer, step and time spent, wholly on disk or not at all."""
+        state = {
+            "key": key,
+            "step": self.step,
+            "mean_loss": self.mean_loss,
+            "spent_s": self.elapsed_s,
+            "trained": [parameter.detach() for parameter in self._trained],
+            "optimizer": self._optimizer.state_dict(),
+        }
+        part = path.with_name(path.name + ".part")
+        with part.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+
+    def restore(self, path: Path, key: str, started: float) -> bool:
+        """Go on where `save` left off; False when there is nothing (whole, of this job) to go on from."""
+        self._started = started
+        try:
+            state = torch.load(path, map_location=self._device, weights_only=True)
+        except FileNotFoundError:
+            return False
+        except (OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
+            path.replace(path.with_name(path.name + ".damaged"))
+            sys_note = f"checkpoint damaged, starting anew: {error}"
+            print(sys_note)  # noqa: T201 - the worker's log
+            return False
+        if state["key"] != key:
+            return False
+        with torch.no_grad():
+            for parameter, saved in zip(self._trained, state["trained"], strict=True):
+                parameter.copy_(saved)
+        self._optimizer.load_state_dict(state["optimizer"])
+        self.step, self.mean_loss, self._spent_s = state["step"], state["mean_loss"], state["spent_s"]
+        return True
+
+    def _hidden(self, batch: Sequence[Encoded]) -> tuple[Tensor, Tensor]:
+        """The last hidden state at each place that is followed by an answer token, contiguous, and those tokens."""
+        longest = max(len(example) for example in batch)
+        ids = torch.zeros(len(batch), longest, dtype=torch.long)
+        places: list[int] = []
+        wanted: list[int] = []
+        for row, example in enumerate(batch):
+            ids[row, : len(example)] = torch.tensor(example.prompt + example.answer)
+            first = row * longest + len(example.prompt) - 1
+            places.extend(range(first, first + len(example.answer)))
+            wanted.extend(example.answer)
+        states = self._model.model(input_ids=ids.to(self._device), use_cache=False).last_hidden_state
+        rows = states.reshape(-1, states.shape[-1])
+        index = torch.tensor(places, device=self._device)
+        return rows.index_select(0, index), torch.tensor(wanted, device=self._device)
+
+    def _head_inputs(self, batch: Sequence[Encoded]) -> tuple[Tensor, Tensor, Tensor]:
+        hidden, wanted = self._hidden(batch)
+        return hidden, self._model.lm_head.weight, wanted

@@ -1,0 +1,206 @@
+"""Templates: what is shared is left out, exactly, and what only happens to be common is not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from freehold.core import Asked, Message
+from freehold.core.fingerprint import key, mask
+from freehold.core.template import MIN_VARIANTS, Part, Template, learn, widen
+
+INSTRUCTIONS = "Classify the message as one of: refund, delivery, other.\nMessage: "
+THINGS = ["kettle", "lamp", "teapot", "desk", "chair", "mirror", "vase", "rug", "clock", "shelf", "stove", "bowl"]
+
+
+def asked(*pairs: tuple[str, str], tools: str | None = None, response_format: str | None = None) -> Asked:
+    messages = tuple(Message(role, content) for role, content in pairs)
+    return Asked(dialect="openai-chat", model="m", messages=messages, tools=tools, response_format=response_format)
+
+
+def contents(template: Template, call: Asked) -> list[tuple[str, str]]:
+    return [(m.role, m.content) for m in template.strip(call) or ()]
+
+
+def test_a_system_prompt_that_all_share_is_left_out() -> None:
+    calls = [asked(("system", "Triage."), ("user", f"Where is my {thing}?")) for thing in THINGS]
+    template = learn(calls)
+    assert template.parts == (Part("system", "Triage.", has_gap=False),)
+    assert contents(template, calls[0]) == [("user", "Where is my kettle?")]
+
+
+def test_one_call_is_enough_for_a_system_prompt_and_not_for_its_message() -> None:
+    call = asked(("system", "Triage."), ("user", INSTRUCTIONS + "hello"))
+    assert contents(learn([call]), call) == [("user", INSTRUCTIONS + "hello")]
+
+
+def test_instructions_inside_the_only_message_are_found() -> None:
+    calls = [asked(("user", f"{INSTRUCTIONS}my {thing} is late\n\nAnswer with the label only.")) for thing in THINGS]
+    template = learn(calls)
+    assert template.parts == (Part("user", INSTRUCTIONS, "\n\nAnswer with the label only."),)
+    assert contents(template, calls[2]) == [("user", "my teapot is late")]
+
+
+def test_content_that_happens_to_be_common_stays_content() -> None:
+    texts = [f"I want to know where my {thing} is." for thing in THINGS]
+    assert learn([asked(("user", text)) for text in texts]).parts == ()
+    with_instructions = [asked(("user", INSTRUCTIONS + text)) for text in texts]
+    assert contents(learn(with_instructions), with_instructions[0]) == [("user", texts[0])]
+
+
+def test_a_prefix_ends_neither_inside_a_word_nor_inside_a_number() -> None:
+    for number in (f"4821{i}" for i in range(2)):
+        calls = [asked(("user", f"Please look up the order with the number {number}{i} for me")) for i in range(10)]
+        part = learn(calls).parts[0]
+        assert part.prefix == "Please look up the order with the number "
+        assert part.suffix == ""
+
+
+def test_few_variants_teach_nothing_about_a_message() -> None:
+    calls = [asked(("user", INSTRUCTIONS + thing)) for thing in THINGS[: MIN_VARIANTS - 1]]
+    assert learn(calls * 50).parts == ()
+
+
+def test_a_name_in_the_system_prompt_is_a_gap_that_the_model_still_sees() -> None:
+    calls = [
+        asked(("system", f"You look after the customer {name}. Answer politely, in one sentence."), ("user", "Hi"))
+        for name in ("Ann", "Andrea", "Bob Bell")
+    ]
+    template = learn(calls)
+    assert contents(template, calls[2])[0][0] == "system"
+    assert "Bob Bell" in contents(template, calls[2])[0][1]
+    assert template.fits(asked(*[("system", calls[0].messages[0].content.replace("Ann", "Zoe")), ("user", "x")]))
+
+
+def test_todays_date_is_a_gap_even_when_all_calls_came_on_one_day() -> None:
+    for date, tomorrow in (
+        ("2026-11-23", "2026-11-24"),
+        ("Monday, 30 November 2026", "Tuesday, 1 December 2026"),
+        ("November 30, 2026", "May 1, 2027"),
+    ):
+        prompt = "You triage messages for an online shop.\nToday is {}. Answer in JSON and nothing else, always."
+        calls = [asked(("system", prompt.format(date)), ("user", thing)) for thing in THINGS]
+        template = learn(calls)
+        assert template.fits(asked(("system", prompt.format(tomorrow)), ("user", "x"))), date
+        assert template.static_chars > 60
+        assert date.split()[-1] in contents(template, calls[0])[0][1]
+
+
+def test_dates_in_the_rules_of_a_prompt_are_ordinary_text() -> None:
+    prompt = "Extract the order. Example: ordered on 2024-05-01 gives A-1. Rules changed on 3 May 2024."
+    assert learn([asked(("system", prompt), ("user", "x"))]).parts[0].has_gap is False
+
+
+def test_examples_in_a_conversation_are_left_out_and_later_turns_are_whole() -> None:
+    shots = [("system", "Label it."), ("user", "I am happy"), ("assistant", "good")]
+    calls = [asked(*shots, ("user", f"my {thing} broke")) for thing in THINGS]
+    assert contents(learn(calls), calls[0]) == [("user", "my kettle broke")]
+    talks = [asked(("system", "Chat."), ("user", thing), ("assistant", "ok"), ("user", "more")) for thing in THINGS]
+    mixed = [*talks, *(asked(("system", "Chat."), ("user", thing)) for thing in THINGS)]
+    assert contents(learn(mixed), talks[0]) == [("user", "kettle"), ("assistant", "ok"), ("user", "more")]
+
+
+def test_a_stray_call_does_not_spoil_a_template_and_does_not_fit() -> None:
+    calls = [asked(("system", "Triage the message."), ("user", f"{thing} {i}")) for thing in THINGS for i in range(20)]
+    stray = asked(("system", "Write me a poem."), ("user", "about rain"))
+    template = learn([*calls, stray])
+    assert template.parts[0].prefix == "Triage the message."
+    assert not template.fits(stray)
+    assert template.strip(stray) is None
+
+
+def test_calls_that_are_all_the_same_leave_their_message_alone() -> None:
+    call = asked(("user", INSTRUCTIONS + "hello"))
+    assert contents(learn([call] * 100), call) == [("user", INSTRUCTIONS + "hello")]
+
+
+def test_tools_and_response_format_belong_to_the_form() -> None:
+    plain = asked(("system", "s"), ("user", "u"))
+    template = learn([plain])
+    assert not template.fits(asked(("system", "s"), ("user", "u"), response_format="{}"))
+    assert not template.fits(asked(("system", "s"), ("user", "u"), tools="[]"))
+
+
+def test_widening_keeps_what_still_holds() -> None:
+    start = learn([asked(("system", "You help the customer Ann with care, in one sentence."), ("user", "x"))])
+    other = asked(("system", "You help the customer Bob with care, in one sentence."), ("user", "x"))
+    wide = widen(start, [other])
+    assert wide.fits(other)
+    assert wide.static_chars > 20
+    assert widen(wide, [asked(("user", "no system prompt"))]).parts == ()
+
+
+def test_learning_does_not_depend_on_the_order_of_calls() -> None:
+    calls = [asked(("user", f"{INSTRUCTIONS}{thing}")) for thing in THINGS]
+    assert learn(calls) == learn(calls[::-1])
+
+
+def test_the_key_masks_what_varies_and_nothing_else() -> None:
+    def keyed(system: str, **more: str) -> str:
+        return key(asked(("system", system), ("user", "hello"), **more))
+
+    base = keyed("Today is Monday, 23 November 2026, 10:15. User 48213, ann@shop.example. Triage.")
+    assert base == keyed("Today is Friday, 1 May 2027, 9:05. User 7, bob.bell@mail.example. Triage.")
+    assert base != keyed("Today is Monday, 23 November 2026, 10:15. User 48213, ann@shop.example. Translate.")
+    assert keyed("s") != keyed("s", response_format='{"type":"json_object"}')
+    assert keyed("s") != keyed("s", tools='[{"name":"find"}]')
+    assert mask("id 3f2504e0-4f89-11d3-9a0c-0305e82c3301 sha deadbeef01") == "id # sha #"
+
+
+def test_the_key_is_the_same_in_another_dialect() -> None:
+    messages = (Message("system", "Triage."), Message("user", "x"))
+    assert len({key(Asked(dialect=d, messages=messages)) for d in ("openai-chat", "anthropic-messages")}) == 1
+
+
+texts = st.text(alphabet=st.sampled_from("ab \n:.é1"), max_size=12)
+
+
+@st.composite
+def conversations(draw: st.DrawFn) -> Sequence[Asked]:
+    head, tail = draw(texts) * 3, draw(texts) * 3
+    system = draw(st.sampled_from(["", "Be brief.", "Label the message with one of the labels given here.\n"]))
+    calls = []
+    for middle in draw(st.lists(texts, min_size=1, max_size=14)):
+        turns = draw(st.lists(st.tuples(st.sampled_from(["user", "assistant", "system"]), texts), max_size=2))
+        lead = [("system", system + draw(texts))] if system else []
+        calls.append(asked(*lead, ("user", head + middle + tail), *turns))
+    return calls
+
+
+@settings(max_examples=300, deadline=None)
+@given(conversations())
+def test_filling_what_was_stripped_gives_the_messages_back(calls: Sequence[Asked]) -> None:
+    template = learn(calls)
+    assert Template.from_json(json.loads(json.dumps(template.to_json()))) == template
+    for call in calls:
+        stripped = template.strip(call)
+        if stripped is not None:
+            assert template.fill(stripped) == call.messages
+
+
+parts = st.builds(
+    lambda role, prefix, suffix, has_gap: Part(role, prefix, suffix if has_gap else "", has_gap),
+    st.sampled_from(["system", "user"]), texts, texts, st.booleans(),
+)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(parts, max_size=4),
+    st.lists(texts, min_size=4, max_size=4),
+    st.lists(st.tuples(st.sampled_from(["user", "system"]), texts), max_size=2),
+)
+def test_any_template_is_exact(form: list[Part], gaps: list[str], later: list[tuple[str, str]]) -> None:
+    template = Template(parts=tuple(form))
+    filled = [
+        (part.role, part.prefix + gap + part.suffix if part.has_gap else part.prefix)
+        for part, gap in zip(form, gaps, strict=False)
+    ]
+    call = asked(*filled, *later)
+    assert template.fits(call)
+    stripped = template.strip(call)
+    if stripped is not None:
+        assert template.fill(stripped) == call.messages

@@ -1,0 +1,310 @@
+"""Freezing: what is kept, what is dropped and why, and that splits share nothing."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from freehold.core import Answer, Asked, Example, Message, ToolCall
+from freehold.core.dataset import SPLITS
+from freehold.core.task import Task
+from freehold.core.template import Template
+from freehold.dataset import FreezeSettings, Frozen, LabelledCall, build
+from freehold.errors import DataError, SettingError
+
+TASK = Task(id="t1", name="triage", key="k", kind="label")
+SYSTEM = Message("system", "Triage the message.")
+WORDS = "kettle lamp desk chair mirror vase rug clock shelf stove bowl spoon late broken lost blue small red".split()  # noqa: SIM905
+LABELS = ("refund", "delivery", "other")
+SMALL = FreezeSettings(min_examples=10)
+
+
+def sentence(number: int, words: int = 8) -> str:
+    return " ".join(random.Random(number).choices(WORDS, k=words))
+
+
+def call(number: int, text: str | None = None, answer: str | None = None, **more: object) -> LabelledCall:
+    asked = Asked(dialect="openai-chat", messages=(SYSTEM, Message("user", text or sentence(number))))
+    told = Answer(text=LABELS[number % 3] if answer is None else answer, finish_reason="stop")
+    made = LabelledCall(call_id=f"c{number:05d}", created_at=1000.0 + number, asked=asked, answer=told)
+    return replace(made, **more)  # type: ignore[arg-type]
+
+
+def many(count: int) -> list[LabelledCall]:
+    return [call(i) for i in range(count)]
+
+
+def in_words(number: int) -> LabelledCall:
+    """A call that asks for JSON and gets none."""
+    made = call(number, answer="plain words")
+    return replace(made, asked=replace(made.asked, response_format='{"type":"json_object"}'))
+
+
+def examples(frozen: Frozen) -> list[Example]:
+    return [example for split in SPLITS for example in frozen.examples[split]]
+
+
+def by_id(frozen: Frozen) -> dict[str, Example]:
+    return {example.id: example for example in examples(frozen)}
+
+
+def test_the_newest_are_the_proof_and_before_them_dev() -> None:
+    frozen = build(many(200), task=TASK)
+    assert frozen.manifest.counts == {"train": 140, "dev": 20, "proof": 40}
+    order = [example.id for split in SPLITS for example in frozen.examples[split]]
+    assert order == sorted(order)
+    assert frozen.manifest.cutoff_at == frozen.examples["proof"][0].created_at
+    assert frozen.manifest.labels == sorted(LABELS)
+    assert (frozen.manifest.kind, frozen.manifest.grouped_by, frozen.manifest.calls_seen) == ("label", "call", 200)
+
+
+def test_shared_text_is_gone_and_the_manifest_tells_which() -> None:
+    frozen = build(many(60), task=TASK)
+    assert all([m.role for m in example.messages] == ["user"] for example in examples(frozen))
+    template = Template.from_json(frozen.manifest.template)
+    assert template.strip(call(1).asked) == call(1).asked.messages[1:]
+
+
+def test_unusable_calls_are_dropped_and_counted() -> None:
+    tool = Answer(text="", tool_calls=(ToolCall("1", "f", "{}"),))
+    stray = Asked(dialect="openai-chat", messages=(Message("system", "Write a poem."), Message("user", "rain")))
+    odd = [
+        call(900, status=500),
+        replace(call(901), answer=None),
+        call(902, is_whole=False),
+        replace(call(903), answer=Answer(text="refu", finish_reason="length")),
+        replace(call(904), answer=Answer(text="I cannot", is_refusal=True)),
+        replace(call(905), answer=tool),
+        call(906, answer="  "),
+        replace(call(907), asked=stray),
+        replace(call(908), asked=replace(call(908).asked, is_plain=False)),
+        call(909, text="   "),
+        call(910, answer="I am not sure about this one.\nCould be refund."),
+        call(911, text="half a pair \ud83d"),
+    ]
+    frozen = build([*many(300), *odd], task=TASK)
+    assert frozen.manifest.dropped == {
+        "failed": 2, "cut_off": 2, "refusal": 1, "tool_calls": 1, "empty_answer": 1, "not_fitting": 1,
+        "not_plain": 1, "empty_input": 1, "not_a_label": 1, "not_unicode": 1,
+    }  # fmt: skip
+    assert frozen.manifest.calls_seen == 312
+    assert sum(frozen.manifest.counts.values()) == 300
+
+
+def test_every_call_is_either_kept_or_counted() -> None:
+    calls = [call(i, text=sentence(i % 150), user=f"u{i % 40}") for i in range(400)]
+    frozen = build(calls, task=TASK, settings=SMALL)
+    assert sum(frozen.manifest.counts.values()) + sum(frozen.manifest.dropped.values()) == 400
+
+
+def test_a_correction_is_the_target_and_the_answer_stays_as_the_incumbent() -> None:
+    calls = many(80)
+    calls[3] = replace(calls[3], correction=" delivery ")
+    calls[4] = replace(calls[4], correction="other", answer=Answer(text="no", is_refusal=True))
+    calls[5] = replace(calls[5], correction="refund", status=500, answer=None)
+    frozen = build(calls, task=TASK, unmatched_corrections=2)
+    found = by_id(frozen)
+    assert (found["c00003"].target, found["c00003"].incumbent, found["c00003"].source) == (
+        "delivery",
+        "refund",
+        "correction",
+    )
+    assert (found["c00004"].target, found["c00004"].incumbent) == ("other", "no")
+    assert (found["c00005"].target, found["c00005"].incumbent) == ("refund", "")
+    assert frozen.manifest.corrected == 3
+    assert frozen.manifest.dropped == {"unmatched_correction": 2}
+    assert all(e.incumbent == e.target for e in examples(frozen) if e.source == "provider")
+
+
+def test_the_same_input_is_kept_once_with_the_answer_that_most_got() -> None:
+    same = [
+        call(500 + i, text="where is it now?", answer=a)
+        for i, a in enumerate(["refund", "other", "refund", "other", "other"])
+    ]
+    frozen = build([*many(80), *same], task=TASK)
+    kept = [e for e in examples(frozen) if e.messages[0].content == "where is it now?"]
+    assert [(e.id, e.target) for e in kept] == [("c00504", "other")]
+    assert frozen.manifest.dropped == {"exact_duplicate": 2, "conflicting": 2}
+
+
+def test_a_correction_outweighs_any_number_of_answers() -> None:
+    same = [call(500 + i, text="where is it?") for i in range(5)]
+    same[1] = replace(same[1], correction="delivery", answer=Answer(text="refund"))
+    frozen = build([*many(80), *same], task=TASK)
+    assert [e.target for e in examples(frozen) if e.messages[0].content == "where is it?"] == ["delivery"]
+
+
+def test_near_duplicates_with_one_answer_are_one() -> None:
+    text = "Hello, I ordered the blue kettle two weeks ago and it has not come so far, where is it now"
+    variants = [
+        text,
+        text.upper(),
+        f"{text}?",
+        text.replace("Hello", "Hallo"),
+        text.replace("blue kettle", "green vase"),
+    ]
+    near = [call(500 + i, text=v, answer="delivery") for i, v in enumerate(variants)]
+    frozen = build([*many(80), *near], task=TASK)
+    assert {i for i in by_id(frozen) if i >= "c005"} == {"c00503", "c00504"}
+    assert frozen.manifest.dropped == {"near_duplicate": 3}
+
+
+def test_short_inputs_that_differ_in_a_word_or_digit_are_not_near() -> None:
+    short = ["cancel it", "cancel all", "order 48213", "order 48214", "not late", "so late"]
+    frozen = build([*many(80), *(call(500 + i, text=t, answer="other") for i, t in enumerate(short))], task=TASK)
+    assert sum(i >= "c005" for i in by_id(frozen)) == len(short)
+
+
+def test_a_long_passage_in_every_input_does_not_make_them_all_alike() -> None:
+    passage = " ".join(sentence(7000 + i) for i in range(60))
+    calls = [call(i, text=f"{sentence(i)}\n{passage}\n{sentence(i + 5000, 3)}") for i in range(120)]
+    assert sum(build(calls, task=TASK).manifest.counts.values()) > 110
+
+
+def test_json_answers_take_one_form() -> None:
+    task = replace(TASK, kind="json")
+    wording = (
+        '{{"intent": "{0}", "order": null, "lines": [{{"n": {1}, "x": 1.50}}]}}',
+        '```json\n{{"order": null,\n "intent": "{0}", "lines": [{{"x": 1.5, "n": {1}}}]}}\n```',
+        '{{"intent":"{0}","order":null,"lines":[{{"n":{1},"x":1.5}}]}}',
+    )
+    calls = [call(i, answer=wording[i % 3].format(LABELS[i % 2], i)) for i in range(120)]
+    calls += [call(500, answer="I am sorry."), call(501, answer='{"intent": NaN}'), call(502, answer='"refund"')]
+    frozen = build(calls, task=task)
+    assert frozen.manifest.kind == "json"
+    assert frozen.manifest.dropped == {"invalid_json": 3}
+    assert {e.target for e in examples(frozen)} == {
+        f'{{"intent":"{LABELS[i % 2]}","order":null,"lines":[{{"n":{i},"x":1.5}}]}}' for i in range(120)
+    }
+
+
+def test_labels_take_their_usual_spelling() -> None:
+    calls = [call(i, answer=("Refund.", "refund", "refund", "delivery")[i % 4]) for i in range(80)]
+    assert build(calls, task=TASK).manifest.labels == ["delivery", "refund"]
+
+
+def test_text_stays_as_it_is() -> None:
+    calls = [call(i, answer=f" Dear customer,\nyour {sentence(i)}  ") for i in range(80)]
+    frozen = build(calls, task=TASK)
+    assert frozen.manifest.kind == "text"
+    assert all(e.target.startswith(" Dear customer,\n") for e in examples(frozen))
+
+
+def test_groups_stay_together_and_the_proof_is_later_than_all_else() -> None:
+    calls = [call(i, user=f"u{random.Random(i).randrange(60)}") for i in range(1000)]
+    frozen = build(calls, task=TASK)
+    assert frozen.manifest.grouped_by == "user"
+    _check_disjoint(frozen)
+    assert sum(frozen.manifest.counts.values()) >= 400
+    assert frozen.manifest.dropped["group_crosses_split"] > 0
+
+
+def test_sessions_cost_next_to_nothing() -> None:
+    frozen = build([call(i, session=f"s{i // 4}") for i in range(1000)], task=TASK)
+    assert frozen.manifest.grouped_by == "session"
+    assert sum(frozen.manifest.counts.values()) >= 990
+    _check_disjoint(frozen)
+
+
+def test_one_user_who_makes_all_calls_is_no_group() -> None:
+    frozen = build([call(i, user="service", session=f"s{i // 4}") for i in range(400)], task=TASK)
+    assert frozen.manifest.grouped_by == "session"
+    frozen = build([call(i, user="service") for i in range(400)], task=TASK)
+    assert (frozen.manifest.grouped_by, sum(frozen.manifest.counts.values())) == ("call", 400)
+
+
+def test_a_near_duplicate_with_another_answer_does_not_leak_into_the_proof() -> None:
+    text = "Hello, I ordered the blue kettle two weeks ago and it has not come so far, where is it now"
+    calls = many(100)
+    calls[2] = call(2, text=text, answer="refund")
+    calls[99] = call(99, text=f"{text}!!", answer="delivery")
+    frozen = build(calls, task=TASK)
+    assert frozen.manifest.dropped == {"near_across_splits": 1}
+    assert "c00099" in by_id(frozen)
+
+
+def test_inputs_that_differ_in_an_id_and_in_the_answer_are_two() -> None:
+    text = "Hello, I ordered two weeks ago and nothing has come so far, where is my order A-{} now, please"
+    calls = [call(i, text=text.format(i), answer=f'{{"order":"A-{i}"}}') for i in range(100)]
+    assert build(calls, task=TASK).manifest.dropped == {}
+
+
+@pytest.mark.parametrize(
+    ("calls", "message"),
+    [
+        ([], "has 0 usable examples and needs 50"),
+        (many(20), "has 20 usable examples and needs 50"),
+        ([call(i, text="the same") for i in range(90)], "dropped: 60 conflicting, 29 exact_duplicate"),
+        ([call(i, answer="yes") for i in range(90)], "always gets the same answer, 'yes'"),
+        ([replace(call(i), answer=Answer(tool_calls=(ToolCall("1", "f", "{}"),))) for i in range(90)], "tool calls"),
+        ([call(i, status=429) for i in range(90)], "dropped: 90 failed"),
+        ([in_words(i) for i in range(90)], "dropped: 90 invalid_json"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_a_dataset_says_why(calls: Sequence[LabelledCall], message: str) -> None:
+    with pytest.raises(DataError) as caught:
+        build(calls, task=TASK)
+    assert message in caught.value.message
+    assert caught.value.hint
+
+
+def test_tasks_that_are_not_chat_are_refused() -> None:
+    with pytest.raises(DataError, match="not chat"):
+        build(many(90), task=replace(TASK, is_trainable=False))
+
+
+@pytest.mark.parametrize("wrong", [{"proof_share": 0.9}, {"dev_share": 0.0}, {"near_duplicate": 0.2}, {"proof_max": 0}])
+def test_unusable_settings_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(SettingError):
+        FreezeSettings(**wrong)  # type: ignore[arg-type]
+
+
+def _check_disjoint(frozen: Frozen) -> None:
+    rows = [(split, example) for split in SPLITS for example in frozen.examples[split]]
+    for keys in (
+        {(split, e.group) for split, e in rows},
+        {(split, tuple(" ".join(m.content.split()) for m in e.messages)) for split, e in rows},
+    ):
+        assert max(Counter(key for _, key in keys).values()) == 1
+    newest = max(e.created_at for split, e in rows if split != "proof")
+    assert newest <= min(e.created_at for e in frozen.examples["proof"])
+
+
+@st.composite
+def traffic(draw: st.DrawFn) -> list[LabelledCall]:
+    count = draw(st.integers(40, 160))
+    inputs, users, seed = draw(st.integers(30, 400)), draw(st.integers(1, 60)), draw(st.integers(0, 99))
+    rng = random.Random(seed)
+    return [
+        call(
+            i,
+            text=sentence(rng.randrange(inputs), draw(st.sampled_from([3, 12]))),
+            answer=rng.choice(LABELS),
+            user=f"u{rng.randrange(users)}" if rng.random() < 0.7 else None,
+            session=f"s{rng.randrange(users * 3)}" if rng.random() < 0.5 else None,
+            created_at=float(rng.randrange(count)),
+        )
+        for i in range(count)
+    ]
+
+
+@settings(max_examples=60, deadline=None)
+@given(traffic(), st.randoms(use_true_random=False))
+def test_splits_share_no_group_and_no_input_and_order_does_not_matter(
+    calls: list[LabelledCall], rng: random.Random
+) -> None:
+    try:
+        frozen = build(calls, task=TASK, settings=SMALL)
+    except DataError:
+        return
+    _check_disjoint(frozen)
+    assert sum(frozen.manifest.counts.values()) + sum(frozen.manifest.dropped.values()) == len(calls)
+    assert build(rng.sample(calls, len(calls)), task=TASK, settings=SMALL) == frozen
+    assert json.loads(json.dumps(frozen.manifest.template))

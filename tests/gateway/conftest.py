@@ -1,0 +1,119 @@
+"""A gateway between scripted providers and the tests, all of it on loopback."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from scripted import Scripted, Shelf, served
+
+from freehold.core import Message, Route
+from freehold.gateway.app import Gateway
+from freehold.gateway.config import GatewaySettings, Placed, Provider, Switchboard
+from freehold.record import Recorder
+
+SETTINGS = GatewaySettings(max_body_bytes=100_000, engine_timeout_s=0.3, record_wait_s=0.5, connect_timeout_s=2.0)
+
+
+@dataclass
+class Town:
+    """One gateway with all that is around it."""
+
+    port: int
+    upstream_port: int
+    upstream: Scripted
+    shelf: Shelf
+    recorder: Recorder
+    draws: list[float] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def upstream_url(self) -> str:
+        return f"http://127.0.0.1:{self.upstream_port}"
+
+
+@dataclass
+class Plan:
+    """The route of the one task that every request with a user message belongs to."""
+
+    route: Route | None = None
+    draw: float = 0.99
+
+    def switchboard(self, engine_url: str) -> Switchboard:
+        def find(asked: Any, explicit: str | None) -> Placed | None:
+            if explicit == "explode":
+                raise RuntimeError("the switchboard is broken")
+            if self.route is None:
+                return None
+            messages = tuple(m for m in asked.messages if m.role == "user")
+            return Placed(task_id="t1", task_key=explicit or "triage", route=self.route, messages=messages[-1:])
+
+        def is_json(route: Route, text: str) -> bool:
+            try:
+                return isinstance(json.loads(text), dict)
+            except ValueError:
+                return False
+
+        def confidence(route: Route, answer: Any) -> float:
+            return 1.0 + min(answer.logprobs)
+
+        return Switchboard(
+            find=find,
+            engine_url=lambda model_id: engine_url if model_id == "m1" else None,
+            confidence=confidence,
+            is_acceptable=is_json,
+            draw=lambda: self.draw,
+        )
+
+
+def route(kind: str, **changes: Any) -> Route:
+    values: dict[str, Any] = {"task_id": "t1", "version": 3, "kind": kind, "model_id": "m1", "threshold": 0.5}
+    return Route(**{**values, **changes})
+
+
+def as_message(text: str) -> dict[str, str]:
+    return {"role": "user", "content": Message("user", text).content}
+
+
+Build = Callable[..., Town]
+
+
+@pytest.fixture
+def plan() -> Plan:
+    return Plan()
+
+
+@pytest.fixture
+def build(plan: Plan) -> Iterator[Build]:
+    """Builds a gateway; providers are given as functions of the upstream's URL."""
+    with ExitStack() as stack:
+
+        def make(*providers: Callable[[str], Provider], settings: GatewaySettings = SETTINGS, **options: Any) -> Town:
+            upstream, shelf = Scripted(), Shelf()
+            upstream_port = stack.enter_context(served(upstream))
+            base = f"http://127.0.0.1:{upstream_port}"
+            both = (
+                lambda url: Provider(name="up", base_url=f"{url}/v1", prices={"chat*": (1.0, 2.0)}),
+                lambda url: Provider(name="anth", base_url=url, dialect="anthropic"),
+            )
+            recorder = Recorder(shelf, **options.get("recorder", {}))
+            stack.callback(recorder.close, 0.1)
+            gateway = Gateway(
+                settings, [p(base) for p in providers or both], recorder, plan.switchboard(base), options.get("other")
+            )
+            port = stack.enter_context(served(gateway, lifespan="on"))
+            return Town(port, upstream_port, upstream, shelf, recorder)
+
+        yield make
+
+
+@pytest.fixture
+def town(build: Build) -> Town:
+    return build()

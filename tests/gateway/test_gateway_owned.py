@@ -1,0 +1,183 @@
+"""The owned side: a cascade accepts, declines, streams, is audited, and never fails a request."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from anthropic import Anthropic
+from conftest import Plan, Town, route
+from openai import OpenAI
+from test_gateway_bytes import CHAT_PATH, asking, send
+
+LOCAL = '{"intent": "local"}'
+
+
+@pytest.fixture
+def client(town: Town) -> Any:
+    with OpenAI(base_url=f"{town.url}/v1", api_key="k", max_retries=0) as client:
+        yield client
+
+
+def ask(word: str) -> Any:
+    return [{"role": "system", "content": "Sort it."}, {"role": "user", "content": word}]
+
+
+def engine_calls(town: Town) -> list[dict[str, Any]]:
+    return [json.loads(seen["body"]) for seen in town.upstream.seen if b'"owned"' in seen["body"]]
+
+
+def provider_calls(town: Town) -> list[dict[str, Any]]:
+    return [seen for seen in town.upstream.seen if b'"owned"' not in seen["body"]]
+
+
+def test_a_sure_answer_is_used(town: Town, plan: Plan, client: OpenAI) -> None:
+    plan.route = route("cascade")
+    raw = client.chat.completions.with_raw_response.create(model="gpt-x", messages=ask("sure"), max_tokens=50)
+    answer = raw.parse()
+    assert answer.choices[0].message.content == LOCAL
+    assert (answer.model, answer.choices[0].finish_reason) == ("m1", "stop")
+    assert raw.headers["freehold-arm"] == "owned"
+    call = town.shelf.by_id(raw.headers["freehold-call-id"])
+    assert (call.arm, call.propensity, call.provider, call.model_asked, call.model_answered) == (
+        "owned",
+        1.0,
+        "freehold",
+        "gpt-x",
+        "m1",
+    )
+    assert call.confidence == pytest.approx(0.999)
+    assert (call.task_id, call.task_key, call.route_version, call.cost_usd) == ("t1", "triage", 3, 0.0)
+    assert (call.input_tokens, call.output_tokens) == (3, 1)
+    asked = engine_calls(town)[0]
+    assert asked["messages"] == [{"role": "user", "content": "sure"}]
+    assert (asked["temperature"], asked["max_tokens"]) == (0, 50)
+    assert provider_calls(town) == []
+
+
+def test_every_dialect_gets_an_ordinary_answer(town: Town, plan: Plan, client: OpenAI) -> None:
+    plan.route = route("cascade")
+    with Anthropic(base_url=town.url, api_key="k", max_retries=0) as claude:
+        messages: Any = [{"role": "user", "content": "sure"}]
+        assert claude.messages.create(model="c", max_tokens=9, messages=messages).content[0].to_dict()["text"] == LOCAL
+        with claude.messages.stream(model="c", max_tokens=9, messages=messages) as stream:
+            assert stream.get_final_text() == LOCAL
+            assert stream.get_final_message().usage.output_tokens == 1
+    assert client.responses.create(model="c", input="sure").output_text == LOCAL
+    with client.responses.stream(model="c", input="sure") as events:
+        assert events.get_final_response().output_text == LOCAL
+    assert client.completions.create(model="c", prompt="sure").choices[0].text == LOCAL
+    parts = client.completions.create(model="c", prompt="sure", stream=True)
+    assert "".join(part.choices[0].text for part in parts) == LOCAL
+    assert provider_calls(town) == []
+    assert {call.arm for call in town.shelf.calls} == {"owned"}
+
+
+@pytest.mark.parametrize("wants_usage", [False, True])
+def test_a_stream_of_an_owned_answer(town: Town, plan: Plan, client: OpenAI, wants_usage: bool) -> None:
+    plan.route = route("cascade")
+    options: Any = {"stream_options": {"include_usage": True}} if wants_usage else {}
+    chunks = list(client.chat.completions.create(model="g", messages=ask("sure"), stream=True, **options))
+    assert "".join(c.choices[0].delta.content or "" for c in chunks if c.choices) == LOCAL
+    assert [c.usage.total_tokens for c in chunks if c.usage] == ([4] if wants_usage else [])
+    call = town.shelf.wait_for(lambda call: call.arm == "owned")
+    assert call.is_stream
+    assert json.loads(call.response_body)["choices"][0]["message"]["content"] == LOCAL
+
+
+@pytest.mark.parametrize(("word", "why"), [("unsure", "unsure"), ("cut", "cut")])
+def test_an_unsure_answer_is_kept_as_a_shadow(town: Town, plan: Plan, client: OpenAI, word: str, why: str) -> None:
+    plan.route = route("cascade")
+    answer = client.chat.completions.create(model="chat", messages=ask(word))
+    assert answer.choices[0].message.content == "Grüße – refund"
+    rented = town.shelf.wait_for(lambda call: call.arm == "rented")
+    shadow = town.shelf.wait_for(lambda call: call.arm == "shadow")
+    assert shadow.parent_id == rented.id
+    assert shadow.id != rented.id
+    assert rented.tags == {"owned": why}
+    assert shadow.cost_usd == 0.0
+    assert (rented.confidence is None) == (word == "cut")
+    assert rented.confidence == shadow.confidence
+
+
+def test_streaming_client_gets_the_provider_stream_when_declined(town: Town, plan: Plan, client: OpenAI) -> None:
+    plan.route = route("cascade")
+    chunks = list(client.chat.completions.create(model="chat", messages=ask("unsure"), stream=True))
+    assert "".join(c.choices[0].delta.content or "" for c in chunks) == "Grüße – refund"
+
+
+@pytest.mark.parametrize(("word", "why"), [("broken", "down"), ("hang", "timeout")])
+def test_an_engine_that_fails_never_fails_the_request(
+    town: Town, plan: Plan, client: OpenAI, word: str, why: str
+) -> None:
+    plan.route = route("cascade")
+    assert client.chat.completions.create(model="chat", messages=ask(word)).choices[0].message.content
+    call = town.shelf.wait_for(lambda call: call.arm == "rented")
+    assert call.tags == {"engine": why}
+    assert [c.arm for c in town.shelf.calls] == ["rented"]
+
+
+def test_no_engine_running(town: Town, plan: Plan, client: OpenAI) -> None:
+    plan.route = route("cascade", model_id="not-served")
+    assert client.chat.completions.create(model="chat", messages=ask("sure")).model == "chat-2026-01-01"
+    assert town.shelf.wait_for(lambda call: call.arm == "rented").tags == {"engine": "down"}
+
+
+def test_a_broken_switchboard_never_fails_the_request(town: Town, client: OpenAI) -> None:
+    headers = {"freehold-task": "explode"}
+    assert client.chat.completions.create(model="chat", messages=ask("sure"), extra_headers=headers).choices
+    assert town.shelf.wait_for(lambda call: call.arm == "rented").task_id is None
+
+
+def test_audit_asks_the_provider_too(town: Town, plan: Plan, client: OpenAI) -> None:
+    plan.route, plan.draw = route("cascade", audit_rate=0.25), 0.2
+    raw = client.chat.completions.with_raw_response.create(model="chat", messages=ask("sure"))
+    assert raw.parse().choices[0].message.content == LOCAL
+    audit = town.shelf.wait_for(lambda call: call.arm == "audit")
+    assert audit.parent_id == raw.headers["freehold-call-id"]
+    assert (audit.propensity, audit.provider, audit.status) == (0.25, "up", 200)
+    assert audit.request_body == provider_calls(town)[0]["body"]
+    assert json.loads(audit.response_body)["choices"][0]["message"]["content"] == "Grüße – refund"
+
+
+def test_no_audit_beyond_the_rate(town: Town, plan: Plan, client: OpenAI) -> None:
+    plan.route, plan.draw = route("cascade", audit_rate=0.25), 0.25
+    client.chat.completions.create(model="chat", messages=ask("sure"))
+    assert provider_calls(town) == []
+
+
+def test_shadow_route(town: Town, plan: Plan, client: OpenAI) -> None:
+    plan.route = route("shadow")
+    raw = client.chat.completions.with_raw_response.create(model="chat", messages=ask("sure"))
+    assert raw.parse().model == "chat-2026-01-01"
+    shadow = town.shelf.wait_for(lambda call: call.arm == "shadow")
+    assert shadow.parent_id == raw.headers["freehold-call-id"]
+    assert json.loads(shadow.response_body)["choices"][0]["message"]["content"] == LOCAL
+
+
+@pytest.mark.parametrize("kind", ["rented", "cascade"])
+def test_requests_that_only_the_provider_can_answer(town: Town, plan: Plan, kind: str) -> None:
+    plan.route = route(kind)
+    more: list[dict[str, Any]] = [{"n": 2}, {"logprobs": True}, {"tool_choice": "required"}, {"modalities": ["audio"]}]
+    for extra in more if kind == "cascade" else [{}]:
+        body = json.dumps({"model": "chat", "messages": ask("sure"), **extra}).encode()
+        assert send(town.port, "POST", CHAT_PATH, body)[0] == 200
+    assert engine_calls(town) == []
+    assert {(call.arm, call.task_key) for call in town.shelf.calls} == {("rented", "triage")}
+
+
+def test_threshold_of_none_uses_nothing_in_a_cascade_and_all_when_owned(town: Town, plan: Plan) -> None:
+    plan.route = route("cascade", threshold=None)
+    send(town.port, "POST", CHAT_PATH, asking("chat", messages=ask("sure")))
+    assert town.shelf.wait_for(lambda call: call.arm == "rented")
+    plan.route = route("owned", threshold=None)
+    send(town.port, "POST", CHAT_PATH, asking("chat", messages=ask("unsure")))
+    assert town.shelf.wait_for(lambda call: call.arm == "owned")
+
+
+def test_naming_a_task(town: Town, plan: Plan, client: OpenAI) -> None:
+    plan.route = route("rented")
+    client.chat.completions.create(model="chat", messages=ask("x"), extra_headers={"freehold-task": "by-header"})
+    client.chat.completions.create(model="chat", messages=ask("x"), metadata={"freehold_task": "by-metadata"})
+    assert [call.task_key for call in town.shelf.calls] == ["by-header", "by-metadata"]

@@ -1,0 +1,211 @@
+"""Nothing acknowledged is lost: hang-ups, broken streams, a record that cannot be written, kill -9."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from conftest import Build, Town
+from scripted import Scripted, served
+from test_gateway_bytes import CHAT_PATH, asking, send
+
+from freehold.gateway.config import GatewaySettings
+
+
+def open_stream(port: int, body: bytes) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.request("POST", CHAT_PATH, body, {"content-type": "application/json"})
+    return connection, connection.getresponse()
+
+
+def test_client_that_hangs_up_stops_the_provider(town: Town) -> None:
+    connection, response = open_stream(
+        town.port, asking("endless", stream=True, stream_options={"include_usage": True})
+    )
+    assert b"data:" in response.readline()
+    response.close()
+    connection.close()
+    assert town.upstream.gone.wait(20)
+    call = town.shelf.wait_for(lambda call: call.error == "client_gone")
+    assert json.loads(call.response_body)["choices"][0]["message"]["role"] == "assistant"
+    assert call.status == 200
+
+
+def test_client_that_hangs_up_before_any_answer(town: Town) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", town.port, timeout=20)
+    connection.request("POST", CHAT_PATH, asking("hang"), {"content-type": "application/json"})
+    town.upstream.wait_for_request()
+    connection.close()
+    assert town.upstream.gone.wait(20)
+    assert town.shelf.wait_for(lambda call: call.error == "client_gone").status == 499
+
+
+def test_client_that_hangs_up_in_the_middle_of_its_request(town: Town) -> None:
+    with socket.create_connection(("127.0.0.1", town.port)) as connection:
+        connection.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{")
+    assert town.shelf.wait_for(lambda call: call.error == "client_gone").status == 499
+    assert town.upstream.seen == []
+
+
+def test_stream_that_breaks_off(town: Town) -> None:
+    connection, response = open_stream(town.port, asking("cut", stream=True))
+    with pytest.raises(http.client.IncompleteRead):
+        response.read()
+    connection.close()
+    call = town.shelf.wait_for(lambda call: call.error == "cut_off")
+    assert json.loads(call.response_body)["choices"][0]["finish_reason"] is None
+
+
+def test_plain_body_that_breaks_off(town: Town) -> None:
+    connection, response = open_stream(town.port, asking("cut-plain"))
+    with pytest.raises(http.client.IncompleteRead):
+        response.read()
+    connection.close()
+    assert town.shelf.wait_for(lambda call: call.error == "cut_off").response_body.startswith(b'{"id"')
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_last_bytes_wait_for_the_record(build: Build, stream: bool) -> None:
+    """While the sink is at work, the client has the beginning of a stream and not the end of anything."""
+    town = build(settings=GatewaySettings(record_wait_s=20))
+    town.shelf.gate.clear()
+    body = asking("chat", stream=stream)
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(body)
+    with socket.create_connection(("127.0.0.1", town.port)) as connection:
+        connection.sendall(head + body)
+        assert town.shelf.entered.wait(20)
+        early = read_until_silence(connection)
+        assert (b"refund" in early) == stream
+        assert b"[DONE]" not in early
+        town.shelf.gate.set()
+        late = read_until_silence(connection)
+        assert (b"[DONE]" if stream else b"refund") in late
+
+
+def read_until_silence(connection: socket.socket) -> bytes:
+    """What comes within 0.3 s of the last byte."""
+    connection.settimeout(0.3)
+    received = b""
+    try:
+        while chunk := connection.recv(65536):
+            received += chunk
+    except TimeoutError:
+        return received
+    return received
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_record_that_cannot_be_written_holds_a_response_for_a_while(town: Town, stream: bool) -> None:
+    town.shelf.problem = OSError("disk full")
+    _, headers, body = send(town.port, "POST", CHAT_PATH, asking("chat", stream=stream))
+    assert body
+    assert town.recorder.problem == "OSError: disk full"
+    assert town.shelf.calls == []
+    assert json.loads(send(town.port, "GET", "/healthz")[2])["record"] == "OSError: disk full"
+    town.shelf.problem = None
+    assert town.shelf.by_id(dict(headers)["freehold-call-id"]).status == 200
+
+
+def test_a_full_queue_turns_new_requests_away(build: Build) -> None:
+    town = build(recorder={"limit_bytes": 10})
+    town.shelf.problem = OSError("disk full")
+    assert send(town.port, "POST", CHAT_PATH, asking("chat"))[0] == 200
+    status, headers, answer = send(town.port, "POST", CHAT_PATH, asking("chat"))
+    assert (status, json.loads(answer)["error"]["code"]) == (503, "record_unavailable")
+    assert "disk full" in json.loads(answer)["error"]["message"]
+    assert dict(headers)["retry-after"] == "1"
+    assert len(town.upstream.seen) == 1
+    town.shelf.problem = None
+    town.shelf.wait_for(lambda call: call.status == 200)
+
+
+GATEWAY = """
+import os, sys
+from freehold.gateway.app import Gateway
+from freehold.gateway.config import GatewaySettings, Provider, Switchboard
+from freehold.gateway.server import run
+from freehold.record import Recorder
+
+record = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+def sink(calls):
+    for call in calls:
+        os.write(record, f"{call.id} {call.status}\\n".encode())
+
+provider = Provider(name="up", base_url=f"http://127.0.0.1:{sys.argv[2]}")
+recorder = Recorder(sink)
+gateway = Gateway(GatewaySettings(), [provider], recorder, Switchboard())
+run(gateway, "127.0.0.1", 0, on_ready=lambda port: print(port, flush=True))
+left = recorder.close()
+print("closed with", len(left), flush=True)
+"""
+
+
+def test_kill_9_loses_no_answered_call(tmp_path: Path) -> None:
+    """Sixteen clients call without a pause; the gateway is killed; every whole response is in the record."""
+    record = tmp_path / "record.txt"
+    with served(Scripted()) as upstream_port:
+        command = [sys.executable, "-c", GATEWAY, str(record), str(upstream_port)]
+        gateway = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert gateway.stdout is not None
+        port = int(gateway.stdout.readline())
+        answered: list[str] = []
+        enough = threading.Event()
+        clients = [threading.Thread(target=call_until_dead, args=(port, answered, enough, n)) for n in range(16)]
+        for client in clients:
+            client.start()
+        assert enough.wait(60)
+        gateway.send_signal(signal.SIGKILL)
+        gateway.wait()
+        gateway.stdout.close()
+        for client in clients:
+            client.join(30)
+    recorded = {line.split()[0] for line in record.read_text().splitlines()}
+    assert len(answered) >= 200
+    assert set(answered) <= recorded
+
+
+def call_until_dead(port: int, answered: list[str], enough: threading.Event, number: int) -> None:
+    body = asking("chat", stream=number % 2 == 0)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        while True:
+            connection.request("POST", CHAT_PATH, body, {"content-type": "application/json"})
+            response = connection.getresponse()
+            response.read()
+            answered.append(str(response.headers["freehold-call-id"]))
+            if len(answered) >= 200:
+                enough.set()
+    except (OSError, http.client.HTTPException):
+        return
+    finally:
+        connection.close()
+
+
+def test_sigterm_finishes_what_is_under_way(tmp_path: Path) -> None:
+    upstream = Scripted()
+    record = tmp_path / "record.txt"
+    with served(upstream) as upstream_port:
+        command = [sys.executable, "-c", GATEWAY, str(record), str(upstream_port)]
+        gateway = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert gateway.stdout is not None
+        port = int(gateway.stdout.readline())
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        connection.request("POST", CHAT_PATH, asking("slow"), {"content-type": "application/json"})
+        upstream.wait_for_request()
+        gateway.send_signal(signal.SIGTERM)
+        upstream.release.set()
+        response = connection.getresponse()
+        assert response.read()
+        connection.close()
+        assert gateway.stdout.read() == "closed with 0\n"
+        assert gateway.wait(20) == 0
+        gateway.stdout.close()
+    assert str(response.headers["freehold-call-id"]) in record.read_text()
