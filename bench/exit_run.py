@@ -15,6 +15,7 @@ from typing import Any
 from exit_measure import Outcome, measure, outcomes
 from freehold.terminal import reporting
 from freehold.core import Verdict
+from freehold.core.ids import sha256_hex
 from freehold.demo.resume import owned_answers, send_missing
 from freehold.demo.rows import Row, default_prompt, read_folder, requests, write_answers
 from freehold.demo.traffic import Request
@@ -103,7 +104,7 @@ def _traffic(name: str, options: Options) -> tuple[list[Request], list[Request],
     train = requests(train_rows, prompt=prompt, teacher=options.teacher, seed=options.seed)
     held_out = requests(test_rows, prompt=prompt, teacher=options.teacher, seed=None)
     if name == "viggo":
-        train = [replace(request, session=request.gold) for request in train]
+        train = [replace(request, session=sha256_hex(request.gold)[:16]) for request in train]
     return train, held_out, test_name
 
 

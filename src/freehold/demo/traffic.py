@@ -46,7 +46,10 @@ def send_all(
     `part` is the tag that tells this traffic from other traffic. Raises UpstreamError when a request is refused for
     good, MissingExtraError without the SDK.
     """
-    return asyncio.run(_send_all(base_url, requests, part, on_progress))
+    try:
+        return asyncio.run(_send_all(base_url, requests, part, on_progress))
+    except ExceptionGroup as group:
+        raise group.exceptions[0] from None
 
 
 async def _send_all(

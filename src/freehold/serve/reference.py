@@ -1,0 +1,42 @@
+"""The process that asks the trained weights: `python -m freehold.serve.reference HF_FOLDER`.
+
+Reads questions as JSON from stdin (messages, and the ids that the engine answered) and writes, as one JSON line, the
+prompt's ids as transformers renders them, and for each answer id its log probability and whether it is the likeliest.
+Works in fp32. Not covered: judging the difference (`parity`).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+
+def main() -> None:
+    """Answer the questions on stdin."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder = sys.argv[1]
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    answers = [_answer(model, tokenizer, question) for question in json.load(sys.stdin)]
+    sys.stdout.write(json.dumps(answers) + "\n")
+
+
+def _answer(model: Any, tokenizer: Any, question: dict[str, Any]) -> dict[str, Any]:
+    import torch
+
+    text = tokenizer.apply_chat_template(question["messages"], tokenize=False, add_generation_prompt=True)
+    prompt = tokenizer(text, add_special_tokens=False)["input_ids"]
+    answer = torch.tensor(question["answer_ids"], dtype=torch.long)
+    if not len(answer):
+        return {"prompt_ids": prompt, "logprobs": [], "is_top": []}
+    with torch.inference_mode():
+        logits = model(torch.tensor([prompt + question["answer_ids"]])).logits[0, len(prompt) - 1 : -1]
+    logprobs = torch.log_softmax(logits, -1).gather(1, answer[:, None]).squeeze(1)
+    return {"prompt_ids": prompt, "logprobs": logprobs.tolist(), "is_top": (logits.argmax(-1) == answer).tolist()}
+
+
+if __name__ == "__main__":
+    main()
