@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from freehold.demo.desk import CustomerMessage, messages
 
 Floats = NDArray[np.float64]
-FIELDS = ("intent", "also", "urgent", "language")
+FIELDS = ("intent", "urgent", "language")
 
 
 def words(text: str, *, pairs: bool) -> list[str]:
@@ -30,12 +30,13 @@ def words(text: str, *, pairs: bool) -> list[str]:
 
 def vectors(bags: list[list[str]], index: dict[str, int], idf: Floats) -> Floats:
     """TF-IDF rows of unit length; unknown words are left out."""
-    rows = np.zeros((len(bags), len(index)))
+    rows: Floats = np.zeros((len(bags), len(index)))
     for row, bag in zip(rows, bags, strict=True):
         for word, count in Counter(bag).items():
             if word in index:
                 row[index[word]] = count * idf[index[word]]
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+    unit: Floats = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+    return unit
 
 
 def fit(x: Floats, y: NDArray[np.int64], classes: int, *, ridge: float, steps: int = 200) -> Floats:

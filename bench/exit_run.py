@@ -104,8 +104,17 @@ def _traffic(name: str, options: Options) -> tuple[list[Request], list[Request],
     train = requests(train_rows, prompt=prompt, teacher=options.teacher, seed=options.seed)
     held_out = requests(test_rows, prompt=prompt, teacher=options.teacher, seed=None)
     if name == "viggo":
-        train = [replace(request, session=sha256_hex(request.gold)[:16]) for request in train]
+        train = _by_meaning(train)
     return train, held_out, test_name
+
+
+def _by_meaning(requests_: list[Request]) -> list[Request]:
+    """Paraphrases of one meaning as one session, one after the other, as sessions are."""
+    first: dict[str, int] = {}
+    for place, request in enumerate(requests_):
+        first.setdefault(request.gold, place)
+    ordered = sorted(requests_, key=lambda request: first[request.gold])
+    return [replace(request, session=sha256_hex(request.gold)[:16]) for request in ordered]
 
 
 def _prompt(name: str, options: Options, rows: list[Row]) -> str:

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Protocol
 
 from freehold.demo.desk import messages
+from freehold.demo.desk.intents import INTENT_OF
 from freehold.demo.desk.phrasebook import phrasebook
 from freehold.errors import DataError
 
 Triage = dict[str, object]
 
-UNKNOWN: Triage = {"intent": "other", "also": None, "order": None, "urgent": False, "language": "en"}
+UNKNOWN: Triage = {"intent": "other", "order": None, "urgent": False, "language": "en"}
 """The triage of a text that is not in the traffic."""
 
 
@@ -117,18 +118,16 @@ def compact(value: object) -> str:
 
 def mistake(gold: Triage, rng: random.Random) -> Triage:
     """Return a plausible wrong triage: always different from `gold` in one matter."""
-    kinds = ["intent"] * 5 + ["urgent"] * 2
-    kinds += ["also"] * 2 if gold["also"] else []
-    kinds += ["order"] if gold["order"] else []
-    kind = rng.choice(kinds)
+    kind = rng.choice(["intent"] * 5 + ["urgent"] * 2 + (["order"] if gold["order"] else []))
     if kind == "urgent":
         return {**gold, "urgent": not gold["urgent"]}
     if kind == "order":
         return {**gold, "order": None}
-    if kind == "also":
-        return {**gold, **rng.choice([{"also": None}, {"intent": gold["also"], "also": gold["intent"]}])}
-    near = [i for i in phrasebook("en").groups[str(gold["intent"])] if i not in {gold["intent"], gold["also"]}]
-    return {**gold, "intent": rng.choice(near or ["other"])}
+    right = str(gold["intent"])
+    near = {
+        INTENT_OF[n] for topic, group in phrasebook("en").groups.items() if INTENT_OF[topic] == right for n in group
+    }
+    return {**gold, "intent": rng.choice(sorted(near - {right}) or ["other"])}
 
 
 def reworded(triage: Triage, rng: random.Random) -> str:

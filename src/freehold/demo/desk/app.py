@@ -27,12 +27,11 @@ RESPONSE_FORMAT: Final[dict[str, object]] = {
             "type": "object",
             "properties": {
                 "intent": {"type": "string", "enum": list(_NAMES)},
-                "also": {"enum": [*_NAMES, None]},
                 "order": {"type": ["string", "null"]},
                 "urgent": {"type": "boolean"},
                 "language": {"type": "string", "enum": list(LANGUAGES)},
             },
-            "required": ["intent", "also", "order", "urgent", "language"],
+            "required": ["intent", "order", "urgent", "language"],
             "additionalProperties": False,
         },
     },

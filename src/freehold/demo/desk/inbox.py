@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from freehold.demo.desk.phrasebook import phrasebook
 from freehold.demo.desk.writing import Writer
 
-LANGUAGE_SHARES: Mapping[str, float] = {"en": 0.72, "de": 0.10, "es": 0.07, "fr": 0.07, "it": 0.02, "nl": 0.02}
+LANGUAGE_SHARES: Mapping[str, float] = {"en": 0.80, "de": 0.07, "es": 0.05, "fr": 0.05, "it": 0.015, "nl": 0.015}
 
 CROWD_SIZE = 24
 """Among this many messages in a row, up to `CROWD_USERS` customers take turns."""

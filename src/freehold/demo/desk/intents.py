@@ -1,44 +1,62 @@
 """What a customer can want from the shop, how often, and in the words of the shop's own instructions.
 
-The texts that express each intent are in `texts/`; this module holds only the list.
+An intent covers one or more topics; the texts for each topic are in `texts/`, this module holds only the list.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 
 @dataclass(frozen=True)
 class Intent:
-    """One value of the triage field `intent`; `share` is its weight in the traffic, not a percentage."""
+    """One value of the triage field `intent`, the topics that it covers, and the weight of each in the traffic."""
 
     name: str
-    share: float
+    topics: Mapping[str, float]
     meaning: str
 
 
 INTENTS: tuple[Intent, ...] = (
+    Intent("track_order", {"track_order": 9}, "where a parcel is or when it comes, also if marked delivered"),
+    Intent("cancel_order", {"cancel_order": 7}, "stop an order before it is sent"),
+    Intent("change_address", {"change_address": 6}, "deliver to another address, or correct the address"),
     Intent(
-        "track_order", 9, "where a parcel is or when it comes, also when it is marked as delivered but is not there"
+        "return_item",
+        {"return_item": 6, "exchange_size": 4},
+        "give back goods that are in order but not wanted, or have another size or colour of the same article",
     ),
-    Intent("cancel_order", 6, "stop an order before it is sent"),
-    Intent("change_address", 5, "deliver to another address, or correct the address"),
-    Intent("return_item", 7, "give back goods that are in order but not wanted, or how to do it"),
-    Intent("refund_status", 7, "where the money for a returned or cancelled purchase is"),
-    Intent("exchange_size", 5, "the same article in another size or colour"),
-    Intent("damaged_item", 6, "goods that arrived broken, dirty or faulty, whatever remedy is asked for"),
-    Intent("wrong_item", 5, "something else than what was ordered came"),
-    Intent("missing_item", 5, "the parcel came, a part of it did not"),
-    Intent("payment_failed", 5, "a payment that does not go through"),
-    Intent("double_charge", 4, "more money was taken than agreed, or twice"),
-    Intent("invoice_request", 5, "an invoice, receipt or a corrected one"),
-    Intent("discount_code", 4, "codes, vouchers, gift cards, reductions"),
-    Intent("account_login", 5, "cannot get into the account"),
-    Intent("delete_account", 3, "close the account or erase personal data"),
-    Intent("unsubscribe", 4, "no more newsletters or adverts"),
-    Intent("product_question", 6, "a question about an article or its use"),
-    Intent("restock_question", 4, "when a sold-out article can be bought again"),
-    Intent("complaint_service", 4, "anger about staff, couriers or slow answers, with no other request"),
-    Intent("praise", 3, "thanks or a compliment, with no request"),
-    Intent("other", 4, "everything else: jobs, offers, tests, wrong numbers"),
+    Intent("refund_status", {"refund_status": 8}, "where the money for a returned or cancelled purchase is"),
+    Intent(
+        "item_problem",
+        {"damaged_item": 4, "wrong_item": 3, "missing_item": 3},
+        "what came is broken, is not what was ordered, or is not complete, whatever remedy is asked for",
+    ),
+    Intent(
+        "payment_problem",
+        {"payment_failed": 5, "double_charge": 4},
+        "a payment does not go through, or more was taken than agreed",
+    ),
+    Intent("invoice_request", {"invoice_request": 6}, "an invoice, a receipt, or a corrected one"),
+    Intent("discount_code", {"discount_code": 5}, "codes, vouchers, gift cards, reductions"),
+    Intent("account_login", {"account_login": 6}, "cannot get into the account"),
+    Intent("delete_account", {"delete_account": 5}, "close the account or erase personal data"),
+    Intent("unsubscribe", {"unsubscribe": 5}, "no more newsletters or adverts"),
+    Intent(
+        "product_question",
+        {"product_question": 5, "restock_question": 4},
+        "a question about an article, its use, or when it is in stock again",
+    ),
+    Intent("complaint", {"complaint_service": 5}, "anger about staff, couriers or slow answers, with no other request"),
+    Intent("praise", {"praise": 3}, "thanks or a compliment, with no request"),
+    Intent("other", {"other": 3}, "everything else: jobs, offers, tests, wrong numbers"),
 )
+
+INTENT_OF: Mapping[str, str] = MappingProxyType({topic: intent.name for intent in INTENTS for topic in intent.topics})
+"""topic -> the intent that covers it"""
+TOPIC_SHARES: Mapping[str, float] = MappingProxyType(
+    {t: share for intent in INTENTS for t, share in intent.topics.items()}
+)
+"""topic -> its weight in the traffic, not a percentage"""

@@ -10,7 +10,7 @@ import random
 import re
 import unicodedata
 
-TYPO_SHARE = 0.25
+TYPO_SHARE = 0.18
 LOWER_SHARE = 0.10
 UPPER_SHARE = 0.02
 NO_ACCENT_SHARE = 0.20
@@ -27,7 +27,7 @@ _FIXED = re.compile(r"\S*\d\S*")
 def roughen(text: str, rng: random.Random) -> str:
     """Return `text` as a hurried person would have typed it; often that is unchanged."""
     if rng.random() < TYPO_SHARE:
-        for _ in range(rng.choice((1, 1, 2, 3))):
+        for _ in range(rng.choice((1, 1, 2))):
             text = _slip(text, rng)
     if rng.random() < NO_ACCENT_SHARE:
         text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))

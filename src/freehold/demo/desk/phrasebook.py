@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from freehold.demo.desk.intents import INTENTS
+from freehold.demo.desk.intents import INTENT_OF
 
 LANGUAGES = ("en", "de", "es", "fr", "it", "nl")
 
@@ -28,16 +28,16 @@ class Skeleton:
     """One whole request with slots; it turns up in the traffic from message number `debut` on."""
 
     text: str
-    intent: str
+    topic: str
     is_urgent: bool
     debut: int
 
 
 @dataclass(frozen=True)
 class Topic:
-    """The texts for one intent: whole requests, remarks that it is settled, and phrases that follow "I want to"."""
+    """The texts for one topic: whole requests, remarks that it is settled, and phrases that follow "I want to"."""
 
-    intent: str
+    name: str
     takes_order: bool
     plain: tuple[Skeleton, ...]
     past: tuple[str, ...]
@@ -54,7 +54,7 @@ class Phrasebook:
     frames: Mapping[str, tuple[str, ...]]
     topics: Mapping[str, Topic]
     groups: Mapping[str, tuple[str, ...]]
-    """intent -> the intents that a customer may confuse with it, itself included"""
+    """topic -> the topics that are easily confused with it, itself included"""
 
 
 @cache
@@ -66,23 +66,23 @@ def phrasebook(language: str) -> Phrasebook:
     topics: dict[str, Topic] = {}
     groups: dict[str, tuple[str, ...]] = {}
     for part in parts:
-        for intent, table in part.items():
-            topics[intent] = _topic(intent, table)
-            groups[intent] = tuple(part)
-    if set(topics) != {intent.name for intent in INTENTS}:
-        raise ValueError(f"the texts for {language!r} do not cover the intents: compare texts/ with intents.py")
+        for name, table in part.items():
+            topics[name] = _topic(name, table)
+            groups[name] = tuple(part)
+    if topics.keys() != INTENT_OF.keys():
+        raise ValueError(f"the texts for {language!r} do not cover the topics: compare texts/ with intents.py")
     return Phrasebook(language, words, around, frames, topics, groups)
 
 
-def _topic(intent: str, table: object) -> Topic:
+def _topic(name: str, table: object) -> Topic:
     if not isinstance(table, dict):
-        raise ValueError(f"[{intent}] is {table!r} and not a table: see the other files in texts/")
+        raise ValueError(f"[{name}] is {table!r} and not a table: see the other files in texts/")
     lists = _lists({key: table.get(key, []) for key in ("plain", "past", "phrases")})
     plain = tuple(
-        Skeleton(line.removeprefix("! "), intent, is_urgent=line.startswith("! "), debut=_debut(line))
+        Skeleton(line.removeprefix("! "), name, is_urgent=line.startswith("! "), debut=_debut(line))
         for line in lists["plain"]
     )
-    return Topic(intent, bool(table["takes_order"]), plain, lists["past"], lists["phrases"])
+    return Topic(name, bool(table["takes_order"]), plain, lists["past"], lists["phrases"])
 
 
 def _debut(line: str) -> int:
