@@ -26,7 +26,7 @@ def _lines(result: dict[str, Any]) -> list[tuple[str, str]]:
         ("data", f"{result['data']} (held out: {result['held_out']}, n={result['n_held_out']:,})"),
         ("examples", examples),
         ("wall time", seconds),
-        ("trivial baselines", _baselines(result["baselines"])),
+        ("trivial baselines", _baselines(result["sides"])),
         ("owned alone, exact", _share(result["owned_exact"])),
         ("verdict", result["verdict"]),
         ("coverage of the cascade", _share(result["coverage"])),
@@ -53,6 +53,7 @@ def _kept(result: dict[str, Any]) -> str:
 
 
 def _baselines(value: object) -> str:
-    if not isinstance(value, list):
+    """The proof's sides after the provider and the owned model, as they fared on the proof split."""
+    if not isinstance(value, list) or len(value) < 3:
         return "none"
-    return "; ".join(f"{entry['name']} {entry['exact']:.1%} ({entry['verdict']})" for entry in value)
+    return "; ".join(f"{side['name']} {side['share']:.1%} ({side['decision']})" for side in value[2:])

@@ -16,16 +16,16 @@ from exit_measure import Outcome, measure, outcomes
 from freehold.terminal import reporting
 from freehold.core import Verdict
 from freehold.core.ids import sha256_hex
-from freehold.demo.resume import owned_answers, send_missing
+from freehold.demo.resume import freeze_before, owned_answers, send_missing
 from freehold.demo.rows import Row, default_prompt, read_folder, requests, write_answers
-from freehold.demo.traffic import Request
+from freehold.demo.traffic import GENTLE_CONCURRENCY, Request
 from freehold.demo.venue import venue
 from freehold.errors import DataError, FreeholdError
 from freehold.loop.estate import Estate, open_estate
 from freehold.loop.moving import move_plan, put_route
 from freehold.loop.overview import overviews
 from freehold.loop.sorting import sort_new_calls
-from freehold.loop.walks import freeze_task, prove_task, train_task
+from freehold.loop.walks import prove_task, train_task
 from freehold.settings import load_settings
 
 PROMPTS = Path(__file__).parent / "prompts"
@@ -65,7 +65,7 @@ def run(name: str, options: Options) -> dict[str, Any]:
                     send_missing(estate, place.base_url, train, part="before", report=report)
                     task = _largest_task(estate)
                 with clock.time("freeze"):
-                    dataset = freeze_task(estate, task, report)
+                    dataset = freeze_before(estate, task, report)
                 with clock.time("train"):
                     card = train_task(estate, task, report)
                 with clock.time("prove"):
@@ -74,7 +74,7 @@ def run(name: str, options: Options) -> dict[str, Any]:
                     put_route(estate, move_plan(estate, task).route)
                     time.sleep(2)
                 with clock.time("replay"):
-                    send_missing(estate, place.base_url, held_out, part="after", report=report)
+                    send_missing(estate, place.base_url, held_out, part="after", report=report, concurrency=GENTLE_CONCURRENCY)
                     found = outcomes(estate, held_out, part="after")
                     alone = _complete(estate, task, card.id, held_out, found, report)
         finally:
@@ -177,7 +177,7 @@ def _result(
         "examples": counts,
         "seconds": clock.seconds,
         "training": metrics,
-        "baselines": verdict.evidence.get("baselines"),
+        "sides": verdict.evidence.get("sides"),
         "verdict": verdict.words,
         "threshold": verdict.threshold,
         "proof_coverage": verdict.coverage,

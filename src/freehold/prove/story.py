@@ -141,9 +141,7 @@ def _saves(told: Told) -> tuple[str, ...]:
     saved, facts = told.savings, told.facts
     sentences = []
     if saved.per_month_usd is None:
-        sentences.append(
-            f"{saved.share_of_bill:.0%} of this task's bill; its amount is unknown, as prices are not set."
-        )
+        sentences.append(f"{saved.share_of_bill:.0%} of this task's bill, audits paid{_per_thousand(saved, facts)}.")
     else:
         sentences.append(
             f"{money(saved.per_month_usd)} a month ({saved.share_of_bill:.0%} of the bill at {facts.calls_per_day:,.0f}"
@@ -151,11 +149,18 @@ def _saves(told: Told) -> tuple[str, ...]:
         )
     if facts.provider_latency_ms is not None:
         sentences.append(
-            f"A local answer takes {told.speed.latency_p50_ms:,.0f} ms (median);"
-            f" the provider takes {facts.provider_latency_ms:,.0f} ms."
+            f"A local answer took {told.speed.latency_p50_ms:,.0f} ms (median, asked several at once, on this machine);"
+            f" the provider took {facts.provider_latency_ms:,.0f} ms."
         )
     sentences.append("A call that is passed on to the provider waits for the local answer first.")
     return tuple(sentences)
+
+
+def _per_thousand(saved: Savings, facts: ProofFacts) -> str:
+    """The amount for a task whose calls a day are not known yet."""
+    if facts.provider_cost_per_call_usd is None:
+        return "; its amount is unknown, as prices are not set"
+    return f": {money(1000 * saved.share_of_bill * facts.provider_cost_per_call_usd)} for every 1,000 calls"
 
 
 def _risks(told: Told) -> tuple[str, ...]:
