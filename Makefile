@@ -17,7 +17,7 @@ $(VENV)/.ready: pyproject.toml
 	@echo "Setting up $(VENV): about 2 minutes the first time."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	@$(BIN)/python -m pip install --quiet --editable ".[engine,train]" --group dev
+	@$(BIN)/python -m pip install --quiet --editable ".[engine,train,demo]" --group dev
 	@touch $@
 
 demo: $(VENV)/.ready  ## Watch a product leave its rented model (DATA=folder for your own rows).

@@ -18,13 +18,14 @@ from collections.abc import Callable
 from freehold import route as routing
 from freehold.console import build_console
 from freehold.core import Asked
-from freehold.errors import FreeholdError
+from freehold.errors import FreeholdError, StateError
 from freehold.gateway.app import Gateway
 from freehold.gateway.config import GatewaySettings, Placed, Provider, Switchboard
 from freehold.gateway.server import run
 from freehold.loop.directory import Directory
 from freehold.loop.engines import Engines
-from freehold.loop.estate import Estate, locked, open_estate
+from freehold.loop.estate import Estate, open_estate
+from freehold.loop.locks import locked
 from freehold.loop.sorting import sort_new_calls
 from freehold.record import Recorder
 from freehold.settings import Settings
@@ -36,23 +37,27 @@ _LOG = logging.getLogger("freehold.up")
 
 def run_up(settings: Settings) -> None:
     """Run the gateway until it is told to stop; BusyError when one runs on this state folder already."""
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
     estate = open_estate(settings)
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
     with locked(estate.folder("locks") / "up.lock", "A gateway on this state folder"):
         recorder = Recorder(estate.store.calls.add)
         directory, engines = Directory(estate.store), Engines(estate)
         keeper = Keeper(estate, directory, engines)
         host, port = settings.text("gateway.host"), settings.whole("gateway.port")
-        keeper.start()
         try:
+            directory.refresh()
             gateway = build_gateway(estate, recorder, directory, engines)
+            keeper.start()
             run(gateway, host, port, on_ready=lambda taken: _announce(host, taken))
         finally:
             keeper.stop()
-            lost = recorder.close()
+            lost, problem = recorder.close(), recorder.problem
             estate.store.close()
-            if lost:
-                _LOG.error("%d calls could not be written: %s", len(lost), recorder.problem)
+        if lost:
+            raise StateError(
+                f"{len(lost)} calls that were answered could not be recorded: {problem}.",
+                hint="Free some space or mend the database before the gateway is started again.",
+            )
 
 
 def _announce(host: str, port: int) -> None:
@@ -90,7 +95,7 @@ class Keeper(threading.Thread):
 
     def run(self) -> None:
         """Follow until stopped; a failure is logged and tried again, the gateway goes on with what it knows."""
-        while not self._ending.is_set():
+        while not self._ending.wait(_FOLLOW_S):
             try:
                 self._follow()
             except FreeholdError as error:
@@ -99,17 +104,17 @@ class Keeper(threading.Thread):
             except Exception:
                 _LOG.exception("following the store failed; trying again")
                 self._ending.wait(5.0)
-            self._ending.wait(_FOLLOW_S)
 
     def stop(self) -> None:
         """Stop following, then the engines."""
         self._ending.set()
-        self.join(timeout=10)
+        if self.is_alive():
+            self.join(timeout=10)
         self._engines.stop()
 
     def _follow(self) -> None:
-        if self._directory.refresh():
-            self._engines.keep(self._directory.served_models())
+        self._directory.refresh()
+        self._engines.keep(self._directory.served_models())
         if time.monotonic() - self._sorted_at > _SORT_S:
             sort_new_calls(self._estate)
             self._sorted_at = time.monotonic()

@@ -1,25 +1,33 @@
-"""How the command line speaks: tables and JSON on stdout, progress and next steps on stderr."""
+"""How the command line speaks: tables and JSON on stdout, progress and next steps on stderr.
+
+Text from outside is made safe for a terminal: control characters are shown, never obeyed.
+"""
 
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from freehold.loop.progress import Progress, Reporter
 
+_LEAST_WIDTH = 8
+_GAP = "  "
+_LIVE_EVERY_S = 0.1
+_LINE_EVERY_S = 10.0
+
 
 def say(text: str) -> None:
-    """One line of data on stdout."""
-    sys.stdout.write(text + "\n")
+    """Data on stdout: one line or more."""
+    sys.stdout.write(_printable_lines(text) + "\n")
 
 
 def tell(text: str) -> None:
-    """One line of progress on stderr."""
-    sys.stderr.write(text + "\n")
+    """Progress on stderr: one line or more."""
+    sys.stderr.write(_printable_lines(text) + "\n")
     sys.stderr.flush()
 
 
@@ -30,20 +38,32 @@ def next_command(text: str) -> None:
 
 def say_json(value: object) -> None:
     """A value as one JSON line; anything JSON does not know becomes text."""
-    say(json.dumps(value, ensure_ascii=False, default=_plain))
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=_plain) + "\n")
 
 
-def say_rows(headings: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[int] = ()) -> None:
-    """A plain table; columns numbered in `right` are aligned right. Control characters are shown, never obeyed."""
-    cells = [[printable(str(cell)) for cell in row] for row in rows]
-    widths = [max(len(row[i]) for row in [list(headings), *cells]) for i in range(len(headings))]
-    for row in [list(headings), *cells]:
+def say_rows(
+    headings: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[int] = (), flexible: int | None = None
+) -> None:
+    """A plain table; columns numbered in `right` are aligned right, the `flexible` one is cut to fit the terminal."""
+    table = [list(headings), *([printable(str(cell)) for cell in row] for row in rows)]
+    widths = [max(len(row[i]) for row in table) for i in range(len(headings))]
+    if flexible is not None:
+        others = sum(widths) - widths[flexible] + len(_GAP) * (len(widths) - 1)
+        widths[flexible] = min(widths[flexible], max(_LEAST_WIDTH, terminal_width() - others))
+        for row in table:
+            row[flexible] = shorten(row[flexible], widths[flexible])
+    for row in table:
         padded = [c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
-        say("  ".join(padded).rstrip())
+        sys.stdout.write(_GAP.join(padded).rstrip() + "\n")
+
+
+def terminal_width() -> int:
+    """Columns of the terminal; 80 where there is none."""
+    return shutil.get_terminal_size().columns
 
 
 def printable(text: str) -> str:
-    """Text from outside, safe for a terminal: control characters become their escapes."""
+    """Text from outside on one line, safe for a terminal: control characters become their escapes."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
@@ -52,35 +72,14 @@ def shorten(text: str, width: int) -> str:
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
-def usd(amount: float | None) -> str:
-    """Money, or `unknown`."""
-    if amount is None:
-        return "unknown"
-    return f"${amount:,.2f}" if amount >= 0.1 or amount == 0 else f"${amount:.5f}"
-
-
-def ms(value: float | None) -> str:
-    """Milliseconds, or `-` for none."""
-    return "-" if value is None else f"{value:,.0f} ms"
-
-
-def ago(stamp: float | None, now: float) -> str:
-    """How long ago a Unix time was, in one unit."""
-    if stamp is None:
-        return "never"
-    seconds = max(0.0, now - stamp)
-    for unit, size in (("d", 86400.0), ("h", 3600.0), ("min", 60.0)):
-        if seconds >= size:
-            return f"{seconds / size:.0f} {unit} ago"
-    return f"{seconds:.0f} s ago"
-
-
 @contextmanager
-def reporting(*, is_quiet: bool = False) -> Iterator[Reporter]:
+def reporting() -> Iterator[Reporter]:
     """A reporter that draws progress on stderr: a live line on a terminal, a line every ten seconds elsewhere."""
     line = _Line(is_live=sys.stderr.isatty())
-    yield (lambda _progress: None) if is_quiet else line.show
-    line.end()
+    try:
+        yield line.show
+    finally:
+        line.end()
 
 
 class _Line:
@@ -93,15 +92,16 @@ class _Line:
     def show(self, progress: Progress) -> None:
         now = time.monotonic()
         is_new = progress.stage != self._stage
-        if not is_new and not progress.is_last and now - self._last < (0.1 if self._is_live else 10.0):
+        pause_s = _LIVE_EVERY_S if self._is_live else _LINE_EVERY_S
+        if not is_new and not progress.is_last and now - self._last < pause_s:
             return
+        text = printable(progress.text)
         if self._is_live:
-            if is_new and self._is_open:
-                sys.stderr.write("\n")
-            sys.stderr.write("\r\x1b[K" + shorten(progress.text, 110))
+            start = "\n" if is_new and self._is_open else ""
+            sys.stderr.write(f"{start}\r\x1b[K{shorten(text, terminal_width() - 1)}")
             self._is_open = True
         else:
-            sys.stderr.write(progress.text + "\n")
+            sys.stderr.write(text + "\n")
         sys.stderr.flush()
         self._last, self._stage = now, progress.stage
 
@@ -111,5 +111,9 @@ class _Line:
             self._is_open = False
 
 
-def _plain(value: Any) -> Any:
+def _printable_lines(text: str) -> str:
+    return "\n".join(printable(line) for line in text.split("\n"))
+
+
+def _plain(value: object) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

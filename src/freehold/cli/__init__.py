@@ -1,28 +1,19 @@
 """The command line: `freehold VERB`. stdout is data, stderr is progress.
 
-Importing this loads click alone; each command loads what it needs when it runs.
+Importing this loads click alone; each verb loads what it needs when it runs.
 """
 
 from __future__ import annotations
 
-import os
 import sys
-
-from freehold.errors import FreeholdError
+from io import TextIOWrapper
 
 
 def main() -> None:
-    """Run the command line; a user's mistake is one line on stderr and an exit code, anything else a traceback."""
+    """Run the command line; see `boundary` for exit codes."""
     from freehold.cli.commands import cli
 
-    try:
-        cli(standalone_mode=True)
-    except FreeholdError as error:
-        sys.stderr.write(f"freehold: {error}\n")
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.stderr.write("\nfreehold: interrupted. What was finished is kept; the same command goes on from there.\n")
-        sys.stderr.flush()
-        os._exit(130)
-    except BrokenPipeError:
-        os._exit(0)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that knows ASCII alone still gets its answer
+    cli(prog_name="freehold")

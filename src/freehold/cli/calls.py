@@ -5,26 +5,28 @@ from __future__ import annotations
 import json
 import sys
 import time
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from freehold.cli.opening import json_option, open_estate
-from freehold.terminal import ago, ms, next_command, printable, say, say_json, say_rows, shorten, tell, usd
-from freehold.errors import NotFoundError, UsageError
+from freehold.cli.opening import open_estate
+from freehold.core.spoken import age, ms, usd
+from freehold.errors import UsageError
+from freehold.terminal import next_command, printable, say, say_json, say_rows, shorten, tell
 
 if TYPE_CHECKING:
-    from freehold.core import Call
+    from freehold.loop.browsing import CallView
     from freehold.loop.estate import Estate
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_ID_CHARS = 10
+_TASK_CHARS = 16
 
 
 @click.command()
 @click.argument("call_id", required=False)
 @click.option("--task", help="Calls of this task.")
-@click.option("--arm", type=click.Choice(["rented", "owned", "shadow", "audit"]), help="Who answered.")
+@click.option("--arm", type=click.Choice(["rented", "owned", "shadow", "audit"]), help="Who answered, and why.")
 @click.option("--model", help="Model asked for or that answered.")
 @click.option("--provider", help="Provider that answered.")
 @click.option("--user", help="Calls of this user.")
@@ -32,10 +34,13 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 @click.option("--status", type=int, help="HTTP status.")
 @click.option("--failed/--whole", "is_failed", default=None, help="Only failed calls, or only whole ones.")
 @click.option("--since", help="Not older than this: 30s, 15m, 2h, 7d.")
-@click.option("-n", "--limit", type=click.IntRange(min=0), default=20, show_default=True, help="Most calls; 0 is all.")
-@json_option
+@click.option("-n", "--limit", type=click.IntRange(min=0), default=20, show_default=True, help="Most calls; 0: all.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON line per call instead of text.")
 def calls(call_id: str | None, *, as_json: bool, **chosen: Any) -> None:
-    """List, filter and show recorded calls, newest first; with CALL_ID (or its beginning) show one whole."""
+    """List and filter recorded calls, newest first, or show one whole.
+
+    CALL_ID is a call's id, or the end of it as the list shows it.
+    """
     with open_estate() as estate:
         if call_id is not None:
             _show(estate, call_id, as_json=as_json)
@@ -47,92 +52,76 @@ def calls(call_id: str | None, *, as_json: bool, **chosen: Any) -> None:
 @click.argument("call_id")
 @click.argument("answer", required=False)
 def correct(call_id: str, answer: str | None) -> None:
-    """Say what the answer to CALL_ID should have been; ANSWER is read from stdin when it is not given.
+    """Say what the answer to a call should have been.
 
-    The correction replaces the provider's answer when the task is frozen next.
+    ANSWER is read from stdin when it is not given. The correction replaces the provider's answer when the task is
+    frozen next.
     """
-    text = answer if answer is not None else sys.stdin.read().strip()
-    if not text:
-        raise UsageError("The correction is empty.", hint="Give the wanted answer as an argument or on stdin.")
+    from freehold.loop.browsing import correct_call
+
+    text = answer if answer is not None else sys.stdin.read()
     with open_estate() as estate:
-        call = _one(estate, call_id)
-        estate.store.calls.add_feedback(call.id, "correction", text, time.time())
-    tell(f"Correction of call {call.id} is kept.")
+        call = correct_call(estate, call_id, text)
+    tell(f"The correction of call {call.id} is kept.")
     next_command("freehold tasks")
 
 
-def _one(estate: Estate, call_id: str) -> Call:
-    call = estate.store.calls.get(call_id)
-    if call is None:
-        raise NotFoundError(f"There is no single call {call_id!r}.", hint="Look for its id in: freehold calls")
-    return call
-
-
-def _list(estate: Estate, chosen: dict[str, Any], *, as_json: bool) -> None:
+def _list(estate: Estate, options: dict[str, Any], *, as_json: bool) -> None:
+    from freehold.loop.browsing import CallFilter, count_calls, find_calls
     from freehold.loop.sorting import sort_new_calls
-    from freehold.store import CallFilter
 
     sort_new_calls(estate)
-    wanted = CallFilter(
-        task_id=estate.task(chosen["task"]).id if chosen["task"] else None,
-        arm=chosen["arm"],
-        model=chosen["model"],
-        provider=chosen["provider"],
-        user_key=chosen["user"],
-        session_key=chosen["session"],
-        status=chosen["status"],
-        is_failed=chosen["is_failed"],
-        since=_since(chosen["since"]),
-        limit=chosen["limit"] or None,
+    chosen = CallFilter(
+        task_id=estate.task(options["task"]).id if options["task"] else None,
+        arm=options["arm"],
+        model=options["model"],
+        provider=options["provider"],
+        user_key=options["user"],
+        session_key=options["session"],
+        status=options["status"],
+        is_failed=options["is_failed"],
+        since=_since(options["since"]),
+        limit=options["limit"] or None,
         newest_first=True,
     )
-    names = {task.id: task.name for task in estate.store.book.tasks()}
-    found = estate.store.calls.stream(wanted)
+    views = find_calls(estate, chosen)
     if as_json:
-        for call in found:
-            say_json(_plain(call, names))
+        for view in views:
+            say_json(view.plain())
         return
     now = time.time()
-    rows = [_row(call, names, now) for call in found]
-    say_rows(("id", "when", "task", "arm", "status", "tokens", "cost", "latency", "answer"), rows, right=(4, 5, 6, 7))
-    tell(f"{len(rows)} of {estate.store.calls.count(CallFilter()):,} calls.")
+    rows = [_row(view, now) for view in views]
+    say_rows(("id", "age", "task", "arm", "status", "cost", "latency", "answer"), rows, right=(1, 4, 5, 6), flexible=7)
+    tell(f"{len(rows):,} of {count_calls(estate, chosen):,} calls.")
     next_command(f"freehold calls {rows[0][0]}" if rows else "freehold up, then point a client at it")
 
 
-def _row(call: Call, names: dict[str, str], now: float) -> tuple[str, ...]:
-    from freehold.loop.sorting import read_call
-
-    tokens = "-" if call.output_tokens is None else f"{call.input_tokens or 0}+{call.output_tokens}"
-    answer = call.error or read_call(call).answer_text
-    task = names.get(call.task_id or "", "-")
-    cells = (call.id, ago(call.created_at, now), shorten(task, 18), call.arm, str(call.status), tokens)
-    return (*cells, usd(call.cost_usd), ms(call.latency_ms), shorten(" ".join(answer.split()), 40))
+def _row(view: CallView, now: float) -> tuple[str, ...]:
+    call = view.call
+    when = (call.id[-_ID_CHARS:], age(call.created_at, now), shorten(view.task or "-", _TASK_CHARS))
+    return (*when, call.arm, str(call.status), usd(call.cost_usd), ms(call.latency_ms), view.answer)
 
 
 def _show(estate: Estate, call_id: str, *, as_json: bool) -> None:
-    call = _one(estate, call_id)
-    names = {task.id: task.name for task in estate.store.book.tasks()}
-    plain = _plain(call, names) | {"feedback": estate.store.calls.feedback_of(call.id)}
+    from freehold.loop.browsing import feedback_on, find_call
+
+    view = find_call(estate, call_id)
+    plain = view.plain() | {"feedback": feedback_on(estate, view.call)}
     if as_json:
         say_json(plain)
         return
+    request, response = _pretty(str(plain.pop("request_body"))), _pretty(str(plain.pop("response_body")))
     for name, value in plain.items():
-        if name not in ("request_body", "response_body"):
-            say(f"{name:<20} {printable(str(value))}")
-    say(f"\nrequest\n{_pretty(call.request_body)}\n\nresponse\n{_pretty(call.response_body)}")
-    next_command(f"freehold correct {call.id} 'the answer that was wanted'")
+        say(f"{name:<20} {printable(str(value))}")
+    say(f"\nrequest\n{request}\n\nresponse\n{response}")
+    next_command(f"freehold correct {view.call.id} 'the answer that was wanted'")
 
 
-def _plain(call: Call, names: dict[str, str]) -> dict[str, Any]:
-    return asdict(call) | {"task": names.get(call.task_id or "")}
-
-
-def _pretty(body: bytes) -> str:
+def _pretty(body: str) -> str:
     try:
-        text = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
     except ValueError:
-        text = body.decode("utf-8", "replace")
-    return "\n".join(printable(line) for line in text.splitlines())
+        return body
 
 
 def _since(text: str | None) -> float | None:

@@ -7,23 +7,19 @@ from pathlib import Path
 import click
 
 from freehold import __version__
+from freehold.cli.boundary import Boundary
 from freehold.cli.calls import calls, correct
 from freehold.cli.demo import demo
+from freehold.cli.opening import Root
 from freehold.cli.road import exit_task, freeze, prove, train, verify
 from freehold.cli.routes import back, move, status
-from freehold.cli.server import pull, settings_command, up
+from freehold.cli.server import pull, settings, up
 from freehold.cli.tasks import tasks
 
-
-class Roadwise(click.Group):
-    """A group that lists its verbs in the order in which they are used."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's signature)
-        """The verbs, in the order of registration."""
-        return list(self.commands)
+_VERBS = (up, calls, correct, tasks, freeze, verify, train, prove, move, back, status, exit_task, pull, settings, demo)
 
 
-@click.group(cls=Roadwise, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=Boundary, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option(
     "--config", type=click.Path(path_type=Path), help="Settings file (default: freehold.toml, if it is here)."
 )
@@ -34,11 +30,11 @@ def cli(ctx: click.Context, config: Path | None, state: str | None) -> None:
     """Freehold: the way out of a rented model.
 
     Point your client's base URL at the gateway, then: tasks, freeze, train, prove, move. And back, at any time.
+
+    Exit codes: 0 ok, 1 failure, 2 usage, 3 the verdict is not `move`.
     """
-    ctx.obj = (config, state)
+    ctx.obj = Root(config, state)
 
 
-for _verb in (up, calls, correct, tasks, freeze, verify, train, prove, move, back, status):
-    cli.add_command(_verb)
-for _verb in (exit_task, pull, settings_command, demo):
+for _verb in _VERBS:
     cli.add_command(_verb)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -18,6 +20,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON line instead of text.")
 
 
+@dataclass(frozen=True, slots=True)
+class Root:
+    """The options that stand before the verb."""
+
+    config: Path | None
+    state: str | None
+
+
 def setting_option(key: str, flag: str) -> Callable[[F], F]:
     """An option that overrides a setting; its help and type are the setting's."""
     setting = next(s for s in SETTINGS if s.key == key)
@@ -27,9 +37,7 @@ def setting_option(key: str, flag: str) -> Callable[[F], F]:
 
 def open_settings(flags: Mapping[str, Value | None] | None = None) -> Settings:
     """The settings of this command."""
-    config, state = click.get_current_context().find_root().obj
-    settings = load_settings(config, state=state)
-    return settings.override({key.replace("__", "."): value for key, value in (flags or {}).items()})
+    return _with_flags(_load(), flags)
 
 
 @contextmanager
@@ -37,12 +45,20 @@ def open_estate(flags: Mapping[str, Value | None] | None = None, *, task: str | 
     """The estate of this command; `task` puts that task's own settings under the flags."""
     from freehold.loop import estate as estates
 
-    settings = open_settings()
-    if task is not None:
-        settings = settings.for_task(task)
-    settings = settings.override({key.replace("__", "."): value for key, value in (flags or {}).items()})
-    estate = estates.open_estate(settings)
+    settings = _load()
+    opened = estates.open_estate(settings)
     try:
-        yield estate
+        if task is not None:
+            settings = settings.for_task(opened.known_name(task))
+        yield estates.Estate(_with_flags(settings, flags), opened.store)
     finally:
-        estate.store.close()
+        opened.store.close()
+
+
+def _load() -> Settings:
+    root: Root = click.get_current_context().find_root().obj
+    return load_settings(root.config, state=root.state)
+
+
+def _with_flags(settings: Settings, flags: Mapping[str, Value | None] | None) -> Settings:
+    return settings.override({key.replace("__", "."): value for key, value in (flags or {}).items()})

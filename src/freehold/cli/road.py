@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,13 +10,11 @@ from typing import TYPE_CHECKING
 import click
 
 from freehold.cli.opening import json_option, open_estate, setting_option
-from freehold.terminal import next_command, reporting, say, say_json, tell
-from freehold.errors import DataError
 from freehold.settings import Value
+from freehold.terminal import next_command, reporting, say, say_json, tell
 
 if TYPE_CHECKING:
-    from freehold.core import Verdict
-    from freehold.loop.estate import Estate
+    from freehold.core import Route, Verdict
 
 HOLD_EXIT_CODE = 3
 
@@ -29,41 +28,46 @@ HOLD_EXIT_CODE = 3
 @setting_option("freeze.near_duplicate", "--near-duplicate")
 @json_option
 def freeze(task: str, *, as_json: bool, **flags: Value | None) -> None:
-    """Make an immutable dataset of TASK's calls, split into train, dev and proof."""
+    """Make an immutable dataset of TASK's calls.
+
+    It is split into train, dev and proof by time and by user or session; duplicates are left out.
+    """
     from freehold.loop.walks import freeze_task
 
-    with open_estate(flags, task=task) as estate, reporting(is_quiet=as_json) as report:
+    with open_estate(flags, task=task) as estate, reporting() as report:
         row = freeze_task(estate, task, report)
-        if as_json:
-            say_json(
-                {"dataset": row.id, "path": row.path, "counts": row.manifest.counts, "dropped": row.manifest.dropped}
-            )
-            return
+        name = estate.task(task).name
+    counts, dropped = row.manifest.counts, row.manifest.dropped
+    if as_json:
+        say_json({"dataset": row.id, "path": row.path, "counts": counts, "dropped": dropped})
+    else:
         say(f"dataset {row.id[:16]}  {row.path}")
-        say("kept    " + ", ".join(f"{count:,} {split}" for split, count in row.manifest.counts.items()))
-        dropped = ", ".join(f"{n:,} {reason}" for reason, n in sorted(row.manifest.dropped.items()) if n)
-        say(f"dropped {dropped or 'none'}")
-        next_command(f"freehold train {task}")
+        say("kept    " + ", ".join(f"{count:,} {split}" for split, count in counts.items()))
+        reasons = ", ".join(f"{n:,} {reason}" for reason, n in sorted(dropped.items()) if n)
+        say(f"dropped {reasons or 'none'}")
+    next_command(f"freehold train {name}")
 
 
 @click.command()
 @click.argument("dataset")
 @json_option
 def verify(dataset: str, *, as_json: bool) -> None:
-    """Check that DATASET (a task's newest, or a folder) is whole, unchanged and free of leaks."""
-    from freehold.dataset import verify as verify_folder
+    """Check that a dataset is whole, unchanged and free of leaks.
 
-    folder = Path(dataset)
-    if not (folder / "manifest.json").exists():
-        with open_estate() as estate:
-            folder = Path(estate.dataset(estate.task(dataset)).path)
-    problems = [str(problem) for problem in verify_folder(folder)]
+    DATASET is a task, whose newest dataset is meant, or a folder.
+    """
+    from freehold.loop.freezing import verify_dataset
+
+    with open_estate() as estate:
+        folder, problems = verify_dataset(estate, dataset)
     if as_json:
         say_json({"path": str(folder), "problems": problems})
     else:
         say("\n".join(problems) if problems else f"whole: {folder}")
     if problems:
+        next_command("move the folder away, then: freehold freeze TASK")
         sys.exit(1)
+    next_command("freehold train TASK")
 
 
 @click.command()
@@ -74,82 +78,90 @@ def verify(dataset: str, *, as_json: bool) -> None:
 @setting_option("train.seed", "--seed")
 @json_option
 def train(task: str, *, as_json: bool, **flags: Value | None) -> None:
-    """Fine-tune the base on TASK's newest dataset, export it, and check that what is served is what was trained.
+    """Fine-tune the base on TASK's newest dataset and export it.
 
-    Killed at any point, the same command goes on from the last checkpoint.
+    Then the served model is checked to be the trained one. Killed at any point, the same command goes on from the
+    last checkpoint.
     """
     from freehold.loop.walks import train_task
 
-    with open_estate(flags, task=task) as estate, reporting(is_quiet=as_json) as report:
+    with open_estate(flags, task=task) as estate, reporting() as report:
         card = train_task(estate, task, report)
-        if as_json:
-            say_json({"model": card.id, "path": card.path, "metrics": card.metrics, "parity": card.parity})
-            return
+        name = estate.task(task).name
+    if as_json:
+        say_json({"model": card.id, "path": card.path, "metrics": card.metrics, "parity": card.parity})
+    else:
         say(f"model   {card.id}  {card.path}")
-        say("metrics " + ", ".join(f"{name} {_figure(value)}" for name, value in card.metrics.items()))
+        say("metrics " + ", ".join(f"{metric} {_figure(value)}" for metric, value in card.metrics.items()))
         say(f"parity  {card.parity.get('words', 'not checked')}")
-        next_command(f"freehold prove {task}")
+    next_command(f"freehold prove {name}")
 
 
 @click.command()
 @click.argument("task")
 @click.option("--model", help="Model to prove (default: the newest).")
 @setting_option("prove.margin", "--margin")
+@setting_option("prove.alpha", "--alpha")
 @setting_option("prove.risk", "--risk")
 @setting_option("prove.delta", "--delta")
 @setting_option("prove.min_coverage", "--min-coverage")
 @setting_option("prove.seed", "--seed")
 @json_option
 def prove(task: str, *, model: str | None, as_json: bool, **flags: Value | None) -> None:
-    """Prove on held-out calls how much of TASK's traffic its model can take over.
+    """Prove how much of TASK's traffic its model can take over.
 
-    Exit code 0: move. 3: hold, or more calls are needed.
+    The model answers calls that were held out, and both sides are scored. Exit code 0: move. 3: hold, or more calls
+    are needed.
     """
     from freehold.loop.walks import prove_task
 
-    with open_estate(flags, task=task) as estate, reporting(is_quiet=as_json) as report:
+    with open_estate(flags, task=task) as estate, reporting() as report:
         verdict = prove_task(estate, task, model, report)
-        _show_verdict(verdict, task, as_json=as_json)
+        name = estate.task(task).name
+    _show_verdict(verdict, name, as_json=as_json)
 
 
 @click.command("exit")
 @click.argument("task")
 @click.option("--move", "and_move", is_flag=True, help="Put the route in place when the verdict is move.")
+@setting_option("train.base", "--base")
 @setting_option("train.minutes", "--minutes")
+@setting_option("train.seed", "--seed")
 @setting_option("prove.margin", "--margin")
 @setting_option("prove.risk", "--risk")
 @setting_option("route.audit_rate", "--audit-rate")
 @json_option
 def exit_task(task: str, *, and_move: bool, as_json: bool, **flags: Value | None) -> None:
-    """Walk TASK's whole road in one durable run: freeze, train, check, prove, and with --move also move."""
+    """Walk TASK's whole road in one durable run.
+
+    That is freeze, train, check, prove, and with --move also move; killed at any point, the same command goes on.
+    Exit code 0: the verdict is move. 3: hold, or more calls are needed.
+    """
     from freehold.loop.walks import walk_task
 
-    with open_estate(flags, task=task) as estate, reporting(is_quiet=as_json) as report:
+    with open_estate(flags, task=task) as estate, reporting() as report:
         verdict = walk_task(estate, task, report, and_move=and_move)
-        _show_verdict(verdict, task, as_json=as_json)
+        name = estate.task(task).name
+        route = estate.store.book.route(verdict.task_id) if and_move else None
+    _show_verdict(verdict, name, as_json=as_json, route=route)
 
 
-def _show_verdict(verdict: Verdict, task: str, *, as_json: bool) -> None:
+def _show_verdict(verdict: Verdict, task: str, *, as_json: bool, route: Route | None = None) -> None:
     report = Path(verdict.report_path)
     if as_json:
-        say((report.parent / "report.json").read_text(encoding="utf-8").strip())
+        say_json(json.loads((report.parent / "report.json").read_text(encoding="utf-8")))
     else:
         say((report.parent / "report.txt").read_text(encoding="utf-8").rstrip())
-        tell(f"Report: {report}")
-        next_command(
-            f"freehold move {task}" if verdict.decision == "move" else f"freehold tasks   (verdict: {verdict.words})"
-        )
+    tell(f"Report: {report}")
     if verdict.decision != "move":
+        next_command(f"freehold tasks   (verdict: {verdict.words})")
         sys.exit(HOLD_EXIT_CODE)
+    if route is None:
+        next_command(f"freehold move {task}")
+    else:
+        tell(f"{task}: {route.kind}, version {route.version}")
+        next_command(f"freehold status; freehold back {task} undoes it at once")
 
 
 def _figure(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def require_verdict(estate: Estate, task: str) -> Verdict:
-    """The newest verdict of a task; DataError when nothing was proven yet."""
-    found = estate.store.book.verdicts(estate.task(task).id)
-    if not found:
-        raise DataError(f"Nothing has been proven for task {task!r}.", hint=f"Run: freehold prove {task}")
-    return found[0]

@@ -22,6 +22,8 @@ from pathlib import Path
 from freehold.errors import EngineError
 
 _PR_SET_PDEATHSIG = 1
+_DEATHS_BEFORE_READY = 3
+_READY_S = 60.0
 
 
 def free_port() -> int:
@@ -35,7 +37,8 @@ def free_port() -> int:
 def watched(name: str, arguments: Sequence[str], *, ready_url: str, log: Path) -> Iterator[None]:
     """Run `python -m ARGUMENTS...` until the block ends; restart it whenever it dies.
 
-    Waits until `ready_url` answers; EngineError with the log's last line when it does not within a minute.
+    Waits until `ready_url` answers; EngineError with the log's last line when it does not within a minute, or when the
+    process dies again and again before.
     """
     keeper = _Keeper(name, [sys.executable, "-m", *arguments], log)
     keeper.start()
@@ -52,12 +55,14 @@ class _Keeper(threading.Thread):
         self.label = name
         self.log = log
         self._command = command
+        self.deaths = 0
         self._ending = threading.Event()
         self._process = self._spawn()
 
     def run(self) -> None:
         while not self._ending.is_set():
             if self._process.poll() is not None:
+                self.deaths += 1
                 self._ending.wait(0.3)
                 if not self._ending.is_set():
                     self._process = self._spawn()
@@ -89,8 +94,8 @@ def _die_with_parent() -> None:
 
 
 def _wait_until_ready(keeper: _Keeper, url: str) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
+    deadline = time.monotonic() + _READY_S
+    while time.monotonic() < deadline and keeper.deaths < _DEATHS_BEFORE_READY:
         try:
             with urllib.request.urlopen(url, timeout=2):  # noqa: S310  (loopback, our own)
                 return

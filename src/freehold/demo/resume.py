@@ -1,4 +1,4 @@
-"""What both the demo and the benchmark do around the road: send what is missing, ask the owned model directly."""
+"""What both the demo and the benchmark do around the road, so that either can be stopped and goes on."""
 
 from __future__ import annotations
 
@@ -7,16 +7,23 @@ from collections.abc import Sequence
 from freehold.core import Example, OwnedAnswer
 from freehold.core.dialects import read_request
 from freehold.core.ids import canonical_json
-from freehold.demo.traffic import Reply, Request, send_all
+from freehold.demo.traffic import CONCURRENCY, Reply, Request, send_all
 from freehold.errors import DataError
 from freehold.loop.estate import Estate
 from freehold.loop.progress import Progress, Reporter
 from freehold.loop.proving import ask_model
-from freehold.store import CallFilter
+from freehold.loop.walks import freeze_task
+from freehold.store import CallFilter, DatasetRow
 
 
 def send_missing(
-    estate: Estate, base_url: str, requests: Sequence[Request], *, part: str, report: Reporter
+    estate: Estate,
+    base_url: str,
+    requests: Sequence[Request],
+    *,
+    part: str,
+    report: Reporter,
+    concurrency: int = CONCURRENCY,
 ) -> list[Reply]:
     """Send the requests of `part` that the record has no whole answer for; returns the new replies."""
     calls = estate.store.calls.stream(CallFilter(is_failed=False))
@@ -27,7 +34,16 @@ def send_missing(
     def on_progress(count: int, _total: int) -> None:
         report(Progress(stage="traffic", done=skipped + count, total=len(requests), note="calls through the gateway"))
 
-    return send_all(base_url, missing, part=part, on_progress=on_progress)
+    return send_all(base_url, missing, part=part, on_progress=on_progress, concurrency=concurrency)
+
+
+def freeze_before(estate: Estate, task_name: str, report: Reporter) -> DatasetRow:
+    """Freeze the task, but not again once traffic of the part `after` has come: nobody trains on what comes after."""
+    task = estate.task(task_name)
+    calls = estate.store.calls.stream(CallFilter(task_id=task.id, newest_first=True))
+    if any(call.tags.get("part") == "after" for call in calls):
+        return estate.dataset(task)
+    return freeze_task(estate, task_name, report)
 
 
 def owned_answers(
@@ -52,4 +68,4 @@ def owned_answers(
                 created_at=0.0,
             )
         )
-    return ask_model(estate, estate.model(task, model_id), examples, report)
+    return ask_model(estate, task, estate.model(task, model_id), examples, report)

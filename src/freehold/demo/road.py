@@ -13,35 +13,41 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from freehold.terminal import next_command, reporting, say, say_json, tell
 from freehold.core import Verdict
+from freehold.core.ids import sha256_hex
 from freehold.core.scoring import score
+from freehold.core.spoken import count, ms, usd
 from freehold.demo.desk import CustomerMessage, app_request, messages
-from freehold.demo.resume import send_missing
+from freehold.demo.resume import freeze_before, send_missing
 from freehold.demo.rows import as_text, default_prompt, read_folder, requests, write_answers
-from freehold.demo.traffic import Request
+from freehold.demo.traffic import GENTLE_CONCURRENCY, Request
 from freehold.demo.venue import Venue, venue
-from freehold.loop.estate import Estate, locked, open_estate
+from freehold.errors import DataError
+from freehold.loop.estate import Estate, open_estate
+from freehold.loop.locks import locked
 from freehold.loop.moving import live_views, move_plan, put_route
 from freehold.loop.overview import overviews
 from freehold.loop.progress import Reporter
 from freehold.loop.sorting import read_call, sort_new_calls
 from freehold.loop.training import pull_base
-from freehold.loop.walks import freeze_task, prove_task, train_task
+from freehold.loop.walks import prove_task, train_task
 from freehold.settings import load_settings
 from freehold.store import CallFilter
+from freehold.terminal import next_command, reporting, say, say_json, tell
 
 MESSAGES_BEFORE = 2600
 MESSAGES_AFTER = 600
 STREAMED_EVERY = 4
 CORRECTED_SHARE = 0.6
 SPEED = 20.0
+ENGINE_START_S = 3.0
+"""What a gateway needs to see a new route and to load its model; until then the provider answers everything."""
 SEED = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
-    """What is played: traffic before and after the move, and the answers of the stand-in (None: the shop's provider)."""
+    """What is played: traffic before and after the move; `answers` are the stand-in's, None for the shop's provider."""
 
     title: str
     before: Sequence[Request]
@@ -52,12 +58,13 @@ class Script:
 
 def run_demo(*, folder: Path, data: Path | None, minutes: float, fresh: bool, as_json: bool) -> None:
     """Play the whole demonstration in `folder` and end with a summary and the next command."""
-    where = folder / ("desk" if data is None else data.name)
-    if fresh:
-        shutil.rmtree(where, ignore_errors=True)
-    where.mkdir(parents=True, exist_ok=True)
+    name = "desk" if data is None else f"rows-{data.resolve().name}"
+    where = folder / name
     began = time.monotonic()
-    with locked(where / "demo.lock", "This demonstration"):
+    with locked(folder / f"{name}.lock", "This demonstration"):
+        if fresh and where.exists():
+            shutil.rmtree(where)
+        where.mkdir(parents=True, exist_ok=True)
         script = _desk_script() if data is None else _rows_script(data, where)
         _play(script, where, minutes, as_json=as_json, began=began)
 
@@ -79,7 +86,9 @@ def _play(script: Script, where: Path, minutes: float, *, as_json: bool, began: 
                 _scene("6  the route moves")
                 _move(estate, task)
             _scene(f"{6 + (verdict.decision == 'move')}  the product's traffic goes on, its code unchanged")
-            send_missing(estate, place.base_url, script.after, part="after", report=report)
+            send_missing(
+                estate, place.base_url, script.after, part="after", report=report, concurrency=GENTLE_CONCURRENCY
+            )
             _summary(estate, task, script, verdict, place, as_json=as_json, began=began)
         finally:
             estate.store.close()
@@ -89,7 +98,7 @@ def _from_dataset_to_verdict(estate: Estate, task: str, report: Reporter, correc
     _scene(f"3  the calls of task {task!r} become a dataset")
     if corrected:
         tell(f"{corrected} answers were corrected by people of the desk.")
-    dataset = freeze_task(estate, task, report)
+    dataset = freeze_before(estate, task, report)
     tell("kept " + ", ".join(f"{n:,} {split}" for split, n in dataset.manifest.counts.items()))
     tell("dropped " + (", ".join(f"{n:,} {why}" for why, n in dataset.manifest.dropped.items() if n) or "none"))
     _scene("4  an open model is fine-tuned on it, exported and checked")
@@ -131,7 +140,7 @@ def _rows_script(data: Path, where: Path) -> Script:
     answers = where / "answers.jsonl"
     write_answers(answers, [*before, *after])
     return Script(
-        title=f"Rows of {data.name}: {len(before):,} of train.jsonl as traffic, {len(after):,} of {test_name} afterwards.",
+        title=f"{data.name}: {len(before):,} rows of train.jsonl as traffic, {len(after):,} of {test_name} afterwards.",
         before=before,
         after=after,
         answers=answers,
@@ -141,12 +150,14 @@ def _rows_script(data: Path, where: Path) -> Script:
 
 def _largest_task(estate: Estate) -> str:
     sort_new_calls(estate)
-    view = overviews(estate)[0]
-    spend = view.figures.cost_usd
+    found = overviews(estate)
+    if not found:
+        raise DataError("No task was found in the traffic.", hint="Look into it with: freehold calls --failed")
+    view = found[0]
+    figures = view.figures
     tell(
-        f"task {view.name!r} was found in the traffic: {view.figures.calls:,} calls with {view.kind} answers, "
-        f"{view.figures.input_tokens:,} + {view.figures.output_tokens:,} tokens, "
-        f"spend {'unknown' if spend is None else f'${spend:,.2f}'}"
+        f"task {view.name!r} was found in the traffic: {figures.calls:,} calls with {view.kind} answers, "
+        f"{count(figures.input_tokens)} + {count(figures.output_tokens)} tokens, spend {usd(figures.cost_usd)}"
     )
     return view.name
 
@@ -160,7 +171,7 @@ def _correct_some(estate: Estate, script: Script) -> int:
         if wanted is None or call.tags.get("part") != "before":
             continue
         is_wrong = not score("json", wanted, read_call(call).answer_text).is_exact
-        if is_wrong and int(call.tags["row"].encode().hex(), 16) % 100 < 100 * CORRECTED_SHARE:
+        if is_wrong and int(sha256_hex(call.tags["row"])[:8], 16) < CORRECTED_SHARE * 16**8:
             known += 1
             if not estate.store.calls.feedback_of(call.id):
                 estate.store.calls.add_feedback(call.id, "correction", wanted, time.time())
@@ -173,7 +184,7 @@ def _move(estate: Estate, task: str) -> None:
     if estate.store.book.route(task_id := plan.route.task_id).verdict_id != plan.route.verdict_id:
         put_route(estate, plan.route)
     tell(f"route of {task!r}: version {estate.store.book.route(task_id).version}")
-    time.sleep(3)
+    time.sleep(ENGINE_START_S)
 
 
 def _summary(
@@ -191,8 +202,8 @@ def _summary(
         f"Of {total:,} calls after the proof, {local:,} ({local / max(1, total):.0%}) were answered by the owned model."
     )
     say(f"{right:,} ({right / max(1, total):.1%}) of all {total:,} answers were right, whoever gave them.")
-    say(f"Audits that agree with the provider: {view.agreement_text}. Saved so far: {view.saved_text}.")
-    say(f"Median latency: owned {_ms(view.owned_p50_ms)}, rented {_ms(view.rented_p50_ms)} (simulated).")
+    say(f"Audits that agree with the provider: {view.agreement_text}. Saved so far: {usd(view.figures.saved_usd)}.")
+    say(f"Median latency: owned {ms(view.figures.owned_p50_ms)}, rented {ms(view.figures.rented_p50_ms)} (simulated).")
     say(f"Took {took / 60:.1f} minutes.")
     next_command(f"freehold --config {place.config} status   (or: up, then open {place.console_url})")
 
@@ -207,10 +218,6 @@ def _after(estate: Estate, task: str, script: Script) -> tuple[int, int, int]:
     }
     right = sum(score(kind, gold[row], read_call(call).answer_text).is_exact for row, call in answered.items())
     return right, sum(call.arm == "owned" for call in answered.values()), len(answered)
-
-
-def _ms(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:,.0f} ms"
 
 
 def _scene(title: str) -> None:

@@ -13,6 +13,8 @@ from typing import Any
 from freehold.errors import MissingExtraError, UpstreamError
 
 CONCURRENCY = 24
+GENTLE_CONCURRENCY = 6
+"""For traffic that an engine on the same cores answers: more would only wait in its queue."""
 _ATTEMPTS = 60
 
 
@@ -39,7 +41,12 @@ class Reply:
 
 
 def send_all(
-    base_url: str, requests: Sequence[Request], *, part: str, on_progress: Callable[[int, int], None]
+    base_url: str,
+    requests: Sequence[Request],
+    *,
+    part: str,
+    on_progress: Callable[[int, int], None],
+    concurrency: int = CONCURRENCY,
 ) -> list[Reply]:
     """Send all requests, in order and several at a time; returns the replies in the same order.
 
@@ -47,13 +54,17 @@ def send_all(
     good, MissingExtraError without the SDK.
     """
     try:
-        return asyncio.run(_send_all(base_url, requests, part, on_progress))
+        return asyncio.run(_send_all(base_url, requests, part, on_progress, concurrency))
     except ExceptionGroup as group:
         raise group.exceptions[0] from None
 
 
 async def _send_all(
-    base_url: str, requests: Sequence[Request], part: str, on_progress: Callable[[int, int], None]
+    base_url: str,
+    requests: Sequence[Request],
+    part: str,
+    on_progress: Callable[[int, int], None],
+    concurrency: int,
 ) -> list[Reply]:
     try:
         import openai
@@ -73,7 +84,7 @@ async def _send_all(
                 on_progress(done, len(requests))
 
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(CONCURRENCY, len(requests))):
+            for _ in range(min(concurrency, len(requests))):
                 group.create_task(work())
     return [reply for reply in replies if reply is not None]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from freehold.errors import FreeholdError
 from freehold.loop.estate import Estate
+from freehold.loop.training import MODEL_FILE
 from freehold.serve import Engine
 
 _LOG = logging.getLogger("freehold.engines")
@@ -29,21 +30,25 @@ class Engines:
         """Serve these models, by id and folder, and no others; a model that cannot be served is logged once."""
         for model_id in set(self._engines) - set(wanted):
             self._engines.pop(model_id).stop()
+        self._refused &= set(wanted)
         for model_id in set(wanted) - set(self._engines) - self._refused:
-            settings = self._estate.settings
             try:
-                engine = Engine(
-                    Path(wanted[model_id]) / "model.gguf",
-                    log=self._estate.folder("logs") / f"engine-{model_id}.log",
-                    threads=settings.whole("serve.threads"),
-                    slots=settings.whole("serve.slots"),
-                )
-            except FreeholdError as error:
+                engine = self._engine(model_id, Path(wanted[model_id]))
+                engine.start()
+            except (FreeholdError, OSError) as error:
                 self._refused.add(model_id)
                 _LOG.error("Model %s is not served, so the provider answers: %s", model_id, error)
                 continue
-            engine.start()
-            self._engines = self._engines | {model_id: engine}
+            self._engines[model_id] = engine
+
+    def _engine(self, model_id: str, folder: Path) -> Engine:
+        settings = self._estate.settings
+        return Engine(
+            folder / MODEL_FILE,
+            log=self._estate.folder("logs") / f"engine-{model_id}.log",
+            threads=settings.whole("serve.threads"),
+            slots=settings.whole("serve.slots"),
+        )
 
     def stop(self) -> None:
         """Stop all engines."""

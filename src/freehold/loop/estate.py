@@ -1,24 +1,23 @@
-"""The estate: one state folder with its settings and its store, and the locks that keep processes apart.
+"""The estate: one state folder with its settings and its store.
 
 Layout of a state folder: `freehold.db` the record, `loop.db` the workflows, `bases/`, `datasets/`, `models/`,
-`proofs/`, `locks/`. Not covered: what the stages do with it.
+`proofs/`, `logs/`, `locks/`. Not covered: what the stages do with it.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import difflib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from freehold.core.model import ModelCard
 from freehold.core.task import Task
-from freehold.errors import BusyError, NotFoundError, StateError
+from freehold.errors import NotFoundError, StateError
 from freehold.settings import Settings
-from freehold.store import Store
-from freehold.store.taskbook import DatasetRow
+from freehold.store import DatasetRow, Store
+
+_NAMES_SHOWN = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +44,11 @@ class Estate:
         for task in tasks:
             if name in (task.name, task.id):
                 return task
-        known = ", ".join(task.name for task in tasks) or "none yet; send calls through the gateway first"
-        raise NotFoundError(f"There is no task {name!r}.", hint=f"Known tasks: {known}.")
+        raise NotFoundError(f"There is no task {name!r}.", hint=_nearest(name, [task.name for task in tasks]))
+
+    def known_name(self, name: str) -> str:
+        """The name of the task of this name or id; the text itself where no task is known by it yet."""
+        return next((task.name for task in self.store.book.tasks() if name in (task.name, task.id)), name)
 
     def dataset(self, task: Task) -> DatasetRow:
         """A task's newest dataset."""
@@ -55,39 +57,40 @@ class Estate:
             raise NotFoundError(f"Task {task.name!r} has no dataset.", hint=f"Run: freehold freeze {task.name}")
         return rows[0]
 
+    def dataset_of(self, task: Task, dataset_hash: str) -> DatasetRow:
+        """The dataset of this hash."""
+        row = self.store.book.dataset(dataset_hash)
+        if row is None:
+            raise NotFoundError(
+                f"Dataset {dataset_hash[:16]!r} is not in the record.", hint=f"Run: freehold freeze {task.name}"
+            )
+        return row
+
     def model(self, task: Task, model_id: str | None = None) -> ModelCard:
         """A task's newest model, or the one of this id."""
         cards = self.store.book.models(task.id)
         for card in cards:
             if model_id is None or card.id == model_id:
                 return card
-        what = f"no model {model_id!r}" if model_id else "no model"
-        raise NotFoundError(f"Task {task.name!r} has {what}.", hint=f"Run: freehold train {task.name}")
+        if model_id is None:
+            raise NotFoundError(f"Task {task.name!r} has no model.", hint=f"Run: freehold train {task.name}")
+        known = ", ".join(card.id for card in cards) or f"none; run: freehold train {task.name}"
+        raise NotFoundError(f"Task {task.name!r} has no model {model_id!r}.", hint=f"Known: {known}.")
 
 
 def open_estate(settings: Settings) -> Estate:
     """Open the state folder that the settings name; StateError when it cannot be used."""
-    if settings.state.exists() and not settings.state.is_dir():
-        raise StateError(f"The state folder {str(settings.state)!r} is a file.", hint="Choose another --state.")
+    state = settings.state
+    if state.exists() and not state.is_dir():
+        raise StateError(f"The state folder {str(state)!r} is a file.", hint="Choose another --state.")
     return Estate(settings, Store(settings.database_url))
 
 
-@contextmanager
-def locked(path: Path, what: str) -> Iterator[None]:
-    """Hold a lock file for as long as the block runs; the system frees it when the process dies.
-
-    Raises BusyError, naming the process that holds it.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = os.read(descriptor, 200).decode("utf-8", "replace").strip() or "another process"
-            raise BusyError(f"{what} is already running: {holder}.", hint="Wait for it, or stop it first.") from error
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"process {os.getpid()}".encode())
-        yield
-    finally:
-        os.close(descriptor)
+def _nearest(name: str, known: Sequence[str]) -> str:
+    if not known:
+        return "There are none yet: run freehold up and send calls through it."
+    near = difflib.get_close_matches(name, known, n=1)
+    if near:
+        return f"Did you mean {near[0]!r}?"
+    more = f" and {len(known) - _NAMES_SHOWN} more (freehold tasks)" if len(known) > _NAMES_SHOWN else ""
+    return f"Known tasks: {', '.join(known[:_NAMES_SHOWN])}{more}."

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from freehold.core import Call
 from freehold.core.task import Task
-from freehold.dataset import FreezeSettings, LabelledCall, build, write
+from freehold.dataset import FreezeSettings, LabelledCall, build, verify, write
 from freehold.loop.estate import Estate
 from freehold.loop.progress import Progress, Reporter
 from freehold.loop.sorting import read_call
@@ -34,6 +34,14 @@ def freeze(estate: Estate, task: Task, report: Reporter) -> str:
     return frozen.manifest.hash
 
 
+def verify_dataset(estate: Estate, name: str) -> tuple[Path, list[str]]:
+    """The folder of a dataset (a folder, or a task's newest) and all that is wrong with it, in words."""
+    folder = Path(name)
+    if not folder.is_dir():
+        folder = Path(estate.dataset(estate.task(name)).path)
+    return folder, verify(folder)
+
+
 def freeze_settings(estate: Estate) -> FreezeSettings:
     """How to split, as the settings say."""
     s = estate.settings
@@ -53,7 +61,7 @@ def _labelled(
         if done % 500 == 0 or done == total:
             report(Progress(stage="freeze", done=done, total=total, note="calls read"))
         if call.arm != "rented" and call.id not in corrections:
-            continue  # an owned answer is no evidence of what was wanted: learning from it would be learning from itself
+            continue  # an owned answer is no evidence of what was wanted; the model would learn from itself
         read = read_call(call)
         if read.asked is not None:
             yield LabelledCall(

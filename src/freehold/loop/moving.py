@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
 
 from freehold import route as routing
 from freehold.core import Call, Route
 from freehold.core.task import Task
-from freehold.errors import DataError
+from freehold.errors import BusyError, DataError
 from freehold.loop.estate import Estate
 from freehold.loop.sorting import read_call
 from freehold.route import LiveCall, LiveFigures
 from freehold.store import CallFilter
+
+_TRIES_BACK = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +36,6 @@ class LiveView:
     figures: LiveFigures
 
     @property
-    def calls(self) -> int:
-        """Calls answered under this route."""
-        return self.figures.calls
-
-    @property
-    def local_text(self) -> str:
-        """The share answered locally, with its count."""
-        share = self.figures.share_local
-        return "-" if share is None else f"{share:.0%} ({self.figures.local:,})"
-
-    @property
     def agreement_text(self) -> str:
         """The share of audits that agree with the provider, with interval and n."""
         f = self.figures
@@ -53,27 +43,7 @@ class LiveView:
             return "none yet"
         return f"{f.agreement:.0%} [{f.agreement_low:.0%}, {f.agreement_high:.0%}], n={f.audits}"
 
-    @property
-    def saved_usd(self) -> float | None:
-        """What local answers saved, less what audits cost."""
-        return self.figures.saved_usd
-
-    @property
-    def saved_text(self) -> str:
-        """The saving, or that it is unknown."""
-        return "unknown" if self.saved_usd is None else f"${self.saved_usd:,.4f}"
-
-    @property
-    def owned_p50_ms(self) -> float | None:
-        """Median latency of local answers."""
-        return self.figures.owned_p50_ms
-
-    @property
-    def rented_p50_ms(self) -> float | None:
-        """Median latency of the provider's answers."""
-        return self.figures.rented_p50_ms
-
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> dict[str, object]:
         """The view as JSON-able values."""
         return {"task": self.task, "route": self.route, "version": self.version, **asdict(self.figures)}
 
@@ -86,7 +56,7 @@ def move_plan(estate: Estate, task_name: str) -> RoutePlan:
         raise DataError(f"Nothing has been proven for task {task.name!r}.", hint=f"Run: freehold prove {task.name}")
     verdict = verdicts[0]
     card = estate.model(task, verdict.model_id)
-    dataset = next(row for row in estate.store.book.datasets(task.id) if row.id == verdict.dataset_hash)
+    dataset = estate.dataset_of(task, verdict.dataset_hash)
     old = estate.store.book.route(task.id)
     new = routing.propose(
         verdict,
@@ -110,8 +80,23 @@ def back_plan(estate: Estate, task_name: str) -> RoutePlan:
 
 
 def put_route(estate: Estate, route: Route) -> Route:
-    """Put a planned route in place; running gateways follow within a second."""
-    return estate.store.book.put_route(route)
+    """Put a planned route in place, as of now; BusyError when the route has changed since it was planned.
+
+    Running gateways follow within a second.
+    """
+    placed = replace(route, created_at=time.time())
+    estate.store.book.put_route(placed)
+    return placed
+
+
+def return_all(estate: Estate, task_name: str) -> Route:
+    """Return everything to the provider, whoever else changes the route at the same moment."""
+    for _ in range(_TRIES_BACK - 1):
+        try:
+            return put_route(estate, back_plan(estate, task_name).route)
+        except BusyError:
+            continue
+    return put_route(estate, back_plan(estate, task_name).route)
 
 
 def live_views(estate: Estate) -> list[LiveView]:
@@ -129,20 +114,21 @@ def live_view(estate: Estate, task: Task) -> LiveView:
 
 
 def _live_calls(calls: Iterator[Call]) -> Iterator[LiveCall]:
-    local_texts: dict[str, str] = {}
+    local: dict[str, Call] = {}
     audits: list[Call] = []
     for call in calls:
         if call.arm == "audit":
             audits.append(call)
         else:
             if call.arm == "owned":
-                local_texts[call.id] = read_call(call).answer.text
+                local[call.id] = call
             yield LiveCall(arm=call.arm, latency_ms=call.latency_ms, cost_usd=call.cost_usd)
     for audit in audits:
+        audited = local.get(audit.parent_id or "")
         yield LiveCall(
             arm="audit",
             latency_ms=audit.latency_ms,
             cost_usd=audit.cost_usd,
-            owned_text=local_texts.get(audit.parent_id or ""),
+            owned_text=read_call(audited).answer.text if audited else None,
             rented_text=read_call(audit).answer.text,
         )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from freehold.core import ModelCard, Route, Verdict, rented_route
 from freehold.core.task import Task
 from freehold.loop.estate import Estate
-from freehold.store.taskbook import DatasetRow, TaskFigures
+from freehold.loop.sorting import NO_TASK
+from freehold.store import CallFilter, DatasetRow, TaskFigures
 from freehold.tasks import next_step
 
 
@@ -34,7 +34,7 @@ class TaskOverview:
         """What the task's answers are: label, json, text or tools."""
         return self.task.kind
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> dict[str, object]:
         """The overview as JSON-able values."""
         return {
             "task": self.name,
@@ -61,9 +61,9 @@ def overviews(estate: Estate) -> list[TaskOverview]:
     return sorted(found, key=lambda view: (-view.figures.calls, view.name))
 
 
-def overview(estate: Estate, task: Task) -> TaskOverview:
-    """One task."""
-    return _overview(estate, task, estate.store.book.route(task.id))
+def unsorted_calls(estate: Estate) -> int:
+    """How many calls clients made that can belong to no task."""
+    return estate.store.calls.count(CallFilter(task_id=NO_TASK, is_direct=True))
 
 
 def _overview(estate: Estate, task: Task, route: Route) -> TaskOverview:

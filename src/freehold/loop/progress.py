@@ -31,7 +31,3 @@ class Progress:
 
 
 Reporter = Callable[[Progress], None]
-
-
-def silent(_progress: Progress) -> None:
-    """A reporter that says nothing."""

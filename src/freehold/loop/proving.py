@@ -21,9 +21,10 @@ from freehold.core.task import Task
 from freehold.errors import ParityError
 from freehold.loop.estate import Estate
 from freehold.loop.progress import Progress, Reporter
+from freehold.loop.training import model_file
 from freehold.prove import ProofFacts, ProofSettings, prove
 from freehold.serve import answer_all, serving
-from freehold.store.taskbook import DatasetRow
+from freehold.store import DatasetRow
 
 Answering = Callable[[Sequence[Example]], list[OwnedAnswer]]
 _SIMULATED = "simulated"
@@ -37,7 +38,7 @@ def prove_model(estate: Estate, task: Task, dataset: DatasetRow, card: ModelCard
         raise ParityError(f"Model {card.id} cannot be proven: {reason}.", hint=f"Run: freehold train {task.name}")
     settings = proof_settings(estate)
     verdict_id = sha256_hex(canonical_json([card.id, dataset.id, asdict(settings)]))[:16]
-    with asking(estate, card) as answer:
+    with asking(estate, task, card) as answer:
         verdict = prove(
             Path(dataset.path),
             answer=answer,
@@ -50,11 +51,13 @@ def prove_model(estate: Estate, task: Task, dataset: DatasetRow, card: ModelCard
     return verdict
 
 
-def ask_model(estate: Estate, card: ModelCard, examples: Sequence[Example], report: Reporter) -> list[OwnedAnswer]:
+def ask_model(
+    estate: Estate, task: Task, card: ModelCard, examples: Sequence[Example], report: Reporter
+) -> list[OwnedAnswer]:
     """What the model answers to the examples, outside any proof."""
     done = 0
     answers: list[OwnedAnswer] = []
-    with asking(estate, card) as answer:
+    with asking(estate, task, card) as answer:
         while done < len(examples):
             answers += answer(examples[done : done + 64])
             done = len(answers)
@@ -63,13 +66,13 @@ def ask_model(estate: Estate, card: ModelCard, examples: Sequence[Example], repo
 
 
 @contextmanager
-def asking(estate: Estate, card: ModelCard) -> Iterator[Answering]:
+def asking(estate: Estate, task: Task, card: ModelCard) -> Iterator[Answering]:
     """Serve a model and ask it; answers that an earlier run kept are not asked for again."""
     slots = estate.settings.whole("serve.slots")
     kept = _Kept(estate.folder("proofs") / f"{card.id}.answers.jsonl")
     most = int(card.metrics.get("max_output_tokens", 512))
     log = estate.folder("logs") / f"engine-{card.id}.log"
-    gguf = Path(card.path) / "model.gguf"
+    gguf = model_file(task, card)
     with serving(gguf, log=log, threads=estate.settings.whole("serve.threads"), slots=slots) as url:
 
         def answer(examples: Sequence[Example]) -> list[OwnedAnswer]:
@@ -140,8 +143,6 @@ def _facts(estate: Estate, task: Task, card: ModelCard, verdict_id: str) -> Proo
     figures = estate.store.book.figures(task.id)
     providers = [provider.name for provider in estate.settings.providers]
     span_s = (figures.last_at or 0.0) - (figures.first_at or 0.0)
-    priced = figures.calls - figures.failed - figures.unpriced
-    rented = max(1, figures.calls - figures.owned)
     return ProofFacts(
         verdict_id=verdict_id,
         model_id=card.id,
@@ -150,10 +151,10 @@ def _facts(estate: Estate, task: Task, card: ModelCard, verdict_id: str) -> Proo
         provider=", ".join(providers),
         is_provider_simulated=_SIMULATED in providers,
         calls_per_day=figures.calls * _DAY_S / span_s if span_s > _DAY_S else None,
-        provider_cost_per_call_usd=figures.cost_usd / priced if figures.cost_usd is not None and priced else None,
-        provider_latency_ms=figures.latency_p50_ms,
-        provider_input_tokens=figures.input_tokens / rented,
-        provider_output_tokens=figures.output_tokens / rented,
+        provider_cost_per_call_usd=figures.rented_cost_usd,
+        provider_latency_ms=figures.rented_p50_ms,
+        provider_input_tokens=figures.rented_input_tokens,
+        provider_output_tokens=figures.rented_output_tokens,
         audit_rate=estate.settings.number("route.audit_rate"),
         machine=platform.platform(terse=True),
         parity=card.parity,

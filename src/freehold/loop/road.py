@@ -1,8 +1,9 @@
-"""The road as a durable workflow: freeze, train, check, answer, prove, and move where that was asked.
+"""The road as a durable workflow: freeze, train, check, prove, and move where that was asked.
 
-DBOS writes down each finished step. A road that was killed goes on, when the same command is given again, at the step
-where it was; a road that ended is not walked twice; one that failed starts a new attempt, and the stages themselves
-find what is already there (datasets are content-addressed, training resumes from its checkpoint, answers are kept).
+DBOS writes down each finished step. A walk that was killed goes on, when the same command is given again, at the step
+where it was. A walk that ended is not walked twice, unless what it made is gone or something newer took its place; one
+that failed starts a new attempt, and the stages themselves find what is already there (datasets are content-addressed,
+training resumes from its checkpoint, answers are kept).
 
 One process walks one task's road at a time: a lock file says which. Not covered: what the steps do (`stages`).
 """
@@ -11,24 +12,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from freehold.core.ids import canonical_json, sha256_hex
 from freehold.core.task import Task
-from freehold.loop.estate import Estate, locked
-from freehold.loop.stages import Stages
+from freehold.loop.estate import Estate
+from freehold.loop.locks import locked
+from freehold.loop.stages import Done, Stages
+from freehold.settings import Value
+from freehold.store import translated
 
 WORKFLOW_VERSION = "1"
+_RESULT_POLL_S = 0.2
+_FAILED = ("ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Which part of a task's road to walk, and what it starts from; equal plans are one walk.
+    """Which part of a task's road to walk, what it starts from, and with which settings; equal plans are one walk.
 
     `stages` is a run of `freeze`, `train`, `check`, `prove`, `move`. Without `freeze` (or `train`) the road starts from
-    the named dataset (or model). `mark` tells what was in the record when the plan was made, so that a plan that
-    freezes is a new one when new calls have come.
+    the named dataset (or model). `mark` tells what was in the record when the plan was made: new calls make a plan that
+    freezes a new one, but a walk that was killed goes on although calls have come since.
     """
 
     task_id: str
@@ -36,17 +42,17 @@ class Plan:
     dataset_hash: str | None = None
     model_id: str | None = None
     mark: str = ""
-    options: tuple[tuple[str, str | int | float | bool], ...] = ()
+    options: tuple[tuple[str, Value], ...] = ()
 
     @property
     def kind(self) -> str:
-        """What plans of the same stages for the same task share."""
-        return f"{'+'.join(self.stages)}-{self.task_id}"
+        """What plans share that differ in their mark alone."""
+        return f"{'+'.join(self.stages)}-{self.task_id}-{_digest(asdict(replace(self, mark='')))}"
 
     @property
     def name(self) -> str:
         """The workflow's id, but for the number of the attempt."""
-        return f"{self.kind}-{sha256_hex(canonical_json(asdict(self)))[:12]}"
+        return f"{self.kind}-{_digest(self.mark)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,48 +69,57 @@ class Walked:
 def walk(estate: Estate, task: Task, plan: Plan, stages: Stages) -> Walked:
     """Walk the plan, or go on with it where it was left; errors of the stages come through as they are."""
     lock = estate.folder("locks") / f"{task.id}.lock"
-    with locked(lock, f"Work on task {task.name!r}"), _durable(estate, plan.kind, stages) as road:
-        return Walked(**road(plan))
+    with locked(lock, f"Work on task {task.name!r}"), _durable(estate, plan, stages) as start:
+        return Walked(**start())
 
 
 @contextmanager
-def _durable(estate: Estate, kind: str, stages: Stages) -> Iterator[Callable[[Plan], dict[str, Any]]]:
+def _durable(estate: Estate, plan: Plan, stages: Stages) -> Iterator[Callable[[], dict[str, Any]]]:
     """Start DBOS for one kind of walk: a killed one of this kind goes on by itself, others are left alone."""
     from dbos import DBOS, SetWorkflowID
 
-    url = estate.settings.text("database_url") or f"sqlite:///{estate.state / 'loop.db'}"
+    url, place = _database(estate)
     DBOS(
         config={
             "name": "freehold",
             "system_database_url": url,
             "application_version": WORKFLOW_VERSION,
-            "executor_id": kind,
+            "executor_id": plan.kind,
             "log_level": "CRITICAL",
             "enable_otlp": False,
-            "notification_listener_polling_interval_sec": 0.2,
+            "notification_listener_polling_interval_sec": _RESULT_POLL_S,
         }
     )
 
     @DBOS.workflow(name="road", max_recovery_attempts=None)
-    def road(names: list[str], dataset_hash: str | None, model_id: str | None) -> dict[str, Any]:
-        done: dict[str, Any] = {"dataset_hash": dataset_hash, "model_id": model_id}
+    def road(names: list[str], dataset_hash: str | None, model_id: str | None) -> Done:
+        done: Done = {"dataset_hash": dataset_hash, "model_id": model_id}
         for stage in names:
             done |= DBOS.run_step({"name": stage}, stages.run, stage, done)
         return done
 
-    def start(plan: Plan) -> dict[str, Any]:
-        workflow_id = _unfinished(DBOS, plan.kind) or _attempt(DBOS, plan.name)
+    def start() -> dict[str, Any]:
+        workflow_id = _unfinished(DBOS, plan.kind) or _attempt(DBOS, plan, stages)
         if DBOS.get_workflow_status(workflow_id) is None:
             with SetWorkflowID(workflow_id):
                 DBOS.start_workflow(road, list(plan.stages), plan.dataset_hash, plan.model_id)
-        result: dict[str, Any] = DBOS.retrieve_workflow(workflow_id).get_result()
-        return result
+        return _result(DBOS, workflow_id)
 
     try:
-        DBOS.launch()
-        yield start
+        with translated(place):
+            DBOS.launch()
+            yield start
     finally:
         DBOS.destroy(destroy_registry=True)
+
+
+def _database(estate: Estate) -> tuple[str, str]:
+    """The URL of the workflows' database, and its name in messages."""
+    url = estate.settings.text("database_url")
+    if url.startswith("postgresql"):
+        return url, estate.store.place
+    path = estate.state / "loop.db"
+    return f"sqlite:///{path}", str(path)
 
 
 def _unfinished(dbos: Any, kind: str) -> str | None:
@@ -113,11 +128,30 @@ def _unfinished(dbos: Any, kind: str) -> str | None:
     return str(pending[0].workflow_id) if pending else None
 
 
-def _attempt(dbos: Any, name: str) -> str:
-    """The id of the walk to join: the first attempt that has not failed."""
+def _attempt(dbos: Any, plan: Plan, stages: Stages) -> str:
+    """The id of the walk to join: the first attempt that did not fail and whose work is still there."""
     number = 0
     while True:
-        status = dbos.get_workflow_status(f"{name}-{number}")
-        if status is None or status.status not in ("ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"):
-            return f"{name}-{number}"
+        workflow_id = f"{plan.name}-{number}"
+        status = dbos.get_workflow_status(workflow_id)
+        if status is None:
+            return workflow_id
+        has_failed = status.status in _FAILED
+        if not has_failed and not (status.status == "SUCCESS" and _is_spent(dbos, workflow_id, plan, stages)):
+            return workflow_id
         number += 1
+
+
+def _is_spent(dbos: Any, workflow_id: str, plan: Plan, stages: Stages) -> bool:
+    """Whether what a finished walk made is gone, or was replaced by something newer."""
+    done = _result(dbos, workflow_id)
+    return not all(stages.is_kept(stage, done) for stage in plan.stages)
+
+
+def _result(dbos: Any, workflow_id: str) -> dict[str, Any]:
+    result: dict[str, Any] = dbos.retrieve_workflow(workflow_id).get_result()
+    return result
+
+
+def _digest(value: object) -> str:
+    return sha256_hex(canonical_json(value))[:12]

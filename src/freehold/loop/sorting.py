@@ -1,7 +1,7 @@
 """Sort: give every new call its task, and keep the tasks' templates up to date.
 
-Runs in `freehold up` every few seconds and before every command that shows tasks; two at once agree. Calls that can
-belong to no task (a list of models, a body that is not JSON) are marked as sorted with NO_TASK.
+Runs in `freehold up` every few seconds and before every command that shows tasks, one at a time. Calls that can belong
+to no task (a list of models, a body that is not JSON) are marked as sorted with NO_TASK.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from freehold.core.dialects import BadBodyError, read_answer, read_request
 from freehold.core.exchange import Answer, Asked
 from freehold.core.task import Task
 from freehold.loop.estate import Estate
+from freehold.loop.locks import in_turn
 from freehold.store import CallFilter
 from freehold.tasks import Reading, sort_calls
 
@@ -55,12 +56,16 @@ def read_call(call: Call) -> ReadCall:
 def sort_new_calls(estate: Estate) -> int:
     """Sort all calls that have no task yet; returns how many there were."""
     sorted_calls = 0
-    while fresh := estate.store.calls.find(CallFilter(is_sorted_out=False, limit=_CALLS_PER_ROUND)):
-        _sort(estate, [read_call(call) for call in fresh])
+    while _is_work_waiting(estate):
+        with in_turn(estate.folder("locks") / "sort.lock"):
+            fresh = estate.store.calls.find(CallFilter(is_sorted_out=False, limit=_CALLS_PER_ROUND))
+            _sort(estate, [read_call(call) for call in fresh])
         sorted_calls += len(fresh)
-        if len(fresh) < _CALLS_PER_ROUND:
-            break
     return sorted_calls
+
+
+def _is_work_waiting(estate: Estate) -> bool:
+    return bool(estate.store.calls.find(CallFilter(is_sorted_out=False, limit=1)))
 
 
 def _sort(estate: Estate, fresh: Sequence[ReadCall]) -> None:
@@ -72,11 +77,7 @@ def _sort(estate: Estate, fresh: Sequence[ReadCall]) -> None:
         known,
         settled={task.id for task in known if book.models(task.id) or book.datasets(task.id)},
     )
-    for task in (*outcome.new_tasks, *outcome.changed_tasks):
-        book.put_task(task)
-    for old, new in outcome.retired.items():
-        calls.reassign(old, new)
-        book.drop_task(old)
+    book.put_tasks((*outcome.new_tasks, *outcome.changed_tasks), outcome.retired)
     calls.assign({read.call.id: NO_TASK for read in fresh} | outcome.assigned)
 
 

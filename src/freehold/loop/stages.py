@@ -5,19 +5,22 @@ A stage can be run again after a kill: it finds what is finished and does only t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 from freehold.core.task import Task
-from freehold.errors import NotFoundError
+from freehold.dataset import load
+from freehold.errors import FreeholdError
 from freehold.loop.estate import Estate
 from freehold.loop.freezing import freeze
 from freehold.loop.moving import move_plan, put_route
 from freehold.loop.progress import Reporter
 from freehold.loop.proving import prove_model
-from freehold.loop.training import check_model, train_model
-from freehold.store.taskbook import DatasetRow
+from freehold.loop.training import check_model, model_file, train_model
+from freehold.store import DatasetRow
+
+Done = dict[str, str | int | None]
+"""What a walk has made so far, by name; plain values, for they are written down by the workflow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class Stages:
     task: Task
     report: Reporter
 
-    def run(self, stage: str, done: Mapping[str, Any]) -> dict[str, Any]:
+    def run(self, stage: str, done: Done) -> Done:
         """Run one stage by name and return what it adds to `done`."""
         match stage:
             case "freeze":
@@ -47,7 +50,28 @@ class Stages:
             case _:
                 raise ValueError(f"there is no stage {stage!r}")
 
-    def _move(self, done: Mapping[str, Any]) -> dict[str, Any]:
+    def is_kept(self, stage: str, done: Done) -> bool:
+        """Whether what a finished stage made is still there, whole, and the newest of its kind."""
+        try:
+            match stage:
+                case "freeze":
+                    dataset = self.estate.dataset(self.task)
+                    load(Path(dataset.path))
+                    return dataset.id == done["dataset_hash"]
+                case "train":
+                    card = self.estate.model(self.task)
+                    model_file(self.task, card)
+                    return card.id == done["model_id"]
+                case "prove":
+                    newest = self.estate.store.book.verdicts(self.task.id)[:1]
+                    return [v.id for v in newest if Path(v.report_path).is_file()] == [done["verdict_id"]]
+                case "move" if done["decision"] == "move":
+                    return self.estate.store.book.route(self.task.id).version == done["route_version"]
+        except FreeholdError:
+            return False
+        return True
+
+    def _move(self, done: Done) -> Done:
         if done["decision"] != "move":
             return {}
         plan = move_plan(self.estate, self.task.name)
@@ -56,8 +80,5 @@ class Stages:
             current = put_route(self.estate, plan.route)
         return {"route_version": current.version}
 
-    def _dataset(self, done: Mapping[str, Any]) -> DatasetRow:
-        for row in self.estate.store.book.datasets(self.task.id):
-            if row.id == done["dataset_hash"]:
-                return row
-        raise NotFoundError(f"Dataset {done['dataset_hash']!r} is gone.", hint=f"Run: freehold freeze {self.task.name}")
+    def _dataset(self, done: Done) -> DatasetRow:
+        return self.estate.dataset_of(self.task, str(done["dataset_hash"]))

@@ -12,18 +12,20 @@ from freehold.core.chatml import TEMPLATE
 from freehold.core.ids import canonical_json, sha256_hex
 from freehold.core.task import Task
 from freehold.dataset import load
-from freehold.errors import ParityError
+from freehold.errors import ParityError, StateError
 from freehold.loop.estate import Estate
 from freehold.loop.progress import Progress, Reporter
 from freehold.serve import check_parity, export_gguf, file_sha256, pull, read_adapter, serving
 from freehold.settings import Settings
-from freehold.store.taskbook import DatasetRow
+from freehold.store import DatasetRow
 from freehold.train import Progress as TrainProgress
 from freehold.train import Recipe, Trained, default_epochs, fit
 
+MODEL_FILE = "model.gguf"
 PARITY_EXAMPLES = 16
 _LEAST_OUTPUT_TOKENS = 24
 _BYTES_PER_TOKEN = 2.0
+_SHORT_MINUTES = 20.0
 
 
 def pull_base(settings: Settings, name: str, report: Reporter) -> Path:
@@ -33,6 +35,7 @@ def pull_base(settings: Settings, name: str, report: Reporter) -> Path:
 
 def train_model(estate: Estate, task: Task, dataset: DatasetRow, report: Reporter) -> ModelCard:
     """Train and export; the same dataset, base and recipe are one model and are trained once."""
+    longest = _longest_answer(load(Path(dataset.path)).train)
     name = estate.settings.text("train.base")
     base = pull(name, estate.state, lambda note: report(Progress(stage="base", note=note)))
     recipe = _recipe(estate.settings, dataset)
@@ -40,13 +43,24 @@ def train_model(estate: Estate, task: Task, dataset: DatasetRow, report: Reporte
     folder = estate.folder("models") / model_id
     trained = fit(Path(dataset.path), base, folder, recipe, _telling(report))
     report(Progress(stage="export", note="merging the adapter, writing the GGUF"))
-    gguf = folder / "model.gguf"
-    if not gguf.exists():
+    gguf = folder / MODEL_FILE
+    known = next((card for card in estate.store.book.models(task.id) if card.id == model_id), None)
+    if not gguf.exists() or (known is not None and file_sha256(gguf) != known.files.get(MODEL_FILE)):
         export_gguf(base, read_adapter(trained.adapter_dir), gguf, chat_template=TEMPLATE)
-    card = _card(task, name, dataset, trained, model_id, gguf)
-    if not any(known.id == card.id for known in estate.store.book.models(task.id)):
-        estate.store.book.put_model(card)
+    card = _card(task, name, dataset, trained, model_id, gguf, longest)
+    if known is not None and known.files == card.files:
+        card = replace(known, created_at=card.created_at)
+    estate.store.book.put_model(card)
     return card
+
+
+def model_file(task: Task, card: ModelCard) -> Path:
+    """The file that is served; StateError when it is not there or not the one that was exported."""
+    path = Path(card.path) / MODEL_FILE
+    if not path.is_file() or file_sha256(path) != card.files.get(MODEL_FILE):
+        state = "damaged" if path.exists() else "not there"
+        raise StateError(f"The model file {str(path)!r} is {state}.", hint=f"Run: freehold train {task.name}")
+    return path
 
 
 def check_model(estate: Estate, task: Task, dataset: DatasetRow, model_id: str, report: Reporter) -> None:
@@ -55,11 +69,11 @@ def check_model(estate: Estate, task: Task, dataset: DatasetRow, model_id: str, 
     if card.parity.get("is_ok"):
         return
     report(Progress(stage="check", note="token ids and logprobs, served against trained"))
-    folder = Path(card.path)
+    gguf = model_file(task, card)
     examples = load(Path(dataset.path)).dev[:PARITY_EXAMPLES]
     log = estate.folder("logs") / f"engine-{card.id}.log"
-    with serving(folder / "model.gguf", log=log, threads=estate.settings.whole("serve.threads"), slots=1) as url:
-        parity = check_parity(folder, examples, url)
+    with serving(gguf, log=log, threads=estate.settings.whole("serve.threads"), slots=1) as url:
+        parity = check_parity(gguf.parent, examples, url)
     result = asdict(parity) | {"words": parity.words}
     estate.store.book.put_model(replace(card, parity=result))
     if not parity.is_ok:
@@ -72,7 +86,9 @@ def check_model(estate: Estate, task: Task, dataset: DatasetRow, model_id: str, 
 def _recipe(settings: Settings, dataset: DatasetRow) -> Recipe:
     examples = dataset.manifest.counts["train"]
     minutes = settings.number("train.minutes")
+    is_short = 0 < minutes < _SHORT_MINUTES  # where the clock ends it early, more and smaller steps learn more
     return Recipe(
+        batch_size=8 if is_short else 16,
         epochs=settings.number("train.epochs") or default_epochs(examples),
         max_minutes=minutes or None,
         seed=settings.whole("train.seed"),
@@ -95,8 +111,9 @@ def _telling(report: Reporter) -> Callable[[TrainProgress], None]:
     return tell
 
 
-def _card(task: Task, base: str, dataset: DatasetRow, trained: Trained, model_id: str, gguf: Path) -> ModelCard:
-    longest = _longest_answer(load(Path(dataset.path)).train)
+def _card(
+    task: Task, base: str, dataset: DatasetRow, trained: Trained, model_id: str, gguf: Path, longest: int
+) -> ModelCard:
     return ModelCard(
         id=model_id,
         task_id=task.id,

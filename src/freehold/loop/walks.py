@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from freehold.core import ModelCard, Verdict
+from freehold.core.ids import canonical_json, sha256_hex
 from freehold.core.task import Task
 from freehold.errors import NotFoundError
 from freehold.loop.estate import Estate
@@ -10,10 +11,8 @@ from freehold.loop.progress import Reporter
 from freehold.loop.road import Plan, Walked, walk
 from freehold.loop.sorting import sort_new_calls
 from freehold.loop.stages import Stages
-from freehold.store import CallFilter
-from freehold.store.taskbook import DatasetRow
+from freehold.store import CallFilter, DatasetRow
 
-Option = tuple[str, str | int | float | bool]
 _OPTIONS = {
     "freeze": ("freeze.proof_share", "freeze.proof_max", "freeze.dev_share", "freeze.dev_max", "freeze.near_duplicate"),
     "train": ("train.base", "train.minutes", "train.epochs", "train.seed"),
@@ -26,7 +25,7 @@ def freeze_task(estate: Estate, name: str, report: Reporter) -> DatasetRow:
     """Freeze a task's calls."""
     task = _sorted_task(estate, name)
     walked = _walk(estate, task, report, ("freeze",), mark=_mark(estate, task))
-    return _dataset(estate, task, walked)
+    return estate.dataset_of(task, str(walked.dataset_hash))
 
 
 def train_task(estate: Estate, name: str, report: Reporter) -> ModelCard:
@@ -75,21 +74,15 @@ def _sorted_task(estate: Estate, name: str) -> Task:
 
 
 def _mark(estate: Estate, task: Task) -> str:
-    """What tells one state of a task's record from another: its newest call, and how many corrections there are."""
-    newest = estate.store.calls.find(CallFilter(task_id=task.id, is_direct=True, limit=1, newest_first=True))
-    corrections = estate.store.calls.corrections(task.id)
-    return f"{newest[0].id if newest else ''}+{len(corrections)}"
-
-
-def _dataset(estate: Estate, task: Task, walked: Walked) -> DatasetRow:
-    for row in estate.store.book.datasets(task.id):
-        if row.id == walked.dataset_hash:
-            return row
-    raise NotFoundError(f"Dataset {walked.dataset_hash!r} is gone.", hint=f"Run: freehold freeze {task.name}")
+    """What tells one state of a task's record from another: its calls and their corrections."""
+    direct = CallFilter(task_id=task.id, is_direct=True, limit=1, newest_first=True)
+    newest = [call.id for call in estate.store.calls.find(direct)]
+    corrections = sorted(estate.store.calls.corrections(task.id).items())
+    return sha256_hex(canonical_json([newest, estate.store.calls.count(direct), corrections]))
 
 
 def _verdict(estate: Estate, task: Task, walked: Walked) -> Verdict:
-    for verdict in estate.store.book.verdicts(task.id):
-        if verdict.id == walked.verdict_id:
-            return verdict
-    raise NotFoundError(f"Verdict {walked.verdict_id!r} is gone.", hint=f"Run: freehold prove {task.name}")
+    verdict = estate.store.book.verdict(str(walked.verdict_id))
+    if verdict is None:
+        raise NotFoundError(f"Verdict {walked.verdict_id!r} is gone.", hint=f"Run: freehold prove {task.name}")
+    return verdict

@@ -61,8 +61,11 @@ def _serve(chosen: argparse.Namespace) -> xllamacpp.Server:  # type: ignore[name
     params.n_ctx = chosen.slots * chosen.context
     params.cpuparams.n_threads = threads
     params.cpuparams_batch.n_threads = threads
+    params.cpuparams.poll = params.cpuparams_batch.poll = 0
     params.cache_ram_mib = 0
     params.use_jinja = True
+    params.force_pure_content_parser = True  # the text as the model wrote it, tags and white space and all
+    params.reasoning_format = xllamacpp.common_reasoning_format.COMMON_REASONING_FORMAT_NONE
     params.ui = False
     params.verbosity = 0
     return xllamacpp.Server(params)

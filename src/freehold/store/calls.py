@@ -5,24 +5,27 @@ Not covered: which task a call belongs to (`freehold.tasks` decides, `assign` wr
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Row, Select, and_, func, select, update
-from sqlalchemy.dialects.postgresql import insert as insert_postgres
-from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, update
 
 from freehold.core.call import Call
 from freehold.core.ids import uuid7
+from freehold.errors import StateError
 from freehold.store import schema
 from freehold.store.bodies import fold, unfold
-from freehold.store.database import translated
+from freehold.store.database import Database
 
 StaticParts = Callable[[Call], Sequence[bytes]]
 
+LEAST_ID_CHARS = 4
 _COLUMNS = tuple(f.name for f in fields(Call))
 _ROWS_PER_READ = 1000
+_IDS_PER_WRITE = 500
+_LARGEST_COUNT = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,35 +49,48 @@ class CallFilter:
     newest_first: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feedback:
+    """What somebody said about a call; `kind` is boolean, number, comment or correction."""
+
+    id: str
+    call_id: str
+    created_at: float
+    kind: str
+    value: str
+
+
 class CallTable:
     """The record: every call, with its feedback."""
 
-    def __init__(self, engine: Engine, static_parts: StaticParts) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, static_parts: StaticParts) -> None:
+        self._database = database
         self._static_parts = static_parts
 
     def add(self, calls: Sequence[Call]) -> None:
         """Write calls in one transaction; a call that is there already is left as it is."""
+        if not calls:
+            return
         rows: list[dict[str, Any]] = []
         slices: dict[str, bytes] = {}
         for call in calls:
             rest, cuts, found = fold(call.request_body, self._static_parts(call))
             slices.update(found)
-            row = {name: getattr(call, name) for name in _COLUMNS}
+            row = {name: _storable(getattr(call, name)) for name in _COLUMNS}
             rows.append(row | {"request_body": rest, "request_parts": [list(cut) for cut in cuts]})
-        with translated("record"), self._engine.begin() as connection:
+        with self._database.writing() as connection:
             if slices:
                 parts = [{"hash": digest, "body": body} for digest, body in slices.items()]
-                connection.execute(self._insert_new(schema.parts), parts)
-            connection.execute(self._insert_new(schema.calls), rows)
-
-    def _insert_new(self, table: Any) -> Any:
-        insert = insert_postgres if self._engine.dialect.name == "postgresql" else insert_sqlite
-        return insert(table).on_conflict_do_nothing()
+                connection.execute(self._database.insert(schema.parts).on_conflict_do_nothing(), parts)
+            connection.execute(self._database.insert(schema.calls).on_conflict_do_nothing(), rows)
 
     def get(self, call_id: str) -> Call | None:
-        """One call by its id, or by the beginning of it when that is unique."""
-        rows = self._rows(select(schema.calls).where(schema.calls.c.id.startswith(call_id, autoescape=True)).limit(2))
+        """One call by its id, or by its beginning or end where only one call has it."""
+        column = schema.calls.c.id
+        rows = self._rows(select(schema.calls).where(column == call_id))
+        if not rows and len(call_id) >= LEAST_ID_CHARS:
+            is_like = or_(column.startswith(call_id, autoescape=True), column.endswith(call_id, autoescape=True))
+            rows = self._rows(select(schema.calls).where(is_like).limit(2))
         return self._read(rows)[0] if len(rows) == 1 else None
 
     def find(self, chosen: CallFilter) -> list[Call]:
@@ -100,8 +116,8 @@ class CallTable:
             left = None if left is None else left - len(rows)
 
     def count(self, chosen: CallFilter) -> int:
-        """How many calls pass the filter."""
-        with translated("record"), self._engine.connect() as connection:
+        """How many calls pass the filter; its limit does not count."""
+        with self._database.reading() as connection:
             query = select(func.count()).select_from(schema.calls).where(_where(chosen))
             return int(connection.execute(query).scalar_one())
 
@@ -110,23 +126,19 @@ class CallTable:
         by_task: dict[str, list[str]] = {}
         for call_id, task_id in task_of.items():
             by_task.setdefault(task_id, []).append(call_id)
-        with translated("record"), self._engine.begin() as connection:
+        if not by_task:
+            return
+        with self._database.writing() as connection:
             for task_id, ids in by_task.items():
-                for start in range(0, len(ids), 500):
-                    chunk = schema.calls.c.id.in_(ids[start : start + 500])
+                for start in range(0, len(ids), _IDS_PER_WRITE):
+                    chunk = schema.calls.c.id.in_(ids[start : start + _IDS_PER_WRITE])
                     connection.execute(update(schema.calls).where(chunk).values(task_id=task_id))
-
-    def reassign(self, old_task_id: str, new_task_id: str) -> None:
-        """Give all calls of one task to another."""
-        with translated("record"), self._engine.begin() as connection:
-            own = schema.calls.c.task_id == old_task_id
-            connection.execute(update(schema.calls).where(own).values(task_id=new_task_id))
 
     def add_feedback(self, call_id: str, kind: str, value: str, now: float) -> str:
         """Attach a boolean, number, comment or correction to a call; returns its id."""
         feedback_id = uuid7()
-        row = {"id": feedback_id, "call_id": call_id, "created_at": now, "kind": kind, "value": value}
-        with translated("record"), self._engine.begin() as connection:
+        row = {"id": feedback_id, "call_id": call_id, "created_at": now, "kind": kind, "value": _storable(value)}
+        with self._database.writing() as connection:
             connection.execute(schema.feedback.insert(), [row])
         return feedback_id
 
@@ -139,17 +151,15 @@ class CallTable:
             .where(calls.c.task_id == task_id, table.c.kind == "correction")
             .order_by(table.c.created_at, table.c.id)
         )
-        with translated("record"), self._engine.connect() as connection:
-            return {row.call_id: row.value for row in connection.execute(query)}
+        return {row.call_id: row.value for row in self._rows(query)}
 
-    def feedback_of(self, call_id: str) -> list[dict[str, Any]]:
+    def feedback_of(self, call_id: str) -> list[Feedback]:
         """All feedback on one call, oldest first."""
-        query = select(schema.feedback).where(schema.feedback.c.call_id == call_id)
-        with translated("record"), self._engine.connect() as connection:
-            return [dict(row._mapping) for row in connection.execute(query.order_by(schema.feedback.c.id))]
+        query = select(schema.feedback).where(schema.feedback.c.call_id == call_id).order_by(schema.feedback.c.id)
+        return [Feedback(**row._mapping) for row in self._rows(query)]
 
     def _rows(self, query: Select[Any]) -> list[Row[Any]]:
-        with translated("record"), self._engine.connect() as connection:
+        with self._database.reading() as connection:
             return list(connection.execute(query))
 
     def _read(self, rows: Sequence[Row[Any]]) -> list[Call]:
@@ -162,9 +172,27 @@ class CallTable:
 
 
 def _call(row: Row[Any], slices: Mapping[str, bytes]) -> Call:
-    values = {name: row._mapping[name] for name in _COLUMNS}
-    call = Call(**values)
-    return replace(call, request_body=unfold(row.request_body, row.request_parts, slices))
+    call = Call(**{name: row._mapping[name] for name in _COLUMNS})
+    try:
+        return replace(call, request_body=unfold(row.request_body, row.request_parts, slices))
+    except KeyError as error:
+        raise StateError(
+            f"Call {call.id!r} cannot be read: the shared part {error} is missing.", hint="Restore a backup."
+        ) from error
+
+
+def _storable(value: Any) -> Any:
+    """What every database takes: a call that one refuses would keep the others of its batch out for ever.
+
+    NUL and lone surrogates become U+FFFD, and numbers that no provider can mean become None: unknown.
+    """
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, int):
+        return value if abs(value) <= _LARGEST_COUNT else None
+    return value
 
 
 def _where(chosen: CallFilter) -> ColumnElement[bool]:

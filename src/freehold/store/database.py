@@ -1,74 +1,129 @@
 """Opening the database: SQLite in WAL mode or PostgreSQL by URL, migrated to this version.
 
-Not covered: what is in it (`schema`), backups.
+Every failure of a database leaves as an error that says what to do. Not covered: what is in it (`schema`), backups.
 """
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, inspect, text
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, inspect, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, OperationalError, SQLAlchemyError
 
-from freehold.errors import BusyError, FreeholdError, SettingError, StateError
+from freehold.errors import BusyError, FreeholdError, MissingExtraError, SettingError, StateError
 
 HEAD = "0001"
+_MIGRATION_LOCK = 8700
+_SQLITE_PRAGMAS = ("busy_timeout=10000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
 
 
-def open_database(url: str) -> Engine:
+class Database:
+    """One open database; `place` names it in messages: a file, or a URL without its password."""
+
+    def __init__(self, engine: Engine, place: str) -> None:
+        self._engine = engine
+        self.place = place
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection to read with."""
+        with translated(self.place), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A connection in a transaction that is committed at the end; BusyError when another writer was first."""
+        with translated(self.place), self._engine.begin() as connection:
+            yield connection
+
+    def insert(self, table: Table) -> postgresql.Insert | sqlite.Insert:
+        """An INSERT that can say what to do `on_conflict`."""
+        return postgresql.insert(table) if self._engine.dialect.name == "postgresql" else sqlite.insert(table)
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self._engine.dispose()
+
+
+def open_database(url: str) -> Database:
     """Connect, create the state folder where needed, and migrate forward.
 
-    Raises SettingError for an unusable URL, StateError for a damaged, full or newer database.
+    Raises SettingError for an unusable URL, StateError for a damaged, full or newer database, MissingExtraError
+    without PostgreSQL's driver.
     """
-    try:
-        parsed = make_url(url)
-    except ArgumentError as error:
-        raise SettingError(
-            f"database_url {url!r} is not a database URL.", hint="Use sqlite:///… or postgresql://…"
-        ) from error
+    parsed = _parse(url)
     is_sqlite = parsed.get_backend_name() == "sqlite"
     if is_sqlite and parsed.database:
         _make_folder(Path(parsed.database).parent)
-    if parsed.drivername == "postgresql":
-        parsed = parsed.set(drivername="postgresql+psycopg")
     engine = create_engine(parsed, pool_pre_ping=not is_sqlite)
     if is_sqlite:
         event.listen(engine, "connect", _tune_sqlite)
-    with translated(parsed.render_as_string()):
-        _migrate(engine)
-    return engine
+    database = Database(engine, str(parsed.database) if is_sqlite else parsed.render_as_string(hide_password=True))
+    try:
+        with translated(database.place):
+            _migrate(engine, database.place)
+    except FreeholdError:
+        engine.dispose()
+        raise
+    return database
 
 
 @contextmanager
-def translated(where: str) -> Iterator[None]:
-    """Turn database failures into errors that say what to do."""
+def translated(place: str) -> Iterator[None]:
+    """Turn the failures of the database in `place` into errors that say what to do."""
     try:
         yield
+    except IntegrityError as error:
+        raise BusyError(
+            f"Another process wrote the same into {place!r} at the same moment.", hint="Look, then try again."
+        ) from error
     except OperationalError as error:
-        raise _explain(where, str(error.orig)) from error
-    except IntegrityError:
-        raise
+        raise _explain(place, str(error.orig)) from error
     except DatabaseError as error:
         raise StateError(
-            f"The database {where!r} is damaged: {error.orig}.",
+            f"The database {place!r} is damaged: {error.orig}.",
             hint="Restore a backup, or move the file away to begin anew.",
         ) from error
     except SQLAlchemyError as error:
-        raise StateError(f"The database {where!r} cannot be used: {error}.", hint="Check database_url.") from error
+        raise StateError(f"The database {place!r} cannot be used: {error}.", hint="Check database_url.") from error
 
 
-def _explain(where: str, reason: str) -> FreeholdError:
-    if "disk is full" in reason:
-        return StateError(f"The disk that holds {where!r} is full.", hint="Free some space, then run this again.")
+def _explain(place: str, reason: str) -> FreeholdError:
+    reason = " ".join(reason.split())
+    if "disk is full" in reason or "disk I/O error" in reason or "No space left" in reason:
+        return StateError(
+            f"The disk of the database {place!r} does not take what is written: {reason}.",
+            hint="Free some space, then run this again; what was written before is kept.",
+        )
     if "locked" in reason:
-        return BusyError(f"The database {where!r} is locked by another process.", hint="Try again in a moment.")
+        return BusyError(f"The database {place!r} is locked by another process.", hint="Try again in a moment.")
     if "readonly" in reason or "unable to open" in reason:
-        return StateError(f"The database {where!r} cannot be opened: {reason}.", hint="Check the folder's permissions.")
-    return StateError(f"The database {where!r} cannot be used: {reason}.", hint="Check database_url and the disk.")
+        return StateError(
+            f"The database {place!r} cannot be opened for writing: {reason}.",
+            hint="Check the folder's permissions, or choose another --state.",
+        )
+    return StateError(f"The database {place!r} cannot be used: {reason}.", hint="Check database_url and the disk.")
+
+
+def _parse(url: str) -> URL:
+    wrong = SettingError(f"database_url {url!r} is not a database URL.", hint="Use sqlite:///… or postgresql://…")
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError) as error:
+        raise wrong from error
+    if parsed.drivername == "sqlite":
+        return parsed
+    if parsed.drivername not in ("postgresql", "postgresql+psycopg"):
+        raise wrong
+    if importlib.util.find_spec("psycopg") is None:
+        raise MissingExtraError("postgres", "A record in PostgreSQL")
+    return parsed.set(drivername="postgresql+psycopg")
 
 
 def _make_folder(folder: Path) -> None:
@@ -76,44 +131,49 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise StateError(
-            f"The state folder {str(folder)!r} cannot be made: {error.strerror}.",
-            hint="Choose another --state.",
+            f"The state folder {str(folder)!r} cannot be made: {error.strerror}.", hint="Choose another --state."
         ) from error
 
 
 def _tune_sqlite(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
-    for pragma in ("busy_timeout=10000", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+    for pragma in _SQLITE_PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
 
-def _migrate(engine: Engine) -> None:
+def _migrate(engine: Engine, place: str) -> None:
     with engine.connect() as connection:
-        found = _version(connection)
-    if found == HEAD:
-        return
-    if found is not None and found > HEAD:
-        raise StateError(
-            f"The database is of version {found}; this Freehold knows {HEAD}.",
-            hint="Upgrade: pip install -U freehold.",
-        )
+        if _is_current(connection, place):
+            return
     from alembic import command
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     with engine.begin() as connection:
-        if engine.dialect.name == "sqlite":
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-            if _version(connection) == HEAD:
-                return
+        _wait_for_other_migrations(connection)
+        if _is_current(connection, place):
+            return
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
 
-def _version(connection: Any) -> str | None:
+def _wait_for_other_migrations(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+
+
+def _is_current(connection: Connection, place: str) -> bool:
     if not inspect(connection).has_table("alembic_version"):
-        return None
+        return False
     row = connection.execute(text("SELECT version_num FROM alembic_version")).first()
-    return None if row is None else str(row[0])
+    found = "" if row is None else str(row[0])
+    if found > HEAD:
+        raise StateError(
+            f"The database {place!r} is of version {found}; this Freehold knows {HEAD}.",
+            hint="Upgrade: pip install -U freehold.",
+        )
+    return found == HEAD

@@ -13,13 +13,18 @@ class Store:
     """Calls in `calls`, everything about tasks in `book`; safe to use from several threads and processes."""
 
     def __init__(self, url: str) -> None:
-        self._engine = open_database(url)
-        self.calls = CallTable(self._engine, _static_parts)
-        self.book = TaskBook(self._engine)
+        self._database = open_database(url)
+        self.calls = CallTable(self._database, _static_parts)
+        self.book = TaskBook(self._database)
+
+    @property
+    def place(self) -> str:
+        """The database's file, or its URL without the password."""
+        return self._database.place
 
     def close(self) -> None:
         """Give all connections back."""
-        self._engine.dispose()
+        self._database.close()
 
 
 def _static_parts(call: Call) -> tuple[bytes, ...]:

@@ -9,6 +9,8 @@ Not covered: architectures other than Llama's (SmolLM2 is one); GGUF as output (
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,41 @@ from freehold.train.kernels import LoraLinear, RmsNorm, SwiGlu, causal_attention
 from freehold.train.recipe import Precision, Recipe
 
 _ATTENTION = "freehold_causal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """What a base's GGUF says about itself; `split_rule` names how text is cut before it becomes tokens."""
+
+    split_rule: str
+    weights: int
+    layers: int
+    hidden: int
+    inner: int
+    heads: int
+
+
+def read_shape(gguf: Path) -> Shape:
+    """Read a base's metadata; TrainError when it is no Llama or its file is damaged."""
+    from gguf import GGUFReader
+
+    hint = "Choose a base of the Llama family, such as smollm2-135m."
+    try:
+        reader = GGUFReader(gguf)
+        fields = {name: field.contents() for name, field in reader.fields.items() if len(field.types) == 1}
+        architecture = fields["general.architecture"]
+        if architecture != "llama":
+            raise TrainError(f"The base {gguf.name!r} is of the architecture {architecture!r}.", hint=hint)
+        return Shape(
+            split_rule=str(fields.get("tokenizer.ggml.pre", "")),
+            weights=sum(math.prod(int(size) for size in tensor.shape) for tensor in reader.tensors),
+            layers=int(fields["llama.block_count"]),
+            hidden=int(fields["llama.embedding_length"]),
+            inner=int(fields["llama.feed_forward_length"]),
+            heads=int(fields["llama.attention.head_count"]),
+        )
+    except (OSError, ValueError, KeyError, IndexError) as error:
+        raise TrainError(f"The base {gguf.name!r} cannot be read: {error}.", hint=hint) from error
 
 
 def device_and_dtype(precision: Precision) -> tuple[torch.device, torch.dtype]:
@@ -43,12 +80,12 @@ def _cpu_has_bf16() -> bool:
     return bool({"avx512_bf16", "amx_bf16", "bf16"} & set(flags))
 
 
-def load_tokenizer(gguf: Path) -> Any:
+def load_tokenizer(gguf: Path, split_rule: str) -> Any:
     """The base's tokenizer, made to split as llama.cpp does; TrainError where it lacks the ChatML tokens."""
     from tokenizers import pre_tokenizers
 
     tokenizer = AutoTokenizer.from_pretrained(str(gguf.parent), gguf_file=gguf.name)
-    if _split_rule(gguf) == "smollm":
+    if split_rule == "smollm":
         # transformers forgets this rule: every digit is a token of its own, and so is the space before it
         digits = pre_tokenizers.Digits(individual_digits=True)
         rest = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
@@ -72,39 +109,28 @@ def tokenize_with(tokenizer: Any) -> Tokenize:
     return tokenize
 
 
-def _split_rule(gguf: Path) -> str:
-    from gguf import GGUFReader
-
-    field = GGUFReader(gguf).get_field("tokenizer.ggml.pre")
-    return str(field.contents()) if field else ""
-
-
 def load_model(gguf: Path, device: torch.device, dtype: torch.dtype) -> Any:
     """The base with dense weights in `dtype`, nothing of it trainable yet."""
     model = AutoModelForCausalLM.from_pretrained(
         str(gguf.parent), gguf_file=gguf.name, quantization_config=GgufConfig(dequantize=True), dtype=dtype
     )
-    if model.config.model_type != "llama":
-        raise TrainError(
-            f"The base {gguf.name!r} is of the architecture {model.config.model_type!r}.",
-            hint="Choose a base of the Llama family, such as smollm2-135m.",
-        )
     return model.requires_grad_(False).to(device)
 
 
 def add_adapters(model: Any, recipe: Recipe) -> list[nn.Parameter]:
     """Put an adapter on every linear layer and faster parts in place of the stock ones; returns what is trained."""
     generator = torch.Generator().manual_seed(recipe.seed)
-    for name, module in list(model.model.named_modules()):
+    body = model.model
+    for name, module in list(body.named_modules()):
         if isinstance(module, nn.Linear):
-            if module.bias is not None:
+            if "bias" in dict(module.named_parameters()):
                 raise TrainError(f"The base's layer {name!r} has a bias.", hint="Choose a base such as smollm2-135m.")
-            _replace(model.model, name, LoraLinear(module, recipe.lora_rank, recipe.lora_alpha, generator))
-    for name, module in list(model.model.named_modules()):
+            _replace(body, name, LoraLinear(module, recipe.lora_rank, recipe.lora_alpha, generator))
+    for name, module in list(body.named_modules()):
         if hasattr(module, "variance_epsilon"):
-            _replace(model.model, name, RmsNorm(module.weight, module.variance_epsilon))
+            _replace(body, name, RmsNorm(module.weight, module.variance_epsilon))
         elif name.endswith(".mlp") and model.config.hidden_act == "silu":
-            _replace(model.model, name, SwiGlu(module.gate_proj, module.up_proj, module.down_proj))
+            _replace(body, name, SwiGlu(module.gate_proj, module.up_proj, module.down_proj))
     _use_causal_attention(model)
     return [parameter for parameter in model.parameters() if parameter.requires_grad]
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import BinaryIO
 
 from freehold.errors import DataError, FreeholdError, MissingExtraError, StateError, TrainError
 from freehold.train.job import Job, Progress, Trained, make_job, read_done, write_job
@@ -27,8 +28,9 @@ STOP_WAIT_S = 60.0
 IDLE_RESTARTS = 2
 """Times in a row that a worker may be killed without having got any further."""
 WORKER_ENVIRONMENT = {
-    # Memory freed is kept for the next step: giving it back costs a page fault per 4 KiB, a fifth of the time.
-    "MALLOC_MMAP_MAX_": "0",
+    # Memory freed is kept for the next step: giving it back costs a page fault per 4 KiB, a fifth of the time. Blocks
+    # of more than 32 MiB, rare and large enough to leave holes, are given back.
+    "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),
     "MALLOC_TRIM_THRESHOLD_": str(16 * 2**30),
     "MALLOC_TOP_PAD_": str(64 * 2**20),
     "MALLOC_ARENA_MAX": "1",
@@ -80,13 +82,12 @@ def _run(folder: Path, job: Job, on_progress: Callable[[Progress], None]) -> Tra
 def _run_once(folder: Path, on_progress: Callable[[Progress], None]) -> tuple[int, int]:
     """Run one worker to its end; returns its exit status and the last step that it reported."""
     reports = folder / "progress.jsonl"
-    reports.touch()
+    reports.write_bytes(b"")
     step = 0
-    with reports.open(encoding="utf-8") as lines, _worker(folder) as process:
-        lines.seek(0, os.SEEK_END)
+    with reports.open("rb") as lines, _worker(folder) as process:
         while True:
             has_ended = process.poll() is not None
-            for progress in _whole_lines(lines.readline):
+            for progress in _new_reports(lines):
                 step = max(step, progress.step)
                 on_progress(progress)
             if has_ended:
@@ -115,9 +116,14 @@ def _worker(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
                 process.wait()
 
 
-def _whole_lines(readline: Callable[[], str]) -> Iterator[Progress]:
-    """The reports written so far; a line still being written is one unparsable JSON text and is left for later."""
-    while line := readline():
+def _new_reports(lines: BinaryIO) -> Iterator[Progress]:
+    """The reports written since the last look; a line that is still being written is left for the next one."""
+    while True:
+        place = lines.tell()
+        line = lines.readline()
+        if not line.endswith(b"\n"):
+            lines.seek(place)
+            return
         yield Progress(**json.loads(line))
 
 

@@ -15,10 +15,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn.functional import scaled_dot_product_attention, silu
 
 LOSS_ROWS = 128
-LONGEST_PLAIN_ATTENTION = 512
+LONGEST_PLAIN_ATTENTION = 256
 
 
 class _LoraProduct(torch.autograd.Function):
@@ -57,7 +57,7 @@ class LoraLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Shapes: (..., in) to (..., out), in the dtype of the base."""
-        product: Tensor = _LoraProduct.apply(x, self.weight, self.down, self.up, self.scale)
+        product: Tensor = _LoraProduct.apply(x, self.weight, self.down, self.up, self.scale)  # type: ignore[no-untyped-call]  # torch
         return product
 
     @torch.no_grad()
@@ -93,7 +93,7 @@ class RmsNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape kept; computed in fp32, returned in the dtype of x."""
-        normal: Tensor = _RmsNorm.apply(x, self.weight, self.epsilon)
+        normal: Tensor = _RmsNorm.apply(x, self.weight, self.epsilon)  # type: ignore[no-untyped-call]  # torch
         return normal
 
 
@@ -101,14 +101,14 @@ class _SwiGlu(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, gate: Tensor, up: Tensor) -> Tensor:
         ctx.save_for_backward(gate, up)
-        return F.silu(gate) * up
+        return silu(gate) * up
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor]:
         gate, up = ctx.saved_tensors
         sigmoid = torch.sigmoid(gate)
-        silu = gate * sigmoid
-        return grads[0] * up * (sigmoid + silu * (1 - sigmoid)), grads[0] * silu
+        swish = gate * sigmoid
+        return grads[0] * up * (sigmoid + swish * (1 - sigmoid)), grads[0] * swish
 
 
 class SwiGlu(nn.Module):
@@ -120,7 +120,8 @@ class SwiGlu(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape kept."""
-        down: Tensor = self.down_proj(_SwiGlu.apply(self.gate_proj(x), self.up_proj(x)))
+        inner = _SwiGlu.apply(self.gate_proj(x), self.up_proj(x))  # type: ignore[no-untyped-call]  # torch
+        down: Tensor = self.down_proj(inner)
         return down
 
 
@@ -132,7 +133,7 @@ def causal_attention(query: Tensor, key: Tensor, value: Tensor, *, scale: float)
     """
     batch, heads, tokens, width = query.shape
     if tokens > LONGEST_PLAIN_ATTENTION or query.is_cuda:
-        y = F.scaled_dot_product_attention(query, key, value, is_causal=True, scale=scale, enable_gqa=True)
+        y = scaled_dot_product_attention(query, key, value, is_causal=True, scale=scale, enable_gqa=True)
         return y.transpose(1, 2)
     key_heads = key.shape[1]
     group = heads // key_heads
@@ -172,7 +173,7 @@ def answer_loss(hidden: Tensor, head: Tensor, wanted: Tensor, *, scale: float) -
 
     Shapes: hidden (answer tokens, width), contiguous; head (vocabulary, width), frozen; wanted (answer tokens).
     """
-    loss: Tensor = _AnswerLoss.apply(hidden, head, wanted, scale)
+    loss: Tensor = _AnswerLoss.apply(hidden, head, wanted, scale)  # type: ignore[no-untyped-call]  # torch
     return loss
 
 

@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -37,6 +38,7 @@ class Trainer:
         self._recipe = recipe
         self._device = device
         self._optimizer = torch.optim.AdamW(self._trained, lr=recipe.learning_rate, weight_decay=0.0)
+        self._precision = str(model.lm_head.weight.dtype).removeprefix("torch.")
         self._started = time.monotonic()
         self._spent_s = 0.0
         self._timed_s = 0.0
@@ -47,6 +49,11 @@ class Trainer:
     def elapsed_s(self) -> float:
         """Seconds spent on this training, over all of its runs."""
         return self._spent_s + time.monotonic() - self._started
+
+    @property
+    def device_words(self) -> str:
+        """Where and in which numbers it trains."""
+        return f"{self._device.type} {self._precision}"
 
     @property
     def tokens_per_s(self) -> float:
@@ -68,8 +75,8 @@ class Trainer:
         for part in parts(range(len(batch)), [len(example) for example in batch], self._recipe.step_tokens):
             hidden, wanted = self._hidden([batch[i] for i in part])
             part_loss = answer_loss(hidden, self._model.lm_head.weight, wanted, scale=1.0 / answer_tokens)
-            part_loss.backward()
-            loss += float(part_loss)
+            part_loss.backward()  # type: ignore[no-untyped-call]  # torch
+            loss += part_loss.item()
         torch.nn.utils.clip_grad_norm_(self._trained, self._recipe.clip_norm)
         self._optimizer.step()
         self._optimizer.zero_grad()
@@ -94,7 +101,7 @@ class Trainer:
                 logprobs, is_top = answer_scores(*self._head_inputs(chosen))
                 logprob_sum += float(logprobs.sum())
                 tokens += len(logprobs)
-                exact += sum(bool(t.all()) for t in is_top.split([len(example.answer) for example in chosen]))
+                exact += sum(bool(t.all()) for t in torch.split(is_top, [len(example.answer) for example in chosen]))
         return -logprob_sum / tokens, exact / len(ordered)
 
     def progress(self, most_steps: int, dev_loss: float | None) -> Progress:
@@ -128,26 +135,26 @@ class Trainer:
             os.fsync(file.fileno())
         part.replace(path)
 
-    def restore(self, path: Path, key: str, started: float) -> bool:
-        """Go on where `save` left off; False when there is nothing (whole, of this job) to go on from."""
+    def restore(self, path: Path, key: str, started: float) -> str:
+        """Go on where `save` left off, if there is such a place of this job; says in a few words what was found.
+
+        `started` is when this run began (`time.monotonic`), so that loading counts as time spent.
+        """
         self._started = started
+        if not path.exists():
+            return "from the beginning"
         try:
             state = torch.load(path, map_location=self._device, weights_only=True)
-        except FileNotFoundError:
-            return False
-        except (OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
-            path.replace(path.with_name(path.name + ".damaged"))
-            sys_note = f"checkpoint damaged, starting anew: {error}"
-            print(sys_note)  # noqa: T201 - the worker's log
-            return False
+        except (OSError, RuntimeError, EOFError, ValueError, KeyError, UnpicklingError):
+            return "from the beginning: the checkpoint is damaged"
         if state["key"] != key:
-            return False
+            return "from the beginning: the checkpoint is of another training"
         with torch.no_grad():
             for parameter, saved in zip(self._trained, state["trained"], strict=True):
                 parameter.copy_(saved)
         self._optimizer.load_state_dict(state["optimizer"])
         self.step, self.mean_loss, self._spent_s = state["step"], state["mean_loss"], state["spent_s"]
-        return True
+        return f"going on after step {self.step}"
 
     def _hidden(self, batch: Sequence[Encoded]) -> tuple[Tensor, Tensor]:
         """The last hidden state at each place that is followed by an answer token, contiguous, and those tokens."""

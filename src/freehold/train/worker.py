@@ -1,14 +1,15 @@
-"""The process that trains: `python -m freehold.train.worker JOB_FOLDER`.
+"""The process that trains: `python -m freehold.train.worker JOB_FOLDER PARENT_PID`.
 
 Read `work` for the whole of it. The worker keeps its place in a checkpoint every minute or so and goes on there when
 it is started again: the same batches, the same schedule, the same result (there is no dropout, so nothing is random
 after the adapter's first values). It saves its place and leaves when its parent dies or it is told to stop.
 
-Not covered: starting and watching it (`fit`).
+Not covered: starting and watching it (`fit`), a single step (`trainer`).
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import math
@@ -17,20 +18,20 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from freehold.core import Example
-from freehold.errors import DataError, FreeholdError, TrainError
+from freehold.errors import DataError, FreeholdError, StateError, TrainError
 from freehold.train import base
 from freehold.train.batches import Encoded, batches_from, encode
 from freehold.train.job import Job, Progress, Trained, file_sha256, read_done, read_job, write_done, write_json
-from freehold.train.memory import available_bytes, check_memory, needed_bytes
+from freehold.train.memory import available_bytes, check_memory, give_back_freed, needed_bytes
 from freehold.train.trainer import Trainer
 
 DEV_EXAMPLES = 128
@@ -41,69 +42,71 @@ STOPPED = 75
 
 
 class _Stopped(Exception):  # noqa: N818 - it ends the process in good order
-    pass
+    """The worker was told to stop, or its parent is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Post:
+    """Where this worker stands: its folder, its job, its parent, and how it reports."""
+
+    folder: Path
+    job: Job
+    parent: int
+    report: Callable[[Progress], None]
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.folder / "checkpoint.pt"
+
+    def must_stop(self) -> bool:
+        """SIGTERM is blocked and looked at here, between steps, so that it never cuts one in half."""
+        return os.getppid() != self.parent or bool(signal.sigpending() & {signal.SIGTERM, signal.SIGINT})
+
+
+@dataclass(frozen=True, slots=True)
+class _Lessons:
+    """The examples as ids; `dropped` counts those of the training split that were too long."""
+
+    train: list[Encoded]
+    dev: list[Encoded]
+    dropped: int
 
 
 def work(folder: Path, parent: int) -> None:
     """Train the job in `folder` to its end."""
     started = time.monotonic()
     job = read_job(folder)
-    with _alone(folder), (folder / "progress.jsonl").open("a", encoding="utf-8") as reports:
+    with _alone(folder), _reporting(folder) as report:
         if read_done(folder, job) is not None:
             return
-
-        def report(progress: Progress) -> None:
-            reports.write(json.dumps(asdict(progress)) + "\n")
-            reports.flush()
-
         report(Progress(phase="load"))
+        post = _Post(folder, job, parent, report)
         device, dtype = base.device_and_dtype(job.recipe.precision)
-        tokenizer = base.load_tokenizer(job.base)
-        train, dev, dropped = _read_examples(job, tokenizer)
-        model = _load(job, device, dtype)
+        shape = base.read_shape(job.base)
+        tokenizer = base.load_tokenizer(job.base, shape.split_rule)
+        lessons = _read_lessons(job, tokenizer)
+        _check_room(job, shape, lessons, device, dtype)
+        model = base.load_model(job.base, device, dtype)
         trainer = Trainer(model, base.add_adapters(model, job.recipe), job.recipe, device)
-        trainer.restore(folder / "checkpoint.pt", job.key, started)
-        dev_loss, dev_exact = _train(trainer, train, dev, folder, job, parent, report)
+        note = trainer.restore(post.checkpoint, job.key, started)
+        report(Progress(phase="load", step=trainer.step, note=note))
+        _train(trainer, lessons, post)
+        report(Progress(phase="check", step=trainer.step, steps=trainer.step, loss=trainer.mean_loss))
+        dev_loss, dev_exact = trainer.check(lessons.dev) if lessons.dev else (None, None)
         report(Progress(phase="save", step=trainer.step, steps=trainer.step, loss=trainer.mean_loss, dev_loss=dev_loss))
+        give_back_freed()
         base.save_adapter(model, job.recipe, folder / "adapter")
         base.save_merged(model, tokenizer, folder / "hf")
-        trained = Trained(
-            path=folder,
-            base_sha256=job.base_sha256,
-            dataset_hash=job.dataset_hash,
-            recipe=job.recipe,
-            examples=len(train),
-            dropped=dropped,
-            steps=trainer.step,
-            epochs=round(trainer.step / job.recipe.steps_per_epoch(len(train)), 3),
-            loss=trainer.mean_loss,
-            dev_examples=len(dev),
-            dev_loss=dev_loss,
-            dev_exact=dev_exact,
-            tokens_per_s=trainer.tokens_per_s,
-            seconds=trainer.elapsed_s,
-            peak_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024),
-            device=f"{device.type} {str(dtype).removeprefix('torch.')}",
-            files={str(p.relative_to(folder)): file_sha256(p) for p in _output_files(folder)},
-        )
-        write_done(folder, job, trained)
-        (folder / "checkpoint.pt").unlink(missing_ok=True)
+        write_done(folder, job, _summary(post, trainer, lessons, dev_loss=dev_loss, dev_exact=dev_exact))
+        post.checkpoint.unlink(missing_ok=True)
         report(Progress(phase="done", step=trainer.step, steps=trainer.step, loss=trainer.mean_loss, dev_loss=dev_loss))
 
 
-def _train(
-    trainer: Trainer,
-    train: Sequence[Encoded],
-    dev: Sequence[Encoded],
-    folder: Path,
-    job: Job,
-    parent: int,
-    report: Any,
-) -> tuple[float | None, float | None]:
-    """Step until the schedule ends; returns loss and exact share on the dev split."""
-    recipe = job.recipe
-    most_steps = recipe.most_steps(len(train))
-    lengths = [len(example) for example in train]
+def _train(trainer: Trainer, lessons: _Lessons, post: _Post) -> None:
+    """Step until the schedule ends; the place is kept every `checkpoint_s` and at the end."""
+    recipe = post.job.recipe
+    most_steps = recipe.most_steps(len(lessons.train))
+    lengths = [len(example) for example in lessons.train]
     saved_at = time.monotonic()
     checks_done = math.floor(trainer.share(most_steps) * DEV_CHECKS)
     dev_loss: float | None = None
@@ -111,64 +114,53 @@ def _train(
         share = trainer.share(most_steps)
         if share >= 1.0:
             break
-        loss = trainer.take_step([train[i] for i in batch], share)
+        loss = trainer.take_step([lessons.train[i] for i in batch], share)
         if not math.isfinite(loss):
-            raise TrainError(
-                f"The loss became {loss!r} at step {trainer.step}.", hint="Train with a smaller learning_rate."
-            )
-        report(trainer.progress(most_steps, dev_loss))
-        if _must_stop(parent):
-            trainer.save(folder / "checkpoint.pt", job.key)
+            hint = "Train with a smaller learning_rate."
+            raise TrainError(f"The loss became {loss!r} at step {trainer.step}.", hint=hint)
+        post.report(trainer.progress(most_steps, dev_loss))
+        if post.must_stop():
+            trainer.save(post.checkpoint, post.job.key)
             raise _Stopped
         if time.monotonic() - saved_at > recipe.checkpoint_s:
-            trainer.save(folder / "checkpoint.pt", job.key)
+            trainer.save(post.checkpoint, post.job.key)
+            give_back_freed()
             saved_at = time.monotonic()
-        if dev and checks_done < math.floor(trainer.share(most_steps) * DEV_CHECKS) < DEV_CHECKS:
+        if lessons.dev and checks_done < math.floor(trainer.share(most_steps) * DEV_CHECKS) < DEV_CHECKS:
             checks_done += 1
-            dev_loss, _ = trainer.check(dev)
-    trainer.save(folder / "checkpoint.pt", job.key)
-    report(Progress(phase="check", step=trainer.step, steps=trainer.step, loss=trainer.mean_loss, dev_loss=dev_loss))
-    return trainer.check(dev) if dev else (None, None)
+            dev_loss, _ = trainer.check(lessons.dev)
+    trainer.save(post.checkpoint, post.job.key)
 
 
-def _load(job: Job, device: torch.device, dtype: torch.dtype) -> Any:
-    """The base in memory, after a look at whether there is room for the whole training."""
-    from gguf import GGUFReader
-
-    reader = GGUFReader(job.base)
-    weights = sum(math.prod(int(n) for n in tensor.shape) for tensor in reader.tensors)
-    fields = {name.rpartition(".")[2]: field for name, field in reader.fields.items() if name.startswith("llama.")}
-    sizes = {key: int(fields[key].contents()) for key in ("block_count", "embedding_length", "feed_forward_length")}
-    layers, hidden, inner = sizes.values()
+def _check_room(job: Job, shape: base.Shape, lessons: _Lessons, device: torch.device, dtype: torch.dtype) -> None:
+    """Raise TrainError when the whole training would not fit into memory."""
+    longest = max(len(example) for example in lessons.train)
     needed = needed_bytes(
-        job.recipe,
-        weights=weights,
-        trainable=job.recipe.lora_rank * layers * (11 * hidden + 3 * inner),
-        layers=layers,
-        hidden=hidden,
-        inner=inner,
+        weights=shape.weights,
+        trainable=job.recipe.lora_rank * shape.layers * (11 * shape.hidden + 3 * shape.inner),
         weight_bytes=dtype.itemsize,
+        layer_values=shape.layers * (14 * shape.hidden + 6 * shape.inner + 2 * shape.heads * min(longest, 256)),
+        tokens=max(longest, min(job.recipe.step_tokens, longest * job.recipe.batch_size)),
     )
     if device.type == "cpu":
         check_memory(needed, available_bytes())
-    return base.load_model(job.base, device, dtype)
 
 
-def _read_examples(job: Job, tokenizer: Any) -> tuple[list[Encoded], list[Encoded], int]:
-    """Train and dev split as ids, and how many training examples were too long; DataError when too few are left."""
-    tokenize = base.tokenize_with(tokenizer)
-    train, dropped = encode(_read_split(job.dataset, "train"), tokenize, job.recipe.max_tokens)
-    dev, _ = encode(_read_split(job.dataset, "dev")[:DEV_EXAMPLES], tokenize, job.recipe.max_tokens)
+def _read_lessons(job: Job, tokenizer: Any) -> _Lessons:
+    """Train and dev split as ids; DataError when too few examples are left to learn from."""
+    tokenize, most = base.tokenize_with(tokenizer), job.recipe.max_tokens
+    train, dropped = encode(_read_split(job.dataset, "train"), tokenize, most)
+    dev, _ = encode(_read_split(job.dataset, "dev")[:DEV_EXAMPLES], tokenize, most)
     if len(train) < LEAST_EXAMPLES:
-        longer = f" ({dropped} more are longer than {job.recipe.max_tokens} tokens)" if dropped else ""
+        longer = f" ({dropped} more are longer than {most} tokens)" if dropped else ""
         raise DataError(
             f"There are {len(train)} examples to train on{longer}; at least {LEAST_EXAMPLES} are needed.",
-            hint="Record more calls, then freeze again." if not dropped else "Raise max_tokens, or shorten the inputs.",
+            hint="Raise max_tokens, or shorten the inputs." if dropped else "Record more calls, then freeze again.",
         )
-    return train, dev, dropped
+    return _Lessons(train, dev, dropped)
 
 
-def _read_split(dataset: Path, name: str) -> list[Example]:
+def _read_split(dataset: Path, name: str) -> Sequence[Example]:
     path = dataset / f"{name}.jsonl"
     try:
         with path.open(encoding="utf-8") as lines:
@@ -177,8 +169,31 @@ def _read_split(dataset: Path, name: str) -> list[Example]:
         raise DataError(f"{str(path)!r} cannot be read: {error}.", hint="Freeze the task again.") from error
 
 
-def _output_files(folder: Path) -> list[Path]:
-    return sorted(path for name in ("adapter", "hf") for path in (folder / name).iterdir() if path.is_file())
+def _summary(
+    post: _Post, trainer: Trainer, lessons: _Lessons, *, dev_loss: float | None, dev_exact: float | None
+) -> Trained:
+    recipe, folder = post.job.recipe, post.folder
+    outputs = sorted(path for name in ("adapter", "hf") for path in (folder / name).iterdir() if path.is_file())
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return Trained(
+        path=folder,
+        base_sha256=post.job.base_sha256,
+        dataset_hash=post.job.dataset_hash,
+        recipe=recipe,
+        examples=len(lessons.train),
+        dropped=lessons.dropped,
+        steps=trainer.step,
+        epochs=round(trainer.step / recipe.steps_per_epoch(len(lessons.train)), 3),
+        loss=trainer.mean_loss,
+        dev_examples=len(lessons.dev),
+        dev_loss=dev_loss,
+        dev_exact=dev_exact,
+        tokens_per_s=trainer.tokens_per_s,
+        seconds=trainer.elapsed_s,
+        peak_bytes=peak if sys.platform == "darwin" else peak * 1024,
+        device=trainer.device_words,
+        files={str(path.relative_to(folder)): file_sha256(path) for path in outputs},
+    )
 
 
 @contextmanager
@@ -189,13 +204,28 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def _must_stop(parent: int) -> bool:
-    return os.getppid() != parent or _told_to_stop()
+@contextmanager
+def _reporting(folder: Path) -> Iterator[Callable[[Progress], None]]:
+    with (folder / "progress.jsonl").open("a", encoding="utf-8") as reports:
+
+        def report(progress: Progress) -> None:
+            reports.write(json.dumps(asdict(progress)) + "\n")
+            reports.flush()
+
+        yield report
 
 
-def _told_to_stop() -> bool:
-    """SIGTERM is blocked in the worker and looked at between steps, so that it never cuts one in half."""
-    return bool(signal.sigpending() & {signal.SIGTERM, signal.SIGINT})
+def _in_words(error: Exception) -> FreeholdError | None:
+    """The error as the user can act on it, or None for one that is a fault of the program."""
+    if isinstance(error, FreeholdError):
+        return error
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "memory" in str(error)):
+        hint = "Close other programs, or train with a smaller step_tokens or max_tokens."
+        return TrainError(f"Memory ran out: {str(error).splitlines()[0]}.", hint=hint)
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+        hint = "Free some space, then give the same command again: training goes on where it was."
+        return StateError(f"The training's folder cannot be written: {error}.", hint=hint)
+    return None
 
 
 def main() -> int:
@@ -206,8 +236,11 @@ def main() -> int:
         work(folder, parent)
     except _Stopped:
         return STOPPED
-    except FreeholdError as error:
-        write_json(folder / "error.json", {"code": error.code, "message": error.message, "hint": error.hint})
+    except Exception as error:
+        known = _in_words(error)
+        if known is None:
+            raise
+        write_json(folder / "error.json", {"code": known.code, "message": known.message, "hint": known.hint})
         return 1
     return 0
 

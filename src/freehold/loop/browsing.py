@@ -1,0 +1,75 @@
+"""Looking at the record: the calls that a person asks for, and what their answers should have been."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+from freehold.core import Call
+from freehold.errors import NotFoundError, UsageError
+from freehold.loop.estate import Estate
+from freehold.loop.sorting import read_call
+from freehold.store import CallFilter
+
+__all__ = ["CallFilter", "CallView", "correct_call", "count_calls", "feedback_on", "find_call", "find_calls"]
+
+
+@dataclass(frozen=True, slots=True)
+class CallView:
+    """A call with the name of its task; None while it has none."""
+
+    call: Call
+    task: str | None
+
+    @property
+    def answer(self) -> str:
+        """The answer on one line, or what went wrong."""
+        return self.call.error or " ".join(read_call(self.call).answer_text.split())
+
+    def plain(self) -> dict[str, object]:
+        """The view as JSON-able values; bodies as text."""
+        bodies = {"request_body": _text(self.call.request_body), "response_body": _text(self.call.response_body)}
+        return asdict(self.call) | bodies | {"task": self.task}
+
+
+def find_calls(estate: Estate, chosen: CallFilter) -> Iterator[CallView]:
+    """The calls that pass the filter."""
+    names = _names(estate)
+    for call in estate.store.calls.stream(chosen):
+        yield CallView(call, names.get(call.task_id or ""))
+
+
+def count_calls(estate: Estate, chosen: CallFilter) -> int:
+    """How many calls pass the filter; its limit does not count."""
+    return estate.store.calls.count(chosen)
+
+
+def find_call(estate: Estate, call_id: str) -> CallView:
+    """The call with this id, or the only one whose id begins or ends so; NotFoundError when there is none."""
+    call = estate.store.calls.get(call_id)
+    if call is None:
+        raise NotFoundError(f"There is no single call {call_id!r}.", hint="Its id stands in: freehold calls")
+    return CallView(call, _names(estate).get(call.task_id or ""))
+
+
+def feedback_on(estate: Estate, call: Call) -> list[dict[str, object]]:
+    """All feedback on a call, oldest first."""
+    return [asdict(feedback) for feedback in estate.store.calls.feedback_of(call.id)]
+
+
+def correct_call(estate: Estate, call_id: str, answer: str) -> Call:
+    """Keep what the answer to a call should have been; UsageError when that is nothing."""
+    if not answer.strip():
+        raise UsageError("The correction is empty.", hint="Give the wanted answer as an argument or on stdin.")
+    call = find_call(estate, call_id).call
+    estate.store.calls.add_feedback(call.id, "correction", answer.strip(), time.time())
+    return call
+
+
+def _names(estate: Estate) -> dict[str, str]:
+    return {task.id: task.name for task in estate.store.book.tasks()}
+
+
+def _text(body: bytes) -> str:
+    return body.decode("utf-8", "replace")

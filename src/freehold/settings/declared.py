@@ -1,0 +1,139 @@
+"""Every setting, declared once: name, default, help, range.
+
+Not covered: where a value comes from (`load`), providers and tasks, which live in the file alone (`providers`, `load`).
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from freehold.errors import SettingError
+
+Value = str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting; `section` is empty for those at the top of the file. A number lies from `least` to `most`."""
+
+    section: str
+    name: str
+    default: Value
+    help: str
+    least: float = 0
+    most: float = math.inf
+
+    @property
+    def key(self) -> str:
+        """The dotted name, as in `gateway.port`."""
+        return f"{self.section}.{self.name}" if self.section else self.name
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that sets it."""
+        return "FREEHOLD_" + self.key.replace(".", "_").upper()
+
+    @property
+    def kind(self) -> str:
+        """What a value must be, in words."""
+        match self.default:
+            case bool():
+                return "true or false"
+            case str():
+                return "text"
+        number = "a whole number" if isinstance(self.default, int) else "a number"
+        return number + (
+            f" from {self.least:g} to {self.most:g}" if self.most < math.inf else f", {self.least:g} or more"
+        )
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("", "state", ".freehold", "Folder that holds the record, datasets, models and reports."),
+    Setting("", "database_url", "", "Database of the record; empty means SQLite inside the state folder."),
+    Setting("gateway", "host", "127.0.0.1", "Address to listen on; anything but loopback is refused for now."),
+    Setting("gateway", "port", 8700, "Port to listen on; 0 takes any free one.", most=65535),
+    Setting(
+        "gateway", "max_body_mb", 64.0, "Largest request body, in MiB; larger ones are answered with 413.", 0.001, 4096
+    ),
+    Setting("gateway", "connect_timeout_s", 10.0, "Seconds to wait for a connection to a provider."),
+    Setting("gateway", "idle_timeout_s", 600.0, "Seconds without a byte from a provider before giving up."),
+    Setting("gateway", "record_wait_s", 5.0, "Longest hold of a response while its call is being written."),
+    Setting("gateway", "add_usage", True, "Ask streams for token usage when the client did not; stripped again."),
+    Setting("freeze", "proof_share", 0.2, "Share of the examples, the newest, that is kept for the proof.", most=1),
+    Setting("freeze", "proof_max", 1000, "Most examples in the proof split.", least=1),
+    Setting(
+        "freeze", "dev_share", 0.1, "Share of the examples, before the proof's, that tunes the confidence.", most=1
+    ),
+    Setting("freeze", "dev_max", 400, "Most examples in the dev split.", least=1),
+    Setting("freeze", "near_duplicate", 0.9, "Similarity (Jaccard) from which two inputs are near duplicates.", most=1),
+    Setting("train", "base", "smollm2-135m", "Base to train from: a name that `freehold pull` knows, or a path."),
+    Setting(
+        "train", "minutes", 40.0, "Longest training time, in minutes; the schedule fits itself to it. 0: no limit."
+    ),
+    Setting("train", "epochs", 0.0, "Most passes over the training split; 0 lets the recipe choose."),
+    Setting("train", "seed", 0, "Seed of the order of examples and of the adapter."),
+    Setting("serve", "threads", 0, "Threads of an engine; 0 means all cores."),
+    Setting("serve", "slots", 8, "Answers that an engine works on at once.", 1, 256),
+    Setting("prove", "margin", 0.02, "How much worse, in score per call, a full replacement may be.", most=1),
+    Setting("prove", "alpha", 0.05, "Chance that a model worse than the margin is certified all the same.", 1e-6, 0.5),
+    Setting("prove", "risk", 0.05, "Most calls, as a share, that a cascade may answer locally and wrongly.", most=1),
+    Setting("prove", "delta", 0.10, "Chance that the cascade's risk bound does not hold.", 1e-6, 0.5),
+    Setting(
+        "prove", "min_coverage", 0.10, "Least share of calls that a cascade must take over to be worth it.", most=1
+    ),
+    Setting("prove", "seed", 0, "Seed of the order in which calls enter the proof."),
+    Setting("route", "audit_rate", 0.05, "Share of locally answered calls that the provider is asked too.", most=1),
+    Setting("route", "engine_timeout_s", 10.0, "Longest wait for the owned model before the provider answers."),
+)
+
+TASK_SETTINGS = ("base", "minutes", "epochs", "margin", "alpha", "risk", "delta", "min_coverage", "audit_rate")
+"""What `[tasks.NAME]` may set for one task."""
+
+_TRUE = ("1", "true", "yes", "on")
+_FALSE = ("0", "false", "no", "off")
+
+
+def declared(key: str) -> Setting:
+    """The setting of this dotted name; SettingError names the nearest."""
+    for setting in SETTINGS:
+        if setting.key == key:
+            return setting
+    raise unknown("setting", key, [s.key for s in SETTINGS] + ["providers", "tasks"])
+
+
+def unknown(what: str, name: str, known: Sequence[str]) -> SettingError:
+    """The error for a name that is not known."""
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.3)
+    hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known)}."
+    return SettingError(f"There is no {what} {name!r}.", hint=hint)
+
+
+def coerce(setting: Setting, value: object, source: str) -> Value:
+    """A value as this setting takes it; `source` names where it stands. SettingError says what it must be."""
+    wrong = SettingError(
+        f"{setting.key} = {value!r} ({source}) is not {setting.kind}.",
+        hint=f"{setting.help} Default: {setting.default!r}.",
+    )
+    if isinstance(setting.default, bool):
+        word = str(value).lower()
+        if word not in (*_TRUE, *_FALSE):
+            raise wrong
+        return word in _TRUE
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise wrong
+    if isinstance(setting.default, str):
+        return str(value)
+    try:
+        number = float(value)
+    except (ValueError, OverflowError) as error:
+        raise wrong from error
+    if not (math.isfinite(number) and setting.least <= number <= setting.most):
+        raise wrong
+    if isinstance(setting.default, float):
+        return number
+    if not number.is_integer():
+        raise wrong
+    return int(number)

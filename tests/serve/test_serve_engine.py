@@ -1,0 +1,97 @@
+"""The engine's life: started, restarted on the same port, stopped, and never left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tiny_llama import write_tiny_llama
+
+from freehold.core import Message
+from freehold.errors import EngineError
+from freehold.serve import Engine, answer_all, serving
+
+pytestmark = pytest.mark.engine
+pytest.importorskip("xllamacpp")
+PROMPT = [Message("user", "Hello")]
+
+
+@pytest.fixture(scope="module")
+def gguf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_llama(tmp_path_factory.mktemp("base") / "tiny.gguf")
+
+
+def _until(is_true: Callable[[], bool], *, timeout_s: float = 30.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not is_true():
+        assert time.monotonic() < deadline, "it did not come about in time"
+        time.sleep(0.02)
+
+
+def _is_gone(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def test_answers_are_greedy_and_carry_their_logprobs(gguf: Path, tmp_path: Path) -> None:
+    with serving(gguf, log=tmp_path / "log", threads=1, slots=2) as url:
+        assert url.startswith("http://127.0.0.1:")
+        answers = answer_all(url, [PROMPT, PROMPT, PROMPT], max_tokens=6)
+    assert len({answer.text for answer in answers}) == 1
+    assert all(1 <= len(answer.logprobs) <= 6 and max(answer.logprobs) <= 0 for answer in answers)
+    assert all(len(answer.logprobs) <= answer.output_tokens <= 6 for answer in answers)
+
+
+def test_a_killed_engine_comes_back_on_the_same_port(gguf: Path, tmp_path: Path) -> None:
+    engine = Engine(gguf, log=tmp_path / "log", threads=1, slots=1)
+    engine.start()
+    try:
+        url, pid = engine.wait(), engine.pid
+        assert pid
+        os.kill(pid, signal.SIGKILL)
+        assert len(answer_all(url, [PROMPT], max_tokens=4)) == 1
+        _until(lambda: engine.url == url and engine.pid not in (None, pid))
+        assert engine.deaths == 1
+    finally:
+        engine.stop()
+    assert engine.url is None
+
+
+def test_a_stopped_engine_is_gone(gguf: Path, tmp_path: Path) -> None:
+    engine = Engine(gguf, log=tmp_path / "log", threads=1, slots=1)
+    engine.start()
+    engine.wait()
+    pid = engine.pid
+    engine.stop()
+    assert pid
+    assert _is_gone(pid)
+
+
+def test_an_engine_does_not_outlive_its_user(gguf: Path, tmp_path: Path) -> None:
+    code = (
+        "import os, sys; from pathlib import Path; from freehold.serve import Engine\n"
+        "engine = Engine(Path(sys.argv[1]), log=Path(sys.argv[2]), threads=1, slots=1); engine.start(); engine.wait()\n"
+        "print(engine.pid, flush=True); os.kill(os.getpid(), 9)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(gguf), str(tmp_path / "log")], capture_output=True, check=False
+    )
+    assert done.returncode == -signal.SIGKILL
+    _until(lambda: _is_gone(int(done.stdout)))
+
+
+def test_a_file_that_is_no_model_is_an_error_with_the_engines_last_words(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.gguf"
+    broken.write_bytes(b"GGUF and nothing else")
+    with pytest.raises(EngineError, match="The engine did not start"), serving(broken, log=tmp_path / "log", threads=1):
+        pytest.fail("a broken model was served")
+    with pytest.raises(EngineError, match="There is no model file"):
+        Engine(tmp_path / "nothing.gguf", log=tmp_path / "log")
