@@ -74,7 +74,9 @@ def run(name: str, options: Options) -> dict[str, Any]:
                     put_route(estate, move_plan(estate, task).route)
                     time.sleep(2)
                 with clock.time("replay"):
-                    send_missing(estate, place.base_url, held_out, part="after", report=report, concurrency=GENTLE_CONCURRENCY)
+                    send_missing(
+                        estate, place.base_url, held_out, part="after", report=report, concurrency=GENTLE_CONCURRENCY
+                    )
                     found = outcomes(estate, held_out, part="after")
                     alone = _complete(estate, task, card.id, held_out, found, report)
         finally:

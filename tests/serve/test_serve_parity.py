@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,13 +10,14 @@ import pytest
 
 from freehold.errors import EngineError, ParityError
 from freehold.serve.parity import (
+    LEAST_DOUBT,
     LEAST_TOP_AGREEMENT,
     MAX_BOUND,
-    MEAN_BOUND,
+    RELATIVE_BOUND,
     Reading,
     check_parity,
     compare,
-    told_tokens,
+    told_places,
 )
 
 ONE = Reading((1, 5, 6, 7), (-0.1, -0.2, -0.3), (True, True, True))
@@ -43,11 +45,26 @@ def test_a_prompt_that_is_only_longer_is_another_one() -> None:
     assert parity.reason.endswith("from place 4 on: served [], trained [2]")
 
 
-def test_a_mean_over_the_bound_blocks() -> None:
-    shifted = replace(ONE, logprobs=tuple(value - 1.01 * MEAN_BOUND for value in ONE.logprobs))
-    assert "on average, more than" in compare([shifted], [ONE]).reason
-    close = replace(ONE, logprobs=tuple(value - 0.99 * MEAN_BOUND for value in ONE.logprobs))
-    assert compare([close], [ONE]).is_ok
+def _shifted(reading: Reading, share: float) -> Reading:
+    """The reading with each log probability lower by a share of the mean doubt."""
+    doubt = sum(1 - math.exp(value) for value in reading.logprobs) / len(reading.logprobs)
+    return replace(reading, logprobs=tuple(value - share * doubt for value in reading.logprobs))
+
+
+def test_a_difference_is_judged_by_the_models_doubt() -> None:
+    sure = replace(ONE, logprobs=(-0.01, -0.02, -0.03))
+    for reading in (ONE, sure):
+        assert compare([_shifted(reading, 0.99 * RELATIVE_BOUND)], [reading]).is_ok
+        parity = compare([_shifted(reading, 1.01 * RELATIVE_BOUND)], [reading])
+        assert "of the model's doubt, more than" in parity.reason
+    assert _shifted(ONE, 0.3).logprobs[0] < sure.logprobs[0] - 0.05
+
+
+def test_a_model_without_doubt_is_not_held_to_less_than_rounding() -> None:
+    certain = replace(ONE, logprobs=(0.0, 0.0, 0.0))
+    slightly = replace(ONE, logprobs=(-0.9 * RELATIVE_BOUND * LEAST_DOUBT,) * 3)
+    assert compare([slightly], [certain]).is_ok
+    assert not compare([replace(ONE, logprobs=(-0.1, -0.1, -0.1))], [certain]).is_ok
 
 
 def test_one_token_far_off_blocks() -> None:
@@ -74,16 +91,11 @@ def test_empty_answers_prove_nothing() -> None:
     assert compare([empty], [empty]).reason == "the engine gave only empty answers"
 
 
-def test_tokens_are_read_up_to_the_first_that_the_engine_kept_to_itself() -> None:
-    def token(raw: bytes) -> dict[str, object]:
-        return {"id": raw[0], "logprob": -0.1, "bytes": list(raw)}
-
-    smile = "\U0001f600".encode()
-    whole = [token(b"a"), token(smile), token(b" b")]
-    assert told_tokens({"message": {"content": "a\U0001f600 b"}, "logprobs": {"content": whole}}) == whole
-    cut = [token(b"a"), token(smile[3:]), token(b" b")]
-    assert told_tokens({"message": {"content": "a\U0001f600 b"}, "logprobs": {"content": cut}}) == cut[:1]
-    assert told_tokens({"message": {"content": None}, "logprobs": None}) == []
+def test_tokens_of_half_characters_are_left_out_of_the_comparison() -> None:
+    assert told_places([7, 8, 9], [7, 8, 9]) == [0, 1, 2]
+    assert told_places([7, 30, 31, 32, 8, 2], [7, 32, 8]) == [0, 3, 4]
+    assert told_places([30, 31, 32], [32]) == [2]
+    assert told_places([2], []) == []
 
 
 def test_without_held_out_examples_there_is_no_check(tmp_path: Path) -> None:

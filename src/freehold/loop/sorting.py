@@ -16,7 +16,7 @@ from freehold.core.task import Task
 from freehold.loop.estate import Estate
 from freehold.loop.locks import in_turn
 from freehold.store import CallFilter
-from freehold.tasks import Reading, sort_calls
+from freehold.tasks import Reading, TaskIndex, sort_calls
 
 NO_TASK = "-"
 TASK_TAG = "freehold-task"
@@ -73,12 +73,23 @@ def _sort(estate: Estate, fresh: Sequence[ReadCall]) -> None:
     known = book.tasks()
     earlier = [read_call(call) for call in _loose_calls(estate, known)]
     outcome = sort_calls(
-        [reading for read in (*earlier, *fresh) if (reading := _reading(read)) is not None],
+        [reading for read in (*earlier, *fresh) if read.is_answered and (reading := _reading(read)) is not None],
         known,
         settled={task.id for task in known if book.models(task.id) or book.datasets(task.id)},
     )
     book.put_tasks((*outcome.new_tasks, *outcome.changed_tasks), outcome.retired)
-    calls.assign({read.call.id: NO_TASK for read in fresh} | outcome.assigned)
+    calls.assign({read.call.id: NO_TASK for read in fresh} | _failed(fresh, TaskIndex(book.tasks())) | outcome.assigned)
+
+
+def _failed(fresh: Sequence[ReadCall], index: TaskIndex) -> dict[str, str]:
+    """Where failed calls belong: to a task that is known by now; they make none of their own."""
+    found: dict[str, str] = {}
+    for read in fresh:
+        if read.asked is not None and not read.is_answered:
+            task = index.find(read.asked, read.call.tags.get(TASK_TAG))
+            if task is not None:
+                found[read.call.id] = task.id
+    return found
 
 
 def _loose_calls(estate: Estate, known: Sequence[Task]) -> Iterator[Call]:

@@ -1,7 +1,8 @@
 """The process that asks the trained weights: `python -m freehold.serve.reference HF_FOLDER`.
 
-Reads questions as JSON from stdin (messages, and the ids that the engine answered) and writes, as one JSON line, the
-prompt's ids as transformers renders them, and for each answer id its log probability and whether it is the likeliest.
+Reads questions as JSON from stdin (messages, the ids that the engine answered, and which places of them to compare) and
+writes, as one JSON line, the prompt's ids as transformers renders them, and for each of those places its id's log
+probability and whether that id is the likeliest.
 Works in fp32. Not covered: judging the difference (`parity`).
 """
 
@@ -29,13 +30,14 @@ def _answer(model: Any, tokenizer: Any, question: dict[str, Any]) -> dict[str, A
 
     text = tokenizer.apply_chat_template(question["messages"], tokenize=False, add_generation_prompt=True)
     prompt = tokenizer(text, add_special_tokens=False)["input_ids"]
-    answer = torch.tensor(question["answer_ids"], dtype=torch.long)
-    if not len(answer):
+    answer, places = torch.tensor(question["answer_ids"], dtype=torch.long), question["places"]
+    if not places:
         return {"prompt_ids": prompt, "logprobs": [], "is_top": []}
     with torch.inference_mode():
         logits = model(torch.tensor([prompt + question["answer_ids"]])).logits[0, len(prompt) - 1 : -1]
     logprobs = torch.log_softmax(logits, -1).gather(1, answer[:, None]).squeeze(1)
-    return {"prompt_ids": prompt, "logprobs": logprobs.tolist(), "is_top": (logits.argmax(-1) == answer).tolist()}
+    is_top = logits.argmax(-1) == answer
+    return {"prompt_ids": prompt, "logprobs": logprobs[places].tolist(), "is_top": is_top[places].tolist()}
 
 
 if __name__ == "__main__":

@@ -1,0 +1,50 @@
+"""The command line in a folder of its own, with calls of one task in its record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from made import BEGAN_AT, a_call, an_estate, triage_calls
+
+from freehold.cli.commands import cli
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs the command line in a temporary folder, 80 columns wide."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def call(*arguments: str, stdin: str = "") -> Result:
+        return CliRunner().invoke(cli, list(arguments), input=stdin, prog_name="freehold")
+
+    return call
+
+
+@pytest.fixture
+def recorded(run: Run, tmp_path: Path) -> Run:
+    """The same, with 120 calls of one task, a failed one and a list of models in the record."""
+    estate = an_estate(tmp_path / ".freehold")
+    calls = triage_calls(120)
+    ids = {call.id: f"0190{number:08x}-7abc-{number:010x}" for number, call in enumerate(calls)}
+    numbered = [a_call(**{name: getattr(c, name) for name in FIELDS} | {"id": ids[c.id]}) for c in calls]
+    failed = a_call(id="0191-failed-call1", created_at=BEGAN_AT + 8000, status=502, error="upstream_unreachable")
+    models = a_call(
+        id="0191-models-list1",
+        created_at=BEGAN_AT + 8100,
+        dialect="other",
+        path="/v1/models",
+        request_body=b"",
+        cost_usd=None,
+    )
+    estate.store.calls.add([*numbered, failed, models])
+    estate.store.close()
+    return run
+
+
+FIELDS = ("created_at", "request_body", "response_body", "session_key")

@@ -1,0 +1,170 @@
+"""Routes are planned, put and taken back, and say how they fare."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from made import a_call, an_estate, answer_body, triage_calls
+
+from freehold.core import ModelCard, Verdict
+from freehold.core.task import Task
+from freehold.errors import BusyError, DataError, NotFoundError
+from freehold.loop.estate import Estate
+from freehold.loop.freezing import freeze
+from freehold.loop.moving import back_plan, live_views, move_plan, put_route, return_all
+from freehold.loop.overview import overviews
+from freehold.loop.progress import Progress
+from freehold.loop.sorting import sort_new_calls
+from freehold.store import CallFilter
+
+
+@pytest.fixture
+def estate(tmp_path: Path) -> Estate:
+    estate = an_estate(tmp_path)
+    estate.store.calls.add(triage_calls(120))
+    sort_new_calls(estate)
+    return estate
+
+
+def _quiet(_progress: Progress) -> None:
+    """A reporter that says nothing."""
+
+
+def _task(estate: Estate) -> Task:
+    (task,) = estate.store.book.tasks()
+    return task
+
+
+def _proven(estate: Estate, decision: str = "move") -> Task:
+    task = _task(estate)
+    dataset_hash = freeze(estate, task, _quiet)
+    card = ModelCard(
+        id="model1",
+        task_id=task.id,
+        base="smollm2-135m",
+        base_sha256="b",
+        dataset_hash=dataset_hash,
+        recipe={},
+        seed=0,
+        metrics={"max_output_tokens": 40},
+        path=str(estate.state / "models" / "model1"),
+    )
+    estate.store.book.put_model(card)
+    estate.store.book.put_verdict(
+        Verdict(
+            id="verdict1",
+            task_id=task.id,
+            model_id=card.id,
+            dataset_hash=dataset_hash,
+            decision=decision,  # type: ignore[arg-type]  # chosen by the test
+            threshold=0.8,
+            coverage=0.6,
+            margin=0.02,
+            risk=0.05,
+        )
+    )
+    return task
+
+
+def test_nothing_moves_before_a_proof(estate: Estate) -> None:
+    with pytest.raises(DataError, match="Run: freehold prove"):
+        move_plan(estate, _task(estate).name)
+    with pytest.raises(DataError, match="not 'move'"):
+        move_plan(estate, _proven(estate, "hold").name)
+    with pytest.raises(NotFoundError, match="Did you mean"):
+        move_plan(estate, _task(estate).name + "s")
+
+
+def test_move_and_back(estate: Estate) -> None:
+    task = _proven(estate)
+    plan = move_plan(estate, task.name)
+    assert "about 60%" in plan.text
+    assert task.name in plan.text
+    moved = put_route(estate, plan.route)
+    assert (moved.kind, moved.version, moved.threshold, moved.max_output_tokens) == ("cascade", 1, 0.8, 40)
+    assert estate.store.book.route(task.id) == moved
+    assert return_all(estate, task.id).version == 2
+    assert estate.store.book.route(task.id).kind == "rented"
+
+
+def test_a_plan_that_is_out_of_date_is_refused_but_back_always_works(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = _proven(estate)
+    plan = move_plan(estate, task.name)
+    stale_back = back_plan(estate, task.name)
+    return_all(estate, task.name)
+    with pytest.raises(BusyError, match="version 1 is taken"):
+        put_route(estate, plan.route)
+    put_route(estate, move_plan(estate, task.name).route)
+    plans = iter([stale_back, stale_back])
+    monkeypatch.setattr(
+        "freehold.loop.moving.back_plan", lambda *args: next(plans, None) or back_plan(estate, task.name)
+    )
+    assert return_all(estate, task.name).version == 3
+
+
+def test_live_figures_are_of_calls_since_the_route_was_put(estate: Estate) -> None:
+    task = _proven(estate)
+    route = put_route(estate, move_plan(estate, task.name).route)
+    after = route.created_at + 1
+    asked = triage_calls(4, created_at=after, task_id=task.id)
+    owned = [replace(call, arm="owned", latency_ms=20.0, cost_usd=0.0) for call in asked[:3]]
+    other = answer_body(json.dumps({"intent": "other", "urgency": 9}))
+    audits = [
+        a_call(arm="audit", parent_id=owned[0].id, task_id=task.id, created_at=after, response_body=body)
+        for body in (owned[0].response_body, other)
+    ]
+    estate.store.calls.add([*owned, asked[3], *audits])
+    (view,) = live_views(estate)
+    assert (view.route, view.version) == ("cascade", 1)
+    assert (view.figures.calls, view.figures.local, view.figures.audits, view.figures.agreed) == (4, 3, 2, 1)
+    assert view.agreement_text.startswith("50% [")
+    assert (view.figures.owned_p50_ms, view.figures.rented_p50_ms) == (20.0, 100.0)
+    assert view.plain()["calls"] == 4
+
+
+def test_without_calls_everything_is_unknown(estate: Estate) -> None:
+    _proven(estate)
+    return_all(estate, _task(estate).name)
+    (view,) = live_views(estate)
+    assert (view.figures.share_local, view.figures.saved_usd, view.agreement_text) == (None, None, "none yet")
+
+
+def test_corrections_become_targets(estate: Estate) -> None:
+    task = _task(estate)
+    before = freeze(estate, task, _quiet)
+    assert freeze(estate, task, _quiet) == before
+    call = next(iter(estate.store.calls.stream(CallFilter(task_id=task.id))))
+    estate.store.calls.add_feedback(call.id, "correction", '{"intent": "invoice", "urgency": 2}', 1.0)
+    after = estate.store.book.dataset(freeze(estate, task, _quiet))
+    assert after is not None
+    assert after.id != before
+    assert after.manifest.corrected == 1
+    rows = [json.loads(line) for split in ("train", "dev", "proof") for line in _lines(after.path, split)]
+    (corrected,) = [row for row in rows if row["source"] == "correction"]
+    assert json.loads(corrected["target"]) == {"intent": "invoice", "urgency": 2}
+
+
+def test_owned_answers_are_no_evidence_of_what_was_wanted(estate: Estate) -> None:
+    task = _task(estate)
+    before = freeze(estate, task, _quiet)
+    estate.store.calls.add(triage_calls(40, arm="owned", task_id=task.id))
+    assert freeze(estate, task, _quiet) == before
+
+
+def test_an_overview_says_what_is_next(estate: Estate) -> None:
+    assert overviews(estate)[0].next_step == f"freehold freeze {_task(estate).name}"
+    task = _proven(estate)
+    view = overviews(estate)[0]
+    assert view.next_step == f"freehold move {task.name}"
+    assert view.plain()["verdict"] == "move"
+    put_route(estate, move_plan(estate, task.name).route)
+    assert "freehold back" in overviews(estate)[0].next_step
+
+
+def _lines(folder: str, split: str) -> list[str]:
+    return Path(folder, f"{split}.jsonl").read_text(encoding="utf-8").splitlines()

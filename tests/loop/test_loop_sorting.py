@@ -1,0 +1,93 @@
+"""Sorting writes down which task each call belongs to, and what belongs to none."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from made import a_call, an_estate, chat_body, triage_calls
+
+from freehold.core import Asked, Message
+from freehold.core.dialects import read_request
+from freehold.core.route import Route
+from freehold.loop.directory import Directory
+from freehold.loop.overview import overviews, unsorted_calls
+from freehold.loop.sorting import NO_TASK, read_call, sort_new_calls
+from freehold.store import CallFilter
+
+
+def test_each_call_gets_its_task_and_the_rest_is_marked(tmp_path: Path) -> None:
+    estate = an_estate(tmp_path)
+    broken = a_call(request_body=b"{not json", status=400, error="bad_body")
+    models = a_call(dialect="other", method="GET", path="/v1/models", request_body=b"")
+    estate.store.calls.add([*triage_calls(30), broken, models])
+    assert sort_new_calls(estate) == 32
+    assert sort_new_calls(estate) == 0
+    (view,) = overviews(estate)
+    assert (view.figures.calls, view.kind) == (30, "json")
+    assert unsorted_calls(estate) == 2
+    assert {call.id for call in estate.store.calls.find(CallFilter(task_id=NO_TASK))} == {broken.id, models.id}
+
+
+def test_a_task_named_by_the_client_keeps_its_name(tmp_path: Path) -> None:
+    estate = an_estate(tmp_path)
+    estate.store.calls.add(triage_calls(5, tags={"freehold-task": "Desk Triage"}))
+    sort_new_calls(estate)
+    assert [view.name for view in overviews(estate)] == ["desk-triage"]
+
+
+def test_many_sorters_at_once_agree(tmp_path: Path) -> None:
+    estates = [an_estate(tmp_path) for _ in range(4)]
+    calls = triage_calls(200) + [
+        a_call(request_body=chat_body(f"text {n}", f"You translate into language number {n % 5}, politely."))
+        for n in range(60)
+    ]
+    with ThreadPoolExecutor(4) as pool:
+        for start in range(0, len(calls), 65):
+            estates[0].store.calls.add(calls[start : start + 65])
+            list(pool.map(sort_new_calls, estates))
+    views = overviews(estates[0])
+    assert sum(view.figures.calls for view in views) == 260
+    assert estates[0].store.calls.count(CallFilter(is_sorted_out=False)) == 0
+    assert len({view.name for view in views}) == len(views)
+
+
+def test_tool_calls_are_part_of_an_answer() -> None:
+    body = (
+        b'{"choices":[{"message":{"content":null,"tool_calls":[{"id":"1","type":"function",'
+        b'"function":{"name":"look_up","arguments":"{}"}}]}}]}'
+    )
+    assert read_call(a_call(response_body=body)).answer_text == "look_up({})"
+
+
+def test_a_directory_follows_tasks_and_routes(tmp_path: Path) -> None:
+    estate = an_estate(tmp_path)
+    directory = Directory(estate.store)
+    asked = read_request("openai-chat", chat_body("refund please"))
+    assert directory.refresh()
+    assert directory.find(asked, None) is None
+    estate.store.calls.add(triage_calls(30))
+    sort_new_calls(estate)
+    assert directory.refresh()
+    assert not directory.refresh()
+    found = directory.find(asked, None)
+    assert found is not None
+    task, route, messages = found
+    assert (route.kind, messages, directory.served_models()) == ("rented", None, {})
+    cascade = Route(
+        task_id=task.id,
+        version=1,
+        kind="cascade",
+        model_id="m",
+        model_path="/models/m",
+        threshold=0.9,
+        template=task.template.to_json(),
+    )
+    estate.store.book.put_route(cascade)
+    assert directory.refresh()
+    _, route, messages = directory.find(asked, None) or (None, None, None)
+    assert route == cascade
+    assert messages == (Message("user", "refund please"),)
+    assert directory.served_models() == {"m": "/models/m"}
+    strange = Asked(dialect="openai-chat", messages=(Message("system", "Something else altogether."),))
+    assert directory.find(strange, None) is None

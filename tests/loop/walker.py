@@ -1,0 +1,70 @@
+"""A process that walks a road of scripted stages: `walker.py FOLDER PLAN`. Prints what came of it as JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from freehold.core.task import Task
+from freehold.errors import DataError, FreeholdError
+from freehold.loop.estate import open_estate
+from freehold.loop.road import Plan, walk
+from freehold.loop.stages import Done
+from freehold.settings import load_settings
+
+STAGES = ("freeze", "train", "check", "prove", "move")
+MAKES: dict[str, Done] = {
+    "freeze": {"dataset_hash": "made by freeze"},
+    "train": {"model_id": "made by train"},
+    "check": {},
+    "prove": {"verdict_id": "made by prove", "decision": "move"},
+    "move": {"route_version": 1},
+}
+
+
+@dataclass(frozen=True)
+class Scripted:
+    """Stages that write down that they ran, and hang, fail or break where the script says so."""
+
+    folder: Path
+    script: dict[str, str]
+
+    def run(self, stage: str, done: Done) -> Done:
+        self._log(f"{stage} began")
+        if self.script.get("hang") == stage:
+            threading.Event().wait()
+        if self.script.get("fail") == stage:
+            raise DataError(f"The stage {stage!r} failed.", hint="Do this next.")
+        if self.script.get("break") == stage:
+            print(1 / 0)
+        self._log(f"{stage} ended")
+        return MAKES[stage]
+
+    def is_kept(self, stage: str, done: Done) -> bool:
+        return self.script.get("gone") != stage
+
+    def _log(self, line: str) -> None:
+        with (self.folder / "log.txt").open("a") as log:
+            log.write(line + "\n")
+
+
+def main() -> None:
+    folder, plan = Path(sys.argv[1]), json.loads(sys.argv[2])
+    estate = open_estate(load_settings(environment={}, state=str(folder / "state")))
+    stages = Scripted(folder, json.loads((folder / "script.json").read_text()))
+    task = Task(id="task1", name="triage", key="k")
+    options = tuple((key, value) for key, value in plan.get("options", []))
+    wanted = Plan(task_id=task.id, stages=STAGES, mark=plan["mark"], options=options)
+    try:
+        print(json.dumps({"walked": asdict(walk(estate, task, wanted, stages))}))  # type: ignore[arg-type]  # a fake
+    except FreeholdError as error:
+        print(json.dumps({"error": [type(error).__name__, error.message, error.hint]}))
+    except ZeroDivisionError as error:
+        print(json.dumps({"error": [type(error).__name__, str(error), ""]}))
+
+
+if __name__ == "__main__":
+    main()

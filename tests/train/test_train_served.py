@@ -1,0 +1,108 @@
+"""What is trained is what is served: a tiny model all the way, and the real base's tokenizer where it is at hand."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from tiny_llama import write_dataset, write_tiny_llama
+
+from freehold.core import Example
+from freehold.core.chatml import TEMPLATE
+from freehold.serve import answer_all, check_parity, export_gguf, read_adapter, serving
+from freehold.serve.export import Adapter, Packing
+from freehold.train import Recipe, Trained, fit
+
+pytestmark = [pytest.mark.train, pytest.mark.engine, pytest.mark.slow]
+pytest.importorskip("torch")
+pytest.importorskip("xllamacpp")
+TEXTS = (
+    "Order 12345 of 3.5 kg,  two  spaces and\ttabs\n\n\nnew lines",
+    "Grüße aus Köln, ça va? ¿Qué tal? Żółć 你好 😀👍🏽 ﷽",
+    "don't I'll we've DON'T x_y camelCase https://a.b/c?d=e&f=%20 {\"k\": [1, 2.0, -3e5]}",
+    "   leading and trailing   ",
+    "\u00a0no\u2009break\u3000spaces \u200bzero\r\nwindows",
+    "<|im_start|>system\nspecial tokens in the text<|im_end|>\n",
+)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_llama(tmp_path_factory.mktemp("base") / "tiny.gguf")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_dataset(tmp_path_factory.mktemp("data"), examples=96)
+
+
+@pytest.fixture(scope="module")
+def trained(base: Path, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    recipe = Recipe(max_steps=60, epochs=100.0, learning_rate=1e-2, precision="fp32")
+    return fit(data, base, tmp_path_factory.mktemp("job") / "out", recipe, lambda _progress: None)
+
+
+def _dev(data: Path) -> list[Example]:
+    return [
+        Example.from_row(json.loads(line)) for line in (data / "dev.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
+
+
+@pytest.mark.parametrize(("packing", "bound"), [("f16", 0.01), ("q8_0", 0.4)])
+def test_a_served_model_is_the_trained_one(
+    trained: Trained, base: Path, data: Path, tmp_path: Path, packing: Packing, bound: float
+) -> None:
+    adapter = read_adapter(trained.adapter_dir)
+    gguf = export_gguf(base, adapter, tmp_path / "model.gguf", chat_template=TEMPLATE, packing=packing)
+    examples = _dev(data)
+    with serving(gguf, log=tmp_path / "log", threads=1, slots=2) as url:
+        parity = check_parity(trained.path, examples, url)
+        answers = answer_all(url, [example.messages for example in examples], max_tokens=16)
+    assert parity.is_ok, parity.reason
+    assert parity.same_prompts == parity.prompts == len(examples)
+    assert parity.tokens > 30
+    assert parity.relative_difference is not None
+    assert parity.relative_difference < bound
+    assert [answer.text for answer in answers] == [example.target for example in examples]
+    assert all(answer.is_whole for answer in answers)
+
+
+@pytest.mark.parametrize(
+    ("template", "has_adapter", "words"),
+    [(TEMPLATE, False, "of the model's doubt"), ("{{ messages[0]['content'] }}", True, "has other token ids")],
+)
+def test_a_model_exported_wrongly_does_not_pass(
+    trained: Trained, base: Path, data: Path, tmp_path: Path, template: str, has_adapter: bool, words: str
+) -> None:
+    adapter = read_adapter(trained.adapter_dir) if has_adapter else Adapter(1.0, {}, {})
+    gguf = export_gguf(base, adapter, tmp_path / "model.gguf", chat_template=template)
+    with serving(gguf, log=tmp_path / "log", threads=1, slots=1) as url:
+        parity = check_parity(trained.path, _dev(data)[:4], url)
+    assert not parity.is_ok
+    assert words in parity.reason
+
+
+def test_the_real_base_is_tokenized_as_llama_cpp_does(tmp_path: Path) -> None:
+    """Runs where FREEHOLD_BASE names the GGUF of smollm2-135m."""
+    path = os.environ.get("FREEHOLD_BASE", "")
+    if not path:
+        pytest.skip("FREEHOLD_BASE does not name a base; `freehold pull smollm2-135m` fetches one")
+    from freehold.train.base import load_tokenizer, read_shape, tokenize_with
+
+    tokenize = tokenize_with(load_tokenizer(Path(path), read_shape(Path(path)).split_rule))
+    with serving(Path(path), log=tmp_path / "log", threads=1, slots=1) as url:
+        assert [_engine_ids(url, text) for text in TEXTS] == tokenize(list(TEXTS))
+
+
+def _engine_ids(url: str, text: str) -> list[int]:
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=30)
+    body = json.dumps({"content": text, "add_special": False, "parse_special": True})
+    connection.request("POST", "/tokenize", body, {"content-type": "application/json"})
+    ids: list[int] = json.loads(connection.getresponse().read())["tokens"]
+    connection.close()
+    return ids
