@@ -3,7 +3,7 @@
     python bench/exit.py snips viggo --minutes 40
 
 The training rows of each folder are sent as traffic through the gateway to a stand-in that answers with the gold
-answer; then freeze, train, prove, move; then the held-out rows are sent through the gateway. Any folder of FREEHOLD_DATA
+answer; then freeze, train, prove, move; then the held-out rows are sent through it. Any folder of FREEHOLD_DATA
 (default ../shared/data) with train.jsonl and a test, valid, validate or dev file runs; `--prompt FILE` gives its
 instructions. What is measured on held-out rows never touched training, thresholds or the confidence head.
 
@@ -20,8 +20,9 @@ from pathlib import Path
 
 from exit_report import print_table
 from exit_run import Options, run
-from freehold.terminal import say_json
+
 from freehold.errors import FreeholdError
+from freehold.terminal import say_json
 
 
 def main() -> int:

@@ -13,20 +13,21 @@ from pathlib import Path
 from typing import Any
 
 from exit_measure import Outcome, measure, outcomes
-from freehold.terminal import reporting
+
 from freehold.core import Verdict
 from freehold.core.ids import sha256_hex
 from freehold.demo.resume import freeze_before, owned_answers, send_missing
 from freehold.demo.rows import Row, default_prompt, read_folder, requests, write_answers
 from freehold.demo.traffic import GENTLE_CONCURRENCY, Request
 from freehold.demo.venue import venue
-from freehold.errors import DataError, FreeholdError
+from freehold.errors import DataError
 from freehold.loop.estate import Estate, open_estate
 from freehold.loop.moving import move_plan, put_route
 from freehold.loop.overview import overviews
 from freehold.loop.sorting import sort_new_calls
 from freehold.loop.walks import prove_task, train_task
 from freehold.settings import load_settings
+from freehold.terminal import reporting
 
 PROMPTS = Path(__file__).parent / "prompts"
 SPEED = 50.0

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from click.testing import Result
 
 from freehold.core import Call
 from freehold.loop.estate import Estate, open_estate
 from freehold.settings import load_settings
+
+Run = Callable[..., Result]
+"""Runs the command line with these arguments."""
 
 SYSTEM = "You triage messages to the support desk of a shop. Answer with one JSON object: intent and urgency."
 INTENTS = ("refund", "delivery", "damaged", "invoice")

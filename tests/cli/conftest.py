@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from made import BEGAN_AT, a_call, an_estate, triage_calls
+from made import BEGAN_AT, Run, a_call, an_estate, triage_calls
 
 from freehold.cli.commands import cli
-
-Run = Callable[..., Result]
 
 
 @pytest.fixture

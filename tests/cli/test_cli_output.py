@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from click.testing import Result
-from made import BEGAN_AT, an_estate
+from made import BEGAN_AT, Run, a_call, an_estate, answer_body
 
 from freehold.core import ModelCard, Verdict
 from freehold.core.route import Route
+from freehold.loop.estate import Estate
+from freehold.store import CallFilter
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -29,7 +32,7 @@ def _plain(result: Result, folder: Path) -> str:
     return re.sub(r"\b[0-9a-f]{16}\b", "HASH", text)
 
 
-def _task_name(run) -> str:  # type: ignore[no-untyped-def]  # the fixture's
+def _task_name(run: Run) -> str:
     return str(json.loads(run("tasks", "--json").stdout)[0]["task"])
 
 
@@ -65,7 +68,7 @@ def _prove(folder: Path, decision: str) -> str:
             task_id=task.id,
             model_id="m1",
             dataset_hash=dataset.id,
-            decision=decision,  # type: ignore[arg-type]  # chosen by the test
+            decision=decision,
             threshold=0.8,
             coverage=0.625,
             margin=0.02,
@@ -77,18 +80,18 @@ def _prove(folder: Path, decision: str) -> str:
     return task.name
 
 
-def test_help(run) -> None:  # type: ignore[no-untyped-def]
+def test_help(run: Run) -> None:
     _golden("help", run("--help").stdout)
 
 
-def test_calls(recorded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+def test_calls(recorded: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("freehold.cli.calls.time", SimpleNamespace(time=lambda: BEGAN_AT + 9000))
     result = recorded("calls", "-n", "8")
     _golden("calls", _plain(result, tmp_path))
     assert max(len(line) for line in result.stdout.splitlines()) <= 80
 
 
-def test_one_call(recorded) -> None:  # type: ignore[no-untyped-def]
+def test_one_call(recorded: Run) -> None:
     listed = recorded("calls", "--task", _task_name(recorded), "-n", "1").stdout.splitlines()[1].split()[0]
     shown = recorded("calls", listed)
     assert shown.exit_code == 0
@@ -99,7 +102,7 @@ def test_one_call(recorded) -> None:  # type: ignore[no-untyped-def]
     assert plain["feedback"] == []
 
 
-def test_filters_of_calls(recorded) -> None:  # type: ignore[no-untyped-def]
+def test_filters_of_calls(recorded: Run) -> None:
     def found(*options: str) -> int:
         return len(recorded("calls", "--json", "-n", "0", *options).stdout.splitlines())
 
@@ -113,13 +116,13 @@ def test_filters_of_calls(recorded) -> None:  # type: ignore[no-untyped-def]
     assert found("--since", "1s") == 0
 
 
-def test_tasks(recorded, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_tasks(recorded: Run, tmp_path: Path) -> None:
     result = recorded("tasks")
     _golden("tasks", _plain(result, tmp_path))
     assert max(len(line) for line in result.stdout.splitlines()) <= 80
 
 
-def test_freeze_move_status_and_back(recorded, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_freeze_move_status_and_back(recorded: Run, tmp_path: Path) -> None:
     name = _task_name(recorded)
     frozen = recorded("freeze", name)
     _golden("freeze", _plain(frozen, tmp_path))
@@ -135,7 +138,7 @@ def test_freeze_move_status_and_back(recorded, tmp_path: Path) -> None:  # type:
     assert back == {"task": name, "route": "rented", "version": 2, "threshold": None}
 
 
-def test_a_refused_move_changes_nothing(recorded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+def test_a_refused_move_changes_nothing(recorded: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     name = _task_name(recorded)
     recorded("freeze", name)
     _prove(tmp_path, "move")
@@ -149,15 +152,11 @@ def test_a_refused_move_changes_nothing(recorded, tmp_path: Path, monkeypatch: p
     assert recorded("move", name, "--yes").exit_code == 0
 
 
-def test_a_status_wide_in_figures_fits_80_columns(recorded, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_status_wide_in_figures_fits_80_columns(recorded: Run, tmp_path: Path) -> None:
     name = _task_name(recorded)
     estate = an_estate(tmp_path / ".freehold")
     task = estate.task(name)
     estate.store.book.put_route(Route(task_id=task.id, version=1, kind="cascade", model_id="m", created_at=1.0))
-    from dataclasses import replace
-
-    from freehold.store import CallFilter
-
     calls = estate.store.calls.find(CallFilter(task_id=task.id))
     owned = [replace(call, id=f"o{call.id[1:]}", arm="owned", latency_ms=123.0) for call in calls]
     audits = [
@@ -172,12 +171,14 @@ def test_a_status_wide_in_figures_fits_80_columns(recorded, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("decision", ["move", "hold"])
-def test_a_verdict_is_an_exit_code(recorded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decision: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_verdict_is_an_exit_code(
+    recorded: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decision: str
+) -> None:
     name = _task_name(recorded)
     recorded("freeze", name)
     _prove(tmp_path, decision)
 
-    def proven(estate, task, *rest, **options):  # type: ignore[no-untyped-def]
+    def proven(estate: Estate, *_rest: object, **_options: object) -> object:
         return estate.store.book.verdict("v1")
 
     monkeypatch.setattr("freehold.loop.walks.prove_task", proven)
@@ -192,7 +193,7 @@ def test_a_verdict_is_an_exit_code(recorded, tmp_path: Path, monkeypatch: pytest
     assert ("freehold status" in moved.stderr) == (decision == "move")
 
 
-def test_a_correction_is_kept(recorded) -> None:  # type: ignore[no-untyped-def]
+def test_a_correction_is_kept(recorded: Run) -> None:
     listed = recorded("calls", "--failed", "-n", "1").stdout.splitlines()[1].split()[0]
     assert recorded("correct", listed, stdin="refund\n").exit_code == 0
     (feedback,) = json.loads(recorded("calls", listed, "--json").stdout)["feedback"]
@@ -203,7 +204,7 @@ def test_a_correction_is_kept(recorded) -> None:  # type: ignore[no-untyped-def]
 JSON_VERBS = (("tasks",), ("calls",), ("status",), ("settings",), ("freeze", "TASK"), ("verify", "TASK"))
 
 
-def test_json_is_all_that_stands_on_stdout(recorded) -> None:  # type: ignore[no-untyped-def]
+def test_json_is_all_that_stands_on_stdout(recorded: Run) -> None:
     name = _task_name(recorded)
     recorded("freeze", name)
     for verb in JSON_VERBS:
@@ -213,9 +214,7 @@ def test_json_is_all_that_stands_on_stdout(recorded) -> None:  # type: ignore[no
     assert len(JSON_VERBS) == 6
 
 
-def test_hostile_text_is_shown_and_not_obeyed(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    from made import a_call, answer_body
-
+def test_hostile_text_is_shown_and_not_obeyed(run: Run, tmp_path: Path) -> None:
     estate = an_estate(tmp_path / ".freehold")
     estate.store.calls.add([a_call(response_body=answer_body("\x1b[2Jgone\u202e"), user_key="\x1b]0;title\x07")])
     estate.store.close()

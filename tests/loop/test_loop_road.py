@@ -82,7 +82,7 @@ def test_a_walk_killed_in_a_stage_goes_on_there(walks: Walks, stage: str) -> Non
     walks.kill_in(stage, mark="1")
     before = walks.ended()
     result = walks.walk(mark="2 new calls came meanwhile")
-    assert result["walked"]["decision"] == "move"  # type: ignore[index]  # JSON
+    assert result["walked"]["decision"] == "move"
     assert walks.ended() == ["freeze", "train", "check", "prove", "move"]
     assert walks.log.count(f"{stage} began") == 2
     assert before == walks.ended()[: len(before)]
@@ -127,7 +127,7 @@ def test_two_at_once_on_one_task_are_told_apart(walks: Walks) -> None:
     second = walks.walk(mark="1")
     process.kill()
     process.communicate()
-    kind, message, hint = second["error"]  # type: ignore[misc]  # JSON
+    kind, message, hint = second["error"]
     assert kind == "BusyError"
     assert f"process {process.pid}" in message
     assert hint
@@ -136,7 +136,7 @@ def test_two_at_once_on_one_task_are_told_apart(walks: Walks) -> None:
 def test_garbage_in_the_workflows_file_is_one_clear_error(walks: Walks) -> None:
     (walks.folder / "state").mkdir()
     (walks.folder / "state" / "loop.db").write_bytes(b"no database " * 1000)
-    kind, message, hint = walks.walk(mark="1")["error"]  # type: ignore[misc]  # JSON
+    kind, message, hint = walks.walk(mark="1")["error"]
     assert kind == "StateError"
     assert "loop.db" in message
     assert hint

@@ -59,7 +59,7 @@ def main() -> None:
     options = tuple((key, value) for key, value in plan.get("options", []))
     wanted = Plan(task_id=task.id, stages=STAGES, mark=plan["mark"], options=options)
     try:
-        print(json.dumps({"walked": asdict(walk(estate, task, wanted, stages))}))  # type: ignore[arg-type]  # a fake
+        print(json.dumps({"walked": asdict(walk(estate, task, wanted, stages))}))
     except FreeholdError as error:
         print(json.dumps({"error": [type(error).__name__, error.message, error.hint]}))
     except ZeroDivisionError as error:
