@@ -73,7 +73,7 @@ def _prompts(count: int) -> list[list[Message]]:
 def test_answers_come_back_in_order_and_are_told_as_they_come(engine: Callable[[Reply], str]) -> None:
     url = engine(lambda text, _times: (200, _completion(f"a-{text}")))
     told: dict[int, OwnedAnswer] = {}
-    answers = answer_all(url, _prompts(20), max_tokens=8, concurrency=4, on_answer=told.__setitem__)
+    answers = answer_all([url], _prompts(20), max_tokens=8, concurrency=4, on_answer=told.__setitem__)
     assert [answer.text for answer in answers] == [f"a-q{i}" for i in range(20)]
     assert [told[i] for i in range(20)] == answers
     assert all(a.logprobs == (-0.5,) and a.is_whole and a.latency_ms > 0 and a.input_tokens == 3 for a in answers)
@@ -81,14 +81,14 @@ def test_answers_come_back_in_order_and_are_told_as_they_come(engine: Callable[[
 
 def test_an_engine_that_loads_is_waited_for(engine: Callable[[Reply], str]) -> None:
     url = engine(lambda text, times: (503, {"error": "loading"}) if times < 2 else (200, _completion(text)))
-    assert [answer.text for answer in answer_all(url, _prompts(2), max_tokens=8)] == ["q0", "q1"]
+    assert [answer.text for answer in answer_all([url], _prompts(2), max_tokens=8)] == ["q0", "q1"]
 
 
 def test_a_refusal_is_an_error_with_the_engines_words(engine: Callable[[Reply], str]) -> None:
     url = engine(lambda _text, _times: (400, {"error": "prompt too long"}))
     with pytest.raises(EngineError, match=r"answered 400.*prompt too long"):
-        answer_all(url, _prompts(3), max_tokens=8)
+        answer_all([url], _prompts(3), max_tokens=8)
 
 
 def test_nothing_asked_is_nothing_answered() -> None:
-    assert answer_all("http://127.0.0.1:9", [], max_tokens=8) == []
+    assert answer_all(["http://127.0.0.1:9"], [], max_tokens=8) == []

@@ -44,7 +44,7 @@ def _is_gone(pid: int) -> bool:
 def test_answers_are_greedy_and_carry_their_logprobs(gguf: Path, tmp_path: Path) -> None:
     with serving(gguf, log=tmp_path / "log", threads=1, slots=2) as url:
         assert url.startswith("http://127.0.0.1:")
-        answers = answer_all(url, [PROMPT, PROMPT, PROMPT], max_tokens=6)
+        answers = answer_all([url], [PROMPT, PROMPT, PROMPT], max_tokens=6)
     assert len({answer.text for answer in answers}) == 1
     assert all(1 <= len(answer.logprobs) <= 6 and max(answer.logprobs) <= 0 for answer in answers)
     assert all(len(answer.logprobs) <= answer.output_tokens <= 6 for answer in answers)
@@ -57,7 +57,7 @@ def test_a_killed_engine_comes_back_on_the_same_port(gguf: Path, tmp_path: Path)
         url, pid = engine.wait(), engine.pid
         assert pid
         os.kill(pid, signal.SIGKILL)
-        assert len(answer_all(url, [PROMPT], max_tokens=4)) == 1
+        assert len(answer_all([url], [PROMPT], max_tokens=4)) == 1
         _until(lambda: engine.url == url and engine.pid not in (None, pid))
         assert engine.deaths == 1
     finally:

@@ -61,7 +61,7 @@ def test_a_served_model_is_the_trained_one(
     examples = _dev(data)
     with serving(gguf, log=tmp_path / "log", threads=1, slots=2) as url:
         parity = check_parity(trained.path, examples, url)
-        answers = answer_all(url, [example.messages for example in examples], max_tokens=16)
+        answers = answer_all([url], [example.messages for example in examples], max_tokens=16)
     assert parity.is_ok, parity.reason
     assert parity.same_prompts == parity.prompts == len(examples)
     assert parity.tokens > 30

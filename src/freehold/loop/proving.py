@@ -9,7 +9,7 @@ import platform
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -27,6 +27,8 @@ from freehold.serve import answer_all, serving
 from freehold.store import DatasetRow
 
 Answering = Callable[[Sequence[Example]], list[OwnedAnswer]]
+_ENGINES = 2
+"""A proof has the machine to itself: two engines on half of the cores each answer nearly twice as fast as one on all."""
 _SIMULATED = "simulated"
 _DAY_S = 86400.0
 
@@ -73,12 +75,16 @@ def asking(estate: Estate, task: Task, card: ModelCard) -> Iterator[Answering]:
     most = int(card.metrics.get("max_output_tokens", 512))
     log = estate.folder("logs") / f"engine-{card.id}.log"
     gguf = model_file(task, card)
-    with serving(gguf, log=log, threads=estate.settings.whole("serve.threads"), slots=slots) as url:
+    with ExitStack() as engines:
+        urls = [
+            engines.enter_context(serving(gguf, log=log, threads=estate.settings.whole("serve.threads"), slots=slots))
+            for _ in range(_ENGINES)
+        ]
 
         def answer(examples: Sequence[Example]) -> list[OwnedAnswer]:
             missing = [example for example in examples if kept.get(example) is None]
             answer_all(
-                url,
+                urls,
                 [example.messages for example in missing],
                 max_tokens=most,
                 concurrency=slots,

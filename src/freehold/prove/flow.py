@@ -29,7 +29,7 @@ from freehold.prove.tables import savings, speed
 
 Answering = Callable[[Sequence[Example]], Sequence[OwnedAnswer]]
 Progress = Callable[[str, int, int], None]
-_ASKED_AT_ONCE = 64
+_ASKED_AT_ONCE = 128
 
 
 def silent(step: str, done: int, total: int) -> None:

@@ -22,7 +22,7 @@ _ANSWER_TIMEOUT_S = 300.0
 
 
 def answer_all(
-    url: str,
+    urls: Sequence[str],
     prompts: Sequence[Sequence[Message]],
     *,
     max_tokens: int,
@@ -31,17 +31,19 @@ def answer_all(
 ) -> list[OwnedAnswer]:
     """One greedy answer for each prompt, in order; `on_answer` is told each index and answer as it comes.
 
+    Engines at several `urls` share the prompts; `concurrency` is that of each.
+
     An engine that is away is waited for, up to a minute; EngineError after that.
     """
 
     def work(numbered: tuple[int, Sequence[Message]]) -> OwnedAnswer:
         index, messages = numbered
-        answer = ask(url, messages, max_tokens=max_tokens)
+        answer = ask(urls[index % len(urls)], messages, max_tokens=max_tokens)
         if on_answer is not None:
             on_answer(index, answer)
         return answer
 
-    with ThreadPoolExecutor(max_workers=max(1, concurrency)) as pool:
+    with ThreadPoolExecutor(max_workers=max(1, concurrency * len(urls))) as pool:
         return list(_cancelling(pool, pool.map(work, enumerate(prompts))))
 
 

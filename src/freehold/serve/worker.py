@@ -35,7 +35,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", required=True, help="the GGUF to serve")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
-    parser.add_argument("--threads", type=int, default=0, help="0 takes all cores")
+    parser.add_argument("--threads", type=int, default=0, help="0 takes half of the cores")
     parser.add_argument("--slots", type=int, default=8, help="answers worked on at once")
     parser.add_argument("--context", type=int, default=2048, help="tokens of prompt and answer in each slot")
     parser.add_argument("--parent", type=int, default=os.getppid(), help="process to die with")
@@ -52,7 +52,7 @@ def _die_with_parent(parent: int) -> None:
 def _serve(chosen: argparse.Namespace) -> xllamacpp.Server:  # type: ignore[name-defined]  # noqa: F821  (imported below)
     import xllamacpp
 
-    threads = chosen.threads or os.cpu_count() or 1
+    threads = chosen.threads or max(1, (os.cpu_count() or 1) // 2)
     params = xllamacpp.CommonParams()
     params.model.path = chosen.model
     params.hostnames = ["127.0.0.1"]

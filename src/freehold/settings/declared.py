@@ -75,7 +75,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("train", "epochs", 0.0, "Most passes over the training split; 0 lets the recipe choose."),
     Setting("train", "seed", 0, "Seed of the order of examples and of the adapter."),
-    Setting("serve", "threads", 0, "Threads of an engine; 0 means all cores."),
+    Setting("serve", "threads", 0, "Threads of an engine; 0 means half of the cores."),
     Setting("serve", "slots", 8, "Answers that an engine works on at once.", 1, 256),
     Setting("prove", "margin", 0.02, "How much worse, in score per call, a full replacement may be.", most=1),
     Setting("prove", "alpha", 0.05, "Chance that a model worse than the margin is certified all the same.", 1e-6, 0.5),
