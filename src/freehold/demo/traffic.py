@@ -112,7 +112,6 @@ async def _send(client: Any, request: Request, part: str) -> Reply:
 
 
 async def _read_stream(client: Any, request: Request, headers: dict[str, str]) -> Reply:
-    import httpx
     import openai
 
     raw = await client.chat.completions.with_raw_response.create(
@@ -125,7 +124,7 @@ async def _read_stream(client: Any, request: Request, headers: dict[str, str]) -
             for choice in chunk.choices:
                 pieces.append(choice.delta.content or "")
                 is_whole = is_whole or choice.finish_reason is not None
-    except httpx.HTTPError as error:
+    except Exception as error:  # the SDK lets its transport's own errors through here: the stream broke
         raise openai.APIConnectionError(request=raw.http_request) from error
     if not is_whole:
         raise openai.APIConnectionError(request=raw.http_request)

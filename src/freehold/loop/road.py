@@ -10,6 +10,8 @@ One process walks one task's road at a time: a lock file says which. Not covered
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -17,6 +19,7 @@ from typing import Any
 
 from freehold.core.ids import canonical_json, sha256_hex
 from freehold.core.task import Task
+from freehold.errors import StateError
 from freehold.loop.estate import Estate
 from freehold.loop.locks import locked
 from freehold.loop.stages import Done, Stages
@@ -24,7 +27,9 @@ from freehold.settings import Value
 from freehold.store import translated
 
 WORKFLOW_VERSION = "1"
-_RESULT_POLL_S = 0.2
+_POLL_S = 0.1
+_WRITE_S = 5.0
+_RUNNING = ("PENDING", "ENQUEUED")
 _FAILED = ("ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 
 
@@ -87,15 +92,18 @@ def _durable(estate: Estate, plan: Plan, stages: Stages) -> Iterator[Callable[[]
             "executor_id": plan.kind,
             "log_level": "CRITICAL",
             "enable_otlp": False,
-            "notification_listener_polling_interval_sec": _RESULT_POLL_S,
+            "notification_listener_polling_interval_sec": _POLL_S,
         }
     )
+
+    body = _Body()
 
     @DBOS.workflow(name="road", max_recovery_attempts=None)
     def road(names: list[str], dataset_hash: str | None, model_id: str | None) -> Done:
         done: Done = {"dataset_hash": dataset_hash, "model_id": model_id}
-        for stage in names:
-            done |= DBOS.run_step({"name": stage}, stages.run, stage, done)
+        with body.watched():
+            for stage in names:
+                done |= DBOS.run_step({"name": stage}, stages.run, stage, done)
         return done
 
     def start() -> dict[str, Any]:
@@ -103,6 +111,7 @@ def _durable(estate: Estate, plan: Plan, stages: Stages) -> Iterator[Callable[[]
         if DBOS.get_workflow_status(workflow_id) is None:
             with SetWorkflowID(workflow_id):
                 DBOS.start_workflow(road, list(plan.stages), plan.dataset_hash, plan.model_id)
+        body.wait_until_written(lambda: _is_running(DBOS, workflow_id), place)
         return _result(DBOS, workflow_id)
 
     try:
@@ -111,6 +120,42 @@ def _durable(estate: Estate, plan: Plan, stages: Stages) -> Iterator[Callable[[]
             yield start
     finally:
         DBOS.destroy(destroy_registry=True)
+
+
+class _Body:
+    """The workflow's function as it runs here: when it ended, and by what.
+
+    Its outcome is read from the database. One that ended but could not be written (a full disk) would be waited for
+    without end.
+    """
+
+    def __init__(self) -> None:
+        self._has_ended = threading.Event()
+        self._error: Exception | None = None
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Around the body."""
+        try:
+            yield
+        except Exception as error:
+            self._error = error
+            raise
+        finally:
+            self._has_ended.set()
+
+    def wait_until_written(self, is_running: Callable[[], bool], place: str) -> None:
+        """Wait for the outcome; StateError, or what ended the body, when it was not written in time."""
+        while is_running():
+            if self._has_ended.wait(_POLL_S):
+                deadline = time.monotonic() + _WRITE_S
+                while is_running() and time.monotonic() < deadline:
+                    time.sleep(_POLL_S)
+                if is_running():
+                    raise self._error or StateError(
+                        f"The outcome could not be written to {place!r}.",
+                        hint="Free some space, then give the same command again; what was finished is kept.",
+                    )
 
 
 def _database(estate: Estate) -> tuple[str, str]:
@@ -124,7 +169,7 @@ def _database(estate: Estate) -> tuple[str, str]:
 
 def _unfinished(dbos: Any, kind: str) -> str | None:
     """The id of a walk of this kind that was killed before it ended."""
-    pending = dbos.list_workflows(status=["PENDING", "ENQUEUED"], workflow_id_prefix=kind, load_input=False)
+    pending = dbos.list_workflows(status=list(_RUNNING), workflow_id_prefix=kind, load_input=False)
     return str(pending[0].workflow_id) if pending else None
 
 
@@ -146,6 +191,11 @@ def _is_spent(dbos: Any, workflow_id: str, plan: Plan, stages: Stages) -> bool:
     """Whether what a finished walk made is gone, or was replaced by something newer."""
     done = _result(dbos, workflow_id)
     return not all(stages.is_kept(stage, done) for stage in plan.stages)
+
+
+def _is_running(dbos: Any, workflow_id: str) -> bool:
+    status = dbos.get_workflow_status(workflow_id)
+    return status is not None and status.status in _RUNNING
 
 
 def _result(dbos: Any, workflow_id: str) -> dict[str, Any]:
