@@ -51,7 +51,7 @@ def fit(
 
     Raises MissingExtraError without torch, DataError for too little data, TrainError for what else stops a training.
     """
-    if any(find_spec(name) is None for name in ("torch", "transformers", "gguf", "safetensors")):
+    if any(find_spec(name) is None for name in ("torch", "transformers", "accelerate", "gguf", "safetensors")):
         raise MissingExtraError("train", "Training")
     job = make_job(dataset_dir, base_gguf, recipe)
     done = read_done(out_dir, job)
