@@ -35,8 +35,8 @@ def tasks(*, as_json: bool) -> None:
     for view in found:
         say(f"\n{view.name} ({view.kind})\n  next: {view.next_step}")
     if without_task:
-        tell(f"\n{without_task:,} calls belong to no task: lists of models, and bodies that cannot be read.")
-    next_command(_next(found))
+        tell(f"\n{without_task:,} calls belong to no task: lists of models, calls without an answer, unreadable bodies.")
+    next_command("freehold calls --failed" if without_task and not found else _next(found))
 
 
 def _row(view: TaskOverview) -> tuple[str, ...]:

@@ -1,0 +1,274 @@
+"""Bad input, everywhere: one clear line with what to do next, a non-zero exit code, and nothing lost."""
+
+from __future__ import annotations
+
+import errno
+import importlib.util
+import json
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from made import Run, a_call, an_estate, answer_body, chat_body, triage_calls
+
+from freehold.loop.estate import Estate
+from freehold.store import CallFilter
+
+TASK = "triage-support-desk"
+EXTRAS = ("torch", "transformers", "peft", "safetensors", "accelerate", "xllamacpp", "gguf", "openai")
+
+
+def _refused(result: Result, words: str, code: int = 1) -> None:
+    """One line on stderr that says these words; nothing on stdout."""
+    lines = [line for line in result.stderr.splitlines() if line.startswith("freehold: ")]
+    assert len(lines) == 1, result.stderr
+    assert words in lines[0]
+    assert "Traceback" not in result.stderr
+    assert result.stdout == ""
+    assert result.exit_code == code
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("freeze", "triage-suport-desk"), "Did you mean 'triage-support-desk'?"),
+        (("train", "nothing"), "Known tasks: triage-support-desk."),
+        (("prove", TASK), "Run: freehold train triage-support-desk"),
+        (("train", TASK), "Run: freehold freeze triage-support-desk"),
+        (("move", TASK), "Run: freehold prove triage-support-desk"),
+        (("verify", TASK), "Run: freehold freeze triage-support-desk"),
+        (("calls", "nope1234"), "There is no single call 'nope1234'"),
+        (("calls", "--task", "nope"), "There is no task 'nope'"),
+        (("calls", "--since", "yesterday"), "Write 30s, 15m, 2h or 7d."),
+        (("correct", "nope1234", "x"), "There is no single call"),
+        (("freeze", TASK, "--proof-share", "0.9"), "leave too little to train on"),
+        (("freeze", TASK, "--proof-share", "nan"), "is not a number from 0 to 1"),
+        (("pull", "gpt-5"), "Known: smollm2-135m"),
+        (("--config", "none.toml", "tasks"), "There is no settings file"),
+        (("up", "--host", "0.0.0.0"), "Use 127.0.0.1"),
+        (("up", "--port", "99999"), "from 0 to 65535"),
+        (("demo", "--data", "nowhere"), "There is no data folder"),
+    ],
+)
+def test_what_was_asked_wrongly(recorded: Run, arguments: tuple[str, ...], words: str) -> None:
+    recorded("tasks")
+    result = recorded(*arguments)
+    is_not_usage = words.startswith("Run: freehold prove")
+    _refused(result, words, code=1 if is_not_usage else 2)
+
+
+def test_an_unknown_setting_names_the_nearest(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "freehold.toml").write_text("[gateway]\nprot = 1\n")
+    _refused(run("tasks"), "Did you mean 'gateway.port'?", 2)
+    (tmp_path / "freehold.toml").write_text("[gateway\n")
+    _refused(run("tasks"), "Mend the file.", 2)
+    (tmp_path / "freehold.toml").unlink()
+    monkeypatch.setenv("FREEHOLD_GATEWAY_PROT", "1")
+    _refused(run("settings"), "Did you mean 'FREEHOLD_GATEWAY_PORT'?", 2)
+
+
+def test_an_unknown_verb_or_option_is_a_usage_error(run: Run) -> None:
+    assert run("dance").exit_code == 2
+    assert run("tasks", "--dance").exit_code == 2
+    assert run("calls", "--limit", "many").exit_code == 2
+
+
+def _record(folder: Path, answers: list[str]) -> None:
+    estate = an_estate(folder / ".freehold")
+    calls = triage_calls(len(answers))
+    bodies = [answer_body(answer) for answer in answers]
+    fields = ("created_at", "request_body", "session_key")
+    estate.store.calls.add(
+        [
+            a_call(**{name: getattr(call, name) for name in fields}, response_body=body)
+            for call, body in zip(calls, bodies, strict=True)
+        ]
+    )
+    estate.store.close()
+
+
+def test_too_few_calls(run: Run, tmp_path: Path) -> None:
+    _record(tmp_path, ["a", "b", "c"])
+    run("tasks")
+    _refused(run("freeze", TASK), "has 3 usable examples and needs")
+
+
+def test_no_calls_at_all(run: Run) -> None:
+    _refused(run("freeze", TASK), "run freehold up and send calls through it", 2)
+    for verb in ("tasks", "calls", "status"):
+        result = run(verb)
+        assert result.exit_code == 0
+        assert "freehold up" in result.stderr
+
+
+def test_one_label_only(run: Run, tmp_path: Path) -> None:
+    _record(tmp_path, ["refund"] * 100)
+    run("tasks")
+    _refused(run("freeze", TASK), "always gets the same answer, 'refund'")
+
+
+def test_answers_that_are_not_the_json_that_was_asked_for(run: Run, tmp_path: Path) -> None:
+    good = [json.dumps({"intent": "abcd"[n % 4], "n": n}) for n in range(150)]
+    _record(tmp_path, ['{"intent": "a', *good, "Sorry, I cannot."])
+    run("tasks")
+    result = run("freeze", TASK, "--json")
+    assert result.exit_code == 0
+    frozen = json.loads(result.stdout)
+    assert sum(frozen["counts"].values()) + sum(frozen["dropped"].values()) == 152
+    assert sum(frozen["dropped"].values()) >= 2
+
+
+def test_calls_that_all_failed(run: Run, tmp_path: Path) -> None:
+    estate = an_estate(tmp_path / ".freehold")
+    bodies = [chat_body(f"message {n}") for n in range(60)]
+    estate.store.calls.add([a_call(request_body=body, status=500, response_body=b"oops") for body in bodies])
+    estate.store.close()
+    listed = run("tasks")
+    assert "60 calls belong to no task" in listed.stderr
+    assert listed.stderr.splitlines()[-1] == "Next: freehold calls --failed"
+
+
+@pytest.mark.parametrize("name", ["freehold.db", "loop.db"])
+def test_garbage_in_the_state_folder(recorded: Run, tmp_path: Path, name: str) -> None:
+    recorded("tasks")
+    for path in (tmp_path / ".freehold").glob(f"{name}*"):
+        path.unlink()
+    (tmp_path / ".freehold" / name).write_bytes(b"garbage " * 2000)
+    _refused(recorded("freeze", TASK), "Restore a backup, or move the file away")
+
+
+def test_a_state_folder_of_a_newer_version(recorded: Run, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / ".freehold" / "freehold.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    _refused(recorded("tasks"), "pip install -U freehold")
+
+
+def test_a_state_folder_that_is_a_file(run: Run, tmp_path: Path) -> None:
+    (tmp_path / ".freehold").write_text("x")
+    _refused(run("tasks"), "is a file. Choose another --state.")
+    _refused(run("--state", ".freehold/inner", "tasks"), "cannot be made")
+
+
+def test_a_truncated_dataset_is_neither_trained_on_nor_passed_over(recorded: Run, tmp_path: Path) -> None:
+    recorded("freeze", TASK)
+    (train,) = (tmp_path / ".freehold" / "datasets").glob("*/train.jsonl")
+    train.chmod(0o644)
+    train.write_bytes(train.read_bytes()[:-30])
+    _refused(recorded("train", TASK, "--base", "tiny.gguf"), "is damaged")
+    _refused(recorded("freeze", TASK), "delete the folder and freeze again")
+    result = recorded("verify", TASK)
+    assert result.exit_code == 1
+    assert "train.jsonl" in result.stdout
+
+
+def test_a_base_that_is_no_model(recorded: Run, tmp_path: Path) -> None:
+    recorded("freeze", TASK)
+    (tmp_path / "broken.gguf").write_bytes(b"no weights here")
+    _refused(recorded("train", TASK, "--base", "broken.gguf"), "is not a GGUF file")
+    _refused(recorded("train", TASK, "--base", "absent.gguf"), "There is no base 'absent.gguf'", 2)
+
+
+@pytest.mark.parametrize(("module", "extra"), [("torch", "train"), ("transformers", "train")])
+def test_a_missing_extra_says_the_install_line(
+    recorded: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str, extra: str
+) -> None:
+    find = importlib.util.find_spec
+
+    def without(name: str, package: str | None = None) -> ModuleSpec | None:
+        return None if name == module else find(name, package)
+
+    recorded("freeze", TASK)
+    (tmp_path / "base.gguf").write_bytes(b"GGUF")
+    monkeypatch.setattr(sys.modules["freehold.train.fit"], "find_spec", without)
+    _refused(recorded("train", TASK, "--base", "base.gguf"), f"pip install 'freehold[{extra}]'")
+
+
+def test_without_any_extra_all_but_the_extras_works(recorded: Run) -> None:
+    code = f"""
+import sys
+class Nothing:
+    def find_spec(self, name, path=None, target=None):
+        if name.split('.')[0] in {EXTRAS!r}:
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Nothing())
+import freehold.app
+from freehold.cli.commands import cli
+for words in (['tasks'], ['calls'], ['freeze', {TASK!r}], ['verify', {TASK!r}], ['status'], ['settings']):
+    cli(words, standalone_mode=False)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "whole: " in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(errno.ENOSPC, "Free some space"), (errno.EROFS, "read-only"), (errno.EACCES, "Check the permissions")],
+)
+def test_a_disk_that_refuses(recorded: Run, monkeypatch: pytest.MonkeyPatch, number: int, words: str) -> None:
+    def refuse(_self: Estate, name: str) -> Path:
+        raise OSError(number, "the disk's own words", f"/state/{name}")
+
+    monkeypatch.setattr(Estate, "folder", refuse)
+    result = recorded("freeze", TASK)
+    _refused(result, words)
+    assert "/state/" in result.stderr
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 4 MiB; left out where one may not be mounted."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(place)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip(f"no small disk can be mounted here: {mounted.stderr.decode().strip()}")
+    yield place
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def test_a_disk_that_is_full(run: Run, small_disk: Path) -> None:
+    state = small_disk / "state"
+    estate = an_estate(state)
+    estate.store.calls.add(triage_calls(300))
+    estate.store.close()
+    run("--state", str(state), "tasks")
+    checked = 0
+    for left in (8, 230, 370):
+        filler = small_disk / "filler"
+        filler.unlink(missing_ok=True)
+        _fill(filler, small_disk, left_kib=left)
+        result = run("--state", str(state), "freeze", TASK)
+        if result.exit_code:
+            assert "Free some space" in result.stderr
+            assert "Traceback" not in result.stderr
+            checked += 1
+    assert checked >= 2
+    filler.unlink()
+    assert run("--state", str(state), "freeze", TASK).exit_code == 0
+    estate = an_estate(state)
+    assert estate.store.calls.count(CallFilter()) == 300
+    estate.store.close()
+
+
+def test_a_disk_that_is_read_only(run: Run, small_disk: Path) -> None:
+    state = small_disk / "state"
+    estate = an_estate(state)
+    estate.store.calls.add(triage_calls(5))
+    estate.store.close()
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    _refused(run("--state", str(state), "tasks"), "cannot be opened for writing")
+    _refused(run("--state", str(small_disk / "other"), "tasks"), "Choose another --state.")
+
+
+def _fill(path: Path, disk: Path, *, left_kib: int) -> None:
+    import os
+
+    stat = os.statvfs(disk)
+    path.write_bytes(b"\0" * max(0, stat.f_bavail * stat.f_frsize - left_kib * 1024))
