@@ -35,7 +35,9 @@ def tasks(*, as_json: bool) -> None:
     for view in found:
         say(f"\n{view.name} ({view.kind})\n  next: {view.next_step}")
     if without_task:
-        tell(f"\n{without_task:,} calls belong to no task: lists of models, calls without an answer, unreadable bodies.")
+        tell(
+            f"\n{without_task:,} calls belong to no task: lists of models, calls without an answer, unreadable bodies."
+        )
     next_command("freehold calls --failed" if without_task and not found else _next(found))
 
 

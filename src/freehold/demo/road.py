@@ -36,7 +36,7 @@ from freehold.store import CallFilter
 from freehold.terminal import next_command, reporting, say, say_json, tell
 
 MESSAGES_BEFORE = 2600
-MESSAGES_AFTER = 600
+MESSAGES_AFTER = 300
 STREAMED_EVERY = 4
 CORRECTED_SHARE = 0.6
 SPEED = 20.0

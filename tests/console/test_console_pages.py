@@ -1,0 +1,134 @@
+"""The console: tasks and reports for people on this machine, hostile text escaped, nothing loaded from elsewhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from made import a_call, an_estate, triage_calls
+from starlette.testclient import TestClient
+
+from freehold.console import build_console
+from freehold.console.loopback import is_loopback
+from freehold.core import Verdict
+from freehold.core.task import Task
+from freehold.errors import StateError
+from freehold.loop.estate import Estate
+from freehold.loop.sorting import sort_new_calls
+
+HERE = "http://127.0.0.1:8700"
+HOSTILE = "<script>alert('x')</script>"
+
+
+@pytest.fixture
+def estate(tmp_path: Path) -> Iterator[Estate]:
+    opened = an_estate(tmp_path)
+    yield opened
+    opened.store.close()
+
+
+def _client(estate: Estate, *, is_simulated: bool = False) -> TestClient:
+    return TestClient(build_console(estate, is_simulated=is_simulated), base_url=HERE, raise_server_exceptions=False)
+
+
+def _proven(estate: Estate, task_id: str, report: Path) -> None:
+    estate.store.book.put_verdict(
+        Verdict(
+            id="v1",
+            task_id=task_id,
+            model_id="m",
+            dataset_hash="d",
+            decision="hold",
+            margin=0.02,
+            risk=0.05,
+            report_path=str(report),
+        )
+    )
+
+
+def test_an_empty_record_says_how_to_begin(estate: Estate) -> None:
+    page = _client(estate).get("/")
+    assert page.status_code == 200
+    assert f"OPENAI_BASE_URL={HERE}/v1" in page.text
+    assert "0 calls in 0 tasks" in page.text
+    assert "spend unknown" in re.sub(r"\s+", " ", page.text)
+
+
+def test_tasks_with_figures_verdict_route_and_report(estate: Estate, tmp_path: Path) -> None:
+    estate.store.calls.add(triage_calls(60))
+    sort_new_calls(estate)
+    (task,) = estate.store.book.tasks()
+    report = tmp_path / "report.html"
+    report.write_text("<p>the proof</p>")
+    _proven(estate, task.id, report)
+    client = _client(estate)
+    page = client.get("/").text
+    for words in (task.name, "$30.00", "600 + 120", "100 ms", "hold", 'href="/reports/v1"', "rented"):
+        assert words in page
+    shown = client.get("/reports/v1")
+    assert (shown.status_code, shown.text) == (200, "<p>the proof</p>")
+    report.unlink()
+    assert client.get("/reports/v1").status_code == 404
+
+
+def test_hostile_names_are_text(estate: Estate) -> None:
+    estate.store.book.put_tasks([Task(id="t", name=HOSTILE, key="k")])
+    estate.store.calls.add([a_call(task_id="t")])
+    page = _client(estate).get("/").text
+    assert HOSTILE not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_pages_run_no_script_and_load_nothing(estate: Estate) -> None:
+    client = _client(estate)
+    for path in ("/", "/reports/none", "/nothing"):
+        headers = client.get(path).headers
+        policy = headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "script-src" not in policy
+        assert headers["x-content-type-options"] == "nosniff"
+    assert "http://" not in client.get("/").text.replace(HERE, "")
+
+
+def test_what_is_not_there_is_404(estate: Estate) -> None:
+    client = _client(estate)
+    for path in ("/reports/none", "/reports/..%2f..%2fetc%2fpasswd", "/nothing", f"/{HOSTILE}"):
+        answer = client.get(path)
+        assert answer.status_code == 404
+        assert answer.headers["content-type"].startswith("text/plain")
+    assert client.post("/").status_code == 405
+
+
+def test_simulation_is_said(estate: Estate) -> None:
+    assert "simulated" in _client(estate, is_simulated=True).get("/").text
+    assert "simulated" not in _client(estate).get("/").text
+
+
+def test_a_name_that_was_rebound_to_this_machine_is_refused(estate: Estate) -> None:
+    client = _client(estate)
+    for host in (
+        "evil.example",
+        "evil.example:8700",
+        "127.0.0.1.evil.example",
+        "",
+        "10.0.0.1",
+        "localhost.evil.example",
+    ):
+        answer = client.get("/", headers={"host": host})
+        assert answer.status_code == 403
+        assert "OPENAI_BASE_URL" not in answer.text
+    for host in ("localhost", "localhost:8700", "127.0.0.1:8700", "127.1.2.3", "[::1]:8700"):
+        assert client.get("/", headers={"host": host}).status_code == 200
+        assert is_loopback(host)
+    assert not is_loopback("[::1")
+
+
+def test_a_record_that_cannot_be_read_is_a_page_that_says_so(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_estate: Estate) -> list[object]:
+        raise StateError("The database is damaged.", hint="Restore a backup.")
+
+    monkeypatch.setattr("freehold.console.pages.overviews", fail)
+    answer = _client(estate).get("/")
+    assert (answer.status_code, answer.text) == (500, "The database is damaged. Restore a backup.\n")
