@@ -6,6 +6,7 @@ Text from outside is made safe for a terminal: control characters are shown, nev
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import time
@@ -34,6 +35,11 @@ def tell(text: str) -> None:
 def next_command(text: str) -> None:
     """The last line of a command: what to run next."""
     tell(f"Next: {text}")
+
+
+def program() -> str:
+    """How this command line is called here: `freehold` where it is on the path, else where it lies."""
+    return "freehold" if shutil.which("freehold") else os.path.relpath(sys.argv[0])
 
 
 def say_json(value: object) -> None:

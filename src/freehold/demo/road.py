@@ -33,7 +33,7 @@ from freehold.loop.training import pull_base
 from freehold.loop.walks import prove_task, train_task
 from freehold.settings import load_settings
 from freehold.store import CallFilter
-from freehold.terminal import next_command, reporting, say, say_json, tell
+from freehold.terminal import next_command, program, reporting, say, say_json, tell
 
 MESSAGES_BEFORE = 2600
 MESSAGES_AFTER = 300
@@ -205,7 +205,7 @@ def _summary(
     say(f"Audits that agree with the provider: {view.agreement_text}. Saved so far: {usd(view.figures.saved_usd)}.")
     say(f"Median latency: owned {ms(view.figures.owned_p50_ms)}, rented {ms(view.figures.rented_p50_ms)} (simulated).")
     say(f"Took {took / 60:.1f} minutes.")
-    next_command(f"freehold --config {place.config} status   (or: up, then open {place.console_url})")
+    next_command(f"{program()} --config {place.config} status   (or: up, then open {place.console_url})")
 
 
 def _after(estate: Estate, task: str, script: Script) -> tuple[int, int, int]:

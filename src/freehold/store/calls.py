@@ -155,7 +155,8 @@ class CallTable:
 
     def feedback_of(self, call_id: str) -> list[Feedback]:
         """All feedback on one call, oldest first."""
-        query = select(schema.feedback).where(schema.feedback.c.call_id == call_id).order_by(schema.feedback.c.id)
+        table = schema.feedback
+        query = select(table).where(table.c.call_id == call_id).order_by(table.c.created_at, table.c.id)
         return [Feedback(**row._mapping) for row in self._rows(query)]
 
     def _rows(self, query: Select[Any]) -> list[Row[Any]]:
