@@ -225,5 +225,19 @@ def test_hostile_text_is_shown_and_not_obeyed(run: Run, tmp_path: Path) -> None:
     assert "\\x1b[2Jgone" in listed
 
 
+@pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt, 130), (BrokenPipeError, 0)])
+def test_an_interrupted_command_ends_at_once(
+    run: Run, monkeypatch: pytest.MonkeyPatch, error: type[BaseException], code: int
+) -> None:
+    def stop(_settings: object) -> None:
+        raise error
+
+    monkeypatch.setattr("freehold.app.run_up", stop)
+    monkeypatch.setattr("freehold.cli.boundary.os._exit", _exit)
+    result = run("up")
+    assert result.exit_code == code
+    assert ("goes on from there" in result.stderr) == (code == 130)
+
+
 def _exit(code: int) -> None:
     raise SystemExit(code)

@@ -33,17 +33,17 @@ def move(task: str, *, dry_run: bool, yes: bool, as_json: bool, **flags: Value |
     from freehold.loop.moving import move_plan, put_route
 
     with open_estate(flags, task=task) as estate:
-        plan = move_plan(estate, task)
+        plan, name = move_plan(estate, task), estate.task(task).name
         tell(plan.text)
         if dry_run:
-            _show_plan(plan, task, as_json=as_json)
+            _show_plan(plan, name, as_json=as_json)
             return
         if sys.stdin.isatty() and not yes and not click.confirm("Move?", err=True):
             tell(NOTHING_CHANGED)
             sys.exit(1)
         route = put_route(estate, plan.route)
-    _show_route(route, task, as_json=as_json)
-    next_command(f"freehold status; freehold back {task} undoes it at once")
+    _show_route(route, name, as_json=as_json)
+    next_command(f"freehold status; freehold back {name} undoes it at once")
 
 
 @click.command()
@@ -55,13 +55,13 @@ def back(task: str, *, dry_run: bool, as_json: bool) -> None:
     from freehold.loop.moving import back_plan, return_all
 
     with open_estate(task=task) as estate:
-        plan = back_plan(estate, task)
+        plan, name = back_plan(estate, task), estate.task(task).name
         tell(plan.text)
         if dry_run:
-            _show_plan(plan, task, as_json=as_json)
+            _show_plan(plan, name, as_json=as_json)
             return
         route = return_all(estate, task)
-    _show_route(route, task, as_json=as_json)
+    _show_route(route, name, as_json=as_json)
     next_command("freehold status")
 
 

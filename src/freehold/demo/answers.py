@@ -144,7 +144,7 @@ def reworded(triage: Triage, rng: random.Random) -> str:
 
 def _rows(path: Path, teacher: str) -> Iterator[tuple[str, str]]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")
     except OSError as problem:
         raise DataError(
             f"The answers in {str(path)!r} cannot be read: {problem.strerror}.", hint="Check --answers."

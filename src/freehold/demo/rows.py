@@ -116,4 +116,4 @@ def write_answers(path: Path, chosen: Sequence[Request]) -> None:
         for request in chosen:
             answer = request.gold if request.teacher is None else request.teacher
             line = {"input": request.arguments["messages"][-1]["content"], "gold": answer}
-            sink.write(json.dumps(line, ensure_ascii=False) + "\n")
+            sink.write(json.dumps(line) + "\n")

@@ -28,7 +28,7 @@ from freehold.store import DatasetRow
 
 Answering = Callable[[Sequence[Example]], list[OwnedAnswer]]
 _ENGINES = 2
-"""A proof has the machine to itself: two engines on half of the cores each answer nearly twice as fast as one on all."""
+"""A proof has the machine to itself: two engines on half of the cores each answer nearly twice as fast as one."""
 _SIMULATED = "simulated"
 _DAY_S = 86400.0
 

@@ -47,7 +47,7 @@ def train_model(estate: Estate, task: Task, dataset: DatasetRow, report: Reporte
     known = next((card for card in estate.store.book.models(task.id) if card.id == model_id), None)
     if not gguf.exists() or (known is not None and file_sha256(gguf) != known.files.get(MODEL_FILE)):
         export_gguf(base, read_adapter(trained.adapter_dir), gguf, chat_template=TEMPLATE)
-    card = _card(task, name, dataset, trained, model_id, gguf, longest)
+    card = _card(task, dataset, trained, base=name, gguf=gguf, longest=longest)
     if known is not None and known.files == card.files:
         card = replace(known, created_at=card.created_at)
     estate.store.book.put_model(card)
@@ -111,11 +111,9 @@ def _telling(report: Reporter) -> Callable[[TrainProgress], None]:
     return tell
 
 
-def _card(
-    task: Task, base: str, dataset: DatasetRow, trained: Trained, model_id: str, gguf: Path, longest: int
-) -> ModelCard:
+def _card(task: Task, dataset: DatasetRow, trained: Trained, *, base: str, gguf: Path, longest: int) -> ModelCard:
     return ModelCard(
-        id=model_id,
+        id=gguf.parent.name,
         task_id=task.id,
         base=base,
         base_sha256=trained.base_sha256,

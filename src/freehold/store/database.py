@@ -95,7 +95,7 @@ def translated(place: str) -> Iterator[None]:
 
 
 def _explain(place: str, reason: str) -> FreeholdError:
-    reason = " ".join(reason.split())
+    reason = " ".join(reason.split()).rstrip(".?")
     if "disk is full" in reason or "disk I/O error" in reason or "No space left" in reason:
         return StateError(
             f"The disk of the database {place!r} does not take what is written: {reason}.",
