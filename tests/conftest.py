@@ -37,7 +37,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     lines = []
     chosen = str(config.option.markexpr or "")
     if chosen:
-        lines.append(f"left out by -m: all but {chosen!r}")
+        lines.append(f"chosen by -m: {chosen!r}; the rest is left out")
     data = os.environ.get("FREEHOLD_DATA", "../shared/data")
     lines.append(f"public data: {data if os.path.isdir(data) else 'left out, no folder FREEHOLD_DATA=' + data}")
     base = os.environ.get("FREEHOLD_BASE")

@@ -1,4 +1,4 @@
-"""A process that walks a road of scripted stages: `walker.py FOLDER PLAN`. Prints what came of it as JSON."""
+"""Walks a road of scripted stages; `walker.py FOLDER PLAN SCRIPT` does so in a process of its own."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from freehold.core.task import Task
 from freehold.errors import DataError, FreeholdError
@@ -51,20 +52,21 @@ class Scripted:
             log.write(line + "\n")
 
 
-def main() -> None:
-    folder, plan = Path(sys.argv[1]), json.loads(sys.argv[2])
+def walked(folder: Path, plan: dict[str, Any], script: dict[str, str]) -> dict[str, Any]:
+    """What came of a walk, or its error as name, message and hint."""
     estate = open_estate(load_settings(environment={}, state=str(folder / "state")))
-    stages = Scripted(folder, json.loads((folder / "script.json").read_text()))
     task = Task(id="task1", name="triage", key="k")
     options = tuple((key, value) for key, value in plan.get("options", []))
     wanted = Plan(task_id=task.id, stages=STAGES, mark=plan["mark"], options=options)
     try:
-        print(json.dumps({"walked": asdict(walk(estate, task, wanted, stages))}))
+        return {"walked": asdict(walk(estate, task, wanted, Scripted(folder, script)))}
     except FreeholdError as error:
-        print(json.dumps({"error": [type(error).__name__, error.message, error.hint]}))
+        return {"error": [type(error).__name__, error.message, error.hint]}
     except ZeroDivisionError as error:
-        print(json.dumps({"error": [type(error).__name__, str(error), ""]}))
+        return {"error": [type(error).__name__, str(error), ""]}
+    finally:
+        estate.store.close()
 
 
 if __name__ == "__main__":
-    main()
+    print(walked(Path(sys.argv[1]), json.loads(sys.argv[2]), json.loads(sys.argv[3])))

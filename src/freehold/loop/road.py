@@ -27,6 +27,7 @@ from freehold.settings import Value
 from freehold.store import translated
 
 WORKFLOW_VERSION = "1"
+_LOOK_S = 2.0
 _POLL_S = 0.1
 _WRITE_S = 5.0
 _RUNNING = ("PENDING", "ENQUEUED")
@@ -147,7 +148,7 @@ class _Body:
     def wait_until_written(self, is_running: Callable[[], bool], place: str) -> None:
         """Wait for the outcome; StateError, or what ended the body, when it was not written in time."""
         while is_running():
-            if self._has_ended.wait(_POLL_S):
+            if self._has_ended.wait(_LOOK_S):
                 deadline = time.monotonic() + _WRITE_S
                 while is_running() and time.monotonic() < deadline:
                     time.sleep(_POLL_S)
