@@ -6,6 +6,8 @@ Every failure of a database leaves as an error that says what to do. Not covered
 from __future__ import annotations
 
 import importlib.util
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +22,8 @@ from freehold.errors import BusyError, FreeholdError, MissingExtraError, Setting
 
 HEAD = "0001"
 _MIGRATION_LOCK = 8700
+_LOCK_WAIT_S = 10.0
+_LOCK_PAUSE_S = 0.02
 _SQLITE_PRAGMAS = ("busy_timeout=10000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
 
 
@@ -138,8 +142,22 @@ def _make_folder(folder: Path) -> None:
 def _tune_sqlite(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
     for pragma in _SQLITE_PRAGMAS:
-        cursor.execute(f"PRAGMA {pragma}")
+        _set_pragma(cursor, pragma)
     cursor.close()
+
+
+def _set_pragma(cursor: sqlite3.Cursor, pragma: str) -> None:
+    """Set a pragma; SQLite does not wait by itself where several processes switch a new file to WAL at once."""
+    deadline = time.monotonic() + _LOCK_WAIT_S
+    while True:
+        try:
+            cursor.execute(f"PRAGMA {pragma}")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(_LOCK_PAUSE_S)
+        else:
+            return
 
 
 def _migrate(engine: Engine, place: str) -> None:
