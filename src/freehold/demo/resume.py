@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from freehold.core import Example, OwnedAnswer
 from freehold.core.dialects import read_request
 from freehold.core.ids import canonical_json
+from freehold.core.template import Template
 from freehold.demo.traffic import CONCURRENCY, Reply, Request, send_all
 from freehold.errors import DataError
 from freehold.loop.estate import Estate
@@ -51,10 +52,11 @@ def owned_answers(
 ) -> list[OwnedAnswer]:
     """What the owned model answers to the requests, asked directly; DataError when one does not fit the task."""
     task = estate.task(task_name)
+    template = Template.from_json(estate.dataset(task).manifest.template)
     examples = []
     for request in requests:
         asked = read_request("openai-chat", canonical_json(request.arguments).encode())
-        messages = task.template.strip(asked)
+        messages = template.strip(asked)
         if messages is None:
             raise DataError(f"Row {request.row!r} does not fit task {task.name!r}.", hint="Give the same --prompt.")
         examples.append(
