@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,8 @@ from freehold.train.memory import available_bytes, check_memory, give_back_freed
 from freehold.train.trainer import Trainer
 
 DEV_EXAMPLES = 128
+DEV_TOKENS = 8192
+"""The dev examples that are looked at stay within this, so that long answers do not eat up the time to train."""
 DEV_CHECKS = 4
 LEAST_EXAMPLES = 8
 STOPPED = 75
@@ -157,7 +160,17 @@ def _read_lessons(job: Job, tokenizer: Any) -> _Lessons:
             f"There are {len(train)} examples to train on{longer}; at least {LEAST_EXAMPLES} are needed.",
             hint="Raise max_tokens, or shorten the inputs." if dropped else "Record more calls, then freeze again.",
         )
-    return _Lessons(train, dev, dropped)
+    return _Lessons(train, _within(dev, DEV_TOKENS), dropped)
+
+
+def _within(examples: Sequence[Encoded], most_tokens: int) -> list[Encoded]:
+    """The first examples that have `most_tokens` together, one at the least."""
+    sizes = accumulate(len(example) for example in examples)
+    return [
+        example
+        for place, (example, size) in enumerate(zip(examples, sizes, strict=True))
+        if not place or size <= most_tokens
+    ]
 
 
 def _read_split(dataset: Path, name: str) -> Sequence[Example]:
