@@ -86,7 +86,8 @@ def check_model(estate: Estate, task: Task, dataset: DatasetRow, model_id: str, 
 def _recipe(settings: Settings, dataset: DatasetRow) -> Recipe:
     examples = dataset.manifest.counts["train"]
     minutes = settings.number("train.minutes")
-    is_short = 0 < minutes < _SHORT_MINUTES  # more, smaller steps where the clock ends it early; the desk learnt with 8, never run side by side
+    # More and smaller steps where the clock ends it early: the desk learnt with 8; never compared side by side.
+    is_short = 0 < minutes < _SHORT_MINUTES
     return Recipe(
         batch_size=8 if is_short else 16,
         epochs=settings.number("train.epochs") or default_epochs(examples),
