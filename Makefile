@@ -4,10 +4,11 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 DATA   ?=
 BASE   := .freehold-cache
+MINUTES ?= 5
 
-.PHONY: help demo test test-long lint types format clean
+.PHONY: help demo test test-long lint types bench-gateway bench-peers fuzz format clean
 help:  ## Show this list.
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 $(VENV)/.ready: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
@@ -17,7 +18,7 @@ $(VENV)/.ready: pyproject.toml
 	@echo "Setting up $(VENV): about 2 minutes the first time."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	@$(BIN)/python -m pip install --quiet --editable ".[engine,train,demo]" --group dev
+	@$(BIN)/python -m pip install --quiet --editable ".[engine,train,demo]" --group dev --group postgres
 	@touch $@
 
 demo: $(VENV)/.ready  ## Watch a product leave its rented model (DATA=folder for your own rows).
@@ -34,6 +35,15 @@ test: $(VENV)/.ready  ## Format, lint, types, then all tests but the long ones.
 test-long: $(VENV)/.ready  ## The tests that take minutes.
 	@$(BIN)/freehold --state $(BASE) pull smollm2-135m
 	@FREEHOLD_BASE=$(BASE) $(BIN)/pytest -m slow
+
+bench-peers: $(VENV)/.ready  ## Set up the gateways by others that bench-gateway measures beside Freehold.
+	@$(BIN)/python bench/peers/install.py
+
+bench-gateway: $(VENV)/.ready  ## Measure the gateway beside nginx and the peers (needs wrk, nginx; 20 minutes).
+	@$(BIN)/python bench/gateway.py --json
+
+fuzz: $(VENV)/.ready  ## Fuzz the parsers for MINUTES=5; what it finds is kept in files.
+	@PYTHONPATH=tests $(BIN)/python -m fuzz.run --minutes $(MINUTES)
 
 format: $(VENV)/.ready  ## Write the format that `make test` checks.
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .

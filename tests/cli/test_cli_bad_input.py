@@ -50,7 +50,7 @@ def _refused(result: Result, words: str, code: int = 1) -> None:
         (("freeze", TASK, "--proof-share", "nan"), "is not a number from 0 to 1"),
         (("pull", "gpt-5"), "Known: smollm2-135m"),
         (("--config", "none.toml", "tasks"), "There is no settings file"),
-        (("up", "--host", "0.0.0.0"), "Use 127.0.0.1"),
+        (("up", "--host", "0.0.0.0"), "Or listen on 127.0.0.1"),
         (("up", "--port", "99999"), "from 0 to 65535"),
         (("demo", "--data", "nowhere"), "There is no data folder"),
     ],

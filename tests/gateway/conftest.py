@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from scripted import Scripted, Shelf, served
+from scripted import Scripted, Shelf, running, served
 
 from freehold.core import Message, Route
 from freehold.gateway.app import Gateway
 from freehold.gateway.config import GatewaySettings, Placed, Provider, Switchboard
-from freehold.record import Recorder
+from freehold.gateway.http1.server import Limits
 
-SETTINGS = GatewaySettings(max_body_bytes=100_000, engine_timeout_s=0.3, record_wait_s=0.5, connect_timeout_s=2.0)
+SETTINGS = GatewaySettings(max_body_bytes=100_000, engine_timeout_s=0.3, record_wait_s=0.5)
 
 
 @dataclass
@@ -27,7 +27,6 @@ class Town:
     upstream_port: int
     upstream: Scripted
     shelf: Shelf
-    recorder: Recorder
     draws: list[float] = field(default_factory=list)
 
     @property
@@ -96,20 +95,19 @@ def build(plan: Plan) -> Iterator[Build]:
     with ExitStack() as stack:
 
         def make(*providers: Callable[[str], Provider], settings: GatewaySettings = SETTINGS, **options: Any) -> Town:
-            upstream, shelf = Scripted(), Shelf()
+            upstream = Scripted()
             upstream_port = stack.enter_context(served(upstream))
             base = f"http://127.0.0.1:{upstream_port}"
             both = (
                 lambda url: Provider(name="up", base_url=f"{url}/v1", prices={"chat*": (1.0, 2.0)}),
                 lambda url: Provider(name="anth", base_url=url, dialect="anthropic"),
             )
-            recorder = Recorder(shelf, **options.get("recorder", {}))
-            stack.callback(recorder.close, 0.1)
-            gateway = Gateway(
-                settings, [p(base) for p in providers or both], recorder, plan.switchboard(base), options.get("other")
-            )
-            port = stack.enter_context(served(gateway, lifespan="on"))
-            return Town(port, upstream_port, upstream, shelf, recorder)
+            known = [p(base) for p in providers or both]
+            shelf = Shelf({name: price for provider in known for name, price in provider.prices.items()})
+            gateway = Gateway(settings, known, shelf, plan.switchboard(base), options.get("other"))
+            limits = options.get("limits", Limits(body_bytes=settings.max_body_bytes))
+            port = stack.enter_context(running(gateway, limits))
+            return Town(port, upstream_port, upstream, shelf)
 
         yield make
 

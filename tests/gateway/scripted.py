@@ -15,9 +15,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
+import uvloop
 
 from freehold.core import Call
-from freehold.gateway.server import listen
+from freehold.gateway.app import Gateway
+from freehold.gateway.http1.server import Limits
+from freehold.gateway.server import listen, serve
+from freehold.record import Exchange, read_exchange
 
 WAIT_S = 20.0
 CHAT = {
@@ -303,24 +307,30 @@ async def _stream(send: Any, lines: list[bytes], *, extra: Any = (), ends: bool 
 
 
 class Shelf:
-    """A sink in memory that can be waited on, and made to fail."""
+    """A recorder in memory, read into calls at once; it can be waited on, held up, and said to be full."""
 
-    def __init__(self) -> None:
+    def __init__(self, prices: Any = None) -> None:
         self.calls: list[Call] = []
-        self.problem: Exception | None = None
+        self.problem: str | None = None
+        self.is_full = False
+        self.waiting_calls = self.waiting_bytes = 0
         self.gate = threading.Event()
         self.gate.set()
         self.entered = threading.Event()
+        self._prices = prices or {}
         self._changed = threading.Condition()
 
-    def __call__(self, calls: Any) -> None:
-        self.entered.set()
-        assert self.gate.wait(WAIT_S)
+    def add(self, exchange: Exchange) -> None:
+        call = read_exchange(exchange, prices=self._prices, limit_bytes=64 * 2**20)
         with self._changed:
-            if self.problem is not None:
-                raise self.problem
-            self.calls.extend(calls)
+            self.calls.append(call)
             self._changed.notify_all()
+
+    async def commit(self, exchange: Exchange, wait_s: float) -> bool:
+        self.entered.set()
+        is_open = await asyncio.to_thread(self.gate.wait, wait_s)
+        self.add(exchange)
+        return is_open
 
     def wait_for(self, is_wanted: Callable[[Call], bool]) -> Call:
         """The first call of this kind; fails when none comes in time."""
@@ -336,6 +346,23 @@ class Shelf:
 
     def by_id(self, call_id: str) -> Call:
         return self.wait_for(lambda call: call.id == call_id)
+
+
+@contextmanager
+def running(gateway: Gateway, limits: Limits) -> Iterator[int]:
+    """Serve a gateway from a thread; gives its port."""
+    taken = listen("127.0.0.1", 0)
+    loop, ready, ending = uvloop.new_event_loop(), threading.Event(), asyncio.Event()
+    work = serve(gateway, taken, limits, on_ready=ready.set, grace_s=0.2, ending=ending)
+    thread = threading.Thread(target=loop.run_until_complete, args=(work,), daemon=True)
+    thread.start()
+    assert ready.wait(WAIT_S)
+    try:
+        yield int(taken.getsockname()[1])
+    finally:
+        loop.call_soon_threadsafe(ending.set)
+        thread.join(WAIT_S)
+        loop.close()
 
 
 @contextmanager

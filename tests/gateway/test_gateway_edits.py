@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from scripted import as_data, chat_chunks
 
 from freehold.gateway.config import Provider
-from freehold.gateway.edits import UsageStrip, with_usage
-from freehold.gateway.providers import upstream_url
+from freehold.gateway.edits import UsageStrip, with_model, with_usage
+from freehold.gateway.providers import address, upstream_target
 
 OPTION = b'"stream_options":{"include_usage":true}'
 
@@ -88,4 +88,22 @@ def test_golden_events(event: bytes, kept: bytes | None) -> None:
     ],
 )
 def test_upstream_urls(base: str, dialect: Any, url: str) -> None:
-    assert upstream_url(Provider(name="p", base_url=base, dialect=dialect), "/v1/models?a=%20") == url
+    provider = Provider(name="p", base_url=base, dialect=dialect)
+    origin, _ = address(base)
+    default_port = f":{443 if origin.is_secure else 80}"
+    target = upstream_target(provider, b"/v1/models?a=%20").decode()
+    assert str(origin).removesuffix(default_port) + target == url
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b'{"model":"a","b":[1]}', b'{"model":"b-\\u00e9","b":[1]}'),
+        (b' {"b": {"model": "a"}, "model" : "a" }\n', b' {"b": {"model": "a"}, "model" : "b-\\u00e9" }\n'),
+        (b'{"model":null}', b'{"model":"b-\\u00e9"}'),
+        (b'{"messages":[]}', None),
+        (b"no json", None),
+    ],
+)
+def test_with_model(before: bytes, after: bytes | None) -> None:
+    assert with_model(before, "b-\u00e9") == after

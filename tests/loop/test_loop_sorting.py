@@ -62,7 +62,7 @@ def test_tool_calls_are_part_of_an_answer() -> None:
 
 def test_a_directory_follows_tasks_and_routes(tmp_path: Path) -> None:
     estate = an_estate(tmp_path)
-    directory = Directory(estate.store)
+    directory = Directory(lambda: estate.store)
     asked = read_request("openai-chat", chat_body("refund please"))
     assert directory.refresh()
     assert directory.find(asked, None) is None

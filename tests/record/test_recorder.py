@@ -1,186 +1,252 @@
-"""The recorder: durable when it says so, in groups, and nothing is dropped when the sink fails."""
+"""The recorder: on disk when it returns, flushed where that was asked for, and nothing is dropped."""
 
 from __future__ import annotations
 
 import asyncio
-import gzip
+import errno
+import os
+import subprocess
+import sys
 import threading
-import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from exchanges import an_exchange
 
-from freehold.core import Call
-from freehold.record import Recorder, ResponseCapture, decode_body, readable_encodings
+from freehold.record import Exchange, Journal, Recorder
+from freehold.record.entries import mark_of, read_payload, split
+
+WAIT_S = 20.0
 
 
-def call(name: str, size: int = 0) -> Call:
-    return Call(id=name, created_at=0.0, dialect="other", path="/v1/x", request_body=b"x" * size)
+def rows(journal: Journal) -> list[str]:
+    """What lies in a journal's segments now, in order."""
+    found = []
+    for path in sorted(journal.folder.glob("*.log")):
+        for piece in split(path.read_bytes(), mark_of(journal.folder.name), is_final=True):
+            assert piece.payload is not None
+            found.append(read_payload(piece.payload).request.tags["row"])
+    return found
 
 
-class GatedSink:
-    """A sink that waits at a gate, and fails while told to."""
+class Disk:
+    """Stands in for `os.write`: takes what it is given, until it is told to be full."""
 
-    def __init__(self, *, is_open: bool = True) -> None:
-        self.batches: list[list[str]] = []
-        self.attempts = 0
-        self.failing: set[str] = set()
+    def __init__(self) -> None:
+        self.is_full = False
+        self.room_bytes = 0
+        self.refused = threading.Event()
+        self._write = os.write
+
+    def write(self, file: int, data: bytes) -> int:
+        if not self.is_full:
+            return self._write(file, data)
+        if self.room_bytes:
+            taken, self.room_bytes = self._write(file, bytes(data[: self.room_bytes])), 0
+            return taken
+        self.refused.set()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
+    stand_in = Disk()
+    monkeypatch.setattr("freehold.record.journal.os.write", stand_in.write)
+    monkeypatch.setattr("freehold.record.recorder._PAUSE_S", 0.01)
+    yield stand_in
+    stand_in.is_full = False
+
+
+async def test_commit_has_written_when_it_returns_and_never_suspends(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    recorder = Recorder(journal)
+    commit = recorder.commit(an_exchange("a"), wait_s=1.0)
+    with pytest.raises(StopIteration) as returned:
+        commit.send(None)
+    assert returned.value.value is True
+    recorder.add(an_exchange("b"))
+    assert rows(journal) == ["a", "b"]
+    assert recorder.close() == ()
+
+
+def test_segments_roll(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, segment_bytes=2000)
+    large = an_exchange("large", body=b"x" * 5000)
+    for exchange in [an_exchange("0"), an_exchange("1"), an_exchange("2"), an_exchange("3"), large, an_exchange("4")]:
+        journal.append(exchange)
+    sizes = [path.stat().st_size for path in sorted(journal.folder.glob("*.log"))]
+    assert [size > 2000 for size in sizes] == [False, False, True, False]
+    assert rows(journal) == ["0", "1", "2", "3", "large", "4"]
+    journal.close()
+
+
+async def test_a_full_disk_keeps_calls_waiting_and_loses_none(tmp_path: Path, disk: Disk) -> None:
+    journal = Journal(tmp_path)
+    recorder = Recorder(journal, limit_bytes=3000)
+    assert await recorder.commit(an_exchange("a"), wait_s=WAIT_S)
+    disk.is_full, disk.room_bytes = True, 100  # a part of the entry fits, and must not stay
+    assert not await recorder.commit(an_exchange("b"), wait_s=0.01)
+    assert rows(journal) == ["a"]
+    assert "No space left" in str(recorder.problem)
+    assert (recorder.waiting_calls, recorder.is_full) == (1, False)
+    waiting = asyncio.create_task(recorder.commit(an_exchange("c"), wait_s=WAIT_S))
+    await asyncio.sleep(0)
+    recorder.add(an_exchange("d"))
+    assert recorder.is_full
+    assert not waiting.done()
+    disk.is_full = False
+    assert await waiting
+    assert recorder.close() == ()
+    assert rows(journal) == ["a", "b", "c", "d"]
+    assert (recorder.problem, recorder.waiting_bytes, recorder.is_full) == (None, 0, False)
+
+
+def test_close_gives_back_what_the_disk_does_not_take(tmp_path: Path, disk: Disk) -> None:
+    journal = Journal(tmp_path)
+    recorder = Recorder(journal)
+    disk.is_full = True
+    exchange = an_exchange("a")
+    recorder.add(exchange)
+    assert recorder.close(0.01) == (exchange,)
+
+
+async def test_a_caller_that_gives_up_does_not_take_its_call_along(tmp_path: Path, disk: Disk) -> None:
+    journal = Journal(tmp_path)
+    recorder = Recorder(journal)
+    disk.is_full = True
+    commit = asyncio.create_task(recorder.commit(an_exchange("a"), wait_s=WAIT_S))
+    await asyncio.to_thread(disk.refused.wait, WAIT_S)
+    commit.cancel()
+    await asyncio.gather(commit, return_exceptions=True)
+    disk.is_full = False
+    assert recorder.close() == ()
+    assert rows(journal) == ["a"]
+
+
+def test_a_segment_that_cannot_be_mended_is_left_for_the_next(
+    tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_file: int, _size: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    journal = Journal(tmp_path)
+    journal.append(an_exchange("a"))
+    disk.is_full, disk.room_bytes = True, 100
+    monkeypatch.setattr("freehold.record.journal.os.ftruncate", refuse)
+    with pytest.raises(OSError, match="No space"):
+        journal.append(an_exchange("b"))
+    disk.is_full = False
+    journal.append(an_exchange("b"))
+    first, second = sorted(journal.folder.glob("*.log"))
+    assert first.stat().st_size > second.stat().st_size > 0
+    journal.close()
+
+
+class Flushes:
+    """Stands in for the flush of a file: waits at a gate and says how much of the file it covers."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
         self.gate = threading.Event()
         self.entered = threading.Event()
-        if is_open:
-            self.gate.set()
+        self.problem: OSError | None = None
 
-    def __call__(self, calls: Sequence[Call]) -> None:
-        self.attempts += 1
+    def __call__(self, file: int) -> None:
+        size = os.fstat(file).st_size
         self.entered.set()
-        assert self.gate.wait(20)
-        names = [call.id for call in calls]
-        if "all" in self.failing or self.failing & set(names):
-            raise OSError("disk full")
-        self.batches.append(names)
-
-    @property
-    def names(self) -> list[str]:
-        return [name for batch in self.batches for name in batch]
+        assert self.gate.wait(WAIT_S)
+        if self.problem:
+            raise self.problem
+        self.sizes.append(size)
 
 
-async def test_commit_returns_when_the_sink_has_returned() -> None:
-    sink = GatedSink(is_open=False)
-    recorder = Recorder(sink)
-    commit = asyncio.create_task(recorder.commit(call("a")))
-    await asyncio.to_thread(sink.entered.wait, 20)
-    assert not commit.done()
-    assert recorder.waiting_bytes > 0
-    sink.gate.set()
-    await commit
-    assert sink.names == ["a"]
-    assert recorder.waiting_bytes == 0
+@pytest.fixture
+def flushes(monkeypatch: pytest.MonkeyPatch) -> Flushes:
+    stand_in = Flushes()
+    monkeypatch.setattr("freehold.record.journal._flush", stand_in)
+    return stand_in
+
+
+async def test_power_durability_waits_for_a_flush_that_covers_the_entry(tmp_path: Path, flushes: Flushes) -> None:
+    journal = Journal(tmp_path, durability="power")
+    recorder = Recorder(journal)
+    first = asyncio.create_task(recorder.commit(an_exchange("first"), WAIT_S))
+    await asyncio.to_thread(flushes.entered.wait, WAIT_S)
+    others = [asyncio.create_task(recorder.commit(an_exchange(f"c{n}"), WAIT_S)) for n in range(20)]
+    await asyncio.sleep(0)
+    (segment,) = journal.folder.glob("*.log")
+    written = segment.stat().st_size
+    assert not first.done()
+    assert not any(commit.done() for commit in others)
+    flushes.gate.set()
+    assert all(await asyncio.gather(first, *others))
+    assert len(flushes.sizes) == 2
+    assert flushes.sizes[1] == written
     assert recorder.close() == ()
 
 
-async def test_calls_that_come_during_a_write_share_the_next_one() -> None:
-    sink = GatedSink(is_open=False)
-    recorder = Recorder(sink)
-    first = asyncio.create_task(recorder.commit(call("first")))
-    await asyncio.to_thread(sink.entered.wait, 20)
-    others = [asyncio.create_task(recorder.commit(call(f"c{n}"))) for n in range(50)]
-    await asyncio.sleep(0)
-    sink.gate.set()
-    await asyncio.gather(first, *others)
-    assert [len(batch) for batch in sink.batches] == [1, 50]
-    recorder.close()
-
-
-async def test_a_failing_sink_is_tried_again_and_nothing_is_dropped() -> None:
-    sink = GatedSink()
-    sink.failing = {"all"}
-    recorder = Recorder(sink)
-    assert not await recorder.commit_within(call("a"), 0.01)
-    waiting = [asyncio.create_task(recorder.commit(call(f"b{n}"))) for n in range(5)]
-    await asyncio.sleep(0)
-    assert recorder.problem == "OSError: disk full"
-    sink.failing = set()
-    await asyncio.gather(*waiting)
-    assert recorder.close() == ()
-    assert sorted(sink.names) == ["a", "b0", "b1", "b2", "b3", "b4"]
+async def test_a_flush_that_fails_is_no_promise(tmp_path: Path, flushes: Flushes) -> None:
+    recorder = Recorder(Journal(tmp_path, durability="power"))
+    flushes.gate.set()
+    flushes.problem = OSError(errno.EIO, "Input/output error")
+    assert not await recorder.commit(an_exchange("a"), WAIT_S)
+    assert "Input/output error" in str(recorder.problem)
+    flushes.problem = None
+    assert await recorder.commit(an_exchange("b"), WAIT_S)
     assert recorder.problem is None
-    assert sink.attempts > len(sink.batches)
-
-
-async def test_one_call_that_cannot_be_written_does_not_keep_the_others_out() -> None:
-    sink = GatedSink(is_open=False)
-    sink.failing = {"poison"}
-    recorder = Recorder(sink, batch_calls=8)
-    recorder.add(call("poison"))
-    good = [asyncio.create_task(recorder.commit(call(f"g{n}"))) for n in range(20)]
-    await asyncio.sleep(0)
-    sink.gate.set()
-    async with asyncio.timeout(20):
-        await asyncio.gather(*good)
-    assert sorted(sink.names) == sorted(f"g{n}" for n in range(20))
-    assert recorder.problem == "OSError: disk full"
-    assert [left.id for left in recorder.close(0.0)] == ["poison"]
-
-
-def test_close_writes_what_waits() -> None:
-    sink = GatedSink()
-    recorder = Recorder(sink)
-    for n in range(100):
-        recorder.add(call(str(n)))
-    assert recorder.close() == ()
-    assert sink.names == [str(n) for n in range(100)]
-
-
-def test_close_gives_back_what_cannot_be_written() -> None:
-    sink = GatedSink()
-    sink.failing = {"all"}
-    recorder = Recorder(sink)
-    recorder.add(call("a"))
-    assert [left.id for left in recorder.close(0.01)] == ["a"]
-
-
-def test_full_by_bytes() -> None:
-    sink = GatedSink(is_open=False)
-    recorder = Recorder(sink, limit_bytes=5000)
-    assert not recorder.is_full
-    recorder.add(call("a", size=5000))
-    assert recorder.is_full
-    sink.gate.set()
     recorder.close()
-    assert not recorder.is_full
 
 
-async def test_a_caller_that_gives_up_does_not_take_its_call_along() -> None:
-    sink = GatedSink(is_open=False)
-    recorder = Recorder(sink)
-    commit = asyncio.create_task(recorder.commit(call("a")))
-    await asyncio.to_thread(sink.entered.wait, 20)
-    commit.cancel()
-    sink.gate.set()
-    assert recorder.close() == ()
-    assert sink.names == ["a"]
+async def test_rolled_segments_are_flushed_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: set[int] = set()
+    monkeypatch.setattr("freehold.record.journal._flush", lambda file: flushed.add(os.fstat(file).st_ino))
+    journal = Journal(tmp_path, durability="power", segment_bytes=600)
+    recorder = Recorder(journal)
+    assert await recorder.commit(an_exchange("0"), WAIT_S)
+    recorder.add(an_exchange("1"))
+    recorder.add(an_exchange("2"))
+    assert await recorder.commit(an_exchange("3"), WAIT_S)
+    recorder.close()
+    assert flushed == {path.stat().st_ino for path in journal.folder.glob("*.log")}
+    assert len(flushed) == 4
 
 
-PLAIN = b"text " * 1000
-RAW_DEFLATE = zlib.compressobj(wbits=-15)
-ENCODED = [
-    ("gzip", gzip.compress(PLAIN)),
-    ("gzip", gzip.compress(PLAIN[:700]) + gzip.compress(PLAIN[700:])),
-    ("deflate", zlib.compress(PLAIN)),
-    ("deflate", RAW_DEFLATE.compress(PLAIN) + RAW_DEFLATE.flush()),
-    ("identity", PLAIN),
-    ("deflate, gzip", gzip.compress(zlib.compress(PLAIN))),
-]
+def test_process_durability_never_flushes(tmp_path: Path, flushes: Flushes) -> None:
+    async def main(exchange: Exchange) -> bool:
+        return await recorder.commit(exchange, WAIT_S)
+
+    recorder = Recorder(Journal(tmp_path))
+    assert asyncio.run(main(an_exchange("a")))
+    recorder.close()
+    assert not flushes.entered.is_set()
 
 
-@pytest.mark.parametrize(("encoding", "body"), ENCODED)
-def test_decoding(encoding: str, body: bytes) -> None:
-    assert decode_body(encoding, body, limit_bytes=10_000) == PLAIN
-    assert decode_body(encoding, body, limit_bytes=100) is None
+FULL_DISK = """
+import resource, signal, sys
+sys.path[:0] = [{tests!r}]
+from pathlib import Path
+from exchanges import an_exchange
+from freehold.record import Journal, Recorder
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+_, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (3000, most))
+recorder = Recorder(Journal(Path({folder!r})))
+for number in range(20):
+    recorder.add(an_exchange(str(number)))
+print(recorder.problem, recorder.waiting_calls > 10)
+resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+print(len(recorder.close({wait_s})))
+"""
 
 
-def test_what_cannot_be_decoded() -> None:
-    assert decode_body("martian", b"x", limit_bytes=100) is None
-    assert decode_body("gzip", b"no gzip", limit_bytes=100) is None
-    assert readable_encodings("gzip;q=1, martian") == "gzip;q=1"
-    assert readable_encodings("martian") == "identity"
-    assert readable_encodings("gzip, deflate") == "gzip, deflate"
-
-
-def capture(encoding: str, *chunks: bytes, is_stream: bool = False, limit_bytes: int = 10_000) -> ResponseCapture:
-    kept = ResponseCapture("openai-chat", is_stream=is_stream, content_encoding=encoding, limit_bytes=limit_bytes)
-    for chunk in chunks:
-        kept.feed(chunk)
-    kept.finish()
-    return kept
-
-
-def test_capture_keeps_whole_bodies_or_none() -> None:
-    packed = gzip.compress(PLAIN)
-    assert capture("gzip", packed[:20], packed[20:]).body() == PLAIN
-    broken = capture("gzip", b"no gzip")
-    assert (broken.body(), broken.note) == (b"no gzip", {"response_encoding": "gzip"})
-    unknown = capture("martian", b"xyz", is_stream=True)
-    assert (unknown.body(), unknown.note) == (b"xyz", {"response_encoding": "martian"})
-    large = capture("", b"x" * 60, b"x" * 60, limit_bytes=100)
-    assert (large.body(), large.note) == (b"", {"response_not_kept": "more than 100 bytes"})
+def test_a_file_system_that_really_refuses(tmp_path: Path) -> None:
+    code = FULL_DISK.format(tests=os.path.dirname(__file__), folder=str(tmp_path), wait_s=WAIT_S)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=2 * WAIT_S)
+    assert done.stdout.splitlines() == [f"File too large ({tmp_path}) True", "0"], done.stderr
+    found = []
+    for path in sorted(tmp_path.glob("*/*.log")):
+        pieces = list(split(path.read_bytes(), mark_of(path.parent.name), is_final=True))
+        found += [read_payload(piece.payload).request.tags["row"] for piece in pieces if piece.payload]
+        assert all(piece.payload for piece in pieces)
+    assert found == [str(number) for number in range(20)]

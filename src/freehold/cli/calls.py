@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from freehold.cli.opening import open_estate
+from freehold.cli.spans import span_s
 from freehold.core.spoken import age, ms, usd
-from freehold.errors import UsageError
 from freehold.terminal import next_command, printable, say, say_json, say_rows, shorten, tell
 
 if TYPE_CHECKING:
     from freehold.loop.browsing import CallView
     from freehold.loop.estate import Estate
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _ID_CHARS = 10
 _TASK_CHARS = 16
 
@@ -125,9 +124,4 @@ def _pretty(body: str) -> str:
 
 
 def _since(text: str | None) -> float | None:
-    if text is None:
-        return None
-    try:
-        return time.time() - float(text[:-1]) * _UNITS[text[-1]]
-    except (KeyError, ValueError, IndexError) as error:
-        raise UsageError(f"--since {text!r} is not a time span.", hint="Write 30s, 15m, 2h or 7d.") from error
+    return None if text is None else time.time() - span_s(text, "--since")

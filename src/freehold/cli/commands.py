@@ -10,13 +10,36 @@ from freehold import __version__
 from freehold.cli.boundary import Boundary
 from freehold.cli.calls import calls, correct
 from freehold.cli.demo import demo
+from freehold.cli.keys import keys
 from freehold.cli.opening import Root
+from freehold.cli.operate import backup, doctor, prune, restore
 from freehold.cli.road import exit_task, freeze, prove, train, verify
 from freehold.cli.routes import back, move, status
 from freehold.cli.server import pull, settings, up
 from freehold.cli.tasks import tasks
 
-_VERBS = (up, calls, correct, tasks, freeze, verify, train, prove, move, back, status, exit_task, pull, settings, demo)
+_VERBS = (
+    up,
+    calls,
+    correct,
+    tasks,
+    freeze,
+    verify,
+    train,
+    prove,
+    move,
+    back,
+    status,
+    exit_task,
+    keys,
+    pull,
+    settings,
+    doctor,
+    prune,
+    backup,
+    restore,
+    demo,
+)
 
 
 @click.group(cls=Boundary, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

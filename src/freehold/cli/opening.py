@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from freehold.settings import SETTINGS, Settings, Value, load_settings
+from freehold.terminal import tell
 
 if TYPE_CHECKING:
     from freehold.loop.estate import Estate
@@ -50,9 +51,19 @@ def open_estate(flags: Mapping[str, Value | None] | None = None, *, task: str | 
     try:
         if task is not None:
             settings = settings.for_task(opened.known_name(task))
+        _catch_up(opened)
         yield estates.Estate(_with_flags(settings, flags), opened.store)
     finally:
         opened.store.close()
+
+
+def _catch_up(estate: Estate) -> None:
+    """Let the record have all calls that were answered so far; says it when it cannot."""
+    from freehold.loop.journal import catch_up
+
+    waiting = catch_up(estate)
+    if waiting.calls:
+        tell(f"{waiting.calls:,} calls wait in the journal and are not in the record yet: {waiting.problem or 'busy'}.")
 
 
 def _load() -> Settings:

@@ -32,10 +32,15 @@ wins. An unknown name is an error that names the nearest. `freehold settings` sh
 
 def reference() -> str:
     """The page, as Markdown."""
-    verbs = [_verb(("freehold",), cli)]
-    verbs += [_verb(("freehold", name), cli.commands[name]) for name in cli.commands]
+    verbs = _verbs(("freehold",), cli)
     rows = [f"| `{s.key}` | `{s.default!r}` | {s.help} {s.kind.capitalize()}. | `{s.variable}` |" for s in SETTINGS]
     return f"{_HEAD}\n## Verbs\n\n{''.join(verbs)}{_SETTINGS}{chr(10).join(rows)}\n{_sections()}"
+
+
+def _verbs(words: tuple[str, ...], command: click.Command) -> list[str]:
+    """A command, then those below it."""
+    below = command.commands if isinstance(command, click.Group) else {}
+    return [_verb(words, command), *(page for name in below for page in _verbs((*words, name), below[name]))]
 
 
 def _verb(words: tuple[str, ...], command: click.Command) -> str:

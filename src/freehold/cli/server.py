@@ -12,6 +12,7 @@ from freehold.terminal import next_command, reporting, say, say_json
 @click.command()
 @setting_option("gateway.host", "--host")
 @setting_option("gateway.port", "--port")
+@setting_option("gateway.workers", "--workers")
 def up(**flags: Value | None) -> None:
     """Start the gateway, the console and the engines of moved tasks.
 

@@ -1,7 +1,8 @@
-"""Only pages asked for by a loopback name are served.
+"""Only pages asked for from this machine and by a loopback name are served.
 
-A page elsewhere can make its own name resolve to 127.0.0.1 (DNS rebinding) and then read what this machine serves; the
-`host` header still tells that name. Not covered: calls under `/v1/`, which a proxy in front may pass with its own name.
+A gateway may listen where others can reach it, and its console is not for them. A page elsewhere can make its own name
+resolve to 127.0.0.1 (DNS rebinding) and then read what this machine serves; the `host` header still tells that name.
+Not covered: calls under `/v1/`, which a proxy in front may pass with its own name.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 class LoopbackOnly:
-    """Wraps an application; answers 403 to a request for any other host."""
+    """Wraps an application; answers 403 to a request from another machine or for any other host."""
 
     def __init__(self, inner: ASGIApp) -> None:
         self._inner = inner
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI scope."""
-        if scope["type"] == "http" and not is_loopback(HTTPConnection(scope).headers.get("host", "")):
+        if scope["type"] == "http" and not _is_from_here(HTTPConnection(scope)):
             refusal = PlainTextResponse(
                 "The console is served to this machine alone: open http://127.0.0.1 with the gateway's port.\n",
                 status_code=403,
@@ -30,6 +31,19 @@ class LoopbackOnly:
             await refusal(scope, receive, send)
             return
         await self._inner(scope, receive, send)
+
+
+def _is_from_here(request: HTTPConnection) -> bool:
+    is_near = request.client is None or is_peer_loopback(request.client.host)
+    return is_near and is_loopback(request.headers.get("host", ""))
+
+
+def is_peer_loopback(address: str) -> bool:
+    """Whether a client's address is of this machine; test clients have names for addresses."""
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return address in ("localhost", "testclient")
 
 
 def is_loopback(host: str) -> bool:

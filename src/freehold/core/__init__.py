@@ -5,6 +5,7 @@ from freehold.core.dataset import Manifest, OutputKind, Split
 from freehold.core.engine import OwnedAnswer
 from freehold.core.example import Example, Source
 from freehold.core.exchange import Answer, Asked, Message, ToolCall, Usage
+from freehold.core.key import Key, KeyUsage
 from freehold.core.model import ModelCard
 from freehold.core.route import Route, RouteKind, rented_route
 from freehold.core.verdict import Decision, Verdict
@@ -17,6 +18,8 @@ __all__ = [
     "Decision",
     "Dialect",
     "Example",
+    "Key",
+    "KeyUsage",
     "Manifest",
     "Message",
     "ModelCard",

@@ -21,6 +21,7 @@ class Call:
     into the JSON that the same request without `stream` would have had. Times are milliseconds, `created_at` is Unix
     seconds, `cost_usd` is None when the price is unknown. `propensity` is the probability with which `arm` was taken.
     `error` is None for a whole exchange, else a code: `upstream_unreachable`, `client_gone`, `cut_off`, `bad_body`, ...
+    `key_id` is the public part of the gateway key that let the request in, if one did.
     """
 
     id: str
@@ -54,5 +55,6 @@ class Call:
     tags: dict[str, str] = field(default_factory=dict)
     user_key: str | None = None
     session_key: str | None = None
+    key_id: str | None = None
     route_version: int = 0
     redaction: Redaction = "none"

@@ -11,6 +11,7 @@ from freehold.core.template import Template
 from freehold.demo.traffic import CONCURRENCY, Reply, Request, send_all
 from freehold.errors import DataError
 from freehold.loop.estate import Estate
+from freehold.loop.journal import catch_up
 from freehold.loop.progress import Progress, Reporter
 from freehold.loop.proving import ask_model
 from freehold.loop.walks import freeze_task
@@ -27,6 +28,7 @@ def send_missing(
     concurrency: int = CONCURRENCY,
 ) -> list[Reply]:
     """Send the requests of `part` that the record has no whole answer for; returns the new replies."""
+    catch_up(estate)
     calls = estate.store.calls.stream(CallFilter(is_failed=False))
     done = {call.tags.get("row") for call in calls if call.tags.get("part") == part and call.parent_id is None}
     missing = [request for request in requests if request.row not in done]
@@ -35,7 +37,9 @@ def send_missing(
     def on_progress(count: int, _total: int) -> None:
         report(Progress(stage="traffic", done=skipped + count, total=len(requests), note="calls through the gateway"))
 
-    return send_all(base_url, missing, part=part, on_progress=on_progress, concurrency=concurrency)
+    replies = send_all(base_url, missing, part=part, on_progress=on_progress, concurrency=concurrency)
+    catch_up(estate)
+    return replies
 
 
 def freeze_before(estate: Estate, task_name: str, report: Reporter) -> DatasetRow:

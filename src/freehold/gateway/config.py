@@ -14,6 +14,7 @@ from freehold.core.engine import OwnedAnswer
 from freehold.core.exchange import Asked, Message
 from freehold.core.price import Price
 from freehold.core.route import Route
+from freehold.gateway.http1.client import Timeouts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,11 +23,38 @@ class GatewaySettings:
 
     max_body_bytes: int = 64 * 2**20
     record_body_bytes: int = 64 * 2**20
-    connect_timeout_s: float = 10.0
-    idle_timeout_s: float = 600.0
+    client_wait_s: float = 60.0
+    connections: int = 20_000
     engine_timeout_s: float = 10.0
     record_wait_s: float = 5.0
     add_usage: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resilience:
+    """What is done when a provider fails; all of it is off unless it is configured.
+
+    `retries` more attempts at the same provider, as long as no byte of a response has gone to the client, after a pause
+    that grows from `backoff_s` or is what the provider's `retry-after` says (up to `longest_pause_s`). Then the
+    `fallbacks`, in order. `hedge_after_s` without a response lets the next one be asked as well; the first answer
+    counts. After `breaker_failures` failures in a row the provider is left alone for `breaker_s`.
+    """
+
+    retries: int = 0
+    backoff_s: float = 0.5
+    longest_pause_s: float = 20.0
+    fallbacks: tuple[Fallback, ...] = ()
+    hedge_after_s: float = 0.0
+    breaker_failures: int = 0
+    breaker_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Fallback:
+    """A provider to ask instead, and the model to ask it for; None asks for the same model."""
+
+    provider: str
+    model: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +71,8 @@ class Provider:
     key_env: str = ""
     models: tuple[str, ...] = ()
     prices: Mapping[str, Price] = field(default_factory=dict)
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    resilience: Resilience = field(default_factory=Resilience)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +83,10 @@ class Placed:
     task_key: str
     route: Route
     messages: tuple[Message, ...] | None = None
+
+
+def _is_never_idle() -> bool:
+    return False
 
 
 def _find_nothing(asked: Asked, explicit_task: str | None) -> Placed | None:
@@ -79,10 +113,12 @@ def _accept_any(route: Route, text: str) -> bool:
 class Switchboard:
     """How the gateway learns where a request goes; the defaults send everything to the providers.
 
-    `find` places a request, given the task that the caller named, if any. `engine_url` is where a model is served now.
+    `is_idle` holds while no task has ever had a route, so that requests need not be read to find one. `find` places a
+    request, given the task that the caller named, if any. `engine_url` is where a model is served now.
     `confidence` and `is_acceptable` judge an owned answer. `draw` gives a random number in [0, 1).
     """
 
+    is_idle: Callable[[], bool] = _is_never_idle
     find: Callable[[Asked, str | None], Placed | None] = _find_nothing
     engine_url: Callable[[str], str | None] = _no_engine
     confidence: Callable[[Route, OwnedAnswer], float] = _no_confidence

@@ -1,8 +1,10 @@
-"""The one edit of a body on its way: asking a stream for its token usage, and hiding that it was asked for.
+"""The edits of a body on its way, all of them pure functions of bytes.
+
+A fallback may have another name for the model: `with_model` puts it in place.
 
 OpenAI chat streams tell their usage only when asked (`stream_options.include_usage`). The recorder needs it, so the
 option is added upstream, and what it adds to the stream is taken out again: the last chunk with `choices: []`, and the
-`usage: null` of the others. Pure functions of bytes.
+`usage: null` of the others.
 
 Not covered: streams that arrive compressed; they pass as they are.
 """
@@ -40,6 +42,15 @@ def _with_option(text: str, span: Span) -> str:
     old = span.value if isinstance(span.value, dict) else {}
     new = json.dumps({**old, "include_usage": True}, separators=(",", ":"))
     return text[: span.start] + new + text[span.end :]
+
+
+def with_model(body: bytes, model: str) -> bytes | None:
+    """The request body with another model; None where it names none."""
+    text = decode_utf8(body)
+    named = [span for span in members(text) if span.key == "model"]
+    if not named:
+        return None
+    return (text[: named[-1].start] + json.dumps(model) + text[named[-1].end :]).encode()
 
 
 class UsageStrip:

@@ -1,135 +1,179 @@
-"""A request as it came in: its bytes, and a reading of them.
+"""A request as the gateway sees it: its bytes, and only as much of a reading as forwarding needs.
 
-Not covered: who answers it.
+The whole reading (`Inbound.asked`) is made when a route wants it, and otherwise later, from the record. Not covered:
+who answers.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from dataclasses import dataclass, replace
-from typing import Any
+from contextlib import suppress
+from copy import copy
+from functools import cached_property
+from urllib.parse import unquote
+
+import msgspec
 
 from freehold.core.call import Dialect
 from freehold.core.dialects import BadBodyError, dialect_of, read_request
+from freehold.core.exchange import Asked
 from freehold.core.ids import uuid7
-from freehold.gateway.refusal import ClientGoneError, RefusedError
+from freehold.gateway.http1.heads import Header
+from freehold.gateway.http1.request import Request
 from freehold.record import RequestSide, decode_body
 
-Scope = MutableMapping[str, Any]
-Event = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Event]]
-Send = Callable[[Event], Awaitable[None]]
-Header = tuple[bytes, bytes]
+TASK_TAG = "freehold-task"
+KEY_HEADERS = (b"authorization", b"x-api-key", b"api-key")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+class _Options(msgspec.Struct):
+    include_usage: bool | None = None
+
+
+class _Peek(msgspec.Struct):
+    """What forwarding needs of a body; msgspec checks that the rest of it is JSON, too."""
+
+    model: str | None = None
+    stream: bool | None = None
+    stream_options: _Options | None = None
+
+
+_PEEKER = msgspec.json.Decoder(_Peek)
+_NOTHING = _Peek()
+
+
 class Inbound:
-    """One request: `target` is path and query as sent, `body` the bytes as sent, `begun_at` a `perf_counter` time.
+    """One request. `target` is path and query as sent; `begun_at` is a `perf_counter` time, `created_at` Unix seconds.
 
-    `problem` says why a body that must be JSON is not.
+    `problem` says why a body that must be JSON is not. A copy for an audit has an id of its own (`again`).
     """
 
-    request: RequestSide
-    target: str
-    headers: tuple[Header, ...]
-    by_name: Mapping[bytes, bytes]
-    body: bytes = b""
-    begun_at: float = 0.0
-    explicit_task: str | None = None
-    problem: str | None = None
+    def __init__(self, request: Request, limit_bytes: int) -> None:
+        self.begun_at = time.perf_counter()
+        self.created_at = time.time()
+        self.id = uuid7()
+        self.http = request
+        self.method = request.method
+        self.headers: list[Header] = request.headers
+        self.body = request.body
+        self.target = request.target
+        self.key_id: str | None = None
+        self.has_keys = True
+        self.tags: dict[str, str] = {}
+        path = request.target.partition(b"?")[0].decode("latin-1")
+        self.path = clean(unquote(path)) if "%" in path else path
+        self.dialect: Dialect = dialect_of(self.path)
+        self.problem: str | None = None
+        self._limit_bytes = limit_bytes
+        self._peek = self._look() if self.method == "POST" and self.body and self._may_be_json() else _NOTHING
+        if self.method == "POST" and not self.body and self.dialect != "other" and request.problem is None:
+            self.problem = "The request body is empty."
+
+    def header(self, name: bytes) -> str:
+        """The last header of this (lower-case) name, or an empty text."""
+        return self.http.by_name.get(name, b"").decode("latin-1")
+
+    @property
+    def model(self) -> str | None:
+        """The model that the request names, in its body or as `/v1/models/NAME`."""
+        if self.path.startswith("/v1/models/"):
+            return self.path.removeprefix("/v1/models/")
+        return self._peek.model
+
+    @property
+    def is_stream(self) -> bool:
+        """The client asks for a stream."""
+        return self._peek.stream is True
+
+    @property
+    def lacks_usage(self) -> bool:
+        """A chat stream that will not tell its token usage, because the client did not ask."""
+        options = self._peek.stream_options
+        wants_usage = options is not None and options.include_usage is True
+        is_encoded = b"content-encoding" in self.http.by_name
+        return self.dialect == "openai-chat" and self.is_stream and not wants_usage and not is_encoded
 
     @property
     def error_dialect(self) -> Dialect:
         """The dialect in which the caller expects an error."""
-        return "anthropic-messages" if self.speaks_anthropic else self.request.dialect
+        return "anthropic-messages" if self.speaks_anthropic else self.dialect
 
     @property
     def speaks_anthropic(self) -> bool:
         """Whether the caller is an Anthropic client."""
-        return self.request.path.startswith("/v1/messages") or bool(self.header(b"anthropic-version"))
+        return self.path.startswith("/v1/messages") or b"anthropic-version" in self.http.by_name
 
-    def header(self, name: bytes) -> str:
-        """The last header of this (lower-case) name, or an empty text."""
-        return self.by_name.get(name, b"").decode("latin-1")
-
-
-def begin(scope: Scope) -> Inbound:
-    """A request whose body has not been read yet."""
-    path: str = scope["path"]
-    raw_path: bytes = scope.get("raw_path") or path.encode()
-    query: bytes = scope["query_string"]
-    target = raw_path + b"?" + query if query else raw_path
-    headers = tuple(scope["headers"])
-    request = RequestSide(
-        id=uuid7(),
-        created_at=time.time(),
-        dialect=dialect_of(path),
-        method=scope["method"],
-        path=clean(path),
-        body=b"",
-    )
-    return Inbound(
-        request=request,
-        target=target.decode("latin-1"),
-        headers=headers,
-        by_name=dict(headers),
-        begun_at=time.perf_counter(),
-    )
-
-
-async def read_body(inbound: Inbound, receive: Receive, limit_bytes: int) -> bytes:
-    """The whole body of a request; RefusedError when it is larger than `limit_bytes`."""
-    too_large = RefusedError(
-        413,
-        "body_too_large",
-        f"The request body is larger than {limit_bytes} bytes, the most that this gateway takes.",
-        hint="Raise gateway.max_body_mb in freehold.toml.",
-    )
-    declared = inbound.header(b"content-length")
-    if declared.isdigit() and int(declared) > limit_bytes:
-        raise too_large
-    chunks: list[bytes] = []
-    size = 0
-    while True:
-        event = await receive()
-        if event["type"] == "http.disconnect":
-            raise ClientGoneError
-        chunks.append(event.get("body", b""))
-        size += len(chunks[-1])
-        if size > limit_bytes:
-            raise too_large
-        if not event.get("more_body", False):
-            return b"".join(chunks)
-
-
-def read(inbound: Inbound, body: bytes, limit_bytes: int) -> Inbound:
-    """The request with its body and a reading of it and of the `freehold-*` headers."""
-    begun_at = time.perf_counter()
-    request = inbound.request
-    encoding = inbound.header(b"content-encoding")
-    plain = decode_body(encoding, body, limit_bytes=limit_bytes) if encoding else body
-    asked, problem = None, None
-    if request.method == "POST" and plain is not None and _may_be_json(inbound):
+    @cached_property
+    def asked(self) -> Asked | None:
+        """A reading of the whole body; None where it cannot be read."""
+        plain = self._plain_body()
+        if self.method != "POST" or plain is None or not self._may_be_json():
+            return None
         try:
-            asked = read_request(request.dialect, plain)
+            return read_request(self.dialect, plain)
         except BadBodyError as error:
-            problem = str(error) if request.dialect != "other" else None
-    request = replace(
-        request,
-        body=body if plain is None else plain,
-        asked=asked,
-        tags=read_tags(inbound.header(b"freehold-tags")),
-        user_key=clean(inbound.header(b"freehold-user")) or None,
-        session_key=clean(inbound.header(b"freehold-session")) or None,
-    )
-    named = inbound.header(b"freehold-task") or (asked.metadata.get("freehold_task", "") if asked else "")
-    task = clean(named) or None
-    return replace(inbound, request=request, body=body, begun_at=begun_at, explicit_task=task, problem=problem)
+            if self.dialect != "other":
+                self.problem = str(error)
+            return None
 
+    @property
+    def explicit_task(self) -> str | None:
+        """The task that the caller names."""
+        named = self.header(b"freehold-task")
+        if not named and b"freehold_task" in self.body and self.asked is not None:
+            named = self.asked.metadata.get("freehold_task", "")
+        return clean(named) or None
 
-def _may_be_json(inbound: Inbound) -> bool:
-    return inbound.request.dialect != "other" or "json" in inbound.header(b"content-type")
+    def side(self) -> RequestSide:
+        """What the record keeps of it."""
+        by_name = self.http.by_name
+        tags = self.tags
+        if b"freehold-tags" in by_name:
+            tags = {**read_tags(self.header(b"freehold-tags")), **tags}
+        if b"freehold-task" in by_name:
+            tags = {**tags, TASK_TAG: clean(self.header(b"freehold-task"))}
+        return RequestSide(
+            id=self.id,
+            created_at=self.created_at,
+            dialect=self.dialect,
+            method=self.method,
+            path=self.path,
+            body=self.body,
+            content_encoding=self.header(b"content-encoding"),
+            tags=tags,
+            user_key=clean(self.header(b"freehold-user")) or None,
+            session_key=clean(self.header(b"freehold-session")) or None,
+            key_id=self.key_id,
+        )
+
+    def again(self) -> Inbound:
+        """The same request as a call of its own, from now on."""
+        twin = copy(self)
+        twin.id, twin.created_at, twin.begun_at = uuid7(), time.time(), time.perf_counter()
+        return twin
+
+    def without_keys(self) -> Inbound:
+        """The same request without its caller's keys, for a provider that they may not be meant for."""
+        twin = copy(self)
+        twin.headers = [header for header in self.headers if header[0].lower() not in KEY_HEADERS]
+        twin.has_keys = False
+        return twin
+
+    def _plain_body(self) -> bytes | None:
+        encoding = self.header(b"content-encoding")
+        return decode_body(encoding, self.body, limit_bytes=self._limit_bytes) if encoding else self.body
+
+    def _may_be_json(self) -> bool:
+        return self.dialect != "other" or b"json" in self.http.by_name.get(b"content-type", b"")
+
+    def _look(self) -> _Peek:
+        if b"content-encoding" not in self.http.by_name:
+            with suppress(msgspec.MsgspecError, RecursionError, ValueError):
+                return _PEEKER.decode(self.body)
+        asked = self.asked  # slow, but it says what is wrong, and takes what is only unusual
+        if asked is None:
+            return _NOTHING
+        return _Peek(model=asked.model, stream=asked.is_stream, stream_options=_Options(asked.wants_usage))
 
 
 def read_tags(header: str) -> dict[str, str]:

@@ -10,22 +10,21 @@ import os
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
-import aiohttp
-
 from freehold.core.dialects.values import as_list, as_object, dump, parse_anyhow
 from freehold.gateway.config import Provider
+from freehold.gateway.http1.client import Pool, UpstreamError
 from freehold.gateway.inbound import Inbound
-from freehold.gateway.providers import upstream_headers, upstream_url, without_keys
+from freehold.gateway.providers import address, lent_key, upstream_head
 from freehold.gateway.refusal import RefusedError
-from freehold.gateway.upstream import UPSTREAM_FAILURES, Upstream
 
+_LARGEST_LIST_BYTES = 16 * 2**20
 Entry = dict[str, object]
 _UNKNOWN_TIME = "1970-01-01T00:00:00Z"
 
 
 def is_model_list(inbound: Inbound) -> bool:
     """Whether a request asks for the list of models."""
-    return inbound.request.method == "GET" and inbound.request.path.rstrip("/") == "/v1/models"
+    return inbound.method == "GET" and inbound.path.rstrip("/") == "/v1/models"
 
 
 def sole_source(providers: Sequence[Provider], inbound: Inbound) -> bool:
@@ -34,11 +33,11 @@ def sole_source(providers: Sequence[Provider], inbound: Inbound) -> bool:
     return len(sources) == 1 and not sources[0].models
 
 
-async def merged_models(providers: Sequence[Provider], inbound: Inbound, upstream: Upstream) -> bytes:
+async def merged_models(providers: Sequence[Provider], inbound: Inbound, pool: Pool) -> bytes:
     """The list out of all providers; RefusedError when none of them can tell."""
     entries: dict[str, Entry] = {}
     failure: RefusedError | None = None
-    asking = inbound
+    is_first = True
     for provider in providers:
         for name in provider.models:
             if not _is_glob(name):
@@ -46,25 +45,26 @@ async def merged_models(providers: Sequence[Provider], inbound: Inbound, upstrea
         if not _must_be_asked(provider, inbound):
             continue
         try:
-            for entry in await _own_list(provider, asking, upstream):
+            for entry in await _own_list(provider, inbound if is_first else inbound.without_keys(), pool):
                 entries.setdefault(str(entry.get("id")), entry)
         except RefusedError as refusal:
             failure = refusal
-        asking = without_keys(inbound)  # the caller's key is for the first provider of its dialect alone
+        is_first = False  # the caller's key is for the first provider of its dialect alone
     if not entries and failure is not None:
         raise failure
     return _listing(list(entries.values()), inbound)
 
 
-async def _own_list(provider: Provider, inbound: Inbound, upstream: Upstream) -> list[Entry]:
-    headers = [h for h in upstream_headers(provider, inbound, os.environ) if h[0] != "accept-encoding"]
-    response: aiohttp.ClientResponse = await upstream.ask(
-        "GET", upstream_url(provider, inbound.target), headers=[*headers, ("accept-encoding", "identity")], body=b""
-    )
+async def _own_list(provider: Provider, inbound: Inbound, pool: Pool) -> list[Entry]:
+    lent = lent_key(provider, inbound, os.environ)
+    head = upstream_head(provider, inbound, lent, size_bytes=0, is_identity=True)
+    origin, _ = address(provider.base_url)
     try:
-        body = await response.read()
-    except UPSTREAM_FAILURES as error:
-        raise RefusedError(502, "upstream_unreachable", f"{provider.name!r} broke off its list of models.") from error
+        response = await pool.ask(origin, head, b"", is_head=False, timeouts=provider.timeouts)
+        body = await response.read_all(_LARGEST_LIST_BYTES)
+    except UpstreamError as error:
+        message = f"The provider {provider.name!r} did not give its list of models: {error}."
+        raise RefusedError(502, "upstream_unreachable", message, hint="Check its base_url and the network.") from error
     if response.status != 200:
         raise RefusedError(
             response.status,

@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from freehold.core.call import Arm, Call
+from freehold.core.call import Arm
 from freehold.core.dialects import can_render, render_answer, render_stream
 from freehold.core.engine import OwnedAnswer
-from freehold.core.exchange import Usage
+from freehold.core.exchange import Asked, Usage
 from freehold.core.ids import uuid7
 from freehold.core.route import Route
-from freehold.gateway.client import Client
 from freehold.gateway.config import GatewaySettings, Placed, Switchboard
-from freehold.gateway.inbound import Header, Inbound
-from freehold.gateway.upstream import UPSTREAM_FAILURES, Upstream
-from freehold.record import Decision, Recorder, ResponseSide, make_call
+from freehold.gateway.exchange import UNDECIDED
+from freehold.gateway.http1.client import Pool, UpstreamError
+from freehold.gateway.http1.heads import Header
+from freehold.gateway.inbound import Inbound
+from freehold.gateway.refusal import json_headers
+from freehold.gateway.upstream import ask_engine
+from freehold.record import Decision, Exchange, Recorder, ResponseSide
 
 LOCAL_PROVIDER = "freehold"
 _LOG = logging.getLogger("freehold.gateway")
@@ -39,7 +42,7 @@ class Attempt:
 
 def fits(inbound: Inbound, placed: Placed) -> bool:
     """Whether the owned model could answer this request at all."""
-    asked = inbound.request.asked
+    asked = inbound.asked
     is_plain = asked is not None and asked.is_plain and can_render(asked.dialect)
     return is_plain and placed.messages is not None and placed.route.model_id is not None
 
@@ -47,33 +50,32 @@ def fits(inbound: Inbound, placed: Placed) -> bool:
 class Owned:
     """Asks the engines of owned models."""
 
-    def __init__(
-        self, settings: GatewaySettings, switchboard: Switchboard, upstream: Upstream, recorder: Recorder
-    ) -> None:
+    def __init__(self, settings: GatewaySettings, switchboard: Switchboard, pool: Pool, recorder: Recorder) -> None:
         self._settings = settings
         self._switchboard = switchboard
-        self._upstream = upstream
+        self._pool = pool
         self._recorder = recorder
 
     async def attempt(self, inbound: Inbound, placed: Placed) -> Attempt:
         """Ask the owned model and judge its answer; never raises for what an engine or a judgement does."""
         try:
             return await self._attempt(inbound, placed)
-        except TimeoutError:
-            return Attempt(tags={"engine": "timeout"})
-        except (*UPSTREAM_FAILURES, ValueError):
+        except UpstreamError as error:
+            return Attempt(tags={"engine": "timeout" if error.kind.endswith("_timeout") else "down"})
+        except ValueError:
             return Attempt(tags={"engine": "down"})
         except Exception:
             _LOG.exception("The owned model of task %r could not be asked; the provider answers.", placed.task_key)
             return Attempt(tags={"engine": "error"})
 
     async def _attempt(self, inbound: Inbound, placed: Placed) -> Attempt:
-        route, asked, messages = placed.route, inbound.request.asked, placed.messages
+        route, asked, messages = placed.route, inbound.asked, placed.messages
         engine_url = self._switchboard.engine_url(route.model_id) if route.model_id else None
         if engine_url is None or asked is None or messages is None:
             return Attempt(tags={"engine": "down"})
         most = min(asked.max_tokens or route.max_output_tokens, route.max_output_tokens)
-        answer = await self._upstream.ask_engine(engine_url, messages, max_tokens=most)
+        timeout_s = self._settings.engine_timeout_s
+        answer = await ask_engine(self._pool, engine_url, messages, max_tokens=most, timeout_s=timeout_s)
         if not answer.is_whole:
             return Attempt(answer=answer, tags={"owned": "cut"})
         confidence = self._switchboard.confidence(route, answer)
@@ -83,41 +85,44 @@ class Owned:
             return Attempt(answer=answer, confidence=confidence, tags={"owned": "unsure"})
         return Attempt(answer=answer, confidence=confidence, is_used=True)
 
-    async def answer(self, inbound: Inbound, placed: Placed, attempt: Attempt, client: Client) -> None:
-        """Give the client the owned answer, once its call is durable."""
-        call = self.call(inbound, placed, attempt, arm="owned")
-        await self._recorder.commit_within(call, self._settings.record_wait_s)
-        asked, answer = inbound.request.asked, attempt.answer
+    async def answer(self, inbound: Inbound, placed: Placed, attempt: Attempt) -> Exchange:
+        """Give the client the owned answer, once its call is durable; returns what was recorded."""
+        kept = self.kept(inbound, placed, attempt, arm="owned")
+        await self._recorder.commit(kept, self._settings.record_wait_s)
+        asked, answer, client = inbound.asked, attempt.answer, inbound.http
         assert asked is not None
         assert answer is not None
-        headers: list[Header] = [(b"freehold-call-id", call.id.encode()), (b"freehold-arm", b"owned")]
+        headers: list[Header] = [(b"freehold-call-id", inbound.id.encode()), (b"freehold-arm", b"owned")]
         if not asked.is_stream:
-            headers += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(call.response_body))]
-            client.prepare(200, headers)
-            await client.finish(call.response_body)
-            return
+            client.start(200, [*headers, *json_headers(kept.response.body)])
+            client.finish(kept.response.body)
+            return kept
         headers += [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
-        client.prepare(200, headers)
-        for event in render_stream(
+        client.start(200, headers)
+        for event in self._events(inbound, placed, asked, answer):
+            client.write(event)
+        client.finish()
+        return kept
+
+    def _events(self, inbound: Inbound, placed: Placed, asked: Asked, answer: OwnedAnswer) -> Iterator[bytes]:
+        return render_stream(
             asked.dialect,
-            id=call.id,
+            id=inbound.id,
             model=placed.route.model_id or "",
             text=answer.text,
             usage=_usage(answer),
-            created=int(call.created_at),
+            created=int(inbound.created_at),
             include_usage=asked.wants_usage,
-        ):
-            await client.write(event)
-        await client.finish()
+        )
 
-    def call(
+    def kept(
         self, inbound: Inbound, placed: Placed, attempt: Attempt, *, arm: Arm, parent_id: str | None = None
-    ) -> Call:
+    ) -> Exchange:
         """What the record keeps of an owned answer; beside another call (`parent_id`) it has an id of its own."""
-        asked, answer = inbound.request.asked, attempt.answer
+        asked, answer = inbound.asked, attempt.answer
         assert asked is not None
         assert answer is not None
-        request = inbound.request if parent_id is None else replace(inbound.request, id=uuid7())
+        request = inbound.side() if parent_id is None else replace(inbound.side(), id=uuid7())
         body = render_answer(
             asked.dialect,
             id=request.id,
@@ -132,17 +137,18 @@ class Owned:
             status=200,
             body=body,
             is_stream=asked.is_stream,
+            is_assembled=True,
             latency_ms=latency_ms,
             ttft_ms=latency_ms,
             gateway_ms=latency_ms - answer.latency_ms,
         )
-        return replace(make_call(request, decision, side), cost_usd=0.0)
+        return Exchange(request, decision, side)
 
 
 def decision_of(placed: Placed | None, attempt: Attempt | None = None) -> Decision:
     """The part of a decision that a request's place in a task gives, with what the owned model had to say."""
     if placed is None:
-        return Decision()
+        return UNDECIDED
     return Decision(
         task_id=placed.task_id,
         task_key=placed.task_key,

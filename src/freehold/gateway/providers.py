@@ -1,20 +1,24 @@
-"""Which provider a request goes to, at which URL, with which headers.
+"""Which provider a request goes to, at which address, with which headers.
 
-Not covered: asking it (`gateway.upstream`). Keys pass through here and nowhere else; they are never recorded or logged.
+Not covered: asking it (`gateway.rented`). Keys pass through here and nowhere else; they are never recorded or logged.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from urllib.parse import urlsplit
 
+from freehold.core.key import holds_key
 from freehold.gateway.config import Provider
-from freehold.gateway.inbound import Header, Inbound
+from freehold.gateway.http1.client import Origin
+from freehold.gateway.http1.heads import Header, header_lines, plain
+from freehold.gateway.inbound import KEY_HEADERS, Inbound
 from freehold.gateway.refusal import RefusedError
 from freehold.record import readable_encodings
 
+GATEWAY_KEY_PREFIX = b"fhk_"
 _HOP_BY_HOP = frozenset(
     (
         b"connection",
@@ -29,8 +33,8 @@ _HOP_BY_HOP = frozenset(
     )
 )
 _NOT_FORWARDED = _HOP_BY_HOP | {b"host", b"content-length", b"expect"}
-_KEY_HEADERS = (b"authorization", b"x-api-key", b"api-key")
-_PLACEHOLDERS = ("", "freehold", "none")
+_PLACEHOLDERS = (b"", b"freehold", b"none")
+_METHODS_WITH_BODY = ("POST", "PUT", "PATCH")
 
 
 def choose_provider(providers: Sequence[Provider], inbound: Inbound) -> Provider:
@@ -40,7 +44,7 @@ def choose_provider(providers: Sequence[Provider], inbound: Inbound) -> Provider
     caller's dialect, then the first.
     """
     wanted = "anthropic" if inbound.speaks_anthropic else "openai"
-    model = asked_model(inbound)
+    model = inbound.model
     fitting = sorted(providers, key=lambda provider: provider.dialect != wanted)
     if model is not None:
         for provider in fitting:
@@ -50,14 +54,6 @@ def choose_provider(providers: Sequence[Provider], inbound: Inbound) -> Provider
         if provider.dialect == wanted and (not provider.models or model is None):
             return provider
     raise _no_provider(providers, model, wanted)
-
-
-def asked_model(inbound: Inbound) -> str | None:
-    """The model that a request names, in its body or as `/v1/models/NAME`."""
-    path = inbound.request.path
-    if path.startswith("/v1/models/"):
-        return path.removeprefix("/v1/models/")
-    return inbound.request.asked.model if inbound.request.asked else None
 
 
 def lists_model(provider: Provider, model: str) -> bool:
@@ -82,38 +78,78 @@ def _no_provider(providers: Sequence[Provider], model: str | None, wanted: str) 
     )
 
 
-def upstream_url(provider: Provider, target: str) -> str:
-    """The provider's URL for a target like `/v1/chat/completions?x=1`.
+@lru_cache(maxsize=256)
+def address(base_url: str) -> tuple[Origin, bytes]:
+    """Where a base URL points: the origin, and the path without its last slash."""
+    parts = urlsplit(base_url.rstrip("/"))
+    is_secure = parts.scheme == "https"
+    return Origin(is_secure, parts.hostname or "", parts.port or (443 if is_secure else 80)), parts.path.encode()
+
+
+def upstream_target(provider: Provider, target: bytes) -> bytes:
+    """The target at the provider for one here, like `/v1/chat/completions?x=1`.
 
     A base URL is written as for the provider's SDK: with `/v1` or another path for OpenAI's (`https://host/openai`),
     without `/v1` for Anthropic's; a bare host stands for `https://host/v1`.
     """
-    base = provider.base_url.rstrip("/")
-    if base.endswith("/v1"):
-        return base.removesuffix("/v1") + target
-    has_path = bool(urlsplit(base).path)
-    return base + (target.removeprefix("/v1") if has_path and provider.dialect == "openai" else target)
+    _, path = address(provider.base_url)
+    if path.endswith(b"/v1"):
+        return path.removesuffix(b"/v1") + target
+    return path + (target.removeprefix(b"/v1") if path and provider.dialect == "openai" else target)
 
 
-def upstream_headers(provider: Provider, inbound: Inbound, environment: Mapping[str, str]) -> list[tuple[str, str]]:
-    """The end-to-end headers of a request, with a key; RefusedError when nobody has one."""
-    named = _named_by_connection(inbound.headers)
-    has_own_key = any(_is_key(name, value) for name, value in inbound.headers)
-    lends_key = bool(provider.key_env) and not has_own_key
-    headers: list[tuple[str, str]] = []
+def upstream_head(
+    provider: Provider, inbound: Inbound, lent: Header | None, *, size_bytes: int, is_identity: bool = False
+) -> bytes:
+    """The head of the request to a provider; `lent` is the key that the gateway lends, if it does (`lent_key`).
+
+    `size_bytes` is the length of the body; `is_identity` asks for an answer that is not compressed.
+    """
+    origin, _ = address(provider.base_url)
+    is_default_port = origin.port == (443 if origin.is_secure else 80)
+    host = f"[{origin.host}]" if ":" in origin.host else origin.host
+    headers = [(b"host", (host if is_default_port else f"{host}:{origin.port}").encode())]
+    headers += upstream_headers(inbound, lent)
+    if is_identity:
+        headers = [header for header in headers if header[0].lower() != b"accept-encoding"]
+        headers.append((b"accept-encoding", b"identity"))
+    if size_bytes or inbound.method in _METHODS_WITH_BODY:
+        headers.append((b"content-length", b"%d" % size_bytes))
+    target = upstream_target(provider, inbound.target)
+    return b"%b %b HTTP/1.1\r\n%b\r\n" % (inbound.method.encode(), target, header_lines(headers))
+
+
+def upstream_headers(inbound: Inbound, lent: Header | None) -> list[Header]:
+    """The end-to-end headers of a request, with the key that is lent in place of any that stands there."""
+    by_name = inbound.http.by_name
+    dropped = _NOT_FORWARDED | _named_by_connection(inbound.headers) if b"connection" in by_name else _NOT_FORWARDED
+    headers: list[Header] = []
     for name, value in inbound.headers:
-        if name in _NOT_FORWARDED or name in named or name.startswith(b"freehold-"):
+        lower = name.lower()
+        if lower in dropped or lower.startswith(b"freehold-"):
             continue
-        if lends_key and name in _KEY_HEADERS:
+        if lent is not None and lower in KEY_HEADERS:
             continue
-        text = _text(value)
-        headers.append((_text(name), readable_encodings(text) if name == b"accept-encoding" else text))
-    if lends_key:
-        headers.append(_lent_key(provider, inbound, environment))
+        if GATEWAY_KEY_PREFIX in value and holds_key(value.decode("latin-1")):
+            continue
+        if lower == b"accept-encoding":
+            headers.append((name, _readable(value)))
+        else:
+            headers.append((name, value))
+    if lent is not None:
+        headers.append(lent)
     return headers
 
 
-def _lent_key(provider: Provider, inbound: Inbound, environment: Mapping[str, str]) -> tuple[str, str]:
+@lru_cache(maxsize=256)
+def _readable(accept_encoding: bytes) -> bytes:
+    return readable_encodings(accept_encoding.decode("latin-1")).encode("latin-1")
+
+
+def lent_key(provider: Provider, inbound: Inbound, environment: Mapping[str, str]) -> Header | None:
+    """The provider's key for a caller who brings none; None where none is needed, RefusedError when there is none."""
+    if not provider.key_env or has_provider_key(inbound):
+        return None
     key = environment.get(provider.key_env, "")
     if not key:
         raise RefusedError(
@@ -122,53 +158,59 @@ def _lent_key(provider: Provider, inbound: Inbound, environment: Mapping[str, st
             f"The provider {provider.name!r} needs a key: the request brings none, and {provider.key_env} is not set.",
             hint=f"Set {provider.key_env} where the gateway runs, or give the client its own key.",
         )
-    if not _is_local_page(inbound.header(b"origin")):
+    if inbound.key_id is None and not _is_local_page(inbound.header(b"origin")):
         raise RefusedError(
             401,
             "missing_key",
             f"The page at {inbound.header(b'origin')!r} may not use the gateway's own key.",
             hint="Let the page's server call the gateway, or send a key with the request.",
         )
-    return ("x-api-key", key) if provider.dialect == "anthropic" else ("authorization", f"Bearer {key}")
+    return (b"x-api-key", plain(key)) if provider.dialect == "anthropic" else (b"authorization", plain(f"Bearer {key}"))
 
 
 def _is_local_page(origin: str) -> bool:
     """A browser names the page that a request comes from; only pages of this machine are trusted with a lent key."""
-    return not origin or urlsplit(origin).hostname in ("localhost", "127.0.0.1", "::1")
-
-
-def _is_key(name: bytes, value: bytes) -> bool:
-    if name not in _KEY_HEADERS:
+    try:
+        return not origin or urlsplit(origin).hostname in ("localhost", "127.0.0.1", "::1")
+    except ValueError:
         return False
-    text = _text(value).strip().lower()
-    key = "" if text in ("bearer", "basic") else text.removeprefix("bearer ").strip()
-    return key not in _PLACEHOLDERS
 
 
-def without_keys(inbound: Inbound) -> Inbound:
-    """The request without its caller's keys, for a provider that they may not be meant for."""
-    return replace(inbound, headers=tuple(header for header in inbound.headers if header[0] not in _KEY_HEADERS))
+def has_provider_key(inbound: Inbound) -> bool:
+    """Whether the caller brings a key for the provider; a gateway key is none."""
+    by_name = inbound.http.by_name
+    return inbound.has_keys and any(name in by_name and _is_key(by_name[name]) for name in KEY_HEADERS)
+
+
+def _is_key(value: bytes) -> bool:
+    key = _bare_key(value)
+    return key.lower() not in _PLACEHOLDERS and not key.startswith(GATEWAY_KEY_PREFIX)
+
+
+def _bare_key(value: bytes) -> bytes:
+    key = value.strip()
+    if key.lower() in (b"bearer", b"basic"):
+        return b""
+    return key[7:].strip() if key[:7].lower() == b"bearer " else key
 
 
 def response_headers(raw: Sequence[Header], call_id: str, *, is_edited: bool) -> list[Header]:
     """The end-to-end headers of a response, with the call's id; an edited body has no length yet."""
+    kept = []
     named = _named_by_connection(raw)
-    dropped = _HOP_BY_HOP | named | ({b"content-length"} if is_edited else set())
-    kept = [(name, value) for name, value in raw if name.lower() not in dropped and not _is_ours(name)]
-    return [*kept, (b"freehold-call-id", call_id.encode())]
-
-
-def _is_ours(name: bytes) -> bool:
-    return name[:9].lower() == b"freehold-"
+    for header in raw:
+        lower = header[0].lower()
+        if lower in _HOP_BY_HOP or lower in named or lower.startswith(b"freehold-"):
+            continue
+        if is_edited and lower == b"content-length":
+            continue
+        kept.append(header)
+    kept.append((b"freehold-call-id", call_id.encode()))
+    return kept
 
 
 def _named_by_connection(headers: Sequence[Header]) -> frozenset[bytes]:
     values = [value for name, value in headers if name.lower() == b"connection"]
+    if not values:
+        return frozenset()
     return frozenset(item.strip().lower() for value in values for item in value.split(b","))
-
-
-def _text(value: bytes) -> str:
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return value.decode("latin-1")

@@ -1,34 +1,36 @@
-"""Serving the gateway over HTTP: one process, one event loop, uvicorn with uvloop and httptools.
+"""Serving the gateway: one process, one event loop (uvloop where it is installed), one listening socket.
 
-Not covered: TLS and keys for callers; the gateway listens on this machine alone.
+Not covered: TLS towards clients; put a proxy in front where others than this machine are served.
 """
 
 from __future__ import annotations
 
+import asyncio
 import errno
-import ipaddress
+import logging
+import resource
 import signal
 import socket
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-
-import uvicorn
+from collections.abc import Callable
+from contextlib import suppress
 
 from freehold.errors import BusyError, SettingError
 from freehold.gateway.app import Gateway
+from freehold.gateway.http1.heads import Header
+from freehold.gateway.http1.server import Limits, Refusal, Server
+from freehold.gateway.refusal import RefusedError, reply
 
-_KEEPALIVE_S = 75
-_BACKLOG = 2048
+_BACKLOG = 4096
+_REFUSALS = {
+    "bad_request": RefusedError(400, "bad_request", "The request is not HTTP/1.1.", hint="Send a well-formed one."),
+    "head_too_large": RefusedError(431, "head_too_large", "The request's head is too large.", hint="Send less of it."),
+    "timeout": RefusedError(408, "head_timeout", "The request's head did not come in time.", hint="Send it again."),
+}
+_LOG = logging.getLogger("freehold.gateway")
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Take the port; BusyError when it is in use, SettingError when `host` is not this machine alone."""
-    if not _is_loopback(host):
-        raise SettingError(
-            f"gateway.host is {host!r}, which others can reach, and the gateway does not ask callers for keys yet.",
-            hint="Use 127.0.0.1, and put a proxy that authenticates in front of it.",
-        )
+    """Take the port; BusyError when it is in use. Who may listen where is `gateway.admission.needs_key`'s to say."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     taken = socket.socket(family, socket.SOCK_STREAM)
     taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -45,61 +47,82 @@ def listen(host: str, port: int) -> socket.socket:
     return taken
 
 
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def run(
+    gateway: Gateway,
+    taken: socket.socket,
+    limits: Limits,
+    *,
+    on_ready: Callable[[], None] | None = None,
+    grace_s: float | None = None,
+) -> None:
+    """Serve on a listening socket until SIGINT or SIGTERM, then return.
 
-
-async def serve(gateway: Gateway, taken: socket.socket, *, grace_s: int | None = None) -> None:
-    """Serve until SIGINT or SIGTERM, then return; calls under way are finished first, for at most `grace_s` seconds."""
-    await _server(gateway, grace_s).serve(sockets=[taken])
-
-
-def run(gateway: Gateway, host: str, port: int, *, on_ready: Callable[[int], None] | None = None) -> None:
-    """Listen on `host:port`, tell `on_ready` the port, and serve until SIGINT or SIGTERM; then return.
-
-    A second SIGINT stops without waiting for calls under way. Port 0 takes any free one.
+    Requests under way are ended first, for at most `grace_s` seconds; a second signal does not wait for them.
     """
-    taken = listen(host, port)
+    _raise_file_limit()
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(serve(gateway, taken, limits, on_ready=on_ready, grace_s=grace_s))
+
+
+async def serve(
+    gateway: Gateway,
+    taken: socket.socket,
+    limits: Limits,
+    *,
+    on_ready: Callable[[], None] | None = None,
+    grace_s: float | None = None,
+    ending: asyncio.Event | None = None,
+) -> None:
+    """Serve on the running loop until a signal comes or `ending` is set."""
+    server = Server(gateway, limits, _refuse, gateway.oversight.note_connections)
+    taken.setblocking(False)
+    await server.start(taken)
+    end = ending or asyncio.Event()
+    hurry = asyncio.Event()
+    _follow_signals(end, hurry)
     if on_ready is not None:
-        on_ready(int(taken.getsockname()[1]))
-    _server(gateway, None).run(sockets=[taken])
+        on_ready()
+    await end.wait()
+    gateway.oversight.is_stopping = True
+    stopping = asyncio.create_task(server.stop(grace_s))
+    hurrying = asyncio.create_task(hurry.wait())
+    await asyncio.wait((stopping, hurrying), return_when=asyncio.FIRST_COMPLETED)
+    if not stopping.done():
+        await server.stop(0)
+    hurrying.cancel()
+    await stopping
+    await gateway.shutdown()
 
 
-class _Server(uvicorn.Server):
-    """uvicorn without its last act, which is to kill the process by the signal that stopped it."""
+def _follow_signals(end: asyncio.Event, hurry: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
 
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Stop on SIGINT or SIGTERM, and leave the rest of the shutdown to the caller."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+    def take() -> None:
+        (hurry if end.is_set() else end).set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with suppress(ValueError, RuntimeError, NotImplementedError):  # another thread's loop gets no signals
+            loop.add_signal_handler(number, take)
 
 
-def _server(gateway: Gateway, grace_s: int | None) -> uvicorn.Server:
-    config = uvicorn.Config(
-        gateway,
-        loop="auto",
-        http="httptools",
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        date_header=False,
-        timeout_keep_alive=_KEEPALIVE_S,
-        timeout_graceful_shutdown=grace_s,
-    )
-    return _Server(config)
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
+
+
+def _raise_file_limit() -> None:
+    """A connection is a file: take as many as the system lets us."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    _LOG.debug("open files: %d of %d", soft, hard)
+
+
+def _refuse(refusal: Refusal) -> tuple[int, list[Header], bytes]:
+    error = _REFUSALS[refusal]
+    headers, body = reply(error, "openai-chat")
+    return error.status, headers, body

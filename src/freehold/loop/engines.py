@@ -1,30 +1,39 @@
-"""The engines of a running gateway: one for each model that some route needs, started and stopped as routes change."""
+"""The engines of a running gateway: one for each model that some route needs, started and stopped as routes change.
+
+One process keeps them (`Engines`) and writes down where they are; the gateway's workers read that (`EngineList`).
+"""
 
 from __future__ import annotations
 
+import json
 import logging
 from pathlib import Path
 
 from freehold.errors import FreeholdError
-from freehold.loop.estate import Estate
 from freehold.loop.training import MODEL_FILE
 from freehold.serve import Engine
+from freehold.settings import Settings
 
 _LOG = logging.getLogger("freehold.engines")
 
 
-class Engines:
-    """Keeps the wanted models served; `url` is safe to ask from the gateway's loop."""
+def engine_file(settings: Settings) -> Path:
+    """Where the engines of this state folder are listed."""
+    return settings.state.absolute() / "run" / "engines.json"
 
-    def __init__(self, estate: Estate) -> None:
-        self._estate = estate
+
+class Engines:
+    """Keeps the wanted models served."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._engines: dict[str, Engine] = {}
         self._refused: set[str] = set()
+        self._listed: str | None = None
 
-    def url(self, model_id: str) -> str | None:
-        """Where a model is served now; None while it is not, and then the provider answers."""
-        engine = self._engines.get(model_id)
-        return engine.url if engine else None
+    def urls(self) -> dict[str, str]:
+        """Where each model is served now; one that is not is missing, and then the provider answers."""
+        return {model_id: engine.url for model_id, engine in self._engines.items() if engine.url is not None}
 
     def keep(self, wanted: dict[str, str]) -> None:
         """Serve these models, by id and folder, and no others; a model that cannot be served is logged once."""
@@ -41,15 +50,50 @@ class Engines:
                 continue
             self._engines[model_id] = engine
 
-    def _engine(self, model_id: str, folder: Path) -> Engine:
-        settings = self._estate.settings
-        return Engine(
-            folder / MODEL_FILE,
-            log=self._estate.folder("logs") / f"engine-{model_id}.log",
-            threads=settings.whole("serve.threads"),
-            slots=settings.whole("serve.slots"),
-        )
+    def list_them(self) -> None:
+        """Write down where the models are served, if that has changed."""
+        listed = json.dumps(self.urls(), sort_keys=True)
+        if listed == self._listed:
+            return
+        path = engine_file(self._settings)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(".part")
+        part.write_text(listed, encoding="utf-8")
+        part.replace(path)
+        self._listed = listed
 
     def stop(self) -> None:
         """Stop all engines."""
         self.keep({})
+
+    def _engine(self, model_id: str, folder: Path) -> Engine:
+        return Engine(
+            folder / MODEL_FILE,
+            log=self._settings.state.absolute() / "logs" / f"engine-{model_id}.log",
+            threads=self._settings.whole("serve.threads"),
+            slots=self._settings.whole("serve.slots"),
+        )
+
+
+class EngineList:
+    """Where another process serves models, as of the last `refresh`; `url` is safe to ask from any thread."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._stamp: tuple[int, int] | None = None
+        self._urls: dict[str, str] = {}
+
+    def url(self, model_id: str) -> str | None:
+        """Where a model is served now; None while it is not."""
+        return self._urls.get(model_id)
+
+    def refresh(self) -> None:
+        """Read the list again if it has changed."""
+        try:
+            status = self._path.stat()
+            stamp = (status.st_mtime_ns, status.st_ino)
+            if stamp != self._stamp:
+                self._urls = json.loads(self._path.read_text(encoding="utf-8"))
+                self._stamp = stamp
+        except FileNotFoundError:
+            self._urls, self._stamp = {}, None

@@ -125,10 +125,11 @@ def _live_calls(calls: Iterator[Call]) -> Iterator[LiveCall]:
             yield LiveCall(arm=call.arm, latency_ms=call.latency_ms, cost_usd=call.cost_usd)
     for audit in audits:
         audited = local.get(audit.parent_id or "")
+        is_readable = audited is not None and "deleted" not in (audit.redaction, audited.redaction)
         yield LiveCall(
             arm="audit",
             latency_ms=audit.latency_ms,
             cost_usd=audit.cost_usd,
-            owned_text=read_call(audited).answer.text if audited else None,
-            rented_text=read_call(audit).answer.text,
+            owned_text=read_call(audited).answer.text if audited and is_readable else None,
+            rented_text=read_call(audit).answer.text if is_readable else None,
         )

@@ -1,23 +1,35 @@
 """Record: both sides of an exchange become one durable call.
 
-`Recorder` writes calls in groups and says when they are on disk; `make_call` reads an exchange into a call;
-`ResponseCapture` keeps a response as it passes. Not covered: the tables (`freehold.store`), the forwarding
-(`freehold.gateway`).
+    Recorder   keeps exchanges in a Journal, on disk before their clients see the end of them
+    Delivery   takes them out of the journal, and `read_exchange` makes calls of them
+    Backlog    what waits in between
+
+Not covered: the tables (`freehold.store`), the forwarding (`freehold.gateway`).
 """
 
-from freehold.record.capture import ResponseCapture
+from freehold.record.backlog import Backlog, ends, is_delivered, read_backlog
+from freehold.record.delivery import Delivery, Read, Sink
 from freehold.record.encoding import decode_body, readable_encodings
-from freehold.record.read import Decision, RequestSide, ResponseSide, make_call
-from freehold.record.recorder import Recorder, Sink
+from freehold.record.journal import Durability, Journal
+from freehold.record.read import Decision, Exchange, RequestSide, ResponseSide, read_exchange
+from freehold.record.recorder import Recorder
 
 __all__ = [
+    "Backlog",
     "Decision",
+    "Delivery",
+    "Durability",
+    "Exchange",
+    "Journal",
+    "Read",
     "Recorder",
     "RequestSide",
-    "ResponseCapture",
     "ResponseSide",
     "Sink",
     "decode_body",
-    "make_call",
+    "ends",
+    "is_delivered",
+    "read_backlog",
+    "read_exchange",
     "readable_encodings",
 ]

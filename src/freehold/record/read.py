@@ -1,6 +1,9 @@
-"""Reading both sides of an exchange into a call.
+"""Reading an exchange into a call: what the gateway left for later, because a client would have waited for it.
 
-Not covered: the bytes on their way (`freehold.gateway`) and keeping a response (`record.capture`).
+The gateway keeps both sides as bytes. Here they are decoded, streams are assembled, and models, token counts, cost and
+user keys are read. Nothing raises for odd bytes: what cannot be decoded is kept as it came, and a tag says so.
+
+Not covered: the bytes on their way (`freehold.gateway`), keeping them until they are read (`record.journal`).
 """
 
 from __future__ import annotations
@@ -9,14 +12,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from freehold.core.call import Arm, Call, Dialect
-from freehold.core.dialects import read_answer
-from freehold.core.exchange import Asked
+from freehold.core.dialects import BadBodyError, StreamAssembler, read_answer, read_request
+from freehold.core.exchange import Answer, Asked
 from freehold.core.price import Price, cost_usd
+from freehold.record.encoding import decode_body
+
+_OWNED_ARMS = ("owned", "shadow")
+_TASK_TAG, _TASK_KEY = "freehold-task", "freehold_task"
+"""Where a caller names its task: the tag that the gateway makes of the header, or else in the body's metadata."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestSide:
-    """What the client sent; `created_at` is Unix seconds. `asked` is None where the body could not be read."""
+    """What the client sent, as it came; `created_at` is Unix seconds, `key_id` the gateway key that was used."""
 
     id: str
     created_at: float
@@ -24,10 +32,11 @@ class RequestSide:
     method: str
     path: str
     body: bytes
-    asked: Asked | None = None
+    content_encoding: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     user_key: str | None = None
     session_key: str | None = None
+    key_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +56,18 @@ class Decision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResponseSide:
-    """What came back. Times are milliseconds; `gateway_ms` is what the gateway added before and after the upstream."""
+    """What came back, as it came: still encoded, a stream as its events. Times are milliseconds.
+
+    `is_stream` is what the client was sent. `is_assembled`: Freehold rendered the stream, and `body` is its JSON.
+    `is_cut`: the transport broke before the end. `gateway_ms` is what the gateway added before and after the upstream.
+    """
 
     status: int
     body: bytes = b""
+    content_encoding: str = ""
     is_stream: bool = False
+    is_assembled: bool = False
+    is_cut: bool = False
     error: str | None = None
     latency_ms: float = 0.0
     ttft_ms: float | None = None
@@ -59,14 +75,31 @@ class ResponseSide:
     note: Mapping[str, str] = field(default_factory=dict)
 
 
-def make_call(
-    request: RequestSide, decision: Decision, response: ResponseSide, *, prices: Mapping[str, Price] | None = None
-) -> Call:
-    """One call out of both sides; its cost is None where the price or the token counts are unknown."""
-    answer = read_answer(request.dialect, response.body)
-    asked_model = request.asked.model if request.asked else None
-    usage = answer.usage
-    cost = cost_usd(answer.model, usage, prices or {})
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """Both sides of one call, and the decision between them."""
+
+    request: RequestSide
+    decision: Decision
+    response: ResponseSide
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Body:
+    """A body as the record keeps it; `error` is what it says about how the exchange ended."""
+
+    content: bytes
+    error: str | None = None
+    note: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_exchange(exchange: Exchange, *, prices: Mapping[str, Price], limit_bytes: int) -> Call:
+    """One call out of both sides; a decoded body is at most `limit_bytes`, its cost None where that is unknown."""
+    request, decision, response = exchange.request, exchange.decision, exchange.response
+    sent = _plain(request.body, request.content_encoding, "request_encoding", limit_bytes)
+    got = _received(request.dialect, response, limit_bytes)
+    asked = _asked(request, sent.content)
+    answer = read_answer(request.dialect, got.content)
     return Call(
         id=request.id,
         created_at=request.created_at,
@@ -76,28 +109,69 @@ def make_call(
         dialect=request.dialect,
         method=request.method,
         path=request.path,
-        request_body=request.body,
-        response_body=response.body,
+        request_body=sent.content,
+        response_body=got.content,
         arm=decision.arm,
         propensity=decision.propensity,
         confidence=decision.confidence,
         provider=decision.provider,
-        model_asked=asked_model,
+        model_asked=asked.model,
         model_answered=answer.model,
         system_fingerprint=answer.system_fingerprint,
         status=response.status,
         finish_reason=answer.finish_reason,
-        error=response.error,
-        input_tokens=usage.input_tokens,
-        cached_tokens=usage.cached_tokens,
-        output_tokens=usage.output_tokens,
-        cost_usd=cost if cost is not None else cost_usd(asked_model, usage, prices or {}),
+        error=response.error or got.error,
+        input_tokens=answer.usage.input_tokens,
+        cached_tokens=answer.usage.cached_tokens,
+        output_tokens=answer.usage.output_tokens,
+        cost_usd=_cost_usd(decision, asked, answer, prices),
         latency_ms=response.latency_ms,
         ttft_ms=response.ttft_ms,
         gateway_ms=response.gateway_ms,
         is_stream=response.is_stream,
-        tags={**request.tags, **decision.tags, **response.note},
-        user_key=request.user_key or (request.asked.user_key if request.asked else None),
-        session_key=request.session_key or (request.asked.session_key if request.asked else None),
+        tags={**_named_task(asked), **request.tags, **decision.tags, **sent.note, **response.note, **got.note},
+        user_key=request.user_key or asked.user_key,
+        session_key=request.session_key or asked.session_key,
         route_version=decision.route_version,
+        key_id=request.key_id,
     )
+
+
+def _received(dialect: Dialect, response: ResponseSide, limit_bytes: int) -> _Body:
+    plain = _plain(response.body, response.content_encoding, "response_encoding", limit_bytes)
+    cut = "cut_off" if response.is_cut else None
+    if plain.note or not response.is_stream or response.is_assembled:
+        return _Body(content=plain.content, error=cut, note=plain.note)
+    assembler = StreamAssembler(dialect)
+    assembler.feed(plain.content)
+    assembler.finish()
+    if assembler.error:
+        return _Body(content=assembler.body(), error="upstream_error")
+    return _Body(content=assembler.body(), error=cut if assembler.is_complete else "cut_off")
+
+
+def _plain(body: bytes, content_encoding: str, tag: str, limit_bytes: int) -> _Body:
+    if not content_encoding or not body:
+        return _Body(content=body)
+    decoded = decode_body(content_encoding, body, limit_bytes=limit_bytes)
+    if decoded is None:
+        return _Body(content=body, note={tag: content_encoding})
+    return _Body(content=decoded)
+
+
+def _asked(request: RequestSide, body: bytes) -> Asked:
+    try:
+        return read_request(request.dialect, body)
+    except BadBodyError:
+        return Asked(dialect=request.dialect)
+
+
+def _named_task(asked: Asked) -> dict[str, str]:
+    return {_TASK_TAG: asked.metadata[_TASK_KEY]} if asked.metadata.get(_TASK_KEY) else {}
+
+
+def _cost_usd(decision: Decision, asked: Asked, answer: Answer, prices: Mapping[str, Price]) -> float | None:
+    if decision.arm in _OWNED_ARMS:
+        return 0.0
+    cost = cost_usd(answer.model, answer.usage, prices)
+    return cost if cost is not None else cost_usd(asked.model, answer.usage, prices)

@@ -17,7 +17,10 @@ Value = str | int | float | bool
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting; `section` is empty for those at the top of the file. A number lies from `least` to `most`."""
+    """One setting; `section` is empty for those at the top of the file.
+
+    A number lies from `least` to `most`; a text is one of `choices`, where there are any.
+    """
 
     section: str
     name: str
@@ -25,6 +28,7 @@ class Setting:
     help: str
     least: float = 0
     most: float = math.inf
+    choices: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -43,7 +47,7 @@ class Setting:
             case bool():
                 return "true or false"
             case str():
-                return "text"
+                return f"one of {', '.join(map(repr, self.choices))}" if self.choices else "text"
         number = "a whole number" if isinstance(self.default, int) else "a number"
         return number + (
             f" from {self.least:g} to {self.most:g}" if self.most < math.inf else f", {self.least:g} or more"
@@ -53,15 +57,39 @@ class Setting:
 SETTINGS: tuple[Setting, ...] = (
     Setting("", "state", ".freehold", "Folder that holds the record, datasets, models and reports."),
     Setting("", "database_url", "", "Database of the record; empty means SQLite inside the state folder."),
-    Setting("gateway", "host", "127.0.0.1", "Address to listen on; anything but loopback is refused for now."),
+    Setting("gateway", "host", "127.0.0.1", "Address to listen on; anything but loopback needs a gateway key."),
     Setting("gateway", "port", 8700, "Port to listen on; 0 takes any free one.", most=65535),
     Setting(
         "gateway", "max_body_mb", 64.0, "Largest request body, in MiB; larger ones are answered with 413.", 0.001, 4096
     ),
     Setting("gateway", "connect_timeout_s", 10.0, "Seconds to wait for a connection to a provider."),
+    Setting("gateway", "first_byte_timeout_s", 600.0, "Seconds until a provider's response begins; 0: no limit."),
     Setting("gateway", "idle_timeout_s", 600.0, "Seconds without a byte from a provider before giving up."),
+    Setting("gateway", "total_timeout_s", 0.0, "Seconds for a provider's whole response; 0: no limit."),
+    Setting("gateway", "client_timeout_s", 60.0, "Seconds that a client may stand still, sending or reading.", 0.1),
+    Setting("gateway", "max_connections", 20000, "Most connections of clients to one worker.", 1),
+    Setting("gateway", "workers", 1, "Processes that serve calls, side by side on one port.", 1, 64),
+    Setting("gateway", "grace_s", 30.0, "Longest wait for calls under way when the gateway is stopped."),
+    Setting(
+        "gateway",
+        "durability",
+        "process",
+        "What a recorded call survives: the end of a process, or a power cut, too (slower).",
+        choices=("process", "power"),
+    ),
     Setting("gateway", "record_wait_s", 5.0, "Longest hold of a response while its call is being written."),
+    Setting("gateway", "require_key", False, "Ask callers on loopback for a gateway key, too; elsewhere always."),
     Setting("gateway", "add_usage", True, "Ask streams for token usage when the client did not; stripped again."),
+    Setting(
+        "gateway",
+        "access_log",
+        "errors",
+        "Calls that get a line of JSON on stderr: off, errors, all.",
+        choices=("off", "errors", "all"),
+    ),
+    Setting("gateway", "tracing", False, "Send an OpenTelemetry span per call; also on when OTEL_* says where to."),
+    Setting("gateway", "trace_content", False, "Put the messages of both sides into the spans."),
+    Setting("record", "keep_days", 0.0, "Days after which the bodies of calls are deleted; 0 keeps them for ever."),
     Setting("freeze", "proof_share", 0.2, "Share of the examples, the newest, that is kept for the proof.", most=1),
     Setting("freeze", "proof_max", 1000, "Most examples in the proof split.", least=1),
     Setting(
@@ -89,7 +117,18 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("route", "engine_timeout_s", 10.0, "Longest wait for the owned model before the provider answers."),
 )
 
-TASK_SETTINGS = ("base", "minutes", "epochs", "margin", "alpha", "risk", "delta", "min_coverage", "audit_rate")
+TASK_SETTINGS = (
+    "base",
+    "minutes",
+    "epochs",
+    "margin",
+    "alpha",
+    "risk",
+    "delta",
+    "min_coverage",
+    "audit_rate",
+    "keep_days",
+)
 """What `[tasks.NAME]` may set for one task."""
 
 _TRUE = ("1", "true", "yes", "on")
@@ -125,6 +164,8 @@ def coerce(setting: Setting, value: object, source: str) -> Value:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise wrong
     if isinstance(setting.default, str):
+        if setting.choices and value not in setting.choices:
+            raise wrong
         return str(value)
     try:
         number = float(value)

@@ -16,6 +16,9 @@ from freehold.errors import SettingError
 from freehold.settings.declared import SETTINGS, TASK_SETTINGS, Value, coerce, declared, unknown
 from freehold.settings.providers import DEFAULT_PROVIDERS, ProviderSettings, read_providers
 
+_BY_TASK = ("record", "train", "prove", "route")
+"""The sections whose settings a task may have of its own."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -57,7 +60,7 @@ class Settings:
         own = self.tasks.get(name, {})
         merged = dict(self.values)
         for setting in SETTINGS:
-            if setting.section in ("train", "prove", "route") and setting.name in own:
+            if setting.section in _BY_TASK and setting.name in own:
                 merged[setting.key] = own[setting.name]
         return replace(self, values=merged)
 
@@ -136,6 +139,6 @@ def _tasks(section: object) -> dict[str, dict[str, Value]]:
         for key in table:
             if key not in TASK_SETTINGS:
                 raise unknown(f"setting of tasks.{name}", key, TASK_SETTINGS)
-        by_name = {s.name: s for s in SETTINGS if s.section in ("train", "prove", "route")}
+        by_name = {s.name: s for s in SETTINGS if s.section in _BY_TASK}
         tasks[name] = {key: coerce(by_name[key], value, f"tasks.{name}") for key, value in table.items()}
     return tasks

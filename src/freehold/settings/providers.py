@@ -1,4 +1,4 @@
-"""Providers in `freehold.toml`: rented endpoints, with prices.
+"""Providers in `freehold.toml`: rented endpoints, with prices, timeouts, and what is done when they fail.
 
 Not covered: keys. A provider's key is read from the environment variable that `key_env` names, when it is needed.
 """
@@ -6,18 +6,35 @@ Not covered: keys. A provider's key is read from the environment variable that `
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from freehold.errors import SettingError
 from freehold.settings.declared import unknown
 
-PROVIDER_SETTINGS = ("base_url", "dialect", "key_env", "models", "prices")
+TIMEOUTS = ("connect_timeout_s", "first_byte_timeout_s", "idle_timeout_s", "total_timeout_s")
+"""Timeouts of one provider; those of `[gateway]` hold where they are not given."""
+
+_NUMBERS: Mapping[str, tuple[float, float, float]] = {
+    **dict.fromkeys(TIMEOUTS, (0.0, 0.0, 86_400.0)),
+    "retries": (0, 0, 20),
+    "backoff_s": (0.5, 0.0, 3600.0),
+    "longest_pause_s": (20.0, 0.0, 3600.0),
+    "hedge_after_s": (0.0, 0.0, 3600.0),
+    "breaker_failures": (0, 0, 1_000_000),
+    "breaker_s": (30.0, 0.1, 86_400.0),
+}
+"""Numbers of a provider: default, least, most."""
+PROVIDER_SETTINGS = ("base_url", "dialect", "key_env", "models", "prices", "fallbacks", *_NUMBERS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderSettings:
-    """One rented endpoint; `prices` maps a model glob to (input, output) in USD per million tokens."""
+    """One rented endpoint; `prices` maps a model glob to (input, output) in USD per million tokens.
+
+    `fallbacks` are (provider, model) pairs; an empty model means the same one. `timeouts` has those that were given.
+    """
 
     name: str
     base_url: str
@@ -25,6 +42,14 @@ class ProviderSettings:
     key_env: str = ""
     models: tuple[str, ...] = ()
     prices: dict[str, tuple[float, float]] = field(default_factory=dict)
+    fallbacks: tuple[tuple[str, str], ...] = ()
+    timeouts: dict[str, float] = field(default_factory=dict)
+    retries: int = 0
+    backoff_s: float = 0.5
+    longest_pause_s: float = 20.0
+    hedge_after_s: float = 0.0
+    breaker_failures: int = 0
+    breaker_s: float = 30.0
 
 
 DEFAULT_PROVIDERS = (
@@ -44,7 +69,24 @@ def read_providers(section: object) -> tuple[ProviderSettings, ...]:
         return DEFAULT_PROVIDERS
     if not isinstance(section, dict) or not section:
         raise SettingError("[providers] is empty.", hint="Write a table like [providers.openai] with base_url.")
-    return tuple(_provider(name, table) for name, table in section.items())
+    providers = tuple(_provider(name, table) for name, table in section.items())
+    _check_fallbacks(providers)
+    return providers
+
+
+def _check_fallbacks(providers: tuple[ProviderSettings, ...]) -> None:
+    by_name = {provider.name: provider for provider in providers}
+    for provider in providers:
+        for name, _ in provider.fallbacks:
+            where = f"providers.{provider.name}.fallbacks"
+            if name not in by_name or name == provider.name:
+                others = ", ".join(sorted(set(by_name) - {provider.name})) or "none is configured"
+                raise SettingError(f"{where} names {name!r}.", hint=f"Other providers: {others}.")
+            if by_name[name].dialect != provider.dialect:
+                raise SettingError(
+                    f"{where} names {name!r}, which speaks another dialect.",
+                    hint="A fallback gets the same request, so it must speak the same dialect.",
+                )
 
 
 def _provider(name: str, table: object) -> ProviderSettings:
@@ -55,6 +97,11 @@ def _provider(name: str, table: object) -> ProviderSettings:
             raise unknown(f"setting of providers.{name}", key, PROVIDER_SETTINGS)
     default = next((p for p in DEFAULT_PROVIDERS if p.name == name), None)
     base_url = table.get("base_url", default.base_url if default else None)
+    if isinstance(base_url, str) and "@" in base_url:  # not shown, because what stands before the @ is a password
+        raise SettingError(
+            f"providers.{name}.base_url holds a user or a password.",
+            hint="Name an environment variable with key_env instead: keys do not belong into a settings file.",
+        )
     if not isinstance(base_url, str) or not _is_url(base_url):
         raise SettingError(
             f"providers.{name}.base_url is {base_url!r}.",
@@ -76,13 +123,42 @@ def _provider(name: str, table: object) -> ProviderSettings:
         key_env=key_env,
         models=tuple(models),
         prices=_prices(name, table.get("prices", {})),
+        fallbacks=_fallbacks(name, table.get("fallbacks", [])),
+        timeouts={key: _number(name, key, table) for key in TIMEOUTS if key in table},
+        retries=int(_number(name, "retries", table)),
+        backoff_s=_number(name, "backoff_s", table),
+        longest_pause_s=_number(name, "longest_pause_s", table),
+        hedge_after_s=_number(name, "hedge_after_s", table),
+        breaker_failures=int(_number(name, "breaker_failures", table)),
+        breaker_s=_number(name, "breaker_s", table),
     )
+
+
+def _number(provider: str, key: str, table: Mapping[str, object]) -> float:
+    default, least, most = _NUMBERS[key]
+    value = table.get(key, default)
+    is_whole = isinstance(default, int)
+    fitting = int if is_whole else int | float
+    if isinstance(value, fitting) and not isinstance(value, bool) and least <= value <= most:
+        return value
+    kind = "a whole number" if is_whole else "a number"
+    raise SettingError(f"providers.{provider}.{key} is {value!r}.", hint=f"Give {kind} from {least:g} to {most:g}.")
+
+
+def _fallbacks(provider: str, value: object) -> tuple[tuple[str, str], ...]:
+    if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
+        raise SettingError(
+            f"providers.{provider}.fallbacks is {value!r}.",
+            hint='Give names of providers, with another model after a colon: ["backup", "backup:small-model"].',
+        )
+    return tuple((name, model) for name, _, model in (item.partition(":") for item in value))
 
 
 def _is_url(text: str) -> bool:
     try:
         parts = urlsplit(text)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        has_secret = parts.username is not None or parts.password is not None
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and not has_secret
     except ValueError:
         return False
 

@@ -1,9 +1,29 @@
 """The only place with SQL: the record and everything that is known about tasks, on SQLite or PostgreSQL."""
 
 from freehold.store.calls import CallFilter, CallTable, Feedback
+from freehold.store.copies import copy_sqlite
 from freehold.store.database import translated
+from freehold.store.facts import DatabaseFacts, read_facts
 from freehold.store.figures import TaskFigures
+from freehold.store.keys import KeyTable
 from freehold.store.store import Store
 from freehold.store.taskbook import DatasetRow, TaskBook
+from freehold.store.upkeep import Before, OldBodies, Upkeep
 
-__all__ = ["CallFilter", "CallTable", "DatasetRow", "Feedback", "Store", "TaskBook", "TaskFigures", "translated"]
+__all__ = [
+    "Before",
+    "CallFilter",
+    "CallTable",
+    "DatabaseFacts",
+    "DatasetRow",
+    "Feedback",
+    "KeyTable",
+    "OldBodies",
+    "Store",
+    "TaskBook",
+    "TaskFigures",
+    "Upkeep",
+    "copy_sqlite",
+    "read_facts",
+    "translated",
+]

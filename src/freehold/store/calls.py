@@ -6,11 +6,12 @@ Not covered: which task a call belongs to (`freehold.tasks` decides, `assign` wr
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, update
 
 from freehold.core.call import Call
 from freehold.core.ids import uuid7
@@ -18,6 +19,8 @@ from freehold.errors import StateError
 from freehold.store import schema
 from freehold.store.bodies import fold, unfold
 from freehold.store.database import Database
+from freehold.store.keys import count_calls
+from freehold.store.upkeep import SEEN_EVERY_S
 
 StaticParts = Callable[[Call], Sequence[bytes]]
 
@@ -68,7 +71,7 @@ class CallTable:
         self._static_parts = static_parts
 
     def add(self, calls: Sequence[Call]) -> None:
-        """Write calls in one transaction; a call that is there already is left as it is."""
+        """Write calls in one transaction; a call that is there already is left as it is, and counts no second time."""
         if not calls:
             return
         rows: list[dict[str, Any]] = []
@@ -80,9 +83,28 @@ class CallTable:
             rows.append(row | {"request_body": rest, "request_parts": [list(cut) for cut in cuts]})
         with self._database.writing() as connection:
             if slices:
-                parts = [{"hash": digest, "body": body} for digest, body in slices.items()]
-                connection.execute(self._database.insert(schema.parts).on_conflict_do_nothing(), parts)
-            connection.execute(self._database.insert(schema.calls).on_conflict_do_nothing(), rows)
+                self._insert_parts(connection, slices)
+            self._insert(connection, rows)
+
+    def _insert_parts(self, connection: Connection, slices: Mapping[str, bytes]) -> None:
+        """Keep the parts that calls share, and say from time to time that they are in use (see `store.upkeep`)."""
+        now = time.time()
+        statement = self._database.insert(schema.parts)
+        seen = statement.on_conflict_do_update(
+            index_elements=["hash"], set_={"seen_at": now}, where=schema.parts.c.seen_at < now - SEEN_EVERY_S
+        )
+        connection.execute(seen, [{"hash": digest, "body": body, "seen_at": now} for digest, body in slices.items()])
+
+    def _insert(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+        """Insert rows; those with a gateway key say which of them are new, because only these count."""
+        statement = self._database.insert(schema.calls).on_conflict_do_nothing()
+        keyless = [row for row in rows if row["key_id"] is None]
+        keyed = {row["id"]: row for row in reversed(rows) if row["key_id"] is not None}
+        if keyless:
+            connection.execute(statement, keyless)
+        if keyed:
+            written = connection.execute(statement.returning(schema.calls.c.id), list(keyed.values())).scalars()
+            count_calls(self._database, connection, [keyed[call_id] for call_id in written])
 
     def get(self, call_id: str) -> Call | None:
         """One call by its id, or by its beginning or end where only one call has it."""

@@ -18,10 +18,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, OperationalError, SQLAlchemyError
 
-from freehold.errors import BusyError, FreeholdError, MissingExtraError, SettingError, StateError
+from freehold.errors import AwayError, BusyError, FreeholdError, MissingExtraError, SettingError, StateError
 
-HEAD = "0001"
+HEAD = "0003"
 _MIGRATION_LOCK = 8700
+_AWAY_STATES = ("08", "53", "57")
+"""PostgreSQL's classes of connection trouble, missing resources and operators' interventions."""
 _LOCK_WAIT_S = 10.0
 _LOCK_PAUSE_S = 0.02
 _SQLITE_PRAGMAS = ("busy_timeout=10000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
@@ -61,7 +63,7 @@ def open_database(url: str) -> Database:
     Raises SettingError for an unusable URL, StateError for a damaged, full or newer database, MissingExtraError
     without PostgreSQL's driver.
     """
-    parsed = _parse(url)
+    parsed = parse_url(url)
     is_sqlite = parsed.get_backend_name() == "sqlite"
     if is_sqlite and parsed.database:
         _make_folder(Path(parsed.database).parent)
@@ -88,7 +90,7 @@ def translated(place: str) -> Iterator[None]:
             f"Another process wrote the same into {place!r} at the same moment.", hint="Look, then try again."
         ) from error
     except OperationalError as error:
-        raise _explain(place, str(error.orig)) from error
+        raise (_away(place, error.orig) or _explain(place, str(error.orig))) from error
     except DatabaseError as error:
         raise StateError(
             f"The database {place!r} is damaged: {error.orig}.",
@@ -96,6 +98,16 @@ def translated(place: str) -> Iterator[None]:
         ) from error
     except SQLAlchemyError as error:
         raise StateError(f"The database {place!r} cannot be used: {error}.", hint="Check database_url.") from error
+
+
+def _away(place: str, error: BaseException | None) -> AwayError | None:
+    """The error for a server that does not answer; None for any other failure."""
+    state = getattr(error, "sqlstate", "")  # psycopg's errors alone have one; None before there is a connection
+    reason = " ".join(str(error).split()).rstrip(".?")
+    is_refusal = "authentication failed" in reason or "does not exist" in reason
+    if is_refusal or (state is not None and state[:2] not in _AWAY_STATES):
+        return None
+    return AwayError(f"The database {place!r} does not answer: {reason}.", hint="Start it, or check database_url.")
 
 
 def _explain(place: str, reason: str) -> FreeholdError:
@@ -115,7 +127,8 @@ def _explain(place: str, reason: str) -> FreeholdError:
     return StateError(f"The database {place!r} cannot be used: {reason}.", hint="Check database_url and the disk.")
 
 
-def _parse(url: str) -> URL:
+def parse_url(url: str) -> URL:
+    """A database's URL, with its driver; SettingError for an unusable one, MissingExtraError without the driver."""
     wrong = SettingError(f"database_url {url!r} is not a database URL.", hint="Use sqlite:///… or postgresql://…")
     try:
         parsed = make_url(url)

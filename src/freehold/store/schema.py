@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     Float,
@@ -19,9 +20,12 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData()
+
+_HAS_BODIES = text("redaction <> 'deleted'")
 
 calls = Table(
     "calls",
@@ -58,11 +62,13 @@ calls = Table(
     Column("tags", JSON, nullable=False),
     Column("user_key", Text),
     Column("session_key", Text),
+    Column("key_id", String(16)),
     Column("route_version", Integer, nullable=False),
     Column("redaction", String(16), nullable=False),
     Index("calls_by_task", "task_id", "created_at"),
     Index("calls_by_parent", "parent_id"),
     Index("calls_by_time", "created_at"),
+    Index("calls_with_bodies_by_time", "created_at", sqlite_where=_HAS_BODIES, postgresql_where=_HAS_BODIES),
 )
 
 parts = Table(
@@ -70,6 +76,7 @@ parts = Table(
     metadata,
     Column("hash", String(64), primary_key=True),
     Column("body", LargeBinary, nullable=False),
+    Column("seen_at", Float, nullable=False, server_default="0"),
 )
 
 feedback = Table(
@@ -130,4 +137,31 @@ routes = Table(
     Column("created_at", Float, nullable=False),
     Column("document", JSON, nullable=False),
     UniqueConstraint("task_id", "version", name="one_route_per_version"),
+)
+
+_IS_NOT_REVOKED = text("revoked_at IS NULL")
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("name", String(64), nullable=False),
+    Column("sha256", String(64), nullable=False, unique=True),
+    Column("created_at", Float, nullable=False),
+    Column("revoked_at", Float),
+    Column("document", JSON, nullable=False),
+    Index("one_key_per_name", "name", unique=True, sqlite_where=_IS_NOT_REVOKED, postgresql_where=_IS_NOT_REVOKED),
+)
+
+key_usage = Table(
+    "key_usage",
+    metadata,
+    Column("span_s", Integer, primary_key=True, autoincrement=False),
+    Column("began_at", BigInteger, primary_key=True, autoincrement=False),
+    Column("key_id", String(16), primary_key=True),
+    Column("admitted", BigInteger, nullable=False),
+    Column("requests", BigInteger, nullable=False),
+    Column("tokens", BigInteger, nullable=False),
+    Column("cost_usd", Float, nullable=False),
+    Column("unpriced", BigInteger, nullable=False),
 )

@@ -1,4 +1,4 @@
-"""The store: one database, two tables of contents."""
+"""The store: one database, three tables of contents."""
 
 from __future__ import annotations
 
@@ -6,16 +6,20 @@ from freehold.core.call import Call
 from freehold.core.dialects import static_parts
 from freehold.store.calls import CallTable
 from freehold.store.database import open_database
+from freehold.store.keys import KeyTable
 from freehold.store.taskbook import TaskBook
+from freehold.store.upkeep import Upkeep
 
 
 class Store:
-    """Calls in `calls`, everything about tasks in `book`; safe to use from several threads and processes."""
+    """Calls in `calls`, tasks in `book`, gateway keys in `keys`; safe to use from several threads and processes."""
 
     def __init__(self, url: str) -> None:
         self._database = open_database(url)
         self.calls = CallTable(self._database, _static_parts)
         self.book = TaskBook(self._database)
+        self.keys = KeyTable(self._database)
+        self.upkeep = Upkeep(self._database)
 
     @property
     def place(self) -> str:

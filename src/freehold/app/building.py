@@ -1,0 +1,189 @@
+"""A worker's gateway, built from settings: with its providers, routes, keys, metrics and the console.
+
+Not covered: running it (`app.worker`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from typing import cast
+
+from freehold import route as routing
+from freehold.app.late import LateEstate
+from freehold.core import Asked
+from freehold.gateway.access import AccessLog, AccessMode
+from freehold.gateway.admission import Admission, is_loopback
+from freehold.gateway.app import Gateway
+from freehold.gateway.config import Fallback, GatewaySettings, Placed, Provider, Resilience, Switchboard
+from freehold.gateway.http1.asgi import AsgiApp, Event
+from freehold.gateway.http1.client import Timeouts
+from freehold.gateway.http1.server import Limits
+from freehold.gateway.meter import Meter
+from freehold.gateway.metrics import Metrics, Sources
+from freehold.gateway.oversight import Oversight
+from freehold.gateway.tracing import is_wanted
+from freehold.loop.directory import Directory
+from freehold.loop.engines import EngineList, engine_file
+from freehold.record import Recorder
+from freehold.settings import ProviderSettings, Settings
+
+
+class Surroundings:
+    """What a gateway is told while it runs, as of the last `refresh`: routes, engines and keys."""
+
+    def __init__(self, settings: Settings, late: LateEstate) -> None:
+        self.late = late
+        self.directory = Directory(late.store)
+        self.engines = EngineList(engine_file(settings))
+        self.admission = Admission(is_required=asks_for_keys(settings))
+
+    def refresh(self) -> None:
+        """Read what has changed; FreeholdError while the database is away, and then what was known holds on."""
+        self.engines.refresh()
+        self.directory.refresh()
+        self.admission.refresh(self.late.store().keys.sync)
+
+    def find(self, asked: Asked, explicit_task: str | None) -> Placed | None:
+        """The task and route of a request."""
+        found = self.directory.find(asked, explicit_task)
+        if found is None:
+            return None
+        task, route, messages = found
+        return Placed(task_id=task.id, task_key=task.key, route=route, messages=messages)
+
+    def is_idle(self) -> bool:
+        """Whether no task has a route of its own."""
+        return not self.directory.has_routes
+
+    def knows_routes(self) -> bool:
+        """Whether tasks and routes were ever read."""
+        return self.directory.is_known
+
+
+def asks_for_keys(settings: Settings) -> bool:
+    """Whether callers need a gateway key."""
+    return settings.flag("gateway.require_key") or not is_loopback(settings.text("gateway.host"))
+
+
+def build_gateway(settings: Settings, recorder: Recorder, around: Surroundings, oversight: Oversight) -> Gateway:
+    """The gateway with everything that it is handed."""
+    return Gateway(
+        gateway_settings(settings),
+        [_provider(settings, provider) for provider in settings.providers],
+        recorder,
+        Switchboard(
+            is_idle=around.is_idle,
+            find=around.find,
+            engine_url=around.engines.url,
+            confidence=routing.confidence,
+            is_acceptable=routing.is_acceptable,
+        ),
+        LateConsole(around.late, is_simulated=any(p.name == "simulated" for p in settings.providers)),
+        oversight,
+    )
+
+
+def build_metrics(
+    settings: Settings, around: Surroundings, recorder: Recorder, *, number: int, run: str
+) -> tuple[Meter, Metrics]:
+    """A worker's meter, going on from where the worker of this number was, and the page of all workers."""
+    meter = Meter()
+    folder = settings.state.absolute() / "run" / "metrics"
+    name_of = around.directory.name_of
+
+    def gauges() -> dict[str, float]:
+        is_failing = recorder.problem is not None
+        return {"freehold_record_problem": float(is_failing), "freehold_waiting_bytes": float(recorder.waiting_bytes)}
+
+    sources = Sources(folder=folder, name=f"worker-{number}", run=run, gauges=gauges, task_name=name_of)
+    metrics = Metrics(meter, sources)
+    metrics.restore()
+    return meter, metrics
+
+
+def build_access_log(settings: Settings) -> AccessLog:
+    """The log of calls, as far as one is wanted."""
+    return AccessLog(cast(AccessMode, settings.text("gateway.access_log")))
+
+
+def traces(settings: Settings) -> bool:
+    """Whether calls become spans."""
+    return is_wanted(settings.flag("gateway.tracing"), os.environ)
+
+
+def gateway_settings(settings: Settings) -> GatewaySettings:
+    """What the settings say of the gateway itself."""
+    return GatewaySettings(
+        max_body_bytes=int(settings.number("gateway.max_body_mb") * 2**20),
+        engine_timeout_s=settings.number("route.engine_timeout_s"),
+        record_wait_s=settings.number("gateway.record_wait_s"),
+        client_wait_s=settings.number("gateway.client_timeout_s"),
+        connections=settings.whole("gateway.max_connections"),
+        add_usage=settings.flag("gateway.add_usage"),
+    )
+
+
+def limits(settings: Settings) -> Limits:
+    """What one client may take."""
+    own = gateway_settings(settings)
+    return Limits(body_bytes=own.max_body_bytes, client_wait_s=own.client_wait_s, connections=own.connections)
+
+
+def _provider(settings: Settings, provider: ProviderSettings) -> Provider:
+    def timeout_s(name: str) -> float:
+        return provider.timeouts.get(name, settings.number(f"gateway.{name}"))
+
+    return Provider(
+        name=provider.name,
+        base_url=provider.base_url,
+        dialect="anthropic" if provider.dialect == "anthropic" else "openai",
+        key_env=provider.key_env,
+        models=provider.models,
+        prices=provider.prices,
+        timeouts=Timeouts(
+            connect_s=timeout_s("connect_timeout_s"),
+            first_byte_s=timeout_s("first_byte_timeout_s"),
+            idle_s=timeout_s("idle_timeout_s"),
+            total_s=timeout_s("total_timeout_s"),
+        ),
+        resilience=Resilience(
+            retries=provider.retries,
+            backoff_s=provider.backoff_s,
+            longest_pause_s=provider.longest_pause_s,
+            fallbacks=tuple(Fallback(name, model or None) for name, model in provider.fallbacks),
+            hedge_after_s=provider.hedge_after_s,
+            breaker_failures=provider.breaker_failures,
+            breaker_s=provider.breaker_s,
+        ),
+    )
+
+
+class LateConsole:
+    """The console, from the moment on at which the database has answered."""
+
+    def __init__(self, late: LateEstate, *, is_simulated: bool) -> None:
+        self._late = late
+        self._is_simulated = is_simulated
+        self._console: AsgiApp | None = None
+
+    async def __call__(
+        self, scope: Event, receive: Callable[[], Awaitable[Event]], send: Callable[[Event], Awaitable[None]]
+    ) -> None:
+        """Answer one request."""
+        if self._console is None:
+            self._console = self._built()
+        if self._console is not None:
+            await self._console(scope, receive, send)
+            return
+        body = b"The database of the record does not answer, so there is nothing to show. Calls pass all the same.\n"
+        headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": 503, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    def _built(self) -> AsgiApp | None:
+        if self._late.opened is None:
+            return None
+        from freehold.console import build_console  # takes a while, and many gateways never show it
+
+        return build_console(self._late.opened, is_simulated=self._is_simulated)

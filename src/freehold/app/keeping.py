@@ -1,0 +1,59 @@
+"""What the parent keeps up to date beside its workers: engines as routes want them, tasks as calls come in.
+
+Not covered: the workers (`app.supervisor`), the journal (`app.delivering`).
+"""
+
+from __future__ import annotations
+
+from freehold.app.late import LateEstate
+from freehold.app.periodic import Periodic
+from freehold.loop.directory import Directory
+from freehold.loop.engines import Engines
+from freehold.loop.retention import Retention
+from freehold.loop.sorting import sort_new_calls
+from freehold.settings import Settings
+
+_FOLLOW_S = 0.25
+_SORT_S = 5.0
+_LOOK_FOR_OLD_S = 60.0
+
+
+class Keeping:
+    """The parent's periodic work, each kind on a thread of its own, so that none waits for another."""
+
+    def __init__(self, settings: Settings, late: LateEstate) -> None:
+        self._late = late
+        self._directory = Directory(late.store)
+        self._engines = Engines(settings)
+        self._retention: Retention | None = None
+        self._threads = (
+            Periodic("engines", self._follow, pause_s=_FOLLOW_S),
+            Periodic("sorting", self._sort, pause_s=_SORT_S, is_background=True),
+            Periodic("retention", self._prune, pause_s=_LOOK_FOR_OLD_S, is_background=True),
+        )
+
+    def start(self) -> None:
+        """Start the threads."""
+        self._engines.list_them()  # an earlier run's engines are gone
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Stop the threads, then the engines."""
+        for thread in self._threads:
+            thread.stop()
+        self._engines.stop()
+
+    def _follow(self) -> None:
+        try:
+            self._directory.refresh()
+        finally:
+            self._engines.keep(self._directory.served_models())
+            self._engines.list_them()
+
+    def _sort(self) -> None:
+        sort_new_calls(self._late.get())
+
+    def _prune(self) -> None:
+        self._retention = self._retention or Retention(self._late.get())
+        self._retention.run_if_due()

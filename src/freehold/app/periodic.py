@@ -1,0 +1,72 @@
+"""Threads that do one thing again and again, and survive its failures.
+
+Not covered: what they do.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable
+
+from freehold.errors import FreeholdError
+
+_AFTER_FAILURE_S = 1.0
+_BACKGROUND_NICE = 10
+_LOG = logging.getLogger("freehold.up")
+
+
+class Periodic(threading.Thread):
+    """Calls `work` every `pause_s` until stopped; a failure is said once, and work goes on when it is over.
+
+    `has_begun` is set after the first round, whether it failed or not. `is_background` work takes only the CPU that
+    calls leave over.
+    """
+
+    def __init__(self, name: str, work: Callable[[], None], *, pause_s: float, is_background: bool = False) -> None:
+        super().__init__(name=f"freehold-{name}", daemon=True)
+        self.problem: str | None = None
+        self.has_begun = threading.Event()
+        self._work = work
+        self._pause_s = pause_s
+        self._is_background = is_background
+        self._ending = threading.Event()
+
+    def run(self) -> None:
+        """Work until stopped."""
+        if self._is_background:
+            step_back()
+        while not self._ending.is_set():
+            self._try()
+            self.has_begun.set()
+            self._ending.wait(self._pause_s if self.problem is None else max(self._pause_s, _AFTER_FAILURE_S))
+
+    def stop(self, timeout_s: float = 10.0) -> None:
+        """Stop after the work that is under way."""
+        self._ending.set()
+        if self.is_alive():
+            self.join(timeout_s)
+
+    def _try(self) -> None:
+        try:
+            self._work()
+        except FreeholdError as error:
+            if self.problem != str(error):
+                _LOG.warning("%s: %s It is tried again.", self.name, error)
+            self.problem = str(error)
+        except Exception as error:
+            if self.problem != repr(error):
+                _LOG.exception("%s failed; it is tried again.", self.name)
+            self.problem = repr(error)
+        else:
+            if self.problem is not None:
+                _LOG.info("%s works again.", self.name)
+            self.problem = None
+
+
+def step_back() -> None:
+    """Let this thread have only the CPU that others leave over, where the system can do that for a thread."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _BACKGROUND_NICE)

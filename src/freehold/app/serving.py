@@ -1,0 +1,110 @@
+"""What runs in a worker's process: a gateway, the thread that follows the store for it, its journal and its log.
+
+Not covered: the process (`app.worker`), what the gateway is made of (`app.building`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+from functools import partial
+
+import msgspec
+
+from freehold.app.building import (
+    Surroundings,
+    build_access_log,
+    build_gateway,
+    build_metrics,
+    gateway_settings,
+    limits,
+    traces,
+)
+from freehold.app.late import LateEstate
+from freehold.app.log import log_to_stderr
+from freehold.app.periodic import Periodic
+from freehold.gateway.metrics import Metrics
+from freehold.gateway.oversight import Oversight
+from freehold.gateway.server import run
+from freehold.loop.journal import journal_folder
+from freehold.record import Durability, Journal, Recorder
+from freehold.settings import Settings
+
+_FOLLOW_S = 0.25
+_FIRST_LOOK_S = 5.0
+_LOG = logging.getLogger("freehold.up")
+
+
+class Told(msgspec.Struct):
+    """What a worker is told on stdin."""
+
+    settings: Settings
+    run: str
+
+
+def serve(told: bytes, listener: socket.socket, number: int, parent: int) -> int:
+    """Serve until SIGTERM, then close everything; returns how many answered calls no disk took."""
+    log_to_stderr()
+    decoded = msgspec.json.decode(told, type=Told)
+    settings = decoded.settings
+    journal = Journal(journal_folder(settings), durability=_durability(settings))
+    recorder = Recorder(journal, limit_bytes=gateway_settings(settings).record_body_bytes)
+    late = LateEstate(settings)
+    around = Surroundings(settings, late)
+    follower = Periodic("routes", partial(_follow, around, parent), pause_s=_FOLLOW_S)
+    access = build_access_log(settings)
+    meter, metrics = build_metrics(settings, around, recorder, number=number, run=decoded.run)
+    oversight = Oversight(
+        admission=around.admission,
+        meter=meter,
+        access=access,
+        metrics=metrics.page,
+        database_problem=lambda: follower.problem,
+        knows_routes=around.knows_routes,
+        is_tracing=traces(settings),
+    )
+    gateway = build_gateway(settings, recorder, around, oversight)
+    keepers: list[asyncio.Task[None]] = []  # a task that nobody holds may be collected
+    follower.start()
+    follower.has_begun.wait(_FIRST_LOOK_S)
+    try:
+        run(
+            gateway,
+            listener,
+            limits(settings),
+            on_ready=lambda: keepers.append(_on_ready(metrics)),
+            grace_s=settings.number("gateway.grace_s"),
+        )
+    finally:
+        follower.stop(timeout_s=1.0)
+        lost, problem = recorder.close(), recorder.problem
+        access.close()
+        late.close()
+    if lost:
+        _LOG.error("%d calls that were answered could not be recorded: %s.", len(lost), problem)
+    return len(lost)
+
+
+def _on_ready(metrics: Metrics) -> asyncio.Task[None]:
+    say("ready")
+    return asyncio.get_running_loop().create_task(metrics.keep())
+
+
+def _follow(around: Surroundings, parent: int) -> None:
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGTERM)  # for systems that do not tell a child that its parent has died
+    around.refresh()
+
+
+def _durability(settings: Settings) -> Durability:
+    return "power" if settings.text("gateway.durability") == "power" else "process"
+
+
+def say(words: str) -> None:
+    """Tell the parent."""
+    sys.stdout.write(words + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,173 @@
+"""`freehold up`: one parent process with its workers.
+
+    workers      serve calls and write them to the journal (`app.worker`)
+    delivery     takes calls out of the journal into the database
+    keeping      keeps engines running, sorts new calls, deletes what is old
+
+Not covered: what each does.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import resource
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import msgspec
+
+from freehold.app.building import traces
+from freehold.app.delivering import Delivering, Listener, Tally
+from freehold.app.keeping import Keeping
+from freehold.app.late import LateEstate
+from freehold.app.listening import listeners
+from freehold.app.log import log_to_stderr
+from freehold.app.periodic import Periodic
+from freehold.app.supervisor import Workers
+from freehold.core.ids import uuid7
+from freehold.errors import BusyError, StateError
+from freehold.gateway.admission import needs_key
+from freehold.gateway.tracing import Tracing, open_tracing
+from freehold.loop.journal import journal_folder
+from freehold.loop.locks import locked
+from freehold.settings import Settings
+
+_OPEN_S = 5.0
+_TALLY_S = 1.0
+_DYING_S = 5.0
+_LOG = logging.getLogger("freehold.up")
+
+
+def run_up(settings: Settings) -> None:
+    """Run the gateway until it is told to stop; BusyError when one runs on this state folder already."""
+    log_to_stderr()
+    late = LateEstate(settings)
+    late.try_for(_OPEN_S)
+    try:
+        with locked(settings.state.absolute() / "locks" / "up.lock", "A gateway on this state folder"):
+            _check_keys(settings, late)
+            _limit()
+            with _family(settings) as family:
+                _run(settings, late, family)
+    finally:
+        late.close()
+
+
+def _run(settings: Settings, late: LateEstate, family: int) -> None:
+    """Start the parts in the order in which they need each other, wait for a signal, and stop them again."""
+    run = uuid7()
+    host = settings.text("gateway.host")
+    journal_folder(settings).mkdir(parents=True, exist_ok=True, mode=0o700)
+    sockets = listeners(host, settings.whole("gateway.port"), settings.whole("gateway.workers"))
+    port = int(sockets[0].getsockname()[1])
+    tally, tracing = Tally(settings, run), _tracing(settings)
+    told = msgspec.json.encode({"settings": settings, "run": run})
+    ending = threading.Event()
+    workers = Workers(sockets, told, inherited=[family], ending=ending)
+    told_of_calls: list[Listener] = [tally.count, *([tracing.send] if tracing else [])]
+    delivery, keeping = Delivering(settings, late, told_of_calls), Keeping(settings, late)
+    counting = Periodic("metrics", tally.save, pause_s=_TALLY_S)
+    with _signals(ending, workers):
+        try:
+            for part in (delivery, keeping, counting):
+                part.start()
+            workers.start()
+            _announce(host, port, settings.whole("gateway.workers"))
+            ending.wait()
+        finally:
+            workers.stop(settings.number("gateway.grace_s"))
+            delivery.stop()
+            counting.stop()
+            keeping.stop()
+            if tracing:
+                tracing.close()
+    if workers.lost_calls:
+        raise StateError(
+            f"{workers.lost_calls} calls that were answered could not be recorded: the disk took nothing.",
+            hint="Free some space before the gateway is started again.",
+        )
+
+
+@contextmanager
+def _signals(ending: threading.Event, workers: Workers) -> Iterator[None]:
+    """SIGINT and SIGTERM end the gateway; a second one waits for no calls under way."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def take(_number: int, _frame: object) -> None:
+        if ending.is_set():
+            workers.hurry()
+        ending.set()
+
+    before = {number: signal.signal(number, take) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _check_keys(settings: Settings, late: LateEstate) -> None:
+    """SettingError when others could call this gateway and nobody has a key; not asked while the database is away."""
+    if late.opened is not None:
+        keys = late.opened.store.keys.all_keys()
+        is_wanted = settings.flag("gateway.require_key")
+        needs_key(settings.text("gateway.host"), keys, is_wanted=is_wanted, now=time.time())
+
+
+def _limit() -> None:
+    """No core dumps, which would hold keys, and as many files as may be, because each connection is one."""
+    _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
+
+
+@contextmanager
+def _family(settings: Settings) -> Iterator[int]:
+    """A lock that workers inherit, so that it is free once all of a run are gone, and with them the port.
+
+    Workers of a parent that was killed die at once, but not in no time. BusyError when they do not.
+    """
+    lock = os.open(settings.state.absolute() / "locks" / "family.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        deadline = time.monotonic() + _DYING_S
+        while not _is_taken(lock):
+            if time.monotonic() > deadline:
+                raise BusyError("The workers of an earlier gateway on this state folder do not end.", hint="Stop them.")
+            time.sleep(0.01)
+        yield lock
+    finally:
+        os.close(lock)
+
+
+def _is_taken(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _tracing(settings: Settings) -> Tracing | None:
+    if not traces(settings):
+        return None
+    return open_tracing(
+        {provider.name: provider.base_url for provider in settings.providers},
+        os.environ,
+        is_set=settings.flag("gateway.tracing"),
+        with_content=settings.flag("gateway.trace_content"),
+    )
+
+
+def _announce(host: str, port: int, workers: int) -> None:
+    place = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    _LOG.info("gateway on %s/v1, console on %s/  (a client needs only: OPENAI_BASE_URL=%s/v1)", place, place, place)
+    if workers > 1:
+        _LOG.info("%d workers serve it", workers)

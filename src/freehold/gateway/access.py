@@ -1,0 +1,120 @@
+"""The access log: at most one JSON line per call on stderr, never with headers, bodies or query strings.
+
+Lines are written by a thread of their own, so that a reader of stderr that stands still does not hold calls up; what
+waits is bounded, and lines that are left out are counted in a line. Not covered: the record, which has every call.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+import msgspec
+
+AccessMode = Literal["off", "errors", "all"]
+_STDERR = 2
+_MOST_LINES = 10_000
+_LINES_PER_WRITE = 200
+_MODEL_CHARS = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accessed:
+    """What is logged of one call; `error` is a code, None for a whole exchange."""
+
+    at: float
+    id: str
+    task: str | None
+    provider: str
+    arm: str
+    model: str | None
+    status: int
+    latency_ms: float
+    error: str | None
+
+
+def access_line(accessed: Accessed) -> bytes:
+    """The call as one line of JSON."""
+    a = accessed
+    value = {
+        "time": datetime.fromtimestamp(a.at, UTC).isoformat(timespec="milliseconds"),
+        "id": a.id,
+        "task": a.task,
+        "provider": a.provider,
+        "arm": a.arm,
+        "model": a.model[:_MODEL_CHARS] if a.model else None,
+        "status": a.status,
+        "latency_ms": round(a.latency_ms, 1),
+        "error": a.error,
+    }
+    return msgspec.json.encode(value) + b"\n"
+
+
+class AccessLog:
+    """Writes access lines; `log` never waits. `write` is handed whole lines."""
+
+    def __init__(self, mode: AccessMode, write: Callable[[bytes], object] | None = None) -> None:
+        self._mode = mode
+        self._write = write or _to_stderr
+        self._lines: deque[bytes] = deque()
+        self._left_out = 0
+        self._changed = threading.Condition()
+        self._is_closed = False
+        self._thread = threading.Thread(target=self._run, name="freehold-access-log", daemon=True)
+        if mode != "off":
+            self._thread.start()
+
+    def wants(self, status: int, error: str | None) -> bool:
+        """Whether such a call is logged; to be asked before the line is made."""
+        return self._mode == "all" or (self._mode == "errors" and (status >= 400 or error is not None))
+
+    def log(self, accessed: Accessed) -> None:
+        """Queue the line of a call, if the mode wants it."""
+        if not self.wants(accessed.status, accessed.error):
+            return
+        if len(self._lines) >= _MOST_LINES:
+            self._left_out += 1
+            return
+        self._lines.append(access_line(accessed))
+        if len(self._lines) == 1:
+            with self._changed:
+                self._changed.notify()
+
+    def close(self, timeout_s: float = 2.0) -> None:
+        """Write what waits, then stop."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._lines or self._is_closed)
+            if not self._lines:
+                return
+            count = min(len(self._lines), _LINES_PER_WRITE)
+            lines = [self._lines.popleft() for _ in range(count)]
+            if self._left_out:
+                left_out, self._left_out = self._left_out, 0
+                lines.append(msgspec.json.encode({"left_out_lines": left_out}) + b"\n")
+            self._put(lines)
+
+    def _put(self, lines: list[bytes]) -> None:
+        try:
+            self._write(b"".join(lines))
+        except BlockingIOError:
+            self._left_out += len(lines)
+        except OSError:
+            self._mode = "off"  # nobody can read stderr any more, and there is no other place to say so
+
+
+def _to_stderr(data: bytes) -> None:
+    while data:
+        data = data[os.write(_STDERR, data) :]

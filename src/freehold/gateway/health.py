@@ -1,0 +1,45 @@
+"""What probes are told: `/healthz`, whether the process is up, and `/readyz`, whether it should be sent traffic.
+
+Not covered: finding out; the gateway hands in what it knows. A database that is away does not make a gateway unready,
+because calls wait in the journal; it is said all the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from freehold.core.dialects.values import dump
+
+HEALTHY = dump({"status": "ok"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readiness:
+    """What a gateway knows of itself; a problem is None where there is none.
+
+    `knows_routes` is False until tasks and routes were read once: until then every call goes to its provider.
+    """
+
+    journal_problem: str | None = None
+    is_full: bool = False
+    is_stopping: bool = False
+    providers: int = 0
+    knows_routes: bool = True
+    database_problem: str | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether calls should be sent here."""
+        return not self.is_stopping and not self.is_full and self.journal_problem is None and self.providers > 0
+
+    def reply(self) -> tuple[int, bytes]:
+        """Status and JSON body of `/readyz`."""
+        routes = "known" if self.knows_routes else "not known yet; providers answer every call"
+        said = {
+            "status": "ready" if self.is_ready else "stopping" if self.is_stopping else "not ready",
+            "journal": self.journal_problem or ("full" if self.is_full else "ok"),
+            "providers": self.providers,
+            "routes": routes,
+            "database": self.database_problem or "ok",
+        }
+        return (200 if self.is_ready else 503), dump(said)

@@ -1,0 +1,137 @@
+"""Oversight of calls: who is let in, what is counted and logged, and what probes are told.
+
+Every part can be absent: a gateway without any lets everybody in and counts nothing. Not covered: the parts themselves
+(`gateway.admission`, `meter`, `access`, `health`, `metrics`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from freehold.gateway.access import Accessed, AccessLog
+from freehold.gateway.admission import Admission, Admitted, is_loopback
+from freehold.gateway.config import Provider
+from freehold.gateway.health import HEALTHY, Readiness
+from freehold.gateway.http1.heads import Header
+from freehold.gateway.http1.request import Request
+from freehold.gateway.inbound import Inbound
+from freehold.gateway.meter import Meter
+from freehold.gateway.metrics import CONTENT_TYPE
+from freehold.gateway.refusal import RefusedError, json_headers
+from freehold.record import Exchange, Recorder
+
+Page = tuple[int, list[Header], bytes]
+
+TRACE_TAG = "traceparent"
+_UPSTREAM_CODES = ("upstream_unreachable", "upstream_timeout", "upstream_cut_off", "cut_off", "idle_timeout")
+_OWN_PROVIDER = "freehold"
+
+
+def _all_well() -> str | None:
+    return None
+
+
+def _knows() -> bool:
+    return True
+
+
+@dataclass(slots=True, kw_only=True)
+class Oversight:
+    """What a gateway is watched with.
+
+    `metrics` gives the page for Prometheus. `database_problem` says why the database cannot be read, `knows_routes`
+    whether tasks and routes were ever read. With `is_tracing` the caller's `traceparent` is kept for the spans.
+    """
+
+    admission: Admission | None = None
+    meter: Meter = field(default_factory=Meter)
+    access: AccessLog | None = None
+    metrics: Callable[[], bytes] | None = None
+    database_problem: Callable[[], str | None] = _all_well
+    knows_routes: Callable[[], bool] = _knows
+    is_tracing: bool = False
+    is_stopping: bool = False
+
+    def note_connections(self, count: int) -> None:
+        """Take how many connections are open."""
+        self.meter.connections = count
+
+    def admit(self, inbound: Inbound) -> Admitted | None:
+        """Let a request in; RefusedError when its key does not open this gateway."""
+        if self.is_tracing and (parent := inbound.header(b"traceparent")):
+            inbound.tags[TRACE_TAG] = parent[:64]
+        if self.admission is None:
+            return None
+        admitted = self.admission.admit(inbound.header, now=inbound.created_at)
+        if admitted is not None:
+            inbound.key_id = admitted.key_id
+        return admitted
+
+    def observe(self, inbound: Inbound, kept: Exchange) -> None:
+        """Count and log one finished call."""
+        response, decision = kept.response, kept.decision
+        self.meter.observe(
+            task=decision.task_key,
+            provider=decision.provider,
+            arm=decision.arm,
+            status=response.status,
+            dialect=inbound.dialect,
+            latency_s=response.latency_ms / 1000,
+            first_byte_s=None if response.ttft_ms is None else response.ttft_ms / 1000,
+            gateway_s=(response.gateway_ms or 0.0) / 1000,
+        )
+        if response.error is not None:
+            self._count_failure(response.error, decision.provider, is_own=response.ttft_ms is None)
+        if self.access is not None and self.access.wants(response.status, response.error):
+            self.access.log(
+                Accessed(
+                    at=inbound.created_at,
+                    id=inbound.id,
+                    task=decision.task_key,
+                    provider=decision.provider,
+                    arm=decision.arm,
+                    model=inbound.model,
+                    status=response.status,
+                    latency_ms=response.latency_ms,
+                    error=response.error,
+                )
+            )
+
+    def _count_failure(self, code: str, provider: str, *, is_own: bool) -> None:
+        if code in _UPSTREAM_CODES:
+            self.meter.fail_upstream(provider or "none", code)
+        elif is_own and code != "client_gone":
+            self.meter.refuse(code)
+
+    def page(self, request: Request, recorder: Recorder, providers: Sequence[Provider]) -> Page | None:
+        """What probes are told at their paths; None at any other, and for figures that are not for this caller."""
+        match request.target.partition(b"?")[0]:
+            case b"/healthz":
+                return 200, json_headers(HEALTHY), HEALTHY
+            case b"/readyz":
+                status, body = self._readiness(recorder, len(providers)).reply()
+                return status, json_headers(body), body
+            case b"/metrics" if self.metrics is not None and self._may_look(request):
+                body = self.metrics()
+                return 200, [(b"content-type", CONTENT_TYPE), (b"content-length", b"%d" % len(body))], body
+        return None
+
+    def _may_look(self, request: Request) -> bool:
+        """Figures are for this machine and for whoever has a gateway key."""
+        if request.peer is None or is_loopback(request.peer[0]):
+            return True
+        try:
+            return self.admission is not None and self.admission.admit(request.header) is not None
+        except RefusedError:
+            return False
+
+    def _readiness(self, recorder: Recorder, providers: int) -> Readiness:
+        return Readiness(
+            journal_problem=recorder.problem,
+            is_full=recorder.is_full,
+            is_stopping=self.is_stopping,
+            providers=providers,
+            knows_routes=self.knows_routes(),
+            database_problem=self.database_problem(),
+        )

@@ -1,0 +1,14 @@
+"""The doctor: looks at everything that a gateway rests on, changes nothing, and says what to do.
+
+    machine     state folder, disk, clock, port, open files, extras
+    rented      providers: can they be reached, is there a key, what do they offer
+    record      the database and the journal
+    estate      models and datasets that routes and tasks name
+
+Not covered: mending anything; what a running gateway measures of itself (`/metrics`, `/readyz`).
+"""
+
+from freehold.loop.doctor.examine import examine
+from freehold.loop.doctor.finding import Finding, Level
+
+__all__ = ["Finding", "Level", "examine"]

@@ -1,0 +1,60 @@
+"""What routes and tasks name: models with their files, datasets with theirs, an engine to serve with."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+
+from freehold.dataset import verify
+from freehold.errors import StateError
+from freehold.loop.doctor.finding import Finding
+from freehold.loop.estate import Estate, open_estate
+from freehold.loop.training import MODEL_FILE, model_file
+from freehold.settings import Settings
+from freehold.store import read_facts
+
+
+def check_estate(settings: Settings, *, is_deep: bool) -> list[Finding]:
+    """The findings on models, datasets and engines; none while the database is not of this version."""
+    facts = read_facts(settings.database_url, check_s=0)
+    if facts is None or facts.version != facts.wanted:
+        return []
+    estate = open_estate(settings)
+    try:
+        wrong = list(_models(estate, is_deep=is_deep)) + list(_datasets(estate, is_deep=is_deep))
+        tasks = estate.store.book.tasks()
+        served = [r for r in estate.store.book.routes().values() if r.model_id and r.kind != "rented"]
+    finally:
+        estate.store.close()
+    text = f"{len(tasks)} tasks, {len(served)} of them on an owned model"
+    return wrong or [Finding("estate", "ok", text)]
+
+
+def _models(estate: Estate, *, is_deep: bool) -> Iterator[Finding]:
+    routes = estate.store.book.routes()
+    names = {task.id: task for task in estate.store.book.tasks()}
+    for task_id, route in routes.items():
+        if route.kind == "rented" or route.model_id is None or task_id not in names:
+            continue
+        task = names[task_id]
+        if importlib.util.find_spec("xllamacpp") is None:
+            text = f"task {task.name} is on an owned model, and the engine is not installed: its provider answers"
+            yield Finding("engine", "fail", text, "pip install 'freehold[engine]'")
+        if not Path(route.model_path or "", MODEL_FILE).is_file():
+            text = f"the model {route.model_id} of task {task.name} is not in {route.model_path}: its provider answers"
+            yield Finding("model", "fail", text, f"Run: freehold train {task.name}; or: freehold back {task.name}")
+        elif is_deep:
+            try:
+                model_file(task, estate.model(task, route.model_id))
+            except StateError as error:
+                yield Finding("model", "fail", error.message, error.hint)
+
+
+def _datasets(estate: Estate, *, is_deep: bool) -> Iterator[Finding]:
+    for task in estate.store.book.tasks():
+        for row in estate.store.book.datasets(task.id)[:1]:
+            wrong = verify(Path(row.path)) if is_deep else [] if Path(row.path).is_dir() else [f"no folder {row.path}"]
+            if wrong:
+                text = f"the dataset of task {task.name}: {wrong[0]}"
+                yield Finding("dataset", "warn", text, f"Run: freehold freeze {task.name}")

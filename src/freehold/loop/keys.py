@@ -1,0 +1,128 @@
+"""Gateway keys as an operator handles them: made, looked at, revoked.
+
+Not covered: letting requests in (`freehold.gateway.admission`).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+
+from freehold.core.key import MINUTE_S, Key, KeyState, KeyUsage, key_hash, key_id, new_key_text
+from freehold.errors import NotFoundError, UsageError
+from freehold.loop.estate import Estate
+from freehold.tasks.names import slug
+
+_LONGEST_NAME = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """What a new key is for and how far it goes; None means no limit, empty means any."""
+
+    expires_at: float | None = None
+    tasks: Sequence[str] = ()
+    models: Sequence[str] = ()
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    usd_per_day: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyView:
+    """A key at a moment, with what was used of it by then."""
+
+    key: Key
+    state: KeyState
+    requests_this_minute: int
+    tokens_this_minute: int
+    requests_today: int
+    tokens_today: int
+    usd_today: float
+    unpriced_today: int
+
+    def plain(self) -> dict[str, object]:
+        """The view as JSON-able values; without the hash, which is of no use to anybody."""
+        own = {name: value for name, value in asdict(self.key).items() if name not in ("sha256", "task_keys")}
+        used = {name: value for name, value in asdict(self).items() if name not in ("key", "state")}
+        return own | {"state": self.state} | used
+
+
+def add_key(estate: Estate, name: str, grant: Grant) -> tuple[Key, str]:
+    """Make a key; returns it with its text, which is nowhere else. BusyError when the name is taken."""
+    now = time.time()
+    if not name.strip() or not name.isprintable() or len(name) > _LONGEST_NAME:
+        raise UsageError(f"A key cannot be named {name!r}.", hint=f"Use 1 to {_LONGEST_NAME} printable characters.")
+    if grant.expires_at is not None and grant.expires_at <= now:
+        raise UsageError("The key would have expired before it is made.", hint="Give a time to come, or 30d.")
+    if grant.usd_per_day is not None and not math.isfinite(grant.usd_per_day):
+        raise UsageError(f"{grant.usd_per_day!r} USD per day is no budget.", hint="Give a number, or no budget at all.")
+    text = new_key_text()
+    known = {word: task for task in estate.store.book.tasks() for word in (task.id, task.name)}
+    key = Key(
+        id=key_id(text) or "",
+        name=name,
+        sha256=key_hash(text),
+        created_at=now,
+        expires_at=grant.expires_at,
+        tasks=tuple(known[task].name if task in known else slug(task) for task in grant.tasks),
+        task_keys=tuple(known[task].key for task in grant.tasks if task in known),
+        models=tuple(grant.models),
+        requests_per_minute=grant.requests_per_minute,
+        tokens_per_minute=grant.tokens_per_minute,
+        usd_per_day=grant.usd_per_day,
+    )
+    estate.store.keys.add(key)
+    return key, text
+
+
+def unknown_tasks(estate: Estate, key: Key) -> list[str]:
+    """The tasks of a key that are not in the record yet: a request has to name them itself."""
+    known = {task.name for task in estate.store.book.tasks()}
+    return [task for task in key.tasks if task not in known]
+
+
+def key_views(estate: Estate) -> list[KeyView]:
+    """All keys, oldest first, as of now."""
+    now = time.time()
+    usage = estate.store.keys.usage(now)
+    return [_view(key, usage.get(key.id, KeyUsage()), now) for key in estate.store.keys.all_keys()]
+
+
+def key_view(estate: Estate, name: str) -> KeyView:
+    """The key of this name or id; of several with one name the one that is not revoked, else the newest."""
+    views = key_views(estate)
+    found = [view for view in views if name in (view.key.id, f"fhk_{view.key.id}")]
+    found = found or [view for view in views if view.key.name == name]
+    if not found:
+        raise NotFoundError(f"There is no gateway key {name!r}.", hint="Their names and ids stand in: freehold keys")
+    return max(found, key=lambda view: (view.state != "revoked", view.key.created_at))
+
+
+def revoke_key(estate: Estate, key: Key) -> Key:
+    """Let nobody in with this key any more; running gateways follow within a second."""
+    now = time.time()
+    estate.store.keys.revoke(key.id, now)
+    return replace(key, revoked_at=key.revoked_at or now)
+
+
+def has_unpriced_providers(estate: Estate) -> bool:
+    """Whether some provider has no prices, so that what it is paid counts in no budget."""
+    return any(not provider.prices for provider in estate.settings.providers)
+
+
+def _view(key: Key, usage: KeyUsage, now: float) -> KeyView:
+    minute = int(now // MINUTE_S)
+    counted = usage.requests if key.requests_per_minute is None else usage.admitted
+    return KeyView(
+        key=key,
+        state=key.state(now),
+        requests_this_minute=counted.get(minute, 0),
+        tokens_this_minute=usage.tokens.get(minute, 0),
+        requests_today=usage.requests_today,
+        tokens_today=usage.tokens_today,
+        usd_today=usage.cost_usd,
+        unpriced_today=usage.unpriced,
+    )

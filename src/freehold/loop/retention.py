@@ -1,0 +1,121 @@
+"""Retention: the bodies of calls are deleted when they are older than `record.keep_days`, by task where it says so.
+
+A call's row stays, with its figures and with what people said about it; frozen datasets have copies of their own and
+stay whole. A call that waits to be frozen is deleted like any other. What the journal had to set aside goes when it
+is as old as calls without a rule of their own. Not covered: backups, which are their owner's to delete.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from freehold.loop.estate import Estate
+from freehold.loop.locks import in_turn
+from freehold.loop.progress import Progress, Reporter
+from freehold.record.segments import DAMAGED_FOLDER, REFUSED_FOLDER
+from freehold.store import Before
+
+EVERY_S = 3600.0
+DAY_S = 86400.0
+_LOG = logging.getLogger("freehold.retention")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """What is old in one task: `task` is its name, None for calls of no task."""
+
+    task: str | None
+    calls: int
+    size_bytes: int
+    oldest_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruned:
+    """What was deleted: the bodies of so many calls, shared parts that nothing needs now, files of the journal."""
+
+    calls: int = 0
+    parts: int = 0
+    files: int = 0
+
+
+def rule(estate: Estate, now: float, *, older_than_s: float | None = None, task: str | None = None) -> Before:
+    """Which calls are old: by the settings, or all that are older than `older_than_s`; `task` looks at one alone."""
+    only = estate.task(task).id if task is not None else None
+    if older_than_s is not None:
+        return Before(others=now - older_than_s, by_task={}, only=only)
+    by_task = {
+        known.id: _before(estate.settings.for_task(known.name).number("record.keep_days"), now)
+        for known in estate.store.book.tasks()
+        if "keep_days" in estate.settings.tasks.get(known.name, {})
+    }
+    return Before(others=_before(estate.settings.number("record.keep_days"), now), by_task=by_task, only=only)
+
+
+def what_is_due(estate: Estate, before: Before) -> list[Due]:
+    """What `prune` would delete, by task, the oldest first."""
+    names = {task.id: task.name for task in estate.store.book.tasks()}
+    return [
+        Due(task=names.get(old.task_id or ""), calls=old.calls, size_bytes=old.size_bytes, oldest_at=old.oldest_at)
+        for old in estate.store.upkeep.old_bodies(before)
+    ]
+
+
+def prune(estate: Estate, before: Before, report: Reporter, *, total: int = 0) -> Pruned:
+    """Delete what is old, in small steps; may be interrupted and run again at any time."""
+    with in_turn(estate.folder("locks") / "prune.lock"):
+        calls = 0
+        for count in estate.store.upkeep.delete_bodies(before):
+            calls += count
+            report(Progress(stage="prune", done=calls, total=max(calls, total), note="bodies deleted"))
+        parts = estate.store.upkeep.delete_parts(time.time()) if calls else 0
+        files = [path for path in set_aside(estate.state, before) if _delete(path)]
+    return Pruned(calls=calls, parts=parts, files=len(files))
+
+
+def set_aside(state: Path, before: Before) -> Iterator[Path]:
+    """The files with calls that the journal had to set aside, as far as they are old."""
+    if before.others is None or before.only is not None:
+        return
+    for name in (DAMAGED_FOLDER, REFUSED_FOLDER):
+        for path in sorted((state / "journal" / name).glob("*.bin")):
+            if path.stat().st_mtime < before.others:
+                yield path
+
+
+class Retention:
+    """Prunes by the settings once an hour, for a process that runs on."""
+
+    def __init__(self, estate: Estate) -> None:
+        self._estate = estate
+        self._done_at: float | None = None
+
+    def run_if_due(self) -> None:
+        """Prune if an hour has gone by since the last time; says what it did in the log."""
+        now = time.monotonic()
+        if self._done_at is not None and now - self._done_at < EVERY_S:
+            return
+        self._done_at = now
+        before = rule(self._estate, time.time())
+        due = what_is_due(self._estate, before)
+        if due:
+            listed = ", ".join(f"{d.task or 'no task'} {d.calls:,}" for d in due)
+            _LOG.info("deleting the bodies of old calls (record.keep_days): %s", listed)
+        pruned = prune(self._estate, before, lambda _: None)
+        if pruned != Pruned():
+            _LOG.info(
+                "deleted: bodies of %d calls, %d shared parts, %d files", pruned.calls, pruned.parts, pruned.files
+            )
+
+
+def _before(keep_days: float, now: float) -> float | None:
+    return now - keep_days * DAY_S if keep_days > 0 else None
+
+
+def _delete(path: Path) -> bool:
+    path.unlink(missing_ok=True)
+    return True

@@ -1,0 +1,192 @@
+"""The delivery: what the journal holds becomes calls and goes to the sink, each one once.
+
+Batches are handed over in the order of each writer. A sink must leave a call that it has as it is, because after a
+crash a batch may come twice. While the sink fails nothing is dropped: the next batch is half as large, down to a single
+call, and attempts get rarer. A call that fails alone, three times and with others let in between, is set aside in
+`refused/`, so that it cannot keep the others out for ever; so is an entry that cannot be read as an exchange.
+
+Not covered: who may deliver. There must be one delivery at a time (`loop.journal` sees to that).
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from freehold.core.call import Call
+from freehold.record.backlog import tell_problem
+from freehold.record.entries import read_payload
+from freehold.record.read import Exchange
+from freehold.record.segments import REFUSED_FOLDER, Entry, Reader, keep_aside, writers
+
+Sink = Callable[[Sequence[Call]], None]
+Read = Callable[[Exchange], Call]
+
+BATCH_CALLS = 512
+_BATCH_BYTES = 8 * 2**20
+_SHORTEST_POLL_S, _LONGEST_POLL_S, _POLL_GROWTH = 0.005, 0.05, 1.5
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 5.0
+_STRIKES = 3
+_LOG = logging.getLogger("freehold.record")
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """A call on its way; `failed_at` is how many batches had been taken when it last failed alone."""
+
+    entry: Entry
+    call: Call
+    failed_at: int | None = None
+    strikes: int = 0
+
+
+class Delivery:
+    """Delivers the journal in `folder`; used from one thread at a time."""
+
+    def __init__(self, folder: Path, sink: Sink, read: Read, *, batch_calls: int = BATCH_CALLS) -> None:
+        self._folder = folder
+        self._sink = sink
+        self._read = read
+        self._batch_calls = batch_calls
+        self._most = batch_calls
+        self._readers: dict[str, Reader] = {}
+        self._pending: deque[_Pending] = deque()
+        self._pending_bytes = 0
+        self._taken = 0
+        self._pause_s = 0.0
+        self.problem: str | None = None
+        tell_problem(folder, None)
+
+    def run(self, ending: threading.Event) -> None:
+        """Deliver until `ending` is set."""
+        poll_s = _SHORTEST_POLL_S
+        while not ending.is_set():
+            if self.step():
+                poll_s = _SHORTEST_POLL_S
+                continue
+            ending.wait(self._pause_s or poll_s)
+            poll_s = min(_POLL_GROWTH * poll_s, _LONGEST_POLL_S)
+
+    def drain(self, patience_s: float, *, most_s: float = math.inf) -> bool:
+        """Deliver all that is there; False when the sink took nothing for `patience_s`, or after `most_s`."""
+        began_at = worked_at = time.monotonic()
+        while (now := time.monotonic()) < min(worked_at + patience_s, began_at + most_s):
+            if self.step():
+                worked_at = now
+            elif not self._pending:
+                return True
+            else:
+                time.sleep(min(self._pause_s, patience_s))
+        return False
+
+    def close(self) -> None:
+        """Let go of all files; what was not handed over is read again by the next delivery."""
+        for reader in self._readers.values():
+            reader.close()
+        self._readers.clear()
+        self._pending.clear()
+
+    def step(self) -> bool:
+        """Hand one batch over; returns whether there was one and the sink took it."""
+        self._fill()
+        batch = self._take()
+        if not batch:
+            return False
+        try:
+            self._sink([pending.call for pending in batch])
+        except Exception as error:  # any failure of the sink means the same: not delivered yet
+            self._put_back(batch, error)
+            return False
+        self._taken += 1
+        self._most, self._pause_s = min(2 * self._most, self._batch_calls), 0.0
+        self._settle([pending.entry for pending in batch])
+        if self.problem and not any(pending.failed_at is not None for pending in self._pending):
+            self._tell(None)
+        return True
+
+    def _fill(self) -> None:
+        """Read on until a whole batch is there, or no more is."""
+        wanted = self._batch_calls - len(self._pending)
+        if wanted <= 0 or self._pending_bytes >= _BATCH_BYTES:
+            return
+        for writer in writers(self._folder):
+            reader = self._readers.get(writer.name) or self._readers.setdefault(writer.name, Reader(writer))
+            entries = reader.read(wanted, _BATCH_BYTES - self._pending_bytes)
+            wanted -= len(entries)
+            for entry in entries:
+                self._add(entry)
+            if reader.is_settled or not entries:
+                reader.settle([])
+            if reader.is_settled:
+                self._readers.pop(writer.name).close()
+            if wanted <= 0 or self._pending_bytes >= _BATCH_BYTES:
+                return
+
+    def _add(self, entry: Entry) -> None:
+        try:
+            call = self._read(read_payload(entry.payload))
+        except Exception as error:  # whatever is wrong with it, it must not keep the others out
+            self._refuse(entry, error)
+            return
+        self._pending.append(_Pending(entry, call))
+        self._pending_bytes += len(entry.payload)
+
+    def _take(self) -> list[_Pending]:
+        """The next batch; a call that has failed alone goes alone."""
+        batch: list[_Pending] = []
+        while self._pending and len(batch) < self._most:
+            if self._pending[0].failed_at is not None and batch:
+                break
+            batch.append(self._pending.popleft())
+            if batch[0].failed_at is not None:
+                break
+        return batch
+
+    def _put_back(self, batch: list[_Pending], error: Exception) -> None:
+        self._tell(f"{type(error).__name__}: {error}")
+        if len(batch) > 1:
+            self._pending.extendleft(reversed(batch))
+            self._most = max(1, len(batch) // 2)
+            self._pause_s = _FIRST_PAUSE_S
+            return
+        self._pause_s = min(max(2 * self._pause_s, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
+        failed = batch[0]
+        has_worked_since = failed.failed_at is not None and self._taken > failed.failed_at
+        failed = replace(failed, failed_at=self._taken, strikes=failed.strikes + has_worked_since)
+        if failed.strikes < _STRIKES:
+            self._pending.append(failed)
+        else:
+            self._refuse(failed.entry, error)
+            self._pending_bytes -= len(failed.entry.payload)
+
+    def _refuse(self, entry: Entry, error: Exception) -> None:
+        kept = keep_aside(self._folder / REFUSED_FOLDER, entry)
+        _LOG.error("A call cannot be recorded and is set aside in %s: %s: %s", kept, type(error).__name__, error)
+        self._forget([entry])
+
+    def _settle(self, entries: list[Entry]) -> None:
+        self._pending_bytes -= sum(len(entry.payload) for entry in entries)
+        self._forget(entries)
+
+    def _forget(self, entries: list[Entry]) -> None:
+        by_writer: dict[str, list[Entry]] = {}
+        for entry in entries:
+            by_writer.setdefault(entry.writer, []).append(entry)
+        for writer, settled in by_writer.items():
+            self._readers[writer].settle(settled)
+
+    def _tell(self, problem: str | None) -> None:
+        if problem == self.problem:
+            return
+        self.problem = problem
+        tell_problem(self._folder, problem)
+        if problem:
+            _LOG.error("The record cannot be written: %s. Calls wait in the journal.", problem)
+        else:
+            _LOG.warning("The record can be written again.")

@@ -1,0 +1,193 @@
+"""The journal: every exchange, on disk before its client sees the end of it.
+
+    <folder>/<writer>/lock           held for as long as the writer lives
+    <folder>/<writer>/00000001.log   a segment: entries, one after the other
+    <folder>/<writer>/position       how far it has been delivered
+
+Each process writes into a folder of its own. An entry is one `write`: once that has returned, the bytes belong to the
+operating system, and a `kill -9` of the process cannot take them back. A power cut can, unless `durability` is "power":
+then `settled` waits for a flush of the disk that covers the entry. Flushes are shared by all that wait while one runs.
+
+Not covered: what happens where the disk refuses (`record.recorder`), reading (`record.delivery`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Literal
+
+from freehold.core.ids import uuid7
+from freehold.record.entries import mark_of, write_entry
+from freehold.record.read import Exchange
+
+Durability = Literal["process", "power"]
+
+LOCK_FILE = "lock"
+SEGMENT_BYTES = 16 * 2**20
+_LARGEST_KEPT_BUFFER_BYTES = 2**20
+_APPEND = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+
+
+def segment_name(number: int) -> str:
+    """The file name of a writer's segment; segments count from 1."""
+    return f"{number:08d}.log"
+
+
+class Journal:
+    """One writer's part of the journal; `append` is safe from any thread, `settled` is for one event loop."""
+
+    def __init__(self, folder: Path, *, durability: Durability = "process", segment_bytes: int = SEGMENT_BYTES) -> None:
+        self.durability = durability
+        self.folder, self._lock_file = _new_writer(folder)
+        self._mark = mark_of(self.folder.name)
+        self._segment_bytes = segment_bytes
+        self._buffer = bytearray()
+        self._number = 0
+        self._size_bytes = 0
+        self._file = -1
+        self._is_spoilt = True
+        self._retired: list[int] = []
+        self._changed = threading.Lock()
+        self._flusher = ThreadPoolExecutor(1, "freehold-flush")
+        self._waiting: list[asyncio.Future[None]] = []
+        self._is_flushing = False
+        if durability == "power":
+            flush_folder(folder)
+
+    def append(self, exchange: Exchange) -> None:
+        """Write one exchange; OSError when the disk refuses, and then nothing of it is left in the segment."""
+        with self._changed:
+            write_entry(self._buffer, self._mark, exchange)
+            is_full = self._size_bytes + len(self._buffer) > self._segment_bytes
+            if self._is_spoilt or (is_full and self._size_bytes):
+                self._roll()
+            self._write(self._buffer)
+            if len(self._buffer) > _LARGEST_KEPT_BUFFER_BYTES:
+                self._buffer = bytearray()
+
+    async def settled(self) -> None:
+        """Return once what was appended before is as durable as was asked for; OSError when the disk cannot say so."""
+        if self.durability == "process":
+            return
+        flushed = asyncio.get_running_loop().create_future()
+        self._waiting.append(flushed)
+        if not self._is_flushing:
+            self._flush_next()
+        await flushed
+
+    def close(self) -> None:
+        """Flush where that was asked for, and let go of the folder; what is in it is still to be delivered."""
+        self._flusher.shutdown()
+        with self._changed:
+            open_files = [*self._retired, *([self._file] if self._file >= 0 else [])]
+            self._retired, self._file, self._is_spoilt = [], -1, True
+        try:
+            if self.durability == "power":
+                for file in open_files:
+                    _flush(file)
+        finally:
+            for file in (*open_files, self._lock_file):
+                os.close(file)
+
+    def _write(self, entry: bytearray) -> None:
+        try:
+            written = os.write(self._file, entry)
+            while written < len(entry):
+                written += os.write(self._file, bytes(entry[written:]))
+        except OSError:
+            self._take_back()
+            raise
+        self._size_bytes += written
+
+    def _take_back(self) -> None:
+        try:
+            os.ftruncate(self._file, self._size_bytes)
+        except OSError:
+            self._is_spoilt = True
+
+    def _roll(self) -> None:
+        """Begin the next segment."""
+        path = self.folder / segment_name(self._number + 1)
+        file = os.open(path, _APPEND, 0o600)
+        if self.durability == "power":
+            flush_folder(self.folder)
+        if self._file >= 0 and self.durability == "power":
+            self._retired.append(self._file)
+        elif self._file >= 0:
+            os.close(self._file)
+        self._file, self._number, self._size_bytes, self._is_spoilt = file, self._number + 1, 0, False
+
+    def _flush_next(self) -> None:
+        """Flush for all that wait now; those that come meanwhile share the next flush."""
+        waiting, self._waiting = self._waiting, []
+        self._is_flushing = bool(waiting)
+        if waiting:
+            loop = asyncio.get_running_loop()
+            flush = self._flusher.submit(self._flush)
+            flush.add_done_callback(lambda done: _call_back(loop, lambda: self._release(waiting, done)))
+
+    def _flush(self) -> None:
+        with self._changed:
+            retired, self._retired = self._retired, []
+            current = os.dup(self._file) if self._file >= 0 else None
+        files = retired if current is None else [*retired, current]
+        try:
+            for file in files:
+                _flush(file)
+        finally:
+            for file in files:
+                os.close(file)
+
+    def _release(self, waiting: list[asyncio.Future[None]], flush: Future[None]) -> None:
+        error = flush.exception()
+        for future in waiting:
+            if future.done():
+                continue
+            if error is None:
+                future.set_result(None)
+            else:
+                future.set_exception(error)
+        self._flush_next()
+
+
+def _call_back(loop: asyncio.AbstractEventLoop, work: Callable[[], None]) -> None:
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(work)
+
+
+def flush_folder(folder: Path) -> None:
+    """Make the names in a folder survive a power cut."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+def _flush(file: int) -> None:
+    if sys.platform == "darwin":
+        fcntl.fcntl(file, fcntl.F_FULLFSYNC)  # fsync leaves the bytes in the drive's own memory there
+    else:
+        os.fdatasync(file)
+
+
+def _new_writer(folder: Path) -> tuple[Path, int]:
+    """A new writer's folder and its lock; the folder gets its name only when the lock is held."""
+    name = uuid7()
+    hidden, final = folder / f".{name}", folder / name
+    hidden.mkdir(parents=True, mode=0o700)
+    lock = os.open(hidden / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        hidden.rename(final)
+    except OSError:
+        os.close(lock)
+        raise
+    return final, lock

