@@ -143,13 +143,13 @@ class Processes:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """CPU seconds so far and resident bytes now, of one or more processes."""
+    """CPU seconds so far and resident bytes now, of one or more processes; shared pages count once."""
 
     cpu_s: float = 0.0
-    rss_bytes: int = 0
+    resident_bytes: int = 0
 
     def __add__(self, other: Usage) -> Usage:
-        return Usage(self.cpu_s + other.cpu_s, self.rss_bytes + other.rss_bytes)
+        return Usage(self.cpu_s + other.cpu_s, self.resident_bytes + other.resident_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +224,16 @@ def _usage(pid: int) -> Usage:
     if not fields:
         return Usage()
     ticks = sum(int(value) for value in fields[11:15])  # utime, stime, and those of children it has reaped
-    return Usage(ticks / os.sysconf("SC_CLK_TCK"), int(fields[21]) * os.sysconf("SC_PAGE_SIZE"))
+    return Usage(ticks / os.sysconf("SC_CLK_TCK"), _pss_bytes(pid) or int(fields[21]) * os.sysconf("SC_PAGE_SIZE"))
+
+
+def _pss_bytes(pid: int) -> int:
+    """Resident bytes, where a page that N processes share counts a Nth in each; 0 where the kernel does not tell."""
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    return 0
 
 
 def _stat(pid: int) -> list[str]:

@@ -134,9 +134,9 @@ class Stage:
         """What the system's processes use now; None for the upstream itself."""
         return tree_usage(self._running.process.pid) if self._running.process is not None else None
 
-    def rss_bytes(self) -> int:
+    def resident_bytes(self) -> int:
         """Resident bytes of the system's processes now."""
-        return used.total.rss_bytes if (used := self.usage()) else 0
+        return used.total.resident_bytes if (used := self.usage()) else 0
 
     def record(self) -> Record | None:
         """Wait until all that was answered is in the record, or it grows no more; None for a system without one."""
@@ -182,18 +182,18 @@ def _plain(stage: Stage, result: Result) -> Iterator[Result]:
         stage.begin(f"memory over {plan.calls:,} calls, at most {stage.many_s:.0f} s", plan.seconds)
         many = _many(stage)
         record = stage.record()
-        yield replace(result, many=replace(many, after_bytes=stage.rss_bytes()), record=record)
+        yield replace(result, many=replace(many, after_bytes=stage.resident_bytes()), record=record)
 
 
 def _many(stage: Stage) -> Many:
-    before = highest = stage.rss_bytes()
+    before = highest = stage.resident_bytes()
     calls, failed, spent_s = 0, 0, 0.0
     slice_s = max(1, min(_SLICE_S, int(stage.many_s)))
     while calls < stage.plan.calls and spent_s < stage.many_s:
         missing_s = (stage.plan.calls - calls) / (calls / spent_s) if calls else slice_s
         burst = stage.burst(max(1, min(slice_s, round(missing_s))))
         calls, failed, spent_s = calls + burst.answered, failed + burst.failed, spent_s + burst.duration_s
-        highest = max(highest, stage.rss_bytes())
+        highest = max(highest, stage.resident_bytes())
     return Many(
         calls=calls,
         failed=failed,

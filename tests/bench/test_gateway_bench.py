@@ -108,8 +108,8 @@ def test_what_is_started_ends_with_all_that_it_started(tmp_path: Path) -> None:
         members = tree(started.pid)
         assert len(members) == 1
         used = tree_usage(started.pid)
-        assert used.root.rss_bytes > 0
-        assert used.rest.rss_bytes > 0
+        assert used.root.resident_bytes > 0
+        assert used.rest.resident_bytes > 0
     finally:
         processes.stop_since(0)
     assert processes.count == 0
