@@ -10,9 +10,9 @@ import resource
 from collections.abc import AsyncIterator, Callable
 
 import pytest
-from abuse.town import LATE_BYTES, MIB, Town, chat
-from fidelity.upstream import SSE_HEAD, End, Seen, chunk
-from fidelity.wire import Line
+from abuse.town import LATE_BYTES, MIB, Town
+from fidelity.upstream import End, Seen, plain
+from fidelity.wire import Line, request
 
 READ_BYTES = 50 * MIB
 BUFFERED_BYTES = 30 * MIB  # what the system itself holds in the sockets between two who talk
@@ -43,6 +43,22 @@ def test_a_client_that_does_not_read_holds_its_provider_back(town: Town) -> None
     assert town.gateway.memory_bytes() - before < LATE_BYTES + 100 * MIB
     town.upstream.run(_read_all(lines))
     assert sent[0] == 4 * READ_BYTES
+
+
+@pytest.mark.slow
+def test_large_calls_do_not_pile_up_behind_the_gateway(town: Town) -> None:
+    """Six calls of 50 MB, one after the other: recording and sorting them takes no more than a few at once."""
+
+    async def large(_: Seen) -> AsyncIterator[bytes | End]:
+        yield plain(b"x" * READ_BYTES, kind=b"audio/mpeg", headers=[(b"x-large", b"1")])
+
+    town.upstream.script = large
+    before = town.gateway.peak_bytes()
+    for _ in range(6):
+        got = town.ask(request(b"GET", b"/v1/files/large"))
+        assert len(got.body) == READ_BYTES
+    town.gateway.call(lambda call: call["id"] == got.header(b"freehold-call-id").decode())
+    assert town.gateway.peak_bytes() - before < LATE_BYTES + 8 * READ_BYTES
 
 
 async def _ask_and_not_read(town: Town, clients: int, sent: Callable[[], int]) -> list[Line]:
@@ -90,30 +106,3 @@ def test_idle_connections_cost_little(town: Town, idle: int) -> None:
 async def _healthy(line: Line) -> None:
     await line.send(b"GET /v1/models HTTP/1.1\r\nhost: x\r\n\r\n")
     assert (await line.read()).status == 200
-
-
-def test_clients_that_come_and_go_leave_nothing_behind(town: Town) -> None:
-    """300 clients break off in the middle of endless streams: the provider is rid of each, the memory comes back."""
-    event = chunk(b'data: {"choices":[{"index":0,"delta":{"content":"%b"}}]}\n\n' % (b"x" * 2**17))
-
-    async def endless(_: Seen) -> AsyncIterator[bytes | End]:
-        yield SSE_HEAD
-        while True:
-            yield event
-            await asyncio.sleep(0.001)
-
-    async def come_and_go() -> None:
-        line = Line(town.port)
-        await line.send(chat(stream=True))
-        await line.read(seen=lambda got: line.abort() if len(got.body) > MIB else None)
-
-    async def crowd(rounds: int) -> None:
-        for _ in range(rounds):
-            await asyncio.gather(*(come_and_go() for _ in range(30)))
-
-    town.upstream.script = endless
-    town.upstream.run(crowd(2))
-    before = town.gateway.memory_bytes()
-    town.upstream.run(crowd(10))
-    town.upstream.wait_until(lambda up: len(up.hung_up) >= 360)
-    assert town.gateway.memory_bytes() - before < LATE_BYTES + 30 * MIB

@@ -100,6 +100,17 @@ class Running:
         """The most memory that the gateway and its child processes have had, each at its own worst moment."""
         return sum(_status_bytes(pid, "VmHWM") for pid in _family(self.pid))
 
+    def wait_for_memory_below(self, size_bytes: int) -> None:
+        """Return once the memory has come back to this; fails when it does not."""
+        pause = threading.Event()
+        for _ in range(int(WAIT_S)):
+            if self.memory_bytes() < size_bytes:
+                return
+            pause.wait(0.5)
+        raise AssertionError(
+            f"the gateway keeps {self.memory_bytes():,} bytes, and should keep less than {size_bytes:,}"
+        )
+
     def limit_memory(self, size_bytes: int) -> None:
         """Let the gateway fail rather than the machine, should it want more than this."""
         for pid in _family(self.pid):
