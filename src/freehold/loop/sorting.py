@@ -7,7 +7,7 @@ to no task (a list of models, a body that is not JSON) are marked as sorted with
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from freehold.core.call import Call
 from freehold.core.dialects import BadBodyError, read_answer, read_request
@@ -21,6 +21,7 @@ from freehold.tasks import Reading, TaskIndex, sort_calls
 NO_TASK = "-"
 TASK_TAG = "freehold-task"
 _CALLS_PER_ROUND = 5000
+_BYTES_PER_ROUND = 64 * 2**20
 _LOOSE_CALLS_READ = 2000
 
 
@@ -58,10 +59,23 @@ def sort_new_calls(estate: Estate) -> int:
     sorted_calls = 0
     while _is_work_waiting(estate):
         with in_turn(estate.folder("locks") / "sort.lock"):
-            fresh = estate.store.calls.find(CallFilter(is_sorted_out=False, limit=_CALLS_PER_ROUND))
-            _sort(estate, [read_call(call) for call in fresh])
+            fresh = _read_some(estate.store.calls.stream(CallFilter(is_sorted_out=False, limit=_CALLS_PER_ROUND)))
+            _sort(estate, fresh)
         sorted_calls += len(fresh)
     return sorted_calls
+
+
+def _read_some(calls: Iterator[Call]) -> list[ReadCall]:
+    """Read calls until their bodies are too much for the memory; the bodies themselves are let go."""
+    some: list[ReadCall] = []
+    size_bytes = 0
+    for call in calls:
+        size_bytes += len(call.request_body) + len(call.response_body)
+        read = read_call(call)
+        some.append(replace(read, call=replace(call, request_body=b"", response_body=b"")))
+        if size_bytes > _BYTES_PER_ROUND:
+            break
+    return some
 
 
 def _is_work_waiting(estate: Estate) -> bool:
@@ -71,7 +85,7 @@ def _is_work_waiting(estate: Estate) -> bool:
 def _sort(estate: Estate, fresh: Sequence[ReadCall]) -> None:
     book, calls = estate.store.book, estate.store.calls
     known = book.tasks()
-    earlier = [read_call(call) for call in _loose_calls(estate, known)]
+    earlier = _read_some(_loose_calls(estate, known))
     outcome = sort_calls(
         [reading for read in (*earlier, *fresh) if read.is_answered and (reading := _reading(read)) is not None],
         known,

@@ -27,7 +27,8 @@ StaticParts = Callable[[Call], Sequence[bytes]]
 LEAST_ID_CHARS = 4
 _COLUMNS = tuple(f.name for f in fields(Call))
 _ROWS_PER_READ = 1000
-_IDS_PER_WRITE = 500
+_BYTES_PER_READ = 32 * 2**20
+_IDS_PER_STATEMENT = 500
 _LARGEST_COUNT = 2**31 - 1
 
 
@@ -120,22 +121,24 @@ class CallTable:
         return list(self.stream(chosen))
 
     def stream(self, chosen: CallFilter) -> Iterator[Call]:
-        """The calls that pass the filter, read a thousand at a time."""
-        column = schema.calls.c.id
+        """The calls that pass the filter, read a thousand at a time, fewer where their bodies are large."""
+        c = schema.calls.c
+        size = func.length(c.request_body) + func.length(c.response_body)
         last: str | None = None
         left = chosen.limit
         while left is None or left > 0:
             page = _ROWS_PER_READ if left is None else min(left, _ROWS_PER_READ)
-            query = select(schema.calls).where(_where(chosen))
+            query = select(c.id, size.label("size_bytes")).where(_where(chosen))
             if last is not None:
-                query = query.where(column < last if chosen.newest_first else column > last)
-            query = query.order_by(column.desc() if chosen.newest_first else column).limit(page)
-            rows = self._rows(query)
-            yield from self._read(rows)
-            if len(rows) < page:
+                query = query.where(c.id < last if chosen.newest_first else c.id > last)
+            found = self._rows(query.order_by(c.id.desc() if chosen.newest_first else c.id).limit(page))
+            for ids in _groups([(row.id, row.size_bytes) for row in found]):
+                rows = self._rows(select(schema.calls).where(c.id.in_(ids)))
+                yield from self._read(sorted(rows, key=_id_of, reverse=chosen.newest_first))
+            if len(found) < page:
                 return
-            last = rows[-1].id
-            left = None if left is None else left - len(rows)
+            last = found[-1].id
+            left = None if left is None else left - len(found)
 
     def count(self, chosen: CallFilter) -> int:
         """How many calls pass the filter; its limit does not count."""
@@ -152,8 +155,8 @@ class CallTable:
             return
         with self._database.writing() as connection:
             for task_id, ids in by_task.items():
-                for start in range(0, len(ids), _IDS_PER_WRITE):
-                    chunk = schema.calls.c.id.in_(ids[start : start + _IDS_PER_WRITE])
+                for start in range(0, len(ids), _IDS_PER_STATEMENT):
+                    chunk = schema.calls.c.id.in_(ids[start : start + _IDS_PER_STATEMENT])
                     connection.execute(update(schema.calls).where(chunk).values(task_id=task_id))
 
     def add_feedback(self, call_id: str, kind: str, value: str, now: float) -> str:
@@ -192,6 +195,24 @@ class CallTable:
             query = select(schema.parts).where(schema.parts.c.hash.in_(wanted))
             slices = {row.hash: row.body for row in self._rows(query)}
         return [_call(row, slices) for row in rows]
+
+
+def _groups(sized: Sequence[tuple[str, int]]) -> Iterator[list[str]]:
+    """Ids in order, cut where the bodies of a group would be more than is read at once."""
+    group: list[str] = []
+    size_bytes = 0
+    for call_id, size in sized:
+        if group and (size_bytes + size > _BYTES_PER_READ or len(group) >= _IDS_PER_STATEMENT):
+            yield group
+            group, size_bytes = [], 0
+        group.append(call_id)
+        size_bytes += size
+    if group:
+        yield group
+
+
+def _id_of(row: Row[Any]) -> str:
+    return str(row.id)
 
 
 def _call(row: Row[Any], slices: Mapping[str, bytes]) -> Call:
