@@ -14,7 +14,7 @@ from freehold.cli.reference import reference
 
 PACKAGE = Path(freehold.__file__).parent
 ROOT = Path(__file__).parent.parent
-STAGES = {"record", "tasks", "dataset", "train", "serve", "prove", "route"}
+STAGES = {"record", "tasks", "dataset", "train", "serve", "prove", "route", "watch"}
 BASE = {"core", "errors"}
 MAY_IMPORT: dict[str, set[str]] = {
     "core": BASE,

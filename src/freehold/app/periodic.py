@@ -14,7 +14,7 @@ from collections.abc import Callable
 from freehold.errors import FreeholdError
 
 _AFTER_FAILURE_S = 1.0
-_BACKGROUND_NICE = 10
+_BACKGROUND_NICE = 19
 _LOG = logging.getLogger("freehold.up")
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from freehold.core.verdict import Contract
+
 RouteKind = Literal["rented", "shadow", "canary", "cascade", "owned"]
 
 
@@ -27,7 +29,14 @@ class Route:
     output_kind: str = "text"
     head: dict[str, Any] = field(default_factory=dict)
     template: dict[str, Any] = field(default_factory=dict)
+    risk: float | None = None
+    contract: Contract = "A"
+    withheld: tuple[str, ...] = ()
+    harm: float | None = None
+    shadow_rate: float = 0.0
+    expected: dict[str, Any] = field(default_factory=dict)
     max_output_tokens: int = 512
+    decided_by: str = "person"
     reason: str = ""
     created_at: float = 0.0
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Decision = Literal["move", "hold", "need"]
+Contract = Literal["A", "B"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +15,11 @@ class Verdict:
 
     `need` is the number of further calls that a decision needs, for the decision `need` alone. `threshold` is the
     least confidence at which the owned answer is used (None: none was proven); `coverage` is the share of proof calls
-    above it. `head` is the confidence head as JSON. `evidence` holds every figure that the report shows.
+    above it. `contract` says what `risk` bounds: A, P(local and wrong), or B, P(wrong | local). `withheld` are the
+    slices that stay with the provider (`label:refund`, `length:long`, `language:de`). `head` is the confidence head as
+    JSON. `attempt` counts the proofs of this task, from 1, and `level` is the share of alpha and of delta that this one
+    may spend. `used` names the proof calls that it used up. `expected` is what live traffic is compared with later.
+    `evidence` holds every figure that the report shows.
     """
 
     id: str
@@ -27,6 +32,12 @@ class Verdict:
     coverage: float | None = None
     margin: float
     risk: float
+    contract: Contract = "A"
+    withheld: tuple[str, ...] = ()
+    attempt: int = 1
+    level: float = 1.0
+    used: dict[str, Any] = field(default_factory=dict)
+    expected: dict[str, Any] = field(default_factory=dict)
     head: dict[str, Any] = field(default_factory=dict)
     evidence: dict[str, Any] = field(default_factory=dict)
     report_path: str = ""

@@ -165,3 +165,46 @@ key_usage = Table(
     Column("cost_usd", Float, nullable=False),
     Column("unpriced", BigInteger, nullable=False),
 )
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("task_id", String(64), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("id", String(64), nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("document", JSON, nullable=False),
+    UniqueConstraint("task_id", "id", name="one_attempt_per_proof"),
+)
+
+labels = Table(
+    "labels",
+    metadata,
+    Column("task_id", String(64), primary_key=True),
+    Column("model_id", String(64), primary_key=True),
+    Column("example_id", String(64), primary_key=True),
+    Column("source", String(128), primary_key=True),
+    Column("created_at", Float, nullable=False),
+    Column("document", JSON, nullable=False),
+)
+
+watches = Table(
+    "watches",
+    metadata,
+    Column("task_id", String(64), primary_key=True),
+    Column("revision", Integer, nullable=False),
+    Column("changed_at", Float, nullable=False),
+    Column("document", JSON, nullable=False),
+)
+
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("hash", String(64), nullable=False, unique=True),
+    Column("previous", String(64), nullable=False, unique=True),
+    Column("created_at", Float, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("task_id", String(64), nullable=False, index=True),
+    Column("document", Text, nullable=False),
+)
