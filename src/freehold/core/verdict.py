@@ -7,18 +7,20 @@ from typing import Any, Literal
 
 Decision = Literal["move", "hold", "need"]
 Contract = Literal["A", "B"]
+NeedOf = Literal["calls", "labels"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """What may be done with a task's traffic, and why.
 
-    `need` is the number of further calls that a decision needs, for the decision `need` alone. `threshold` is the
-    least confidence at which the owned answer is used (None: none was proven); `coverage` is the share of proof calls
-    above it. `contract` says what `risk` bounds: A, P(local and wrong), or B, P(wrong | local). `withheld` are the
-    slices that stay with the provider (`label:refund`, `length:long`, `language:de`). `head` is the confidence head as
-    JSON. `attempt` counts the proofs of this task, from 1, and `level` is the share of alpha and of delta that this one
-    may spend. `used` names the proof calls that it used up. `expected` is what live traffic is compared with later.
+    `need` is the number of further calls that a decision needs, for the decision `need` alone; where `need_of` is
+    `labels`, of pairs that people have to compare. `threshold` is the least confidence at which the owned answer is
+    used (None: none was proven); `coverage` is the share of proof calls above it. `contract` says what `risk`
+    bounds: A, P(local and wrong), or B, P(wrong | local). `withheld` are the slices that stay with the provider
+    (`label:refund`, `length:long`, `language:de`). `head` is the confidence head as JSON. `attempt` counts the
+    proofs of this task, from 1, and `level` is the share of alpha and of delta that this one may spend. `used`
+    names the proof calls that it used up. `expected` is what live traffic is compared with later.
     `evidence` holds every figure that the report shows.
     """
 
@@ -28,6 +30,7 @@ class Verdict:
     dataset_hash: str
     decision: Decision
     need: int | None = None
+    need_of: NeedOf = "calls"
     threshold: float | None = None
     coverage: float | None = None
     margin: float
@@ -45,5 +48,7 @@ class Verdict:
 
     @property
     def words(self) -> str:
-        """The verdict as it is spoken: `move`, `hold` or `need 212 more`."""
-        return f"need {self.need} more" if self.decision == "need" else self.decision
+        """The verdict as it is spoken: `move`, `hold`, `need 212 more` or `need 40 more labels`."""
+        if self.decision != "need":
+            return self.decision
+        return f"need {self.need} more{' labels' if self.need_of == 'labels' else ''}"

@@ -6,13 +6,16 @@ In this order; the first that applies decides:
 2. hold  There is nothing to prove: no answer of the owned model is usable, or all calls want the same answer.
 3. move  (whole) There are corrections, so that both sides can be wrong, and the paired test certifies that the owned
          model alone is no worse than the provider by more than `margin` (at `alpha`). Every usable answer is used.
+         Where people compared answers of a task without corrections, or of free text, the same test on what they
+         preferred takes its place (`prove.judging`); a judge may sharpen it and never stands alone.
 4. move  (cascade) Contract A is proven at (`risk`, `delta`) for a threshold whose coverage is, at its lower bound, at
          least `least_coverage`. That is never under twice the risk: a model that is always wrong may still answer a
          share `risk` of the calls without breaking the contract, and must not be moved for it. For the same reason at
          least three in four of the answers above the threshold must have been right.
-5. need  At the shares seen so far, a number of calls within reach (at most 2,000 or four times those already there)
+5. need  The test on comparisons is under way: people have not decided all of its pairs, and it is not lost.
+6. need  At the shares seen so far, a number of calls within reach (at most 2,000 or four times those already there)
          would satisfy rule 4, or rule 3 where there are corrections.
-6. hold  Otherwise.
+7. hold  Otherwise.
 
 Why contract A alone is enough for rule 4: with what the cascade answers in place of the provider, the paired difference
 of a call is at least -1 where it is answered locally and wrong, and at least 0 elsewhere, whatever the provider would
@@ -34,8 +37,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from freehold.core.confidence import LEAST_CONFIDENCE
-from freehold.core.verdict import Decision
+from freehold.core.verdict import Decision, NeedOf
 from freehold.prove.cascade import Cascade, CurvePoint, least_n, lower_bound
+from freehold.prove.judging import Judged
 from freehold.prove.settings import ProofSettings
 from freehold.prove.tango import n_fixed
 
@@ -68,20 +72,30 @@ class Paired:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What the rules say; `scope` names the statement that a move rests on, `reason` says why in one sentence."""
+    """What the rules say; `scope` names the statement that a move rests on, `reason` says why in one sentence.
+
+    `need_of` says what `need` counts: further held-out calls, or pairs that people have to compare.
+    """
 
     decision: Decision
     reason: str
     scope: Literal["whole", "cascade", "none"] = "none"
     need: int | None = None
+    need_of: NeedOf = "calls"
     threshold: float | None = None
     coverage: float | None = None
 
 
 def decide(
-    paired: Paired, cascade: Cascade, *, has_corrections: bool, distinct_targets: int, settings: ProofSettings
+    paired: Paired,
+    cascade: Cascade,
+    *,
+    has_corrections: bool,
+    distinct_targets: int,
+    settings: ProofSettings,
+    judged: Judged | None = None,
 ) -> Outcome:
-    """Apply the rules of this module to one set of answers."""
+    """Apply the rules of this module to one set of answers; `judged` is given where comparisons decide rule 3."""
     n = cascade.n
     usable = cascade.curve[-1].local if cascade.curve else 0
     if n < LEAST_CALLS:
@@ -94,13 +108,13 @@ def decide(
             decision="hold",
             reason=f"All {n} held-out calls want the same answer: a fixed reply does, no model is needed.",
         )
-    if has_corrections and paired.is_certified:
+    if judged.is_certified if judged else has_corrections and paired.is_certified:
         return Outcome(
             decision="move",
             scope="whole",
             threshold=LEAST_CONFIDENCE,
             coverage=usable / n,
-            reason="It is shown that the owned model alone is at most"
+            reason=f"It is shown{' by comparisons' if judged else ''} that the owned model alone is at most"
             f" {100 * settings.margin:.1f} points below the provider.",
         )
     if cascade.chosen and _is_worth_having(cascade.chosen, n, settings):
@@ -111,6 +125,8 @@ def decide(
             coverage=cascade.coverage,
             reason=f"It is shown that at most {settings.risk:.1%} of all calls are answered locally and wrong.",
         )
+    if judged and judged.is_open:
+        return Outcome(decision="need", need_of="labels", need=judged.to_label, reason=_why_labels(judged))
     need = calls_needed(paired, cascade, has_corrections=has_corrections, settings=settings)
     if need is not None and need <= max(REACH_CALLS, REACH_TIMES * n):
         return Outcome(
@@ -168,6 +184,13 @@ def _cascade_calls(point: CurvePoint, cascade: Cascade, users: int, settings: Pr
 
 def _spread(curve: tuple[CurvePoint, ...]) -> Iterable[CurvePoint]:
     return curve[:: max(1, len(curve) // _POINTS_PLANNED)]
+
+
+def _why_labels(judged: Judged) -> str:
+    done = f"People have compared {judged.by_people:,} pairs of the {judged.by_people + judged.to_label:,} planned."
+    if judged.judge and judged.by_people < judged.least_labels:
+        return f"{done} A judge alone shows nothing: its scores count from {judged.least_labels} of these on."
+    return done
 
 
 def _why_hold(cascade: Cascade, settings: ProofSettings) -> str:

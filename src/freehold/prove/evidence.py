@@ -16,6 +16,7 @@ from freehold.prove.cascade import Cascade, lower_bound
 from freehold.prove.decide import Paired, calls_needed, whole_calls
 from freehold.prove.folder import Frozen
 from freehold.prove.head import ranking
+from freehold.prove.judging import Judged
 from freehold.prove.measure import Examined, Held, summarise
 from freehold.prove.settings import ProofFacts, ProofSettings
 from freehold.prove.story import needs_no_model
@@ -61,6 +62,7 @@ def gather(
         "passing_baselines": [*passing],
         "needs_no_model": any(needs_no_model(owned, examined) for examined in others),
         "paired": _paired(owned.paired, settings),
+        "judged": None if owned.judged is None else _judged(owned.judged),
         "cascade": _cascade(owned.cascade, settings),
         "calls_that_would_decide": calls_needed(
             owned.paired, owned.cascade, has_corrections=held.has_corrections, settings=settings
@@ -88,13 +90,25 @@ def _side(examined: Examined) -> Figures:
 
 def _paired(paired: Paired, settings: ProofSettings) -> Figures:
     """The paired test, its path thinned out to some steps of (unit, ln K)."""
-    path = paired.log_wealth
-    step = max(1, math.ceil(len(path) / _MOST_STEPS))
-    kept = sorted({*range(0, len(path), step), len(path) - 1, (paired.decided_at or 1) - 1})
     figures = _plain(paired)
-    figures["log_wealth"] = [[i + 1, path[i]] for i in kept]
+    figures["log_wealth"] = _thinned(paired.log_wealth, paired.decided_at)
     figures["calls_for_80_percent_power"] = whole_calls(paired, settings)
     return figures
+
+
+def _thinned(path: Sequence[float], decided_at: int | None) -> list[JsonValue]:
+    if not path:
+        return []
+    step = max(1, math.ceil(len(path) / _MOST_STEPS))
+    kept = sorted({*range(0, len(path), step), len(path) - 1, (decided_at or 1) - 1})
+    return [[i + 1, path[i]] for i in kept]
+
+
+def _judged(judged: Judged) -> Figures:
+    """The test on comparisons, its path thinned out, too."""
+    left = judged.powered.variance_left if judged.powered else None
+    path = _thinned(judged.log_wealth, judged.decided_at)
+    return {**_plain(judged), "is_certified": judged.is_certified, "variance_left": left, "log_wealth": path}
 
 
 def _cascade(cascade: Cascade, settings: ProofSettings) -> Figures:

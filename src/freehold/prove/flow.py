@@ -9,6 +9,7 @@ Not covered: serving the model and checking its parity (handed in), acting on th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from freehold.core.confidence import ConfidenceHead
@@ -20,6 +21,7 @@ from freehold.prove.baseline import baselines
 from freehold.prove.evidence import gather
 from freehold.prove.folder import Frozen, read_folder
 from freehold.prove.head import fit_head
+from freehold.prove.judging import Opinions, is_same
 from freehold.prove.measure import Examined, Guess, Held, examine, hold_out
 from freehold.prove.plot import cascade_plot, evidence_plot
 from freehold.prove.report import write_reports
@@ -43,18 +45,21 @@ def prove(
     settings: ProofSettings,
     facts: ProofFacts,
     out_dir: Path,
+    opinions: Opinions | None = None,
     on_progress: Progress = silent,
 ) -> Verdict:
     """Prove the model behind `answer` on the dataset in this folder; the three reports are written to `out_dir`.
 
-    `answer` gives one owned answer per example, in order. `on_progress` is told the step, what is done and of how much.
+    `answer` gives one owned answer per example, in order. `opinions` say whose answers people or a judge preferred.
+    `on_progress` is told the step, what is done and of how much.
     """
     frozen = read_folder(dataset)
     tuning = _ask(answer, frozen.dev, "dev", on_progress)
     head = _fit(frozen, tuning)
     answers = _ask(answer, frozen.proof, "proof", on_progress)
     held = hold_out(frozen.kind, frozen.proof)
-    owned = examine("owned model", held, _guesses(head, answers), settings)
+    weighed = None if opinions is None else replace(opinions, differing=_differing(frozen, tuning))
+    owned = examine("owned model", held, _guesses(head, answers), settings, weighed)
     others = _examine_baselines(frozen, held, settings, on_progress)
     verdict = _verdict(frozen, owned, head, settings, facts, out_dir)
     evidence = gather(frozen, held, owned, others, answers, settings=settings, facts=facts)
@@ -98,6 +103,13 @@ def _fit(frozen: Frozen, answers: Sequence[OwnedAnswer]) -> ConfidenceHead:
     return fit_head([given for given, _ in pairs], [is_right for _, is_right in pairs])
 
 
+def _differing(frozen: Frozen, answers: Sequence[OwnedAnswer]) -> float:
+    """The share of dev calls on which both sides differ; 1 where there is no dev call to tell."""
+    pairs = zip(frozen.dev, answers, strict=True)
+    differ = [not is_same(frozen.kind, given.text, example.incumbent) for example, given in pairs]
+    return sum(differ) / len(differ) if differ else 1.0
+
+
 def _guesses(head: ConfidenceHead, answers: Sequence[OwnedAnswer]) -> list[Guess]:
     return [Guess(text=given.text, confidence=head.score(given)) for given in answers]
 
@@ -126,6 +138,7 @@ def _verdict(
         dataset_hash=frozen.hash,
         decision=outcome.decision,
         need=outcome.need,
+        need_of=outcome.need_of,
         threshold=outcome.threshold,
         coverage=outcome.coverage,
         margin=settings.margin,

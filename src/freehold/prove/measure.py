@@ -19,6 +19,7 @@ from freehold.core.scoring import Score, is_acceptable, normal_label, normal_tex
 from freehold.prove.betting import star, user_means
 from freehold.prove.cascade import Cascade, contract_a
 from freehold.prove.decide import Outcome, Paired, decide
+from freehold.prove.judging import Judged, Opinions, weigh
 from freehold.prove.settings import ProofSettings
 from freehold.prove.tango import tango_interval, tango_z
 
@@ -64,6 +65,11 @@ class Held:
         return not all(s.is_exact for s in self.incumbent)
 
     @property
+    def is_compared(self) -> bool:
+        """Whether comparisons of answers, where there are any, decide in place of scores, which say too little."""
+        return self.kind == "text" or not self.has_corrections
+
+    @property
     def distinct_targets(self) -> int:
         """How many different answers are wanted."""
         normal = normal_label if self.kind == "label" else normal_text
@@ -80,6 +86,7 @@ class Examined:
     paired: Paired
     cascade: Cascade
     outcome: Outcome
+    judged: Judged | None = None
 
 
 def hold_out(kind: str, examples: Sequence[Example]) -> Held:
@@ -88,8 +95,13 @@ def hold_out(kind: str, examples: Sequence[Example]) -> Held:
     return Held(kind=kind, examples=tuple(examples), incumbent=incumbent)
 
 
-def examine(name: str, held: Held, guesses: Sequence[Guess], settings: ProofSettings) -> Examined:
-    """Score `guesses`, one per call of the proof split, and decide on them as on an owned model's."""
+def examine(
+    name: str, held: Held, guesses: Sequence[Guess], settings: ProofSettings, opinions: Opinions | None = None
+) -> Examined:
+    """Score `guesses`, one per call of the proof split, and decide on them as on an owned model's.
+
+    `opinions` are those of people and a judge on these very answers.
+    """
     usable = tuple(g if is_acceptable(held.kind, g.text) else Guess(text=g.text, confidence=0.0) for g in guesses)
     pairs = zip(held.examples, usable, strict=True)
     scores = tuple(score(held.kind, example.target, guess.text) for example, guess in pairs)
@@ -102,15 +114,25 @@ def examine(name: str, held: Held, guesses: Sequence[Guess], settings: ProofSett
         delta=settings.delta,
         seed=settings.seed,
     )
+    judged = _judged(held, usable, opinions, settings)
     outcome = decide(
         paired,
         cascade,
         has_corrections=held.has_corrections,
         distinct_targets=held.distinct_targets,
         settings=settings,
+        judged=judged if held.is_compared else None,
     )
     side = summarise(name, scores, held.groups)
-    return Examined(side=side, guesses=usable, scores=scores, paired=paired, cascade=cascade, outcome=outcome)
+    return Examined(
+        side=side, guesses=usable, scores=scores, paired=paired, cascade=cascade, outcome=outcome, judged=judged
+    )
+
+
+def _judged(held: Held, guesses: Sequence[Guess], opinions: Opinions | None, settings: ProofSettings) -> Judged | None:
+    if opinions is None:
+        return None
+    return weigh(held.kind, held.examples, [guess.text for guess in guesses], opinions, settings)
 
 
 def summarise(name: str, scores: Sequence[Score], groups: Sequence[str]) -> Side:

@@ -21,6 +21,10 @@ class ProofSettings:
     `delta`: the chance that a cascade which breaks that is proven all the same.
     `min_coverage`: the share of calls that must be answered locally for a cascade to be worth having.
     `seed`: draws the order in which users are bet on.
+    `judge`: the model that compares both sides' answers; empty for none. `judge_calls`: the most pairs it compares, 0
+    for one of every user.
+    `labels`: the pairs that the test of people's labels is planned for; 0 for one of every user, for text at most 300.
+    `least_labels`: the labels below which the judge's scores decide nothing.
     """
 
     margin: float = 0.02
@@ -29,6 +33,10 @@ class ProofSettings:
     delta: float = 0.10
     min_coverage: float = 0.10
     seed: int = 0
+    judge: str = ""
+    judge_calls: int = 0
+    labels: int = 0
+    least_labels: int = 200
 
     def __post_init__(self) -> None:
         limits = {"margin": 0.5, "alpha": 0.5, "risk": 0.5, "delta": 0.5, "min_coverage": 0.95}
@@ -56,6 +64,7 @@ class ProofFacts:
     """What the driver knows and a report shows; None is unknown and is shown as unknown.
 
     `parity` is the result of the check that the served model is the trained one. `recipe` is how it was trained.
+    `noise` says how often the provider agrees with itself; empty where it was not asked again.
     """
 
     verdict_id: str
@@ -72,5 +81,6 @@ class ProofFacts:
     audit_rate: float = 0.0
     engine: str = "llama.cpp"
     machine: str = ""
+    noise: dict[str, Any] = field(default_factory=dict)
     parity: dict[str, Any] = field(default_factory=dict)
     recipe: dict[str, Any] = field(default_factory=dict)

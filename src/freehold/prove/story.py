@@ -61,6 +61,8 @@ def next_command(task: str, verdict: Verdict) -> str:
     match verdict.decision:
         case "move":
             return f"freehold move {task}"
+        case "need" if verdict.need_of == "labels":
+            return f"freehold label {task}"
         case "need":
             return f"freehold freeze {task}   # once {verdict.need:,} more calls can be held out"
         case "hold":
@@ -89,6 +91,8 @@ def _headline(outcome: Outcome, task: str) -> str:
             return f"The owned model can take over {task}."
         case "move":
             return f"The owned model can answer {outcome.coverage or 0:.0%} of the calls of {task}."
+        case "need" if outcome.need_of == "labels":
+            return f"Not decided yet: people have to compare {outcome.need:,} more pairs of answers of {task}."
         case "need":
             return f"Not decided yet: {outcome.need:,} more held-out calls of {task} would decide."
         case "hold":
@@ -104,7 +108,23 @@ def _notices(told: Told) -> tuple[str, ...]:
             "No call here was corrected, so “right” means “agrees with the provider”. Where the provider is wrong,"
             " a model that agrees with it is wrong too."
         )
+    notices += _of_judge(told.owned)
     return tuple(notices)
+
+
+def _of_judge(owned: Examined) -> list[str]:
+    """What a judge helped, said before anybody counts on it."""
+    judged = owned.judged
+    if judged is None or not judged.judge or not judged.judged:
+        return []
+    left = judged.powered.variance_left if judged.powered else None
+    helped = (
+        f"People's labels leave {left:.0%} of the variance to themselves (1 - rho squared): that is how much it helped."
+        if left is not None
+        else "How far people agree with it is unknown: there are too few labels to tell."
+    )
+    used = "Its scores entered the test" if judged.is_aided else "Its scores did not enter the test"
+    return [f"A judge, “{judged.judge}”, compared {judged.judged:,} pairs. {used}. {helped}"]
 
 
 def _of_baseline(owned: Examined, other: Examined) -> str:
@@ -128,7 +148,9 @@ def _moves(told: Told) -> tuple[str, ...]:
             f"Of {n:,} held-out calls the owned model would have answered {round((outcome.coverage or 0) * n):,};"
             f" the provider keeps the other {n - round((outcome.coverage or 0) * n):,}."
         )
-    if outcome.decision == "need":
+    if outcome.decision == "need" and outcome.need_of == "labels":
+        sentences.append("Nothing moves until then.")
+    elif outcome.decision == "need":
         sentences.append(f"With {outcome.need:,} more held-out calls a decision is likely. Nothing moves until then.")
     if outcome.decision == "hold":
         sentences.append("All calls stay with the provider; nothing is lost by it.")

@@ -113,6 +113,10 @@ SETTINGS: tuple[Setting, ...] = (
         "prove", "min_coverage", 0.10, "Least share of calls that a cascade must take over to be worth it.", most=1
     ),
     Setting("prove", "seed", 0, "Seed of the order in which calls enter the proof."),
+    Setting("prove", "judge", "", "Model that compares both sides' answers: MODEL, or PROVIDER:MODEL; empty: none."),
+    Setting("prove", "judge_calls", 0, "Most pairs that the judge compares, each twice; 0: one of every user."),
+    Setting("prove", "labels", 0, "Pairs that the test of labels is planned for; 0: every user's, for text 300."),
+    Setting("prove", "least_labels", 200, "People's labels below which a judge's scores decide nothing.", 50),
     Setting("route", "audit_rate", 0.05, "Share of locally answered calls that the provider is asked too.", most=1),
     Setting("route", "engine_timeout_s", 10.0, "Longest wait for the owned model before the provider answers."),
 )
@@ -126,6 +130,10 @@ TASK_SETTINGS = (
     "risk",
     "delta",
     "min_coverage",
+    "judge",
+    "judge_calls",
+    "labels",
+    "least_labels",
     "audit_rate",
     "keep_days",
 )
