@@ -11,6 +11,7 @@ from freehold.cli.boundary import Boundary
 from freehold.cli.calls import calls, correct
 from freehold.cli.demo import demo
 from freehold.cli.keys import keys
+from freehold.cli.label import label
 from freehold.cli.opening import Root
 from freehold.cli.operate import backup, doctor, prune, restore
 from freehold.cli.road import exit_task, freeze, prove, train, verify
@@ -27,6 +28,7 @@ _VERBS = (
     verify,
     train,
     prove,
+    label,
     move,
     back,
     status,

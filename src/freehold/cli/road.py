@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from freehold.cli.opening import json_option, open_estate, setting_option
+from freehold.errors import UsageError
 from freehold.settings import Value
 from freehold.terminal import next_command, reporting, say, say_json, tell
 
@@ -106,17 +107,41 @@ def train(task: str, *, as_json: bool, **flags: Value | None) -> None:
 @setting_option("prove.delta", "--delta")
 @setting_option("prove.min_coverage", "--min-coverage")
 @setting_option("prove.seed", "--seed")
+@setting_option("prove.judge", "--judge")
+@setting_option("prove.judge_calls", "--judge-calls")
+@setting_option("prove.labels", "--labels")
+@click.option("--noise", type=click.IntRange(min=1), help="Ask the provider again on so many calls; prove nothing.")
+@click.option("--budget", type=float, help="Most dollars that --noise or --judge may spend now.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask before money is spent.")
 @json_option
-def prove(task: str, *, model: str | None, as_json: bool, **flags: Value | None) -> None:
+def prove(
+    task: str,
+    *,
+    model: str | None,
+    noise: int | None,
+    budget: float | None,
+    yes: bool,
+    as_json: bool,
+    **flags: Value | None,
+) -> None:
     """Prove how much of TASK's traffic its model can take over.
 
     The model answers calls that were held out, and both sides are scored. Exit code 0: move. 3: hold, or more calls
-    are needed.
+    are needed. A judge only sharpens what people said: freehold label.
     """
+    from freehold.cli.second_opinion import ask_the_judge, show_noise
     from freehold.loop.walks import prove_task
 
-    with open_estate(flags, task=task) as estate, reporting() as report:
-        verdict = prove_task(estate, task, model, report)
+    if noise is not None and flags.get("prove__judge"):
+        raise UsageError("--noise and --judge are two things.", hint="Give one, then the other.")
+    with open_estate(flags, task=task) as estate:
+        if noise is not None:
+            show_noise(estate, task, noise, model=model, budget=budget, yes=yes, as_json=as_json)
+            return
+        if estate.settings.text("prove.judge"):
+            ask_the_judge(estate, task, model=model, budget=budget, yes=yes)
+        with reporting() as report:
+            verdict = prove_task(estate, task, model, report)
         name = estate.task(task).name
     _show_verdict(verdict, name, as_json=as_json)
 

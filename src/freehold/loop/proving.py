@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -22,7 +23,7 @@ from freehold.errors import ParityError
 from freehold.loop.estate import Estate
 from freehold.loop.progress import Progress, Reporter
 from freehold.loop.training import model_file
-from freehold.prove import ProofFacts, ProofSettings, prove
+from freehold.prove import Opinions, ProofFacts, ProofSettings, prove
 from freehold.serve import answer_all, serving
 from freehold.store import DatasetRow
 
@@ -33,13 +34,24 @@ _SIMULATED = "simulated"
 _DAY_S = 86400.0
 
 
-def prove_model(estate: Estate, task: Task, dataset: DatasetRow, card: ModelCard, report: Reporter) -> Verdict:
-    """Prove one model on one dataset and write the verdict down; ParityError when the served model is another one."""
+def prove_model(
+    estate: Estate,
+    task: Task,
+    dataset: DatasetRow,
+    card: ModelCard,
+    report: Reporter,
+    opinions: Opinions | None = None,
+) -> Verdict:
+    """Prove one model on one dataset and write the verdict down; ParityError when the served model is another one.
+
+    `opinions` are those of people and a judge, where there are any.
+    """
     if not card.parity.get("is_ok"):
         reason = card.parity.get("reason") or "parity was never checked"
         raise ParityError(f"Model {card.id} cannot be proven: {reason}.", hint=f"Run: freehold train {task.name}")
     settings = proof_settings(estate)
-    verdict_id = sha256_hex(canonical_json([card.id, dataset.id, asdict(settings)]))[:16]
+    compared = [] if opinions is None else ["compared"]
+    verdict_id = sha256_hex(canonical_json([card.id, dataset.id, asdict(settings), *compared]))[:16]
     with asking(estate, task, card) as answer:
         verdict = prove(
             Path(dataset.path),
@@ -47,6 +59,7 @@ def prove_model(estate: Estate, task: Task, dataset: DatasetRow, card: ModelCard
             settings=settings,
             facts=_facts(estate, task, card, verdict_id),
             out_dir=estate.folder("proofs") / verdict_id,
+            opinions=opinions,
             on_progress=lambda step, done, total: report(Progress(stage="prove", done=done, total=total, note=step)),
         )
     estate.store.book.put_verdict(verdict)
@@ -67,11 +80,21 @@ def ask_model(
     return answers
 
 
+def owned_answers(
+    estate: Estate, task: Task, card: ModelCard, examples: Sequence[Example], report: Reporter
+) -> list[OwnedAnswer]:
+    """What the model answers to the examples; it is served only where an answer is not kept yet."""
+    kept = _Kept(_kept_path(estate, card))
+    if all(kept.get(example) is not None for example in examples):
+        return [kept.answer(example) for example in examples]
+    return ask_model(estate, task, card, examples, report)
+
+
 @contextmanager
 def asking(estate: Estate, task: Task, card: ModelCard) -> Iterator[Answering]:
     """Serve a model and ask it; answers that an earlier run kept are not asked for again."""
     slots = estate.settings.whole("serve.slots")
-    kept = _Kept(estate.folder("proofs") / f"{card.id}.answers.jsonl")
+    kept = _Kept(_kept_path(estate, card))
     most = int(card.metrics.get("max_output_tokens", 512))
     log = estate.folder("logs") / f"engine-{card.id}.log"
     gguf = model_file(task, card)
@@ -95,6 +118,20 @@ def asking(estate: Estate, task: Task, card: ModelCard) -> Iterator[Answering]:
         yield answer
 
 
+def noise_path(estate: Estate, task: Task) -> Path:
+    """Where the provider's agreement with itself is kept."""
+    return estate.folder("proofs") / f"{task.id}.noise.json"
+
+
+def kept_noise(estate: Estate, task: Task) -> dict[str, Any]:
+    """How often the provider agrees with itself; empty where it was never asked again."""
+    try:
+        noise = msgspec.json.decode(noise_path(estate, task).read_bytes())
+    except (FileNotFoundError, msgspec.DecodeError):
+        return {}  # a file that cannot be read is as good as none: asking again writes it anew
+    return noise if isinstance(noise, dict) else {}
+
+
 def proof_settings(estate: Estate) -> ProofSettings:
     """The promise that the settings ask for."""
     s = estate.settings
@@ -105,6 +142,10 @@ def proof_settings(estate: Estate) -> ProofSettings:
         delta=s.number("prove.delta"),
         min_coverage=s.number("prove.min_coverage"),
         seed=s.whole("prove.seed"),
+        judge=s.text("prove.judge"),
+        judge_calls=s.whole("prove.judge_calls"),
+        labels=s.whole("prove.labels"),
+        least_labels=s.whole("prove.least_labels"),
     )
 
 
@@ -141,6 +182,10 @@ class _Kept:
             return  # an empty line, or one that a kill cut short: it is asked again
 
 
+def _kept_path(estate: Estate, card: ModelCard) -> Path:
+    return estate.folder("proofs") / f"{card.id}.answers.jsonl"
+
+
 def _input_key(example: Example) -> str:
     return sha256_hex(canonical_json([[m.role, m.content] for m in example.messages]))
 
@@ -163,6 +208,7 @@ def _facts(estate: Estate, task: Task, card: ModelCard, verdict_id: str) -> Proo
         provider_output_tokens=figures.rented_output_tokens,
         audit_rate=estate.settings.number("route.audit_rate"),
         machine=platform.platform(terse=True),
+        noise=kept_noise(estate, task),
         parity=card.parity,
         recipe=card.recipe,
     )

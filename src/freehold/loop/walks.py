@@ -7,6 +7,7 @@ from freehold.core.ids import canonical_json, sha256_hex
 from freehold.core.task import Task
 from freehold.errors import NotFoundError
 from freehold.loop.estate import Estate
+from freehold.loop.opinions import opinions_mark
 from freehold.loop.progress import Reporter
 from freehold.loop.road import Plan, Walked, walk
 from freehold.loop.sorting import sort_new_calls
@@ -16,7 +17,18 @@ from freehold.store import CallFilter, DatasetRow
 _OPTIONS = {
     "freeze": ("freeze.proof_share", "freeze.proof_max", "freeze.dev_share", "freeze.dev_max", "freeze.near_duplicate"),
     "train": ("train.base", "train.minutes", "train.epochs", "train.seed"),
-    "prove": ("prove.margin", "prove.alpha", "prove.risk", "prove.delta", "prove.min_coverage", "prove.seed"),
+    "prove": (
+        "prove.margin",
+        "prove.alpha",
+        "prove.risk",
+        "prove.delta",
+        "prove.min_coverage",
+        "prove.seed",
+        "prove.judge",
+        "prove.judge_calls",
+        "prove.labels",
+        "prove.least_labels",
+    ),
     "move": ("route.audit_rate",),
 }
 
@@ -40,7 +52,8 @@ def prove_task(estate: Estate, name: str, model_id: str | None, report: Reporter
     """Prove a model (the newest by default) on the dataset it was trained on."""
     task = estate.task(name)
     card = estate.model(task, model_id)
-    walked = _walk(estate, task, report, ("prove",), dataset_hash=card.dataset_hash, model_id=card.id)
+    mark = opinions_mark(estate, task, card)
+    walked = _walk(estate, task, report, ("prove",), dataset_hash=card.dataset_hash, model_id=card.id, mark=mark)
     return _verdict(estate, task, walked)
 
 

@@ -1,4 +1,4 @@
-"""The store: one database, three tables of contents."""
+"""The store: one database, what is in it by name."""
 
 from __future__ import annotations
 
@@ -7,18 +7,23 @@ from freehold.core.dialects import static_parts
 from freehold.store.calls import CallTable
 from freehold.store.database import open_database
 from freehold.store.keys import KeyTable
+from freehold.store.labels import LabelTable
 from freehold.store.taskbook import TaskBook
 from freehold.store.upkeep import Upkeep
 
 
 class Store:
-    """Calls in `calls`, tasks in `book`, gateway keys in `keys`; safe to use from several threads and processes."""
+    """Calls in `calls`, tasks in `book`, gateway keys in `keys`, people's labels in `labels`.
+
+    Safe to use from several threads and processes.
+    """
 
     def __init__(self, url: str) -> None:
         self._database = open_database(url)
         self.calls = CallTable(self._database, _static_parts)
         self.book = TaskBook(self._database)
         self.keys = KeyTable(self._database)
+        self.labels = LabelTable(self._database)
         self.upkeep = Upkeep(self._database)
 
     @property

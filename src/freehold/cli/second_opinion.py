@@ -1,0 +1,108 @@
+"""What costs money is shown and agreed to first: asking the provider again, and asking a judge."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from freehold.core.spoken import usd
+from freehold.errors import UsageError
+from freehold.terminal import next_command, reporting, say, say_json, say_rows, tell
+
+if TYPE_CHECKING:
+    from freehold.loop.estate import Estate
+    from freehold.loop.noise import NoiseFound
+    from freehold.loop.second_opinion import Asked
+
+
+def show_noise(
+    estate: Estate, task: str, count: int, *, model: str | None, budget: float | None, yes: bool, as_json: bool
+) -> None:
+    """Ask the provider again on `count` held-out calls, after agreeing to the cost, and show what came of it."""
+    from freehold.loop.noise import ask_again, plan_noise
+    from freehold.loop.provider_calls import Asking
+    from freehold.loop.second_opinion import Purse
+
+    plan = plan_noise(estate, task, count, model)
+    if len(plan.examples) < count:
+        tell(f"Only {len(plan.examples):,} held-out calls can be asked again.")
+    kept = len(plan.examples) - len(plan.requests)
+    tell(f"{len(plan.examples):,} held-out calls of {plan.task.name}; {kept:,} were asked again before and are kept.")
+    _agree(len(plan.requests), plan.expected_usd, whom=plan.provider_names, budget=budget, yes=yes)
+    with reporting() as report:
+        found = ask_again(estate, plan, Purse(budget), Asking(os.environ), report, model)
+    _tell_asked(found.asked)
+    if as_json:
+        say_json(found.document | {"spent_usd": found.asked.spent_usd, "left": found.asked.left})
+    else:
+        _show(found, plan.task.name)
+    margin = found.noise.margin
+    next_command(
+        f"freehold prove {plan.task.name} --margin {margin:g}" if margin else f"freehold label {plan.task.name}"
+    )
+
+
+def ask_the_judge(estate: Estate, task: str, *, model: str | None, budget: float | None, yes: bool) -> None:
+    """Let the judge of the settings compare what it has not compared yet, after agreeing to the cost."""
+    from freehold.loop.judging import ask_judge, plan_judge
+    from freehold.loop.labelling import compare
+    from freehold.loop.provider_calls import Asking
+    from freehold.loop.second_opinion import Purse
+
+    with reporting() as report:
+        comparison = compare(estate, task, model, report)
+        plan = plan_judge(estate, comparison)
+        tell(f"{plan.pairs:,} drawn pairs of answers differ; each is shown to {plan.model} twice, sides swapped.")
+        _agree(len(plan.requests), plan.expected_usd, whom=plan.provider, budget=budget, yes=yes)
+        _tell_asked(ask_judge(estate, comparison, plan, Purse(budget), Asking(os.environ), report))
+
+
+def _agree(count: int, expected_usd: float | None, *, whom: str, budget: float | None, yes: bool) -> None:
+    """Show the cost and have it agreed to; UsageError where nobody can be asked, or a budget cannot be kept."""
+    if budget is not None and not (math.isfinite(budget) and budget >= 0):
+        raise UsageError(f"--budget is {budget!r}.", hint="Give dollars, 0 or more.")
+    if not count:
+        return
+    tell(f"{count:,} requests to {whom}, about {usd(expected_usd)} in all.")
+    if budget is not None and expected_usd is None:
+        raise UsageError(
+            f"A budget of {usd(budget)} cannot be kept: what a request costs is unknown.",
+            hint="Set prices in [providers.NAME], or leave --budget out and say --yes.",
+        )
+    if budget is not None and expected_usd is not None and budget < expected_usd:
+        tell(f"The budget of {usd(budget)} does not reach for all of them; it ends when that is spent.")
+    if yes:
+        return
+    if sys.stdin.isatty():
+        if not click.confirm("Ask?", err=True):
+            tell("Nothing was asked.")
+            sys.exit(1)
+        return
+    if budget is None or expected_usd is None or budget < expected_usd:
+        least = "" if expected_usd is None else f", or --budget with at least {math.ceil(100 * expected_usd) / 100:.2f}"
+        raise UsageError("Asking costs money, and there is no terminal to agree on.", hint=f"Add --yes{least}.")
+
+
+def _tell_asked(asked: Asked) -> None:
+    if asked.asked:
+        tell(f"{asked.asked:,} requests were answered, {usd(asked.spent_usd)}.")
+    if asked.is_spent:
+        tell(f"The budget is spent; {asked.left:,} requests are left. The same command goes on from here.")
+
+
+def _show(found: NoiseFound, task: str) -> None:
+    noise = found.noise
+    say(f"noise of {task}: agreement with the provider's first answer, 95% intervals\n")
+    say_rows(("who", "agrees", "interval", "n", "graded"), found.rows, right=(1, 2, 3, 4))
+    if noise.difference is not None:
+        low, high = 100 * noise.low, 100 * noise.high
+        say(f"\nowned less provider: {100 * noise.difference:+.1f} [{low:+.1f}, {high:+.1f}] points, n={noise.n:,}")
+    if noise.owned is None:
+        say("\nThere is no owned model yet to set beside it.")
+    if found.refused:
+        say(f"{found.refused:,} calls were refused by the provider and are left out.")
+    say(f"\nproposed margin: {'none' if noise.margin is None else f'{noise.margin:.1%}'}. {noise.reason}")

@@ -1,0 +1,204 @@
+"""Asking the provider the same again: recorded requests, byte for byte, outside the gateway, on a budget.
+
+Second answers are kept by call under `proofs/`: no call is ever asked a second time. Not covered: what follows from
+them (`freehold.prove.noise`).
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Sequence, Set
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import msgspec
+
+from freehold.core import Call, ModelCard
+from freehold.core.example import Example
+from freehold.core.task import Task
+from freehold.errors import DataError, NotFoundError
+from freehold.loop.estate import Estate
+from freehold.loop.progress import Progress, Reporter
+from freehold.loop.provider_calls import Asking, Request
+from freehold.loop.proving import noise_path, owned_answers, proof_settings
+from freehold.loop.second_opinion import Asked, Purse, Replies, ask_all, total_usd
+from freehold.prove import Noise, measure_noise
+from freehold.prove.folder import read_folder
+from freehold.settings import ProviderSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoisePlan:
+    """The calls that are asked again, with what is left to ask; `expected_usd` is None where no cost was recorded.
+
+    `left_out` counts the calls of the draw that cannot be asked again, by reason.
+    """
+
+    task: Task
+    kind: str
+    dataset_hash: str
+    examples: tuple[Example, ...]
+    requests: tuple[Request, ...]
+    left_out: dict[str, int]
+    expected_usd: float | None
+
+    @property
+    def provider_names(self) -> str:
+        """Whom it asks."""
+        return ", ".join(sorted({request.provider.name for request in self.requests})) or "nobody"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoiseFound:
+    """The figures, and how far asking got."""
+
+    noise: Noise
+    asked: Asked
+    refused: int
+    document: dict[str, object]
+
+    @property
+    def rows(self) -> list[tuple[str, ...]]:
+        """Each side as it is shown: name, agreement with the first answer, its interval, n, graded agreement."""
+        sides = [self.noise.itself, *([self.noise.owned] if self.noise.owned else [])]
+        return [
+            (s.name, f"{s.share:.1%}", f"[{100 * s.low:.1f}, {100 * s.high:.1f}]", f"{s.n:,}", f"{s.graded:.1%}")
+            for s in sides
+        ]
+
+
+def plan_noise(estate: Estate, name: str, count: int, model_id: str | None = None) -> NoisePlan:
+    """Draw `count` held-out calls of a task by the proof's seed; more are drawn by asking for more, never others."""
+    task = estate.task(name)
+    frozen = read_folder(Path(estate.dataset_of(task, _dataset_hash(estate, task, model_id)).path))
+    drawn = list(frozen.proof)
+    random.Random(f"noise {proof_settings(estate).seed}").shuffle(drawn)  # noqa: S311 - a draw to be repeated
+    examples, calls, left_out = _askable(estate, drawn, count)
+    if not examples:
+        why = ", ".join(f"{n:,} {reason}" for reason, n in left_out.items())
+        raise DataError(f"None of the held-out calls of {name!r} can be asked again: {why}.", hint="Freeze it again.")
+    providers = {provider.name: provider for provider in estate.settings.providers}
+    replies = Replies(_path(estate, task))
+    waiting = [_request(call, providers[call.provider]) for call in calls if call.id not in replies]
+    known = [request.expected_usd for request in waiting if request.expected_usd is not None]
+    usual = sum(known) / len(known) if known else None
+    requests = [r if r.expected_usd is not None else replace(r, expected_usd=usual) for r in waiting]
+    return NoisePlan(
+        task=task,
+        kind=frozen.kind,
+        dataset_hash=frozen.hash,
+        examples=tuple(examples),
+        requests=tuple(requests),
+        left_out=dict(left_out),
+        expected_usd=total_usd(requests),
+    )
+
+
+def ask_again(
+    estate: Estate, plan: NoisePlan, purse: Purse, asking: Asking, report: Reporter, model_id: str | None = None
+) -> NoiseFound:
+    """Ask what is left to ask, compare, and write the figures down for the next report; DataError without an answer."""
+    replies = Replies(_path(estate, plan.task))
+    total = len(plan.requests)
+    asked = ask_all(
+        plan.requests,
+        replies,
+        purse,
+        asking,
+        lambda done: report(Progress(stage="noise", done=done, total=total, note=plan.provider_names)),
+    )
+    found = [(example, replies.get(example.id)) for example in plan.examples]
+    answered = [(example, reply.text) for example, reply in found if reply is not None and not reply.problem]
+    problems = [reply.problem for _, reply in found if reply is not None and reply.problem]
+    if not answered:
+        raise DataError(
+            f"The provider gave no second answer: {problems[0] if problems else 'the budget reaches for none'}.",
+            hint="Give a larger --budget." if not problems else "Look at these calls: freehold calls.",
+        )
+    examples = [example for example, _ in answered]
+    card = _card(estate, plan.task, model_id)
+    owned = _owned(estate, plan, card, examples, report)
+    noise = measure_noise(plan.kind, examples, [text for _, text in answered], owned)
+    document = asdict(noise) | {
+        "model_id": card.id if card and owned is not None else None,
+        "dataset_hash": plan.dataset_hash,
+        "models": sorted({reply.model for _, reply in found if reply is not None and reply.model}),
+        "refused": len(problems),
+        "left_out": plan.left_out,
+        "asked_at": time.time(),
+    }
+    path = noise_path(estate, plan.task)
+    beside = path.with_suffix(".new")
+    beside.write_bytes(msgspec.json.encode(document))
+    beside.replace(path)
+    return NoiseFound(noise=noise, asked=asked, refused=len(problems), document=document)
+
+
+def _dataset_hash(estate: Estate, task: Task, model_id: str | None) -> str:
+    """The dataset of the model that is looked at; the newest one while there is no model."""
+    card = _card(estate, task, model_id)
+    return card.dataset_hash if card else estate.dataset(task).id
+
+
+def _card(estate: Estate, task: Task, model_id: str | None) -> ModelCard | None:
+    if model_id is not None:
+        return estate.model(task, model_id)
+    try:
+        return estate.model(task)
+    except NotFoundError:
+        return None  # there is none yet: the provider is compared with itself alone
+
+
+def _owned(
+    estate: Estate, plan: NoisePlan, card: ModelCard | None, examples: Sequence[Example], report: Reporter
+) -> list[str] | None:
+    if card is None:
+        return None
+    return [answer.text for answer in owned_answers(estate, plan.task, card, examples, report)]
+
+
+def _askable(estate: Estate, drawn: Sequence[Example], count: int) -> tuple[list[Example], list[Call], Counter[str]]:
+    """The first `count` examples whose calls can be asked again, those calls, and a count of the others by reason."""
+    providers = {provider.name for provider in estate.settings.providers}
+    examples: list[Example] = []
+    calls: list[Call] = []
+    left_out: Counter[str] = Counter()
+    for example in drawn:
+        if len(examples) == count:
+            break
+        call = estate.store.calls.get(example.id)
+        reason = _why_not(call, providers)
+        if call is None or reason:
+            left_out[reason] += 1
+        else:
+            examples.append(example)
+            calls.append(call)
+    return examples, calls, left_out
+
+
+def _why_not(call: Call | None, providers: Set[str]) -> str:
+    """Why a call cannot be asked again; empty where it can."""
+    if call is None:
+        return "not in the record"
+    if call.redaction != "none" or not call.request_body:
+        return "without their request"
+    if call.provider not in providers:
+        return f"of a provider {call.provider!r} that is not configured"
+    return ""
+
+
+def _request(call: Call, provider: ProviderSettings) -> Request:
+    return Request(
+        key=call.id,
+        provider=provider,
+        dialect=call.dialect,
+        target=call.path,
+        body=call.request_body,
+        expected_usd=call.cost_usd,
+    )
+
+
+def _path(estate: Estate, task: Task) -> Path:
+    return estate.folder("proofs") / f"{task.id}.again.jsonl"
