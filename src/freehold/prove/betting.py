@@ -2,7 +2,7 @@
 
     D_t = Y_owned - Y_incumbent in [-1, 1], one per user (the mean over the user's calls), in an order drawn by a seed
     K_t = prod (1 + lambda_t (D_t + m))
-    lambda_t = min( max( sqrt( 2 (ln(1/alpha) - ln K_{t-1}) / R_t ),  (1 + m) / R_t ),  0.95 / (1 - m) ),  0 once reached
+    lambda_t = min( max( sqrt( 2 (ln(1/alpha) - ln K_{t-1}) / R_t ),  (1 + m) / R_t ),  0.95 / (1 - m) ),  0 once there
     R_t = (N - t + 1) v_{t-1},   v_{t-1} = (2.5 + sum_{i<t} D_i^2) / (10 + t - 1)
 
 Under H0: E[D] <= -m, K is a nonnegative supermartingale whatever the (predictable) bets, so P(ever K_t >= 1/alpha) is

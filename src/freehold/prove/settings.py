@@ -5,7 +5,7 @@ Not covered: reading either from a file or a command line (`freehold.settings`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from freehold.errors import SettingError
@@ -21,6 +21,10 @@ class ProofSettings:
     `delta`: the chance that a cascade which breaks that is proven all the same.
     `min_coverage`: the share of calls that must be answered locally for a cascade to be worth having.
     `seed`: draws the order in which users are bet on.
+    `metrics`: what an answer is judged by; all must pass (`prove.metrics`).
+    `is_fresh`: whether calls that an earlier proof of the task looked at are left out.
+
+    `alpha` and `delta` are for the whole life of a task; `spending` gives what one attempt may spend of them.
     """
 
     margin: float = 0.02
@@ -29,6 +33,8 @@ class ProofSettings:
     delta: float = 0.10
     min_coverage: float = 0.10
     seed: int = 0
+    metrics: str = "exact"
+    is_fresh: bool = False
 
     def __post_init__(self) -> None:
         limits = {"margin": 0.5, "alpha": 0.5, "risk": 0.5, "delta": 0.5, "min_coverage": 0.95}
@@ -40,6 +46,10 @@ class ProofSettings:
                     f"{name} is {value!r}, which is not a share above 0 and up to {limits[name]}.",
                     hint=f"Set {name} as a share: 0.05 is 5 in 100.",
                 )
+
+    def spending(self, level: float) -> ProofSettings:
+        """The same promise with this share of alpha and of delta."""
+        return replace(self, alpha=self.alpha * level, delta=self.delta * level)
 
     @property
     def least_coverage(self) -> float:

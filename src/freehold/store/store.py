@@ -13,7 +13,10 @@ from freehold.store.upkeep import Upkeep
 
 
 class Store:
-    """Calls in `calls`, tasks in `book`, gateway keys in `keys`, proofs tried in `attempts`; safe to use from several threads and processes."""
+    """Calls in `calls`, tasks in `book`, gateway keys in `keys`, proofs tried in `attempts`.
+
+    Safe to use from several threads and processes.
+    """
 
     def __init__(self, url: str) -> None:
         self._database = open_database(url)
