@@ -16,7 +16,10 @@ from freehold.store import CallFilter, DatasetRow
 _OPTIONS = {
     "freeze": ("freeze.proof_share", "freeze.proof_max", "freeze.dev_share", "freeze.dev_max", "freeze.near_duplicate"),
     "train": ("train.base", "train.minutes", "train.epochs", "train.seed"),
-    "prove": ("prove.margin", "prove.alpha", "prove.risk", "prove.delta", "prove.min_coverage", "prove.seed"),
+    "prove": tuple(
+        f"prove.{name}"
+        for name in ("margin", "alpha", "risk", "delta", "min_coverage", "seed", "metrics", "fresh")
+    ),
     "move": ("route.audit_rate",),
 }
 
@@ -37,10 +40,13 @@ def train_task(estate: Estate, name: str, report: Reporter) -> ModelCard:
 
 
 def prove_task(estate: Estate, name: str, model_id: str | None, report: Reporter) -> Verdict:
-    """Prove a model (the newest by default) on the dataset it was trained on."""
+    """Prove a model on the task's newest dataset, whichever it was trained on; the newest model by default."""
     task = estate.task(name)
     card = estate.model(task, model_id)
-    walked = _walk(estate, task, report, ("prove",), dataset_hash=card.dataset_hash, model_id=card.id)
+    mark = proof_mark(estate)
+    walked = _walk(
+        estate, task, report, ("prove",), dataset_hash=estate.dataset(task).id, model_id=card.id, mark=mark
+    )
     return _verdict(estate, task, walked)
 
 

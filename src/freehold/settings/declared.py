@@ -113,6 +113,13 @@ SETTINGS: tuple[Setting, ...] = (
         "prove", "min_coverage", 0.10, "Least share of calls that a cascade must take over to be worth it.", most=1
     ),
     Setting("prove", "seed", 0, "Seed of the order in which calls enter the proof."),
+    Setting(
+        "prove",
+        "metrics",
+        "exact",
+        "What an answer is judged by; all must pass: exact, graded>=0.9, valid, length, fields:NAME, file.py:function.",
+    ),
+    Setting("prove", "fresh", False, "Prove only on calls that no earlier proof of the task has looked at."),
     Setting("route", "audit_rate", 0.05, "Share of locally answered calls that the provider is asked too.", most=1),
     Setting("route", "engine_timeout_s", 10.0, "Longest wait for the owned model before the provider answers."),
 )
@@ -126,6 +133,8 @@ TASK_SETTINGS = (
     "risk",
     "delta",
     "min_coverage",
+    "metrics",
+    "fresh",
     "audit_rate",
     "keep_days",
 )
