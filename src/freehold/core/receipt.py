@@ -92,9 +92,7 @@ class Head:
 START = Head(0, GENESIS)
 
 
-def seal(
-    last: Head, *, kind: Kind, task_id: str, document: Mapping[str, object], created_at: float
-) -> Receipt:
+def seal(last: Head, *, kind: Kind, task_id: str, document: Mapping[str, object], created_at: float) -> Receipt:
     """The receipt after `last`; ValueError when the document is not plain JSON."""
     draft = Receipt(
         number=last.number + 1,
@@ -178,7 +176,9 @@ def _misplaced(receipt: Receipt, last: Head) -> str | None:
         if receipt.previous == last.hash:
             return None
         before = f"receipt {last.number}" if last.number else "the beginning of the chain"
-        return f"receipt {number} does not follow {before}: it names {_short(receipt.previous)}, not {_short(last.hash)}"
+        return (
+            f"receipt {number} does not follow {before}: it names {_short(receipt.previous)}, not {_short(last.hash)}"
+        )
     if number == last.number:
         return f"receipt {number} is there twice"
     if number < wanted:

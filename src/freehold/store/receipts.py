@@ -178,7 +178,7 @@ def _document(connection: Connection, table: Any, row_id: str, kind: type[T]) ->
 
 
 def _read(row: Row[Any]) -> Receipt | str:
-    found = receipt_of(row._mapping)
+    found = receipt_of(dict(row._mapping))
     return found if isinstance(found, Receipt) else f"receipt {str(row.number)[:20]} cannot be read: {found}"
 
 

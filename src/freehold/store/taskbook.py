@@ -95,6 +95,11 @@ class TaskBook:
         """A task's models, or those of all tasks, newest first."""
         return [read_document(row.document, ModelCard) for row in self._newest_first(schema.models, task_id)]
 
+    def model(self, model_id: str) -> ModelCard | None:
+        """The model of this id."""
+        row = self._row(schema.models, model_id)
+        return None if row is None else read_document(row.document, ModelCard)
+
     def put_verdict(self, verdict: Verdict) -> None:
         """Register a verdict with its receipt; the same proof run again replaces it, and needs no second receipt."""
         report = report_sums(verdict.report_path)
@@ -113,7 +118,7 @@ class TaskBook:
         return None if row is None else read_document(row.document, Verdict)
 
     def put_route(self, route: Route) -> None:
-        """Append a task's next route with its receipt; BusyError when its version was taken by another one meanwhile."""
+        """Append a task's next route with its receipt; BusyError when its version was taken meanwhile."""
         routes = schema.routes.c
         own = select(routes.document).where(routes.task_id == route.task_id)
         row = {
@@ -202,4 +207,3 @@ def _task_document(task: Task) -> dict[str, Any]:
 def _read_task(document: dict[str, Any]) -> Task:
     template = Template.from_json(document["template"])
     return replace(read_document(document | {"template": {}}, Task), template=template)
-
