@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from freehold.cli.opening import json_option, open_estate
+from freehold.core.explanation import flat
 from freehold.terminal import next_command, say, say_json, tell
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ _PART = {"train": "learned from it", "dev": "was tuned with it", "proof": "was j
 @click.option("--all", "is_all", is_flag=True, help="List all calls behind a dataset, a model or a verdict.")
 @json_option
 def lineage(id: str, *, is_all: bool, as_json: bool) -> None:  # noqa: A002  (the argument's name on the help page)
-    """Show what came of a call, or which calls something came from.
+    """Show which models learned from a call, or from which calls.
 
     ID is a call, an example, a dataset, a model or a verdict; the beginning of one is enough, and of a call the end.
     """
@@ -63,6 +64,8 @@ def _say(traced: Lineage) -> None:
         say(f"    {_contents(contents)}")
     for model in traced.models:
         _say_model(model, f"model {model.id}, base {model.base}", indent=2)
+    if traced.recipe:
+        say("  recipe " + ", ".join(f"{name} {value}" for name, value in flat(traced.recipe)))
 
 
 def _use(use: Use) -> str:
@@ -81,13 +84,14 @@ def _contents(contents: Contents) -> str:
 def _say_model(model: ModelLine, title: str, *, indent: int) -> None:
     say(f"{' ' * indent}{title}")
     for verdict in model.verdicts:
-        say(f"{' ' * indent}  verdict {verdict}")
+        say(f"{' ' * indent}  verdict {verdict.id}: {verdict.words}")
     for route in model.routes:
-        say(f"{' ' * indent}  route   {route}")
+        now = ", in force" if route.is_in_force else ""
+        say(f"{' ' * indent}  route version {route.version}: {route.kind}{now}")
 
 
 def _next(traced: Lineage) -> str:
     if traced.kind == "call":
         return f"freehold lineage {traced.models[0].id}" if traced.models else f"freehold calls {traced.id}"
     verdicts = [verdict for model in traced.models for verdict in model.verdicts]
-    return f"freehold receipts show {verdicts[-1].split(':')[0]}" if verdicts else "freehold tasks"
+    return f"freehold receipts show {verdicts[-1].id}" if verdicts else "freehold tasks"

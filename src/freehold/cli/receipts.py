@@ -12,7 +12,7 @@ import click
 
 from freehold.cli.opening import json_option, open_estate
 from freehold.errors import NotFoundError, UsageError
-from freehold.terminal import next_command, reporting, say, say_json, say_rows, tell
+from freehold.terminal import next_command, reporting, say, say_json, say_rows, shorten, tell
 
 if TYPE_CHECKING:
     from freehold.core.receipt import Head, Receipt
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from freehold.loop.receipts import Neighbours, Verified
 
 _HASH_CHARS = 12
+_TASK_CHARS = 16
+_MINUTE_CHARS = len("2027-01-31 18:00")
 _EMPTY = "There are no receipts yet: each verdict and each change of a route from now on gets one."
 
 
@@ -30,9 +32,10 @@ _EMPTY = "There are no receipts yet: each verdict and each change of a route fro
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON line per receipt instead of text.")
 @click.pass_context
 def receipts(ctx: click.Context, *, task: str | None, limit: int, as_json: bool) -> None:
-    """List what was decided, newest last; each receipt is sealed with the one before it.
+    """List what was decided, by whom, and verify it.
 
-    Every verdict and every change of a route has one. They are never changed and never deleted.
+    Every verdict and every change of a route has a receipt, sealed with the one before it. Receipts are never changed
+    and never deleted. Newest last.
     """
     if ctx.invoked_subcommand is None:
         with open_estate() as estate:
@@ -134,7 +137,7 @@ def _list(estate: Estate, task: str | None, limit: int, *, as_json: bool) -> Non
             say_json({"problem": receipt} if isinstance(receipt, str) else json.loads(receipt.line))
         return
     rows = [_row(receipt) for receipt in found]
-    say_rows(("no", "when", "kind", "task", "what", "by", "hash"), rows, right=(0,), flexible=4)
+    say_rows(("no", "when", "task", "what", "by"), rows, right=(0,), flexible=3)
     head = table.head()
     tell(f"{len(rows):,} of {head.number:,} receipts." if head.number else _EMPTY)
     if not head.number and (older := _older(estate)):
@@ -161,11 +164,11 @@ def _row(receipt: Receipt | str) -> tuple[str, ...]:
     from freehold.core.statement import headline
 
     if isinstance(receipt, str):
-        return ("?", "", "", "", receipt, "", "")
+        return ("?", "", "", receipt, "")
     said = receipt.content
-    when, task = moment(receipt.created_at)[:16], str(said.get("task") or receipt.task_id)
-    by, digest = str(said.get("decided_by")), receipt.hash[:_HASH_CHARS]
-    return (str(receipt.number), when, receipt.kind, task, headline(said), by, digest)
+    task = shorten(str(said.get("task") or receipt.task_id), _TASK_CHARS)
+    when = moment(receipt.created_at)[:_MINUTE_CHARS]
+    return (str(receipt.number), when, task, headline(said), str(said.get("decided_by")))
 
 
 def _say_receipt(found: Receipt, around: Neighbours, looked: list[Exhibit]) -> None:

@@ -121,7 +121,8 @@ def _model(model: Mapping[str, Any]) -> str:
 
 
 def _figures(said: Mapping[str, Any]) -> Iterator[Line]:
-    found = list(flat(_object(said, "figures")))
+    shown = {name: item for name, item in _object(said, "figures").items() if name != "settings"}
+    found = [line for line in flat(shown) if not line[0].endswith(".name")]
     for name, value in found[:_MOST_FIGURES]:
         yield "figure", f"{name} {value}"
     if len(found) > _MOST_FIGURES:

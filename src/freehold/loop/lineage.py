@@ -18,14 +18,14 @@ from typing import Literal
 
 import msgspec
 
-from freehold.core import ModelCard, Route, Verdict
+from freehold.core import ModelCard, Route
 from freehold.core.dataset import SPLITS, Split
 from freehold.errors import NotFoundError, UsageError
 from freehold.loop.estate import Estate
 from freehold.store import DatasetRow
 
 Kind = Literal["call", "dataset", "model", "verdict"]
-FIRST_CALLS = 5
+FIRST_CALLS = 3
 _LEAST_ID_CHARS = 4
 
 
@@ -41,14 +41,31 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VerdictLine:
+    """A verdict on a model, and what it says."""
+
+    id: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteLine:
+    """A version of a route that used a model."""
+
+    version: int
+    kind: str
+    is_in_force: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelLine:
-    """A model and what followed from it."""
+    """A model and what followed from it, oldest first."""
 
     id: str
     dataset: str
     base: str
-    verdicts: tuple[str, ...]
-    routes: tuple[str, ...]
+    verdicts: tuple[VerdictLine, ...]
+    routes: tuple[RouteLine, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +171,7 @@ def _find(estate: Estate, name: str) -> tuple[Kind, str]:
     if any(True for row in book.datasets(None) for _ in _uses(row, name, [])):
         return "call", name
     raise NotFoundError(
-        f"There is no call, example, dataset, model or verdict {name!r}.", hint="Ids stand in: freehold calls"
+        f"There is no single call, example, dataset, model or verdict {name!r}.", hint="Ids stand in: freehold calls"
     )
 
 
@@ -246,18 +263,14 @@ def _model_lines(estate: Estate, cards: Sequence[ModelCard]) -> Iterator[ModelLi
             id=card.id,
             dataset=card.dataset_hash,
             base=card.base,
-            verdicts=tuple(_verdict_words(v) for v in reversed(verdicts) if v.model_id == card.id),
-            routes=tuple(_route_words(r, current) for r in reversed(routes) if r.model_id == card.id),
+            verdicts=tuple(VerdictLine(id=v.id, words=v.words) for v in reversed(verdicts) if v.model_id == card.id),
+            routes=tuple(_route_line(r, current) for r in reversed(routes) if r.model_id == card.id),
         )
 
 
-def _verdict_words(verdict: Verdict) -> str:
-    return f"{verdict.id}: {verdict.words}"
-
-
-def _route_words(route: Route, current: dict[str, int]) -> str:
-    now = ", in force" if current.get(route.task_id) == route.version else ""
-    return f"version {route.version}: {route.kind}{now}"
+def _route_line(route: Route, current: dict[str, int]) -> RouteLine:
+    is_in_force = current.get(route.task_id) == route.version
+    return RouteLine(version=route.version, kind=route.kind, is_in_force=is_in_force)
 
 
 def _lines(path: Path) -> Iterator[bytes]:
