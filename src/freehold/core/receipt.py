@@ -127,12 +127,12 @@ def receipt_of(values: Mapping[str, object]) -> Receipt | str:
         return "its time is not a number"
     if kind not in get_args(Kind):
         return f"there is no kind {str(kind)[:40]!r}"
-    for name in ("hash", "previous"):
-        if not _HASH.fullmatch(str(values.get(name))):
-            return f"its {name} is no SHA-256"
-    for name in ("task_id", "document"):
+    for name in ("hash", "previous", "task_id", "document"):
         if not isinstance(values.get(name), str):
             return f"its {name} is not text"
+    for name in ("hash", "previous"):
+        if not _HASH.fullmatch(str(values[name])):
+            return f"its {name} is no SHA-256"
     return Receipt(**values)  # type: ignore[arg-type]  # each was looked at above
 
 
