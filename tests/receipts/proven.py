@@ -24,6 +24,7 @@ EVIDENCE = {
     "outcome": {"decision": "move", "reason": "It is shown.", "scope": "cascade"},
     "sides": [{"name": "provider", "n": 24, "share": 0.9}, {"name": "owned model", "n": 24, "share": 0.95}],
     "differences": [{"input": SECRET, "owned": "refund", "confidence": 0.5}],
+    "worst": {"input": SECRET, "texts": [SECRET, "b"], "is_local": True},
     "settings": {"margin": 0.02, "alpha": 0.05, "seed": 7},
     "facts": {"created_at": 1.0, "machine": "here"},
 }

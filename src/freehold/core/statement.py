@@ -1,8 +1,8 @@
 """What receipts say: a verdict or a change of a route, with everything that it rests on, as plain JSON.
 
-A receipt can never be deleted, so it holds figures and hashes and no text of a call: long lists and long texts become
-their count and their SHA-256, and of lists of objects only numbers and names are kept. Nor does it hold paths, which
-change when a backup is restored. Not covered: sealing (`core.receipt`), gathering what is stated (`store.receipts`).
+A receipt can never be deleted, so it holds figures and hashes and no text of a call: of evidence only numbers and names
+are kept, and long lists and long texts become their count and their SHA-256. Nor does it hold paths, which change when
+a backup is restored. Not covered: sealing (`core.receipt`), gathering what is stated (`store.receipts`).
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ PASSING = frozenset({"facts", "speed", "savings"})
 """Figures that may differ when the same proof is run again: clocks, prices and traffic of the day."""
 _MOST_ITEMS = 32
 _LONGEST_TEXT = 1000
-_LONGEST_SENTENCE = 250
-_LONGEST_NAME = 64
+_SHOWN_CHARS = 64
+_WORDS = frozenset({"name", "decision", "scope", "reason", "task", "kind", "contract"})
+"""The fields of evidence whose text is Freehold's own or a name; every other text in it may be of a call."""
 _VERDICT_ELSEWHERE = frozenset({"task_id", "evidence", "report_path", "created_at"})
 _ROUTE_ELSEWHERE = frozenset({"task_id", "template", "model_path"})
 
@@ -162,29 +163,34 @@ def _model(model_id: str, card: ModelCard | None) -> Document:
 
 
 def _plain(value: Any, *, has_words: bool) -> Any:
-    """A value as JSON that may be kept for ever; without words, texts in lists are left out but for names."""
+    """A value as JSON that may be kept for ever; without words, texts are left out but for those of `_WORDS`."""
     match value:
         case None | bool() | int():
             return value
         case float():
             return value if math.isfinite(value) else None
         case str():
-            return _text(value, has_words=has_words)
+            return _text(value)
         case dict():
-            return {_clean(str(name)): _plain(item, has_words=has_words) for name, item in value.items()}
+            return {
+                _clean(str(name)): _plain(item, has_words=has_words)
+                for name, item in value.items()
+                if has_words or name in _WORDS or not isinstance(item, str)
+            }
         case list() | tuple():
             return _list(list(value), has_words=has_words)
         case _:
-            return _text(str(value), has_words=has_words)
+            return _text(str(value))
 
 
 def _list(items: list[Any], *, has_words: bool) -> Any:
-    is_wordy = not has_words and any(isinstance(item, str) and len(item) > _LONGEST_NAME for item in items)
+    is_wordy = not has_words and any(isinstance(item, str) for item in items)
     if len(items) > _MOST_ITEMS or is_wordy:
         return {"items": len(items), "sha256": sha256_hex(canonical_json(items))}
-    if has_words:
-        return [_plain(item, has_words=True) for item in items]
-    return [_numbers(item) if isinstance(item, dict) else _plain(item, has_words=False) for item in items]
+    return [
+        _numbers(item) if isinstance(item, dict) and not has_words else _plain(item, has_words=has_words)
+        for item in items
+    ]
 
 
 def _numbers(row: Mapping[str, object]) -> Document:
@@ -194,11 +200,10 @@ def _numbers(row: Mapping[str, object]) -> Document:
     return plain
 
 
-def _text(text: str, *, has_words: bool) -> object:
-    if len(text) <= (_LONGEST_TEXT if has_words else _LONGEST_SENTENCE):
+def _text(text: str) -> object:
+    if len(text) <= _LONGEST_TEXT:
         return _clean(text)
-    begins = {"begins": _clean(text[:_LONGEST_NAME])} if has_words else {}
-    return begins | {"characters": len(text), "sha256": sha256_hex(text)}
+    return {"characters": len(text), "begins": _clean(text[:_SHOWN_CHARS]), "sha256": sha256_hex(text)}
 
 
 def _clean(text: str) -> str:
