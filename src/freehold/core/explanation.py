@@ -127,7 +127,7 @@ def _model(model: Mapping[str, Any]) -> str:
 
 def _figures(said: Mapping[str, Any]) -> Iterator[Line]:
     every = _object(said, "figures")
-    order = (*_FIRST, *sorted(every.keys() - {*_FIRST, "settings"}))
+    order = (*_FIRST, *sorted(every.keys() - {*_FIRST, "settings", "facts"}))
     shown = {name: every[name] for name in order if name in every}
     found = [line for line in flat(shown) if line[0].rsplit(".", 1)[-1] not in ("name", "items", "sha256")]
     for name, value in found[:_MOST_FIGURES]:
