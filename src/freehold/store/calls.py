@@ -34,7 +34,10 @@ _LARGEST_COUNT = 2**31 - 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallFilter:
-    """Which calls to read; None means any. Times are Unix seconds; direct calls are those a client made itself."""
+    """Which calls to read; None means any. Times are Unix seconds; direct calls are those a client made itself.
+
+    `before` is a call's id: only older ones.
+    """
 
     task_id: str | None = None
     arm: str | None = None
@@ -47,6 +50,7 @@ class CallFilter:
     parent_id: str | None = None
     since: float | None = None
     until: float | None = None
+    before: str | None = None
     is_sorted_out: bool | None = None
     is_direct: bool | None = None
     limit: int | None = None
@@ -258,6 +262,8 @@ def _where(chosen: CallFilter) -> ColumnElement[bool]:
         tests.append(c.created_at >= chosen.since)
     if chosen.until is not None:
         tests.append(c.created_at < chosen.until)
+    if chosen.before is not None:
+        tests.append(c.id < chosen.before)
     if chosen.is_failed is not None:
         failed = (c.status >= 400) | (c.error.is_not(None))
         tests.append(failed if chosen.is_failed else ~failed)
