@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, update
@@ -220,13 +220,16 @@ def _id_of(row: Row[Any]) -> str:
 
 
 def _call(row: Row[Any], slices: Mapping[str, bytes]) -> Call:
-    call = Call(**{name: row._mapping[name] for name in _COLUMNS})
+    values = dict(zip(row._fields, row, strict=True))
+    cuts = values.pop("request_parts")
     try:
-        return replace(call, request_body=unfold(row.request_body, row.request_parts, slices))
+        if cuts:
+            values["request_body"] = unfold(values["request_body"], cuts, slices)
     except KeyError as error:
         raise StateError(
-            f"Call {call.id!r} cannot be read: the shared part {error} is missing.", hint="Restore a backup."
+            f"Call {row.id!r} cannot be read: the shared part {error} is missing.", hint="Restore a backup."
         ) from error
+    return Call(**values)
 
 
 def _storable(value: Any) -> Any:
