@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from freehold.core.ids import sha256_hex
 from freehold.core.live import Live
 from freehold.errors import StateError
 from freehold.watch import state
@@ -34,8 +35,7 @@ from freehold.watch.staleness import Staleness, new_staleness, observe_call, sta
 from freehold.watch.words import roll_back
 
 REMEMBERED = 1024
-_ID_CHARS = 12
-"""The last characters of an id; of a UUIDv7 they are random."""
+_DIGEST_CHARS = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +141,7 @@ def new_watch(
 
 def fold(w: Watch, o: Observation) -> tuple[Watch, Decision | None]:
     """The watch with one more call, and what changed by it: a step of the ramp, or what stands (`standing`)."""
-    if o.call_id[-_ID_CHARS:] in w.recent:
+    if _short(o.call_id) in w.recent:
         return replace(w, repeated=w.repeated + 1), standing(w)
     seen = _remember(w, o)
     try:
@@ -156,7 +156,7 @@ def fold(w: Watch, o: Observation) -> tuple[Watch, Decision | None]:
 
 def fold_feedback(w: Watch, outcome: Outcome) -> tuple[Watch, Decision | None]:
     """The watch with the feedback on one local call whose horizon has closed (see `watch.feedback`)."""
-    short = outcome.call_id[-_ID_CHARS:]
+    short = _short(outcome.call_id)
     if short in w.recent_feedback:
         return replace(w, repeated=w.repeated + 1), standing(w)
     detectors = _observed(w.detectors, "feedback", harm_of(outcome.is_good))
@@ -199,7 +199,7 @@ def _remember(w: Watch, o: Observation) -> Watch:
         cursor = max(w.cursor, cursor_of(o.created_at, o.call_id))
     except ValueError:
         cursor = w.cursor
-    recent = (*w.recent, o.call_id[-_ID_CHARS:])[-REMEMBERED:]
+    recent = (*w.recent, _short(o.call_id))[-REMEMBERED:]
     return replace(w, cursor=cursor, recent=recent, calls=w.calls + 1, local=w.local + o.is_local)
 
 
@@ -246,6 +246,10 @@ def _observed(
     detectors: tuple[Detector, ...], name: str, loss: float | None, *, weight: float = 1.0, is_told: bool = True
 ) -> tuple[Detector, ...]:
     return tuple(observe(d, loss, weight=weight, is_told=is_told) if d.name == name else d for d in detectors)
+
+
+def _short(call_id: str) -> str:
+    return sha256_hex(call_id)[:_DIGEST_CHARS]
 
 
 def _not(claim: bool | None) -> bool | None:
