@@ -6,6 +6,7 @@ from freehold.store.database import translated
 from freehold.store.facts import DatabaseFacts, read_facts
 from freehold.store.figures import TaskFigures
 from freehold.store.keys import KeyTable
+from freehold.store.receipts import ReceiptTable
 from freehold.store.store import Store
 from freehold.store.taskbook import DatasetRow, TaskBook
 from freehold.store.upkeep import Before, OldBodies, Upkeep
@@ -19,6 +20,7 @@ __all__ = [
     "Feedback",
     "KeyTable",
     "OldBodies",
+    "ReceiptTable",
     "Store",
     "TaskBook",
     "TaskFigures",

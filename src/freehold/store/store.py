@@ -7,18 +7,23 @@ from freehold.core.dialects import static_parts
 from freehold.store.calls import CallTable
 from freehold.store.database import open_database
 from freehold.store.keys import KeyTable
+from freehold.store.receipts import ReceiptTable
 from freehold.store.taskbook import TaskBook
 from freehold.store.upkeep import Upkeep
 
 
 class Store:
-    """Calls in `calls`, tasks in `book`, gateway keys in `keys`; safe to use from several threads and processes."""
+    """Calls in `calls`, tasks in `book`, gateway keys in `keys`, what was decided in `receipts`.
+
+    Safe to use from several threads and processes.
+    """
 
     def __init__(self, url: str) -> None:
         self._database = open_database(url)
         self.calls = CallTable(self._database, _static_parts)
         self.book = TaskBook(self._database)
         self.keys = KeyTable(self._database)
+        self.receipts = ReceiptTable(self._database)
         self.upkeep = Upkeep(self._database)
 
     @property
