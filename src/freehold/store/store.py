@@ -9,16 +9,18 @@ from freehold.store.database import open_database
 from freehold.store.keys import KeyTable
 from freehold.store.taskbook import TaskBook
 from freehold.store.upkeep import Upkeep
+from freehold.store.watches import WatchTable
 
 
 class Store:
-    """Calls in `calls`, tasks in `book`, gateway keys in `keys`; safe to use from several threads and processes."""
+    """Calls in `calls`, tasks in `book`, keys in `keys`, watches in `watches`; for several threads and processes."""
 
     def __init__(self, url: str) -> None:
         self._database = open_database(url)
         self.calls = CallTable(self._database, _static_parts)
         self.book = TaskBook(self._database)
         self.keys = KeyTable(self._database)
+        self.watches = WatchTable(self._database)
         self.upkeep = Upkeep(self._database)
 
     @property

@@ -136,6 +136,13 @@ class TaskBook:
             found = [_convert(row.document, Route) for row in connection.execute(query)]
         return {route.task_id: route for route in found}
 
+    def newest_versions(self, task_ids: Sequence[str]) -> dict[str, int]:
+        """The newest version of each of these tasks' routes, out of an index; a task without a route has none."""
+        routes = schema.routes.c
+        query = select(routes.task_id, func.max(routes.version)).where(routes.task_id.in_(task_ids))
+        with self._database.reading() as connection:
+            return {str(task_id): int(newest) for task_id, newest in connection.execute(query.group_by(routes.task_id))}
+
     def route_history(self, task_id: str) -> list[Route]:
         """All versions of a task's route, newest first."""
         query = select(schema.routes.c.document).where(schema.routes.c.task_id == task_id)
