@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 
 from freehold import route as routing
-from freehold.core import Call, Route
+from freehold.core import Call, ModelCard, Route
 from freehold.core.task import Task
 from freehold.errors import BusyError, DataError
 from freehold.loop.estate import Estate
@@ -48,8 +48,8 @@ class LiveView:
         return {"task": self.task, "route": self.route, "version": self.version, **asdict(self.figures)}
 
 
-def move_plan(estate: Estate, task_name: str) -> RoutePlan:
-    """The cascade that the task's newest verdict proves; DataError when it proves none."""
+def move_plan(estate: Estate, task_name: str, *, is_ramped: bool = False) -> RoutePlan:
+    """The cascade that the task's newest verdict proves, or the canary that becomes it; DataError when it proves none."""
     task = estate.task(task_name)
     verdicts = estate.store.book.verdicts(task.id)
     if not verdicts:
@@ -66,9 +66,36 @@ def move_plan(estate: Estate, task_name: str) -> RoutePlan:
         template=dataset.manifest.template,
         audit_rate=estate.settings.number("route.audit_rate"),
         created_at=time.time(),
-        max_output_tokens=int(card.metrics.get("max_output_tokens", 512)),
+        max_output_tokens=_most_tokens(card),
     )
+    if is_ramped:
+        number = estate.settings.number
+        new = routing.canary(new, harm=number("route.harm"), shadow_rate=number("route.shadow_rate"))
     return RoutePlan(new, routing.plan_text(old, new, coverage=verdict.coverage).replace(task.id, task.name))
+
+
+def shadow_plan(estate: Estate, task_name: str, model_id: str | None = None) -> RoutePlan:
+    """The route that compares a model, the newest unless one is named, and lets the provider answer everything."""
+    task = estate.task(task_name)
+    card = estate.model(task, model_id)
+    dataset = estate.dataset_of(task, card.dataset_hash)
+    old = estate.store.book.route(task.id)
+    verdicts = [verdict for verdict in estate.store.book.verdicts(task.id) if verdict.model_id == card.id]
+    new = routing.shadow(
+        old,
+        model=card,
+        verdict=verdicts[0] if verdicts else None,
+        output_kind=dataset.manifest.kind,
+        template=dataset.manifest.template,
+        shadow_rate=estate.settings.number("route.shadow_rate"),
+        created_at=time.time(),
+        max_output_tokens=_most_tokens(card),
+    )
+    return RoutePlan(new, routing.plan_text(old, new).replace(task.id, task.name))
+
+
+def _most_tokens(card: ModelCard) -> int:
+    return int(card.metrics.get("max_output_tokens", 512))
 
 
 def back_plan(estate: Estate, task_name: str) -> RoutePlan:

@@ -9,6 +9,7 @@ from freehold.store.keys import KeyTable
 from freehold.store.store import Store
 from freehold.store.taskbook import DatasetRow, TaskBook
 from freehold.store.upkeep import Before, OldBodies, Upkeep
+from freehold.store.watches import WatchRow
 
 __all__ = [
     "Before",
@@ -23,6 +24,7 @@ __all__ = [
     "TaskBook",
     "TaskFigures",
     "Upkeep",
+    "WatchRow",
     "copy_sqlite",
     "read_facts",
     "translated",
