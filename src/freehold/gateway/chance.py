@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from freehold.gateway.config import Placed
 
-COIN, AUDIT, AUDIT_RATE, SHADOW, SHADOW_RATE = "coin", "audit", "audit_rate", "shadow", "shadow_rate"
+COIN, AUDIT, AUDIT_RATE, SHADOW = "coin", "audit", "audit_rate", "shadow"
 DUE, DROPPED = "due", "dropped"
 
 
@@ -32,15 +32,16 @@ class Toss:
 def toss(placed: Placed, draw: Callable[[], float]) -> Toss:
     """Decide about one request; `draw` gives random numbers in [0, 1)."""
     route = placed.route
-    is_local, propensity, tags = route.kind != "shadow", 1.0, {}
+    is_local, propensity = route.kind != "shadow", 1.0
+    tags = {AUDIT_RATE: f"{route.audit_rate:.6g}"} if is_local and route.audit_rate > 0 else {}
     if route.kind == "canary":
         is_local = draw() < placed.share
         propensity = placed.share if is_local else 1.0 - placed.share
         tags[COIN] = "owned" if is_local else "rented"
     if is_local:
         is_audited = draw() < route.audit_rate
-        tags |= {AUDIT: DUE, AUDIT_RATE: f"{route.audit_rate:.6g}"} if is_audited else {}
+        tags |= {AUDIT: DUE} if is_audited else {}
         return Toss(is_audited=is_audited, propensity=propensity, tags=tags)
     is_shadowed = draw() < route.shadow_rate
-    tags |= {SHADOW: DUE, SHADOW_RATE: f"{route.shadow_rate:.6g}"} if is_shadowed else {}
+    tags |= {SHADOW: DUE} if is_shadowed else {}
     return Toss(is_local=False, is_shadowed=is_shadowed, propensity=propensity, tags=tags)

@@ -127,10 +127,11 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "watch", "refusal_share", 0.01, "Refused share of owned answers that is borne, if not the proof's.", 1e-4, 1
     ),
-    Setting("watch", "slow_share", 0.1, "Share of owned answers that may be slow.", 1e-4, 1),
+    Setting("watch", "slow_share", 0.1, "Share of owned answers that may be slow.", 1e-4, 0.99),
     Setting("watch", "slow_ms", 0.0, "Milliseconds from which an owned answer is slow; 0: watch.slow_factor decides."),
     Setting("watch", "slow_factor", 3.0, "An owned answer is slow from so many times the proof's 95th percentile.", 1),
-    Setting("watch", "unhappy_share", 0.2, "Share of rated local answers that may be rated bad.", 1e-4, 1),
+    Setting("watch", "call_patience", 10_000_000.0, "The same in calls, for what every local answer shows.", 100),
+    Setting("watch", "unhappy_share", 0.05, "Share of local answers that may be rated bad; most are not rated.", 1e-4, 0.99),
     Setting("watch", "feedback_wait_s", 86_400.0, "Seconds within which ratings of an answer count.", 0),
     Setting("watch", "valid_days", 90.0, "Days after which a verdict's evidence is stale; 0: never."),
 )

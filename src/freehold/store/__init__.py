@@ -9,6 +9,7 @@ from freehold.store.keys import KeyTable
 from freehold.store.store import Store
 from freehold.store.taskbook import DatasetRow, TaskBook
 from freehold.store.upkeep import Before, OldBodies, Upkeep
+from freehold.store.following import Following, Place
 from freehold.store.watches import WatchRow
 
 __all__ = [
@@ -18,8 +19,10 @@ __all__ = [
     "DatabaseFacts",
     "DatasetRow",
     "Feedback",
+    "Following",
     "KeyTable",
     "OldBodies",
+    "Place",
     "Store",
     "TaskBook",
     "TaskFigures",

@@ -13,7 +13,7 @@ from sqlalchemy import Row, and_, func, literal, or_, select
 
 from freehold.core.call import Call
 from freehold.store import schema
-from freehold.store.calls import CallTable
+from freehold.store.calls import CallTable, Feedback
 from freehold.store.database import Database
 
 LARGEST_COMPARED_BYTES = 2**20
@@ -33,14 +33,14 @@ class Following:
         self._database = database
         self._calls = calls
 
-    def page(self, task_id: str, after: Place, until: float, limit: int) -> list[Call]:
-        """The next calls that clients made, up to a time, by time and then id; their bodies are left empty."""
+    def page(self, task_id: str, route_version: int, after: Place, until: float, limit: int) -> list[Call]:
+        """The next calls that a version of a task's route placed, by time and then id; their bodies are left empty."""
         c = schema.calls.c
         is_after = or_(c.created_at > after[0], and_(c.created_at == after[0], c.id > after[1]))
         query = (
             select(*_COLUMNS)
             .where(c.task_id == task_id, c.created_at >= after[0], c.created_at <= until, is_after)
-            .where(c.parent_id.is_(None), c.arm.in_(_DIRECT))
+            .where(c.parent_id.is_(None), c.arm.in_(_DIRECT), c.route_version == route_version)
             .order_by(c.created_at, c.id)
             .limit(limit)
         )
@@ -58,13 +58,14 @@ class Following:
             found.setdefault(call.parent_id or "", {})[call.arm] = call
         return found
 
-    def feedback(self, ids: Collection[str], kind: str) -> dict[str, str]:
-        """The newest feedback of this kind on each of these calls, by call id."""
-        table = schema.feedback.c
-        found: dict[str, str] = {}
+    def feedback(self, ids: Collection[str], kind: str) -> list[Feedback]:
+        """All feedback of this kind on these calls, oldest first for each."""
+        table = schema.feedback
+        found: list[Feedback] = []
         for some in _chunks(ids):
-            query = select(table.call_id, table.value).where(table.kind == kind, table.call_id.in_(some))
-            found.update((row.call_id, row.value) for row in self._rows(query.order_by(table.created_at, table.id)))
+            query = select(table).where(table.c.kind == kind, table.c.call_id.in_(some))
+            rows = self._rows(query.order_by(table.c.created_at, table.c.id))
+            found += [Feedback(**row._mapping) for row in rows]
         return found
 
     def rented_models(self, ids: Collection[str]) -> set[tuple[str | None, str | None]]:
@@ -75,21 +76,6 @@ class Following:
             query = select(c.model_answered, c.system_fingerprint).where(c.id.in_(some), c.arm == "rented").distinct()
             found |= {(row.model_answered, row.system_fingerprint) for row in self._rows(query)}
         return found
-
-    def count_since(self, task_id: str, since: float, until: float, route_version: int) -> tuple[int, int]:
-        """How many calls clients made in this time: those that this version placed, and those that no version did.
-
-        The second were sorted into the task only later: they did not look like its calls when they came.
-        """
-        c = schema.calls.c
-        query = (
-            select(c.route_version, func.count())
-            .where(c.task_id == task_id, c.created_at >= since, c.created_at <= until)
-            .where(c.parent_id.is_(None), c.route_version.in_((0, route_version)))
-            .group_by(c.route_version)
-        )
-        counts = {int(version): int(number) for version, number in self._rows(query)}
-        return counts.get(route_version, 0), counts.get(0, 0)
 
     def _read(self, column: Any, ids: Collection[str]) -> list[Call]:
         c = schema.calls.c
