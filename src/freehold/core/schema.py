@@ -36,15 +36,12 @@ def keeps_to(response_format: str | None, text: str) -> bool | None:
 
 def _schema(response_format: str | None) -> Mapping[str, object] | None:
     try:
-        found = json.loads(response_format or "null")
+        found: object = json.loads(response_format or "null")
     except ValueError:
         return None
-    for key in ("json_schema", "schema"):
-        if isinstance(found, dict) and isinstance(found.get(key), dict):
-            found = found[key]
-            if key == "schema":
-                return found
-    return None
+    inner = found.get("json_schema", found) if isinstance(found, dict) else None
+    schema: object = inner.get("schema") if isinstance(inner, dict) else None
+    return schema if isinstance(schema, dict) else None
 
 
 def _is_valid(value: object, schema: object, depth: int) -> bool:

@@ -18,7 +18,6 @@ from freehold.prove.expected import expected
 from freehold.store import DatasetRow
 from freehold.watch import make_sketch
 
-
 Answering = Callable[[Sequence[Example]], Sequence[OwnedAnswer]]
 
 

@@ -49,7 +49,7 @@ class LiveView:
 
 
 def move_plan(estate: Estate, task_name: str, *, is_ramped: bool = False) -> RoutePlan:
-    """The cascade that the task's newest verdict proves, or the canary that becomes it; DataError when it proves none."""
+    """The cascade that the newest verdict proves, or the canary that becomes it; DataError when it proves none."""
     task = estate.task(task_name)
     verdicts = estate.store.book.verdicts(task.id)
     if not verdicts:

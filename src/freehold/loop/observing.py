@@ -2,7 +2,7 @@
 
 Chance decided before any answer was known who answers and what is compared, and left that in the tags
 (`gateway.chance`); here the tags are read back with the answers. A call is settled once all that was due has come, or
-has had its time and is missing. Answers that cannot be read (deleted, too large, odd) count as missing, and are counted.
+has had its time and is missing. Answers that cannot be read (deleted, too large, odd) are missing, and are counted.
 
 Not covered: reading the record (`store.following`), what observations show (`freehold.watch`).
 """

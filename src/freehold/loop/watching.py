@@ -135,7 +135,7 @@ class Watching:
 
     def _write(self, row: WatchRow, kept: Kept, now: float) -> bool:
         """Keep what was seen; False when another process has, which will act on it or be acted for."""
-        live = msgspec.to_builtins(live_of(kept.watch, now=now))
+        live = msgspec.json.decode(msgspec.json.encode(live_of(kept.watch, now=now)))
         document = {
             "live": live,
             "route_version": kept.watch.route_version,
@@ -174,9 +174,7 @@ class _Follower:
         self._wait_s = settings.number("watch.audit_wait_s")
         self._rating_s = settings.number("watch.feedback_wait_s")
         self._now = now
-        self._eye = Eye(
-            route=route, template=Template.from_json(route.template), slow_ms=slow_ms(route, settings)
-        )
+        self._eye = Eye(route=route, template=Template.from_json(route.template), slow_ms=slow_ms(route, settings))
 
     def followed(self, kept: Kept, until: float) -> Kept:
         """The watch with the calls that are settled by now, in request order, until one is not, or it has alarmed."""
@@ -184,7 +182,7 @@ class _Follower:
         for start in range(0, len(page), _CALLS_AT_ONCE):
             some = page[start : start + _CALLS_AT_ONCE]
             beside = self._following.beside([call.id for call in some if is_audit_due(call) or is_shadow_due(call)])
-            ready = list(takewhile(lambda call: self._is_settled(call, beside.get(call.id, {})), some))
+            ready = self._ready(some, beside)
             kept = self._folded(kept, ready, beside)
             if len(ready) < len(some) or isinstance(standing(kept.watch), RollBack):
                 break
@@ -210,8 +208,13 @@ class _Follower:
     def _page(self, after: Place, until: float) -> list[Call]:
         return self._following.page(self._route.task_id, self._route.version, after, until, CALLS_PER_ROUND)
 
-    def _is_settled(self, call: Call, beside: Mapping[str, Call]) -> bool:
-        return self._now - call.created_at > self._wait_s or not awaits(call, beside)
+    def _ready(self, calls: Sequence[Call], beside: Mapping[str, Mapping[str, Call]]) -> list[Call]:
+        """The calls up to the first one that is not settled: what comes later waits for it, whatever it will show."""
+
+        def is_settled(call: Call) -> bool:
+            return self._now - call.created_at > self._wait_s or not awaits(call, beside.get(call.id, {}))
+
+        return list(takewhile(is_settled, calls))
 
     def _folded(self, kept: Kept, ready: Sequence[Call], beside: Mapping[str, Mapping[str, Call]]) -> Kept:
         ids = [call.id for call in ready]

@@ -131,7 +131,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("watch", "slow_ms", 0.0, "Milliseconds from which an owned answer is slow; 0: watch.slow_factor decides."),
     Setting("watch", "slow_factor", 3.0, "An owned answer is slow from so many times the proof's 95th percentile.", 1),
     Setting("watch", "call_patience", 10_000_000.0, "The same in calls, for what every local answer shows.", 100),
-    Setting("watch", "unhappy_share", 0.05, "Share of local answers that may be rated bad; most are not rated.", 1e-4, 0.99),
+    Setting("watch", "unhappy_share", 0.05, "Share of local answers, rated or not, that may be rated bad.", 1e-4, 0.99),
     Setting("watch", "feedback_wait_s", 86_400.0, "Seconds within which ratings of an answer count.", 0),
     Setting("watch", "valid_days", 90.0, "Days after which a verdict's evidence is stale; 0: never."),
 )
