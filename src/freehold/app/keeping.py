@@ -16,7 +16,6 @@ from freehold.settings import Settings
 
 _FOLLOW_S = 0.25
 _SORT_S = 5.0
-_WATCH_S = 0.5
 _LOOK_FOR_OLD_S = 60.0
 
 
@@ -31,7 +30,7 @@ class Keeping:
         self._watching: Watching | None = None
         self._threads = (
             Periodic("engines", self._follow, pause_s=_FOLLOW_S),
-            Periodic("watching", self._watch, pause_s=_WATCH_S),
+            Periodic("watching", self._watch, pause_s=settings.number("watch.every_s")),
             Periodic("sorting", self._sort, pause_s=_SORT_S, is_background=True),
             Periodic("retention", self._prune, pause_s=_LOOK_FOR_OLD_S, is_background=True),
         )

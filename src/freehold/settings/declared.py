@@ -120,6 +120,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("route", "background_asks", 64, "Most audits, and most shadows, under way at once in a worker.", 1, 10_000),
     Setting("watch", "patience", 73_000.0, "Audits until a good model is taken back once by mistake, at least.", 100),
     Setting("watch", "audit_wait_s", 60.0, "Longest wait for an audit or a shadow before it counts as missing.", 0),
+    Setting("watch", "every_s", 0.5, "Seconds between two looks at what moved routes answered.", 0.01, 3600),
     Setting("watch", "settle_s", 1.0, "Age from which calls are looked at; younger ones may not be in the record.", 0),
     Setting(
         "watch", "invalid_share", 0.02, "Unreadable share of owned answers that is borne, if not the proof's.", 1e-4, 1
