@@ -1,5 +1,6 @@
-"""A whole gateway between a scripted provider and a scripted owned model, and one client: who answers wrongly, and when,
-is known by the number of the call.
+"""A whole gateway between a scripted provider and a scripted owned model, and one client.
+
+Who answers wrongly, and when, is known by the number of the call.
 
 `freehold up` is the real one, in a process of its own, with its database, journal, watch and routes. Not covered: real
 models (`bench/exit.py`), load (`bench/gateway.py`).
@@ -165,14 +166,17 @@ class Gateway:
         """Start it and wait until it answers and knows where the owned model is served."""
         path = self.folder / "up.log"
         begin = path.stat().st_size if path.exists() else 0
-        with path.open("a") as log:
-            command = [sys.executable, "-m", "freehold", "up"]
-            self._process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log)
+        self._process = self._spawn(path)
         await self._until(lambda: "gateway on http" in self.log[begin:])
         engines = self.state / "run" / "engines.json"
         await self._until(engines.exists)
         engines.write_text(json.dumps({MODEL: self._origin}), encoding="utf-8")
         await self._until_async(self._is_placed)
+
+    def _spawn(self, path: Path) -> subprocess.Popen[bytes]:
+        with path.open("a") as log:
+            command = [sys.executable, "-m", "freehold", "up"]
+            return subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log)
 
     async def _is_placed(self) -> bool:
         """The scripted model is asked once the worker has read the list of engines; calls until then are its own."""

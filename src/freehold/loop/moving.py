@@ -1,19 +1,17 @@
-"""Move and back: plan a change of a route, put it in place, and see how it fares."""
+"""Move and back: plan a change of a route, and put it in place.
+
+Not covered: how a route fares (`loop.faring`), changes that evidence makes (`loop.watching`).
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 from freehold import route as routing
-from freehold.core import Call, ModelCard, Route
-from freehold.core.task import Task
+from freehold.core import ModelCard, Route
 from freehold.errors import BusyError, DataError
 from freehold.loop.estate import Estate
-from freehold.loop.sorting import read_call
-from freehold.route import LiveCall, LiveFigures
-from freehold.store import CallFilter
 
 _TRIES_BACK = 5
 
@@ -24,28 +22,6 @@ class RoutePlan:
 
     route: Route
     text: str
-
-
-@dataclass(frozen=True, slots=True)
-class LiveView:
-    """A task's route and how it has fared since it was put in place."""
-
-    task: str
-    route: str
-    version: int
-    figures: LiveFigures
-
-    @property
-    def agreement_text(self) -> str:
-        """The share of audits that agree with the provider, with interval and n."""
-        f = self.figures
-        if f.agreement is None or f.agreement_low is None or f.agreement_high is None:
-            return "none yet"
-        return f"{f.agreement:.0%} [{f.agreement_low:.0%}, {f.agreement_high:.0%}], n={f.audits}"
-
-    def plain(self) -> dict[str, object]:
-        """The view as JSON-able values."""
-        return {"task": self.task, "route": self.route, "version": self.version, **asdict(self.figures)}
 
 
 def move_plan(estate: Estate, task_name: str, *, is_ramped: bool = False) -> RoutePlan:
@@ -124,39 +100,3 @@ def return_all(estate: Estate, task_name: str) -> Route:
         except BusyError:
             continue
     return put_route(estate, back_plan(estate, task_name).route)
-
-
-def live_views(estate: Estate) -> list[LiveView]:
-    """Each task's route with its live figures."""
-    return [live_view(estate, task) for task in estate.store.book.tasks()]
-
-
-def live_view(estate: Estate, task: Task) -> LiveView:
-    """One task's route with its live figures, since that route was put in place."""
-    route = estate.store.book.route(task.id)
-    since = route.created_at or None
-    calls = estate.store.calls.stream(CallFilter(task_id=task.id, since=since, is_failed=False))
-    rows = list(_live_calls(calls))
-    return LiveView(task.name, route.kind, route.version, routing.live_figures(rows, output_kind=task.kind))
-
-
-def _live_calls(calls: Iterator[Call]) -> Iterator[LiveCall]:
-    local: dict[str, Call] = {}
-    audits: list[Call] = []
-    for call in calls:
-        if call.arm == "audit":
-            audits.append(call)
-        else:
-            if call.arm == "owned":
-                local[call.id] = call
-            yield LiveCall(arm=call.arm, latency_ms=call.latency_ms, cost_usd=call.cost_usd)
-    for audit in audits:
-        audited = local.get(audit.parent_id or "")
-        is_readable = audited is not None and "deleted" not in (audit.redaction, audited.redaction)
-        yield LiveCall(
-            arm="audit",
-            latency_ms=audit.latency_ms,
-            cost_usd=audit.cost_usd,
-            owned_text=read_call(audited).answer.text if audited and is_readable else None,
-            rented_text=read_call(audit).answer.text if is_readable else None,
-        )
