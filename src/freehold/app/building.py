@@ -11,6 +11,7 @@ from functools import partial
 from typing import cast
 
 from freehold import route as routing
+from freehold.app.holding import RouteCheck
 from freehold.app.late import LateEstate
 from freehold.core import Asked
 from freehold.gateway.access import AccessLog, AccessMode
@@ -38,6 +39,7 @@ class Surroundings:
         self.directory = Directory(late.store)
         self.engines = EngineList(engine_file(settings))
         self.admission = Admission(is_required=asks_for_keys(settings))
+        self.check = RouteCheck(lambda task_ids: late.store().book.newest_versions(task_ids))
 
     def refresh(self) -> None:
         """Read what has changed; FreeholdError while the database is away, and then what was known holds on."""
@@ -50,8 +52,8 @@ class Surroundings:
         found = self.directory.find(asked, explicit_task)
         if found is None:
             return None
-        task, route, messages = found
-        return Placed(task_id=task.id, task_key=task.key, route=route, messages=messages)
+        task = found.task
+        return Placed(task_id=task.id, task_key=task.key, route=found.route, messages=found.messages, share=found.share)
 
     def is_idle(self) -> bool:
         """Whether no task has a route of its own."""
@@ -79,6 +81,7 @@ def build_gateway(settings: Settings, recorder: Recorder, around: Surroundings, 
             engine_url=around.engines.url,
             confidence=routing.confidence,
             is_acceptable=routing.is_acceptable,
+            holds=around.check.holds,
         ),
         LateConsole(
             around.late,
@@ -126,6 +129,7 @@ def gateway_settings(settings: Settings) -> GatewaySettings:
         client_wait_s=settings.number("gateway.client_timeout_s"),
         connections=settings.whole("gateway.max_connections"),
         add_usage=settings.flag("gateway.add_usage"),
+        background_asks=settings.whole("route.background_asks"),
     )
 
 

@@ -31,6 +31,7 @@ _COUNTERS: Mapping[str, tuple[str, Labels]] = {
     "freehold_calls": ("Calls that were answered, by who answered and how.", _BY_CALL),
     "freehold_refused": ("Requests that the gateway answered with an error of its own.", ("code",)),
     "freehold_upstream_failures": ("Times that a provider could not be reached or broke off.", ("provider", "kind")),
+    "freehold_background_dropped": ("Audits and shadows that were left out for want of room.", ("kind",)),
     "freehold_recorded_calls": ("Calls that were delivered to the database.", ("task", "provider", "arm")),
     "freehold_tokens": ("Tokens of recorded calls.", ("task", "provider", "arm", "direction")),
     "freehold_cost_usd": ("Cost of recorded calls with a known price, in USD.", ("task", "provider", "arm")),

@@ -8,18 +8,35 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from freehold.core import Asked, Message, Route, rented_route
+from freehold.core.live import as_of_now
 from freehold.core.task import Task
 from freehold.core.template import Template
 from freehold.store import Store
 from freehold.tasks import TaskIndex
 
 
+class Found(NamedTuple):
+    """A request's task, its route as of now, what the owned model is given (None where it does not fit), the share."""
+
+    task: Task
+    route: Route
+    messages: tuple[Message, ...] | None
+    share: float
+
+
+class _Placing(NamedTuple):
+    route: Route
+    template: Template
+    share: float
+
+
 @dataclass(frozen=True, slots=True)
 class _Edition:
     index: TaskIndex = field(default_factory=lambda: TaskIndex(()))
-    routes: dict[str, tuple[Route, Template]] = field(default_factory=dict)
+    routes: dict[str, _Placing] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
 
 
@@ -28,27 +45,35 @@ class Directory:
 
     def __init__(self, store: Callable[[], Store]) -> None:
         self._store = store
-        self._stamp: tuple[int, int, float] | None = None
+        self._stamp: tuple[tuple[int, int, float], float] | None = None
         self._edition = _Edition()
+        self._routes: dict[str, tuple[Route, Template]] = {}
 
     def refresh(self) -> bool:
-        """Read the store again if anything changed; returns whether it had."""
-        book = self._store().book
-        stamp = book.stamp()
+        """Read the store again if anything changed; returns whether it had.
+
+        Live figures change more often than tasks and routes, and are read alone where nothing else did.
+        """
+        store = self._store()
+        stamp = (store.book.stamp(), store.watches.stamp())
         if stamp == self._stamp:
             return False
-        routes = book.routes()
-        tasks = book.tasks()
-        self._edition = _Edition(
-            TaskIndex(tasks),
-            {task_id: (route, Template.from_json(route.template)) for task_id, route in routes.items()},
-            {word: task.name for task in tasks for word in (task.id, task.key)},
-        )
+        index, names = self._edition.index, self._edition.names
+        if self._stamp is None or stamp[0] != self._stamp[0]:
+            tasks, routes = store.book.tasks(), store.book.routes()
+            index, names = TaskIndex(tasks), {word: task.name for task in tasks for word in (task.id, task.key)}
+            self._routes = {task_id: (route, Template.from_json(route.template)) for task_id, route in routes.items()}
+        lives = store.watches.lives()
+        placings = {}
+        for task_id, (route, template) in self._routes.items():
+            now, share = as_of_now(route, lives.get(task_id))
+            placings[task_id] = _Placing(now, template, share)
+        self._edition = _Edition(index, placings, names)
         self._stamp = stamp
         return True
 
-    def find(self, asked: Asked, explicit_task: str | None) -> tuple[Task, Route, tuple[Message, ...] | None] | None:
-        """The request's task, its route, and what the owned model is given; None for the last where it does not fit.
+    def find(self, asked: Asked, explicit_task: str | None) -> Found | None:
+        """Where a request belongs.
 
         The route's own template counts, not the task's: the model was trained and proven with that one.
         """
@@ -57,9 +82,9 @@ class Directory:
         if task is None:
             return None
         if task.id not in edition.routes:
-            return task, rented_route(task.id), None
-        route, template = edition.routes[task.id]
-        return task, route, template.strip(asked) if route.model_id else None
+            return Found(task, rented_route(task.id), None, 1.0)
+        route, template, share = edition.routes[task.id]
+        return Found(task, route, template.strip(asked) if route.model_id else None, share)
 
     @property
     def is_known(self) -> bool:
@@ -77,7 +102,6 @@ class Directory:
 
     def served_models(self) -> dict[str, str]:
         """The models that some route needs now, by id, with their folders."""
-        found = {
-            route.model_id: route.model_path for route, _ in self._edition.routes.values() if route.kind != "rented"
-        }
+        routes = [placing.route for placing in self._edition.routes.values()]
+        found = {route.model_id: route.model_path for route in routes if route.kind != "rented"}
         return {model_id: path for model_id, path in found.items() if model_id and path}

@@ -1,7 +1,7 @@
 """Makes routes from verdicts, returns them, and says what a change would do.
 
-All functions are pure: they give a new route with the next version, and the driver stores it. Not covered: ramps and
-automatic rollback, asking the engine (`freehold.gateway`).
+All functions are pure: they give a new route with the next version, and the driver stores it. Not covered: canaries and
+shadows (`route.ramping`), what takes a route back by itself (`freehold.watch`), asking the engine (`freehold.gateway`).
 """
 
 from __future__ import annotations
@@ -43,8 +43,7 @@ def propose(
             f" {model.id!r} of task {old.task_id!r}.",
             hint="Prove this model on this task first.",
         )
-    if not 0.0 <= audit_rate <= 1.0:
-        raise UsageError(f"The audit rate is {audit_rate!r}, which is not a share.", hint="0.05 audits 5 in 100.")
+    as_share("audit rate", audit_rate)
     return Route(
         task_id=old.task_id,
         version=old.version + 1,
@@ -57,10 +56,21 @@ def propose(
         output_kind=output_kind,
         head=dict(verdict.head),
         template=dict(template),
+        risk=verdict.risk,
+        contract=verdict.contract,
+        withheld=verdict.withheld,
+        expected=dict(verdict.expected),
         max_output_tokens=max_output_tokens,
         reason=f"verdict {verdict.id}",
         created_at=created_at,
     )
+
+
+def as_share(name: str, value: float) -> float:
+    """The value, if it is a share; UsageError where it is none."""
+    if not 0.0 <= value <= 1.0:
+        raise UsageError(f"The {name} is {value!r}, which is not a share.", hint="0.05 is 5 in 100.")
+    return value
 
 
 def back(route: Route, *, created_at: float, reason: str = "returned by hand") -> Route:
@@ -70,15 +80,21 @@ def back(route: Route, *, created_at: float, reason: str = "returned by hand") -
 
 def plan_text(old: Route, new: Route, *, coverage: float | None = None) -> str:
     """What replacing `old` by `new` does, in lines; `coverage` is the share of calls expected to stay local."""
-    lines = [f"task     {new.task_id}", f"now      {_words(old)}", f"then     {_words(new)}"]
-    if new.kind == "rented":
-        lines.append("effect   every call goes to the provider, from the next one on")
-    elif coverage is not None:
-        lines.append(f"effect   about {coverage:.0%} of calls are answered locally, the rest by the provider")
-    if new.kind != "rented":
-        lines.append(f"audits   {new.audit_rate:.1%} of local answers are also asked of the provider")
-        lines.append(f"undo     freehold back {new.task_id}")
-    return "\n".join(lines)
+    lines = [f"task     {new.task_id}", f"now      {words(old)}", f"then     {words(new)}"]
+    match new.kind:
+        case "rented":
+            return "\n".join([*lines, "effect   every call goes to the provider, from the next one on"])
+        case "shadow":
+            lines.append(f"effect   none for clients; {new.shadow_rate:.0%} of calls are also asked of the owned model")
+        case _:
+            if coverage is not None:
+                lines.append(f"effect   about {coverage:.0%} of calls are answered locally, the rest by the provider")
+            lines.append(f"audits   {new.audit_rate:.1%} of local answers are also asked of the provider")
+    if new.kind == "canary":
+        lines.insert(
+            -1, f"ramp     as evidence grows, with at most {new.harm:.2%} more failures per call on average than now"
+        )
+    return "\n".join([*lines, f"undo     freehold back {new.task_id}"])
 
 
 def is_acceptable(route: Route, text: str) -> bool:
@@ -97,8 +113,12 @@ def _instead_of_moving(verdict: Verdict) -> str:
     return f"The reasons are in {verdict.report_path or 'its report'}."
 
 
-def _words(route: Route) -> str:
-    if route.kind == "rented":
-        return f"rented: the provider answers everything (version {route.version})"
+def words(route: Route) -> str:
+    """What a route does, in one line."""
+    match route.kind:
+        case "rented":
+            return f"rented: the provider answers everything (version {route.version})"
+        case "shadow":
+            return f"shadow: the provider answers, model {route.model_id} is compared (version {route.version})"
     threshold = "" if route.threshold is None else f" at confidence {route.threshold:.3g} or more"
     return f"{route.kind}: model {route.model_id}{threshold}, otherwise the provider (version {route.version})"

@@ -118,7 +118,7 @@ class CallTable:
         if not rows and len(call_id) >= LEAST_ID_CHARS:
             is_like = or_(column.startswith(call_id, autoescape=True), column.endswith(call_id, autoescape=True))
             rows = self._rows(select(schema.calls).where(is_like).limit(2))
-        return self._read(rows)[0] if len(rows) == 1 else None
+        return self.read(rows)[0] if len(rows) == 1 else None
 
     def find(self, chosen: CallFilter) -> list[Call]:
         """The calls that pass the filter, oldest first unless asked otherwise."""
@@ -138,7 +138,7 @@ class CallTable:
             found = self._rows(query.order_by(c.id.desc() if chosen.newest_first else c.id).limit(page))
             for ids in _groups([(row.id, row.size_bytes) for row in found]):
                 rows = self._rows(select(schema.calls).where(c.id.in_(ids)))
-                yield from self._read(sorted(rows, key=_id_of, reverse=chosen.newest_first))
+                yield from self.read(sorted(rows, key=_id_of, reverse=chosen.newest_first))
             if len(found) < page:
                 return
             last = found[-1].id
@@ -192,7 +192,8 @@ class CallTable:
         with self._database.reading() as connection:
             return list(connection.execute(query))
 
-    def _read(self, rows: Sequence[Row[Any]]) -> list[Call]:
+    def read(self, rows: Sequence[Row[Any]]) -> list[Call]:
+        """Rows of the table as calls, with the parts that they share with others put back."""
         wanted = {str(cut[1]) for row in rows for cut in row.request_parts}
         slices: dict[str, bytes] = {}
         if wanted:
