@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import cast
 
 from freehold import route as routing
@@ -14,7 +15,7 @@ from freehold.app.holding import RouteCheck
 from freehold.app.late import LateEstate
 from freehold.core import Asked
 from freehold.gateway.access import AccessLog, AccessMode
-from freehold.gateway.admission import Admission, is_loopback
+from freehold.gateway.admission import Admission, ReadHeader, is_loopback
 from freehold.gateway.app import Gateway
 from freehold.gateway.config import Fallback, GatewaySettings, Placed, Provider, Resilience, Switchboard
 from freehold.gateway.http1.asgi import AsgiApp, Event
@@ -82,7 +83,11 @@ def build_gateway(settings: Settings, recorder: Recorder, around: Surroundings, 
             is_acceptable=routing.is_acceptable,
             holds=around.check.holds,
         ),
-        LateConsole(around.late, is_simulated=any(p.name == "simulated" for p in settings.providers)),
+        LateConsole(
+            around.late,
+            is_simulated=any(p.name == "simulated" for p in settings.providers),
+            let_in=partial(_key_of, around.admission),
+        ),
         oversight,
     )
 
@@ -166,8 +171,9 @@ def _provider(settings: Settings, provider: ProviderSettings) -> Provider:
 class LateConsole:
     """The console, from the moment on at which the database has answered."""
 
-    def __init__(self, late: LateEstate, *, is_simulated: bool) -> None:
+    def __init__(self, late: LateEstate, *, is_simulated: bool, let_in: Callable[[ReadHeader], str | None]) -> None:
         self._late = late
+        self._let_in = let_in
         self._is_simulated = is_simulated
         self._console: AsgiApp | None = None
 
@@ -190,4 +196,9 @@ class LateConsole:
             return None
         from freehold.console import build_console  # takes a while, and many gateways never show it
 
-        return build_console(self._late.opened, is_simulated=self._is_simulated)
+        return build_console(self._late.opened, is_simulated=self._is_simulated, let_in=self._let_in)
+
+
+def _key_of(admission: Admission, header: ReadHeader) -> str | None:
+    admitted = admission.admit(header)
+    return admitted.key_id if admitted else None

@@ -92,11 +92,17 @@ def put_route(estate: Estate, route: Route) -> Route:
     return placed
 
 
-def return_all(estate: Estate, task_name: str) -> Route:
+def return_all(
+    estate: Estate, task_name: str, *, reason: str = "returned by hand", decided_by: str = "person"
+) -> Route:
     """Return everything to the provider, whoever else changes the route at the same moment."""
+
+    def put() -> Route:
+        return put_route(estate, replace(back_plan(estate, task_name).route, reason=reason, decided_by=decided_by))
+
     for _ in range(_TRIES_BACK - 1):
         try:
-            return put_route(estate, back_plan(estate, task_name).route)
+            return put()
         except BusyError:
             continue
-    return put_route(estate, back_plan(estate, task_name).route)
+    return put()

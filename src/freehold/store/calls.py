@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, update
@@ -34,7 +34,10 @@ _LARGEST_COUNT = 2**31 - 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallFilter:
-    """Which calls to read; None means any. Times are Unix seconds; direct calls are those a client made itself."""
+    """Which calls to read; None means any. Times are Unix seconds; direct calls are those a client made itself.
+
+    `before` is a call's id: only older ones.
+    """
 
     task_id: str | None = None
     arm: str | None = None
@@ -47,6 +50,7 @@ class CallFilter:
     parent_id: str | None = None
     since: float | None = None
     until: float | None = None
+    before: str | None = None
     is_sorted_out: bool | None = None
     is_direct: bool | None = None
     limit: int | None = None
@@ -217,13 +221,16 @@ def _id_of(row: Row[Any]) -> str:
 
 
 def _call(row: Row[Any], slices: Mapping[str, bytes]) -> Call:
-    call = Call(**{name: row._mapping[name] for name in _COLUMNS})
+    values = dict(zip(row._fields, row, strict=True))
+    cuts = values.pop("request_parts")
     try:
-        return replace(call, request_body=unfold(row.request_body, row.request_parts, slices))
+        if cuts:
+            values["request_body"] = unfold(values["request_body"], cuts, slices)
     except KeyError as error:
         raise StateError(
-            f"Call {call.id!r} cannot be read: the shared part {error} is missing.", hint="Restore a backup."
+            f"Call {row.id!r} cannot be read: the shared part {error} is missing.", hint="Restore a backup."
         ) from error
+    return Call(**values)
 
 
 def _storable(value: Any) -> Any:
@@ -259,6 +266,8 @@ def _where(chosen: CallFilter) -> ColumnElement[bool]:
         tests.append(c.created_at >= chosen.since)
     if chosen.until is not None:
         tests.append(c.created_at < chosen.until)
+    if chosen.before is not None:
+        tests.append(c.id < chosen.before)
     if chosen.is_failed is not None:
         failed = (c.status >= 400) | (c.error.is_not(None))
         tests.append(failed if chosen.is_failed else ~failed)
