@@ -78,6 +78,7 @@ class Answered:
     """What the client got."""
 
     number: int
+    call_id: str
     status: int
     arm: str
     text: str
@@ -210,7 +211,8 @@ class Gateway:
                 continue
             text = answer["choices"][0]["message"]["content"] if "choices" in answer else ""
             arm = "owned" if b"freehold-arm: owned" in head else "rented"
-            return Answered(number, int(head.split(b" ", 2)[1]), arm, text)
+            call_id = _header(head, b"freehold-call-id").decode()
+            return Answered(number, call_id, int(head.split(b" ", 2)[1]), arm, text)
         raise ConnectionError(f"call {number} was not answered: {self.log}")
 
     async def _until(self, is_so: Callable[[], bool]) -> None:
@@ -273,34 +275,35 @@ def moved(estate: Estate, task_id: str, kind: str = "cascade", **changes: Any) -
     return put_route(estate, Route(**{**values, **changes}))
 
 
-async def watched(estate: Estate, task_id: str, version: int, calls: int) -> dict[str, Any]:
-    """The row of the watch once it has folded so many calls of this version, or the route has gone on."""
+async def watched(estate: Estate, task_id: str, version: int, call_id: str) -> bool:
+    """Wait until the watch of this version has seen this call; False when the route has gone on."""
     deadline = time.monotonic() + WAIT_S
-    while True:
+    while estate.store.book.newest_versions([task_id]).get(task_id) == version:
         row = estate.store.watches.get(task_id).document
-        is_there = row.get("route_version") == version and row["watch"]["calls"] >= calls
-        if is_there or estate.store.book.newest_versions([task_id]).get(task_id) != version:
-            return dict(row)
-        assert time.monotonic() < deadline, (row.get("watch", {}).get("calls"), calls)
+        if row.get("route_version") == version and row["cursor"][1] >= call_id:
+            return True
+        assert time.monotonic() < deadline, (row.get("cursor"), call_id)
         await asyncio.sleep(0.003)
+    return False
 
 
 async def ask_in_step(gateway: Gateway, task_id: str, version: int, numbers: Sequence[int]) -> list[Answered]:
     """Ask one call after another, each once the watch has seen the one before, until the route goes on."""
-    before = gateway.estate.store.watches.get(task_id).document
-    done = int(before["watch"]["calls"]) if before.get("route_version") == version else 0
     answered = []
     for number in numbers:
         answered.append(await gateway.ask(number))
-        await watched(gateway.estate, task_id, version, done + len(answered))
-        if gateway.estate.store.book.newest_versions([task_id])[task_id] != version:
+        if not await watched(gateway.estate, task_id, version, answered[-1].call_id):
             break
     return answered
 
 
 def _length(head: bytes) -> int:
+    return int(_header(head, b"content-length") or 0)
+
+
+def _header(head: bytes, wanted: bytes) -> bytes:
     for line in head.split(b"\r\n"):
         name, _, value = line.partition(b":")
-        if name.lower() == b"content-length":
-            return int(value)
-    return 0
+        if name.lower() == wanted:
+            return value.strip()
+    return b""
