@@ -19,7 +19,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,6 @@ class Script:
     provider: Behaviour = always_right
     provider_model: str = "gpt-4o-2026"
     slow_s: float = 0.1
-    is_slow_under_way: asyncio.Event = field(default_factory=asyncio.Event)
 
     def answer(self, number: int, kind: str) -> str:
         """The text of an answer."""
@@ -182,6 +181,14 @@ class Gateway:
     async def _is_placed(self) -> bool:
         """The scripted model is asked once the worker has read the list of engines; calls until then are its own."""
         return (await self.ask(0)).status == 200
+
+    async def until_local(self) -> None:
+        """Ask until the owned model answers: the worker has seen the route, and where the model is served."""
+
+        async def is_local() -> bool:
+            return (await self.ask(1)).arm == "owned"
+
+        await self._until_async(is_local)
 
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         """End it."""

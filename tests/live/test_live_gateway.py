@@ -35,11 +35,7 @@ class Scene:
     async def put(self, kind: str = "cascade", **changes: Any) -> Route:
         """Put a route and wait until the worker lets the owned model answer."""
         route = moved(self.gateway.estate, self.task_id, kind, **changes)
-        number = 0
-        while (await self.gateway.ask(number)).arm != "owned":
-            number += 1
-            await asyncio.sleep(0.01)
-            assert number < 2000, self.gateway.log
+        await self.gateway.until_local()
         return route
 
 
@@ -170,15 +166,13 @@ async def test_no_gateway_uses_a_model_that_was_taken_back(
         try:
             for round_number in range(5):
                 route = await Scene(one, script, task_id).put(audit_rate=0.0)
-                while (await two.ask(1)).arm != "owned":
-                    await asyncio.sleep(0.01)
+                await two.until_local()
                 return_all(one.estate, task_id)
                 answered = await asyncio.gather(*(gateway.ask(100 + round_number) for gateway in gateways))
                 assert [got.arm for got in answered] == ["rented", "rented"], route
             script.owned = lambda number: "wrong" if number >= TURNS else "right"
             route = await Scene(one, script, task_id).put(audit_rate=1.0)
-            while (await two.ask(1)).arm != "owned":
-                await asyncio.sleep(0.01)
+            await two.until_local()
             await ask_in_step(two, task_id, route.version, range(TURNS, TURNS + 30))
             assert one.estate.store.book.route(task_id).decided_by == "rollback"
             assert [(await gateway.ask(500)).arm for gateway in gateways] == ["rented", "rented"]
