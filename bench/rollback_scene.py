@@ -222,6 +222,16 @@ class Gateway:
             return Answered(number, call_id, int(head.split(b" ", 2)[1]), arm, text)
         raise ConnectionError(f"call {number} was not answered: {self.log}")
 
+    async def page(self, path: str) -> str:
+        """A page of the gateway."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            writer.write(f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n".encode())
+            head = await reader.readuntil(b"\r\n\r\n")
+            return (await reader.readexactly(_length(head))).decode()
+        finally:
+            writer.close()
+
     async def _until(self, is_so: Callable[[], bool]) -> None:
         async def look() -> bool:
             return is_so()

@@ -121,6 +121,10 @@ async def test_a_canary_becomes_a_cascade_by_itself(scene: Scene) -> None:
     assert scene.route.kind == "cascade", scene.seen["ramp"]
     assert (scene.route.decided_by, scene.route.version) == ("ramp", route.version + 1)
     later = [await scene.gateway.ask(number) for number in range(2000, 2010)]
+    await scene.gateway.until_local()
+    page = await scene.gateway.page("/metrics")
+    assert 'freehold_route_share{task="triage-support-desk",route="cascade"} 1\n' in page
+    assert 'freehold_route_audit_rate{task="triage-support-desk",route="cascade"} 0.05' in page
     assert {one.status for one in later} == {200}
     calls = scene.gateway.estate.store.following.page(scene.task_id, route.version, (0.0, ""), 1e12, 999)
     tossed = [call for call in calls if call.tags.get("owned") != "withdrawn"]
