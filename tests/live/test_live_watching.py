@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from live.moved import PUT_AT, RIGHT, WRONG, Moved, a_moved_task, moved_in, plain
-from made import an_estate
+from made import an_estate, chat_body
 
 from freehold.core import Route
 from freehold.errors import BusyError, StateError
@@ -378,6 +378,22 @@ def test_stale_evidence_is_said_and_raises_the_audit_rate(moved: Moved) -> None:
     moved.now = PUT_AT + 91 * 86400
     moved.look()
     assert any("days ago" in reason for reason in moved.estate.store.watches.lives()[moved.task_id].stale)
+
+
+def test_a_prompt_that_was_changed_is_said(moved: Moved) -> None:
+    """Its calls are placed by name and do not fit, or are found to be the task's only when they are sorted."""
+    moved.put(audit_rate=0.05)
+    for number in range(200):
+        moved.local(is_due=False)
+        if number % 2:
+            moved.rented(tags={"owned": "unfit"})
+        else:
+            moved.rented(route_version=0, request_body=chat_body("refund", system="Another prompt altogether."))
+            moved.rented(route_version=0)
+    moved.look()
+    (reason,) = moved.estate.store.watches.lives()[moved.task_id].stale
+    assert reason.startswith("template changed: ")
+    assert (moved.kept.watch.calls, moved.route.kind) == (400, "cascade")
 
 
 def test_one_task_that_cannot_be_watched_keeps_no_other_from_it(moved: Moved, monkeypatch: pytest.MonkeyPatch) -> None:
