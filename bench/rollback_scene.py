@@ -19,7 +19,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,6 @@ class Script:
     provider: Behaviour = always_right
     provider_model: str = "gpt-4o-2026"
     slow_s: float = 0.1
-    is_slow_under_way: asyncio.Event = field(default_factory=asyncio.Event)
 
     def answer(self, number: int, kind: str) -> str:
         """The text of an answer."""
@@ -78,6 +77,7 @@ class Answered:
     """What the client got."""
 
     number: int
+    call_id: str
     status: int
     arm: str
     text: str
@@ -182,6 +182,14 @@ class Gateway:
         """The scripted model is asked once the worker has read the list of engines; calls until then are its own."""
         return (await self.ask(0)).status == 200
 
+    async def until_local(self) -> None:
+        """Ask until the owned model answers: the worker has seen the route, and where the model is served."""
+
+        async def is_local() -> bool:
+            return (await self.ask(1)).arm == "owned"
+
+        await self._until_async(is_local)
+
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         """End it."""
         self.hang_up()
@@ -210,8 +218,19 @@ class Gateway:
                 continue
             text = answer["choices"][0]["message"]["content"] if "choices" in answer else ""
             arm = "owned" if b"freehold-arm: owned" in head else "rented"
-            return Answered(number, int(head.split(b" ", 2)[1]), arm, text)
+            call_id = _header(head, b"freehold-call-id").decode()
+            return Answered(number, call_id, int(head.split(b" ", 2)[1]), arm, text)
         raise ConnectionError(f"call {number} was not answered: {self.log}")
+
+    async def page(self, path: str) -> str:
+        """A page of the gateway."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            writer.write(f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n".encode())
+            head = await reader.readuntil(b"\r\n\r\n")
+            return (await reader.readexactly(_length(head))).decode()
+        finally:
+            writer.close()
 
     async def _until(self, is_so: Callable[[], bool]) -> None:
         async def look() -> bool:
@@ -273,34 +292,35 @@ def moved(estate: Estate, task_id: str, kind: str = "cascade", **changes: Any) -
     return put_route(estate, Route(**{**values, **changes}))
 
 
-async def watched(estate: Estate, task_id: str, version: int, calls: int) -> dict[str, Any]:
-    """The row of the watch once it has folded so many calls of this version, or the route has gone on."""
+async def watched(estate: Estate, task_id: str, version: int, call_id: str) -> bool:
+    """Wait until the watch of this version has seen this call; False when the route has gone on."""
     deadline = time.monotonic() + WAIT_S
-    while True:
+    while estate.store.book.newest_versions([task_id]).get(task_id) == version:
         row = estate.store.watches.get(task_id).document
-        is_there = row.get("route_version") == version and row["watch"]["calls"] >= calls
-        if is_there or estate.store.book.newest_versions([task_id]).get(task_id) != version:
-            return dict(row)
-        assert time.monotonic() < deadline, (row.get("watch", {}).get("calls"), calls)
+        if row.get("route_version") == version and row["cursor"][1] >= call_id:
+            return True
+        assert time.monotonic() < deadline, (row.get("cursor"), call_id)
         await asyncio.sleep(0.003)
+    return False
 
 
 async def ask_in_step(gateway: Gateway, task_id: str, version: int, numbers: Sequence[int]) -> list[Answered]:
     """Ask one call after another, each once the watch has seen the one before, until the route goes on."""
-    before = gateway.estate.store.watches.get(task_id).document
-    done = int(before["watch"]["calls"]) if before.get("route_version") == version else 0
     answered = []
     for number in numbers:
         answered.append(await gateway.ask(number))
-        await watched(gateway.estate, task_id, version, done + len(answered))
-        if gateway.estate.store.book.newest_versions([task_id])[task_id] != version:
+        if not await watched(gateway.estate, task_id, version, answered[-1].call_id):
             break
     return answered
 
 
 def _length(head: bytes) -> int:
+    return int(_header(head, b"content-length") or 0)
+
+
+def _header(head: bytes, wanted: bytes) -> bytes:
     for line in head.split(b"\r\n"):
         name, _, value = line.partition(b":")
-        if name.lower() == b"content-length":
-            return int(value)
-    return 0
+        if name.lower() == wanted:
+            return value.strip()
+    return b""

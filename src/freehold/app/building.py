@@ -104,7 +104,8 @@ def build_metrics(
         is_failing = recorder.problem is not None
         return {"freehold_record_problem": float(is_failing), "freehold_waiting_bytes": float(recorder.waiting_bytes)}
 
-    sources = Sources(folder=folder, name=f"worker-{number}", run=run, gauges=gauges, task_name=name_of)
+    levels = around.directory.levels
+    sources = Sources(folder=folder, name=f"worker-{number}", run=run, gauges=gauges, levels=levels, task_name=name_of)
     metrics = Metrics(meter, sources)
     metrics.restore()
     return meter, metrics

@@ -64,7 +64,7 @@ def move(
             sys.exit(1)
         route = put_route(estate, plan.route)
     _show_route(route, name, as_json=as_json)
-    next_command(f"freehold status {name}; freehold back {name} undoes it at once")
+    next_command(f"freehold status; freehold back {name} undoes it at once")
 
 
 def _check(*, ramp: bool, shadow: bool, model: str | None, flags: Mapping[str, Value | None]) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import click
 
 from freehold.cli.opening import json_option, open_estate
 from freehold.core.spoken import usd
-from freehold.terminal import next_command, say, say_json, say_rows
+from freehold.terminal import next_command, say, say_json, say_rows, terminal_width
 
 if TYPE_CHECKING:
     from freehold.loop.faring import LiveView
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
 @click.argument("task", required=False)
 @json_option
 def status(task: str | None, *, as_json: bool) -> None:
-    """Show each task's route, how it has fared since it was put, and how the evidence stands.
+    """Show each task's route and how it has fared since it was put.
 
-    With TASK, that one in detail.
+    With how the evidence stands: what was found, and what would take the route back. With TASK, that one in detail.
     """
     from freehold.loop.faring import live_view, live_views
     from freehold.loop.sorting import sort_new_calls
@@ -37,8 +38,8 @@ def status(task: str | None, *, as_json: bool) -> None:
     for view in views:
         if view.remarks:
             say(f"\n{view.task}")
-        for line in view.remarks:
-            say(f"  {line}")
+        for remark in view.remarks:
+            say(textwrap.fill(remark, terminal_width() - 1, initial_indent="  ", subsequent_indent="    "))
     if task is not None and views[0].standing is not None:
         _show_detail(views[0].standing)
     next_command("freehold tasks" if views else "freehold up, then point a client at it")

@@ -6,7 +6,7 @@ either the old directory or the new one, never a mixture.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -31,6 +31,7 @@ class _Placing(NamedTuple):
     route: Route
     template: Template
     share: float
+    stale: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +67,10 @@ class Directory:
         lives = store.watches.lives()
         placings = {}
         for task_id, (route, template) in self._routes.items():
-            now, share = as_of_now(route, lives.get(task_id))
-            placings[task_id] = _Placing(now, template, share)
+            live = lives.get(task_id)
+            now, share = as_of_now(route, live)
+            stale = live.stale if live is not None and live.route_version == route.version else ()
+            placings[task_id] = _Placing(now, template, share, stale)
         self._edition = _Edition(index, placings, names)
         self._stamp = stamp
         return True
@@ -83,7 +86,7 @@ class Directory:
             return None
         if task.id not in edition.routes:
             return Found(task, rented_route(task.id), None, 1.0)
-        route, template, share = edition.routes[task.id]
+        route, template, share, _ = edition.routes[task.id]
         return Found(task, route, template.strip(asked) if route.model_id else None, share)
 
     @property
@@ -95,6 +98,15 @@ class Directory:
     def has_routes(self) -> bool:
         """Whether any task has a route of its own; without one the provider answers everything."""
         return bool(self._edition.routes)
+
+    def levels(self) -> Iterator[tuple[str, tuple[str, str], float]]:
+        """How the routes stand, as levels for the metrics page."""
+        for task_id, (route, _, share, stale) in self._edition.routes.items():
+            labels = (task_id, route.kind)
+            is_local = route.kind not in ("rented", "shadow")
+            yield "freehold_route_share", labels, share if is_local else 0.0
+            yield "freehold_route_audit_rate", labels, route.audit_rate if is_local else 0.0
+            yield "freehold_route_stale", labels, float(len(stale))
 
     def name_of(self, task: str) -> str:
         """The name of the task of this id or key; the text itself where none is known by it."""

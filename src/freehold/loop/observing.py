@@ -90,6 +90,25 @@ def observation(seen: Seen, eye: Eye) -> Observation:
     )
 
 
+def is_stray(call: Call, eye: Eye) -> bool:
+    """Whether a call that no version of the route placed does not fit what was proven."""
+    asked = read_call(call).asked if _is_whole(call) and call.redaction != "deleted" else None
+    return asked is not None and eye.template.strip(asked) is None
+
+
+def stray(call: Call) -> Observation:
+    """What a call says that was answered by the provider because it looked like no call of the task."""
+    return Observation(
+        call_id=call.id,
+        created_at=call.created_at,
+        is_local=False,
+        is_decided=False,
+        model_answered=call.model_answered,
+        system_fingerprint=call.system_fingerprint,
+        fits_template=False,
+    )
+
+
 def _answer(call: Call | None, eye: Eye) -> ReadCall | None:
     """The call, read, if it was answered and its body is there."""
     if call is None or not _is_whole(call):

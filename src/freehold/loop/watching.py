@@ -27,7 +27,7 @@ from freehold.loop.bounds import plan_of, slow_ms
 from freehold.loop.estate import Estate
 from freehold.loop.journal import journal_folder
 from freehold.loop.moving import put_route
-from freehold.loop.observing import Eye, Seen, awaits, is_audit_due, is_shadow_due, observation
+from freehold.loop.observing import Eye, Seen, awaits, is_audit_due, is_shadow_due, is_stray, observation, stray
 from freehold.record import read_backlog
 from freehold.settings import Settings
 from freehold.store import Following, Place, WatchRow
@@ -49,6 +49,9 @@ _CALLS_AT_ONCE = 100
 _SKEW_S = 300.0
 """A route may be put by a machine whose clock is ahead of that of the gateway."""
 _JUMP_S = 60.0
+_SORTED_S = 30.0
+"""Calls that look like no task's when they come are sorted by then."""
+_NO_VERSION = 0
 _GOOD = ("true", "1", "yes", "good")
 _LOG = logging.getLogger("freehold.watch")
 
@@ -57,12 +60,15 @@ _LOG = logging.getLogger("freehold.watch")
 class Kept:
     """A watch with where it is: `cursor` the last call folded, `rated` the last whose time for ratings is over.
 
+    `strays` is the last of the calls that were found to be the task's only after they had been answered.
+
     `unreadable` counts answers that could not be compared, `restarts` how often evidence had to begin anew.
     """
 
     watch: Watch
     cursor: Place
     rated: Place
+    strays: Place
     unreadable: int = 0
     restarts: int = 0
 
@@ -103,7 +109,8 @@ class Watching:
         row = store.watches.get(route.task_id)
         kept = self._kept(row, route, settings, now)
         follower = _Follower(store.following, route, settings, now)
-        seen = follower.rated(follower.followed(kept, self._settled_until(settings, now)))
+        seen = follower.strayed(follower.followed(kept, self._settled_until(settings, now)))
+        seen = follower.rated(seen)
         if self._write(row, seen, now):
             self._act(name, route, seen.watch, settings)
 
@@ -125,7 +132,8 @@ class Watching:
             plan_of(route, settings),
             sketch=sketch if isinstance(sketch, dict) else None,
         )
-        return Kept(watch=watch, cursor=begin, rated=begin, restarts=restarts)
+        strays = (max(begin[0], route.created_at), "")
+        return Kept(watch=watch, cursor=begin, rated=begin, strays=strays, restarts=restarts)
 
     def _settled_until(self, settings: Settings, now: float) -> float:
         """Calls up to here are in the record, as far as this machine's journal is concerned."""
@@ -141,6 +149,7 @@ class Watching:
             "route_version": kept.watch.route_version,
             "cursor": list(kept.cursor),
             "rated": list(kept.rated),
+            "strays": list(kept.strays),
             "unreadable": kept.unreadable,
             "restarts": kept.restarts,
             "watch": kept.watch.to_json(),
@@ -188,6 +197,17 @@ class _Follower:
                 break
         return replace(kept, unreadable=kept.unreadable + len(self._eye.unreadable))
 
+    def strayed(self, kept: Kept) -> Kept:
+        """The watch with the calls that no version placed and that do not fit: their prompt is not what was proven."""
+        page = self._page(kept.strays, self._now - _SORTED_S, version=_NO_VERSION)
+        watch = kept.watch
+        for start in range(0, len(page), _CALLS_AT_ONCE):
+            whole = self._following.whole([call.id for call in page[start : start + _CALLS_AT_ONCE]])
+            for call in whole.values():
+                if is_stray(call, self._eye):
+                    watch, _ = fold(watch, stray(call))
+        return replace(kept, watch=watch, strays=_end(page, kept.strays))
+
     def rated(self, kept: Kept) -> Kept:
         """The watch with the ratings of local answers whose time is over."""
         if kept.watch.plan.bad is None:
@@ -202,11 +222,11 @@ class _Follower:
         asked = [(call.id, call.created_at) for call in local]
         for outcome in outcomes(asked, words, horizon_s=self._rating_s, now=self._now):
             watch, _ = fold_feedback(watch, outcome)
-        rated = (page[-1].created_at, page[-1].id) if page else kept.rated
-        return replace(kept, watch=watch, rated=rated)
+        return replace(kept, watch=watch, rated=_end(page, kept.rated))
 
-    def _page(self, after: Place, until: float) -> list[Call]:
-        return self._following.page(self._route.task_id, self._route.version, after, until, CALLS_PER_ROUND)
+    def _page(self, after: Place, until: float, version: int | None = None) -> list[Call]:
+        chosen = self._route.version if version is None else version
+        return self._following.page(self._route.task_id, chosen, after, until, CALLS_PER_ROUND)
 
     def _ready(self, calls: Sequence[Call], beside: Mapping[str, Mapping[str, Call]]) -> list[Call]:
         """The calls up to the first one that is not settled: what comes later waits for it, whatever it will show."""
@@ -231,8 +251,7 @@ class _Follower:
                 correction=corrections.get(call.id),
             )
             watch, _ = fold(watch, observation(seen, self._eye))
-        cursor = (ready[-1].created_at, ready[-1].id) if ready else kept.cursor
-        return replace(kept, watch=watch, cursor=cursor)
+        return replace(kept, watch=watch, cursor=_end(ready, kept.cursor))
 
 
 def read_kept(document: Mapping[str, object]) -> Kept | None:
@@ -243,11 +262,16 @@ def read_kept(document: Mapping[str, object]) -> Kept | None:
             watch=Watch.from_json(watch if isinstance(watch, dict) else {}),
             cursor=msgspec.convert(document.get("cursor"), tuple[float, str]),
             rated=msgspec.convert(document.get("rated"), tuple[float, str]),
+            strays=msgspec.convert(document.get("strays"), tuple[float, str]),
             unreadable=_whole(document.get("unreadable")),
             restarts=_whole(document.get("restarts")),
         )
     except (StateError, msgspec.ValidationError):
         return None
+
+
+def _end(calls: Sequence[Call], otherwise: Place) -> Place:
+    return (calls[-1].created_at, calls[-1].id) if calls else otherwise
 
 
 def _next_route(route: Route, stands: RollBack | Finished | object, settings: Settings, now: float) -> Route | None:

@@ -43,7 +43,6 @@ def propose(
             f" {model.id!r} of task {old.task_id!r}.",
             hint="Prove this model on this task first.",
         )
-    as_share("audit rate", audit_rate)
     return Route(
         task_id=old.task_id,
         version=old.version + 1,
@@ -52,7 +51,7 @@ def propose(
         model_path=model.path,
         verdict_id=verdict.id,
         threshold=verdict.threshold,
-        audit_rate=audit_rate,
+        audit_rate=as_share("audit rate", audit_rate),
         output_kind=output_kind,
         head=dict(verdict.head),
         template=dict(template),

@@ -9,6 +9,7 @@ Not covered: what the state means (`freehold.watch`), who writes it (`loop.watch
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,9 +18,10 @@ import msgspec
 from sqlalchemy import func, select, update
 
 from freehold.core.live import Live
-from freehold.errors import StateError
 from freehold.store import schema
 from freehold.store.database import Database
+
+_LOG = logging.getLogger("freehold.watch")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,11 +59,11 @@ class WatchTable:
             return connection.execute(insert.on_conflict_do_nothing()).rowcount == 1
 
     def lives(self) -> dict[str, Live]:
-        """What gateways follow, by task."""
+        """What gateways follow, by task; a row that cannot be read is as none, until its watch begins anew."""
         query = select(schema.watches.c.document["live"].label("live"))
         with self._database.reading() as connection:
-            found = [_live(row.live) for row in connection.execute(query) if row.live is not None]
-        return {live.task_id: live for live in found}
+            found = [_live(row.live) for row in connection.execute(query)]
+        return {live.task_id: live for live in found if live is not None}
 
     def stamp(self) -> float:
         """A value that changes whenever `lives` does."""
@@ -69,8 +71,9 @@ class WatchTable:
             return float(connection.execute(select(func.sum(schema.watches.c.changed_at))).scalar() or 0.0)
 
 
-def _live(document: object) -> Live:
+def _live(document: object) -> Live | None:
     try:
         return msgspec.convert(document, Live)
     except msgspec.ValidationError as error:
-        raise StateError(f"A stored watch cannot be read: {error}.", hint="Restore a backup.") from error
+        _LOG.warning("The figures of a watch cannot be read, so those of its route hold: %s.", error)
+        return None
