@@ -6,7 +6,7 @@ Not covered: where these values come from (`freehold.settings`, `freehold.app`).
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -104,6 +104,11 @@ def _no_confidence(route: Route, answer: OwnedAnswer) -> float:
     return 0.0
 
 
+def _withhold_nothing(route: Route, messages: Sequence[Message], text: str) -> str:
+    del route, messages, text
+    return ""
+
+
 def _accept_any(route: Route, text: str) -> bool:
     del route, text
     return True
@@ -115,7 +120,8 @@ class Switchboard:
 
     `is_idle` holds while no task has ever had a route, so that requests need not be read to find one. `find` places a
     request, given the task that the caller named, if any. `engine_url` is where a model is served now.
-    `confidence` and `is_acceptable` judge an owned answer. `draw` gives a random number in [0, 1).
+    `confidence` and `is_acceptable` judge an owned answer; `withheld` names the slice of traffic for whose sake it is
+    not used, if any. `draw` gives a random number in [0, 1).
     """
 
     is_idle: Callable[[], bool] = _is_never_idle
@@ -123,4 +129,5 @@ class Switchboard:
     engine_url: Callable[[str], str | None] = _no_engine
     confidence: Callable[[Route, OwnedAnswer], float] = _no_confidence
     is_acceptable: Callable[[Route, str], bool] = _accept_any
+    withheld: Callable[[Route, Sequence[Message], str], str] = _withhold_nothing
     draw: Callable[[], float] = random.random
