@@ -16,8 +16,9 @@ from freehold.cli.opening import Root
 from freehold.cli.operate import backup, doctor, prune, restore
 from freehold.cli.receipts import receipts
 from freehold.cli.road import exit_task, freeze, prove, train, verify
-from freehold.cli.routes import back, move, status
+from freehold.cli.routes import back, move
 from freehold.cli.server import pull, settings, up
+from freehold.cli.standing import status
 from freehold.cli.tasks import tasks
 
 _VERBS = (

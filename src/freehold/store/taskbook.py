@@ -151,6 +151,13 @@ class TaskBook:
             found = [read_document(row.document, Route) for row in connection.execute(query)]
         return {route.task_id: route for route in found}
 
+    def newest_versions(self, task_ids: Sequence[str]) -> dict[str, int]:
+        """The newest version of each of these tasks' routes, out of an index; a task without a route has none."""
+        routes = schema.routes.c
+        query = select(routes.task_id, func.max(routes.version)).where(routes.task_id.in_(task_ids))
+        with self._database.reading() as connection:
+            return {str(task_id): int(newest) for task_id, newest in connection.execute(query.group_by(routes.task_id))}
+
     def route_history(self, task_id: str | None) -> list[Route]:
         """All versions of a task's route, or of all tasks' routes, newest first."""
         query = select(schema.routes.c.document).order_by(schema.routes.c.number.desc())
