@@ -89,11 +89,19 @@ def _of_route(said: Mapping[str, Any], route: Mapping[str, Any], task: str) -> I
     yield "why", _known(route.get("reason")) if route.get("reason") else "no reason was given"
     if route.get("kind") == "rented":
         yield "effect", "every call goes to the provider"
+    elif route.get("kind") == "shadow":
+        yield "effect", "the provider answers every call; the owned model is asked beside it"
+        yield "model", _model(_object(said, "model"))
     else:
         threshold = route.get("threshold")
         least = "" if threshold is None else f" where its confidence is at least {_known(threshold)}"
         yield "effect", f"the owned model may answer{least}; {_share(route.get('audit_rate'))} of that is audited"
         yield "model", _model(_object(said, "model"))
+    if route.get("harm") is not None:
+        yield (
+            "budget",
+            f"at most {_share(route['harm'])} more failures per call than the provider's, while it is ramped",
+        )
     if route.get("withheld"):
         yield "withheld", "these stay with the provider: " + ", ".join(_known(name) for name in route["withheld"])
     if route.get("verdict_id"):
