@@ -1,10 +1,10 @@
-"""What the watch promises, by simulation with known truth and by replay: the ramp's budget, delays, false alarms, drift.
+"""What the watch promises, by simulation with known truth: the ramp's budget, delays until rollback, false alarms.
 
 Each function takes `runs` and `seed` and returns rows with name, measured, wanted and ok. Rows that show what others do
 have `wanted` "beside"; a negative control is ok when the bound fails without what the control leaves out. Arrays here
 repeat the package's formulas for many runs at once; `tests/watch` holds them to the package's values.
 
-Not covered: the loop around the watch and its clock (`rollback.py`), offline proofs (`proof.py`).
+Not covered: the loop around the watch and its clock (end to end), replays (`bench_drift`), offline proofs.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from freehold.watch.detector import BETS
 from freehold.watch.drift import KAPPAS
 from freehold.watch.ramp import BETS as RAMP_BETS
+from freehold.watch.ramp import new_ramp
 
 Row = dict[str, Any]
 Floats = NDArray[np.float64]
@@ -72,24 +73,28 @@ def ramp_rows(*, runs: int, seed: int, harm: float = 0.02, alpha: float = 0.05, 
 def ramp_speed_rows(*, runs: int, seed: int, harm: float = 0.02, alpha: float = 0.05) -> list[Row]:
     """The share that the ramp gives after so many pairs."""
     runs = min(runs, 2_000)
-    looks = np.unique(np.geomspace(20, 3_000, 60).astype(int).tolist() + [200, 500, 580, 2_000])
+    looks = np.unique([*np.geomspace(20, 3_000, 60).astype(int).tolist(), 200, 500, 580, 2_000])
     equal = shares(0.0, 0.10, looks, runs=runs, seed=seed, harm=harm, alpha=alpha)
     better = shares(0.02, 0.10, looks, runs=runs, seed=seed, harm=harm, alpha=alpha)
     awful = shares(-0.5, 0.5, looks, runs=runs, seed=seed, harm=harm, alpha=alpha)
     at = {int(look): place for place, look in enumerate(looks)}
-    first_share = harm
     return [
-        near("ramp: share at the start", first_share, 0.02),
+        near("ramp: share at the start", new_ramp(harm=harm, alpha=alpha).share, 0.02),
         near("ramp: mean share after 200 pairs, equal models", float(equal[:, at[200]].mean()), 0.33),
         near("ramp: mean share after 500 pairs, equal models", float(equal[:, at[500]].mean()), 0.53),
         near("ramp: median share after 2,000 pairs, equal models", float(np.median(equal[:, at[2_000]])), 1.0),
         near("ramp: median share after 580 pairs, 2 points better", float(np.median(better[:, at[580]])), 1.0),
-        row("ramp: largest share in 95% of runs, 50 points worse", float(np.quantile(awful.max(axis=1), 0.95)), "<= .04", 0.04),
+        row(
+            "ramp: largest share in 95% of runs, 50 points worse",
+            float(np.quantile(awful.max(axis=1), 0.95)),
+            "<= .04",
+            0.04,
+        ),
     ]
 
 
 def others_rows(*, runs: int, seed: int) -> list[Row]:
-    """Beside the ramp: steps of 1/5/25/50/100% on a z-test, and track-and-stop, on a model that is 10 points worse."""
+    """Beside the ramp: steps of 1/5/25/50/100%, each if a z-test finds no harm, and track-and-stop, unpaired."""
     runs = min(runs, 2_000)
     rng = np.random.default_rng([seed, 3])
     rows = []
@@ -105,9 +110,10 @@ def others_rows(*, runs: int, seed: int) -> list[Row]:
             spread = np.sqrt(np.maximum(squares / n - (total / n) ** 2, 1e-12) / n)
             alive &= total / n > -1.645 * spread
         over = float((peak * -delta > 0.02).mean())
-        rows.append(beside(f"steps of 1/5/25/50/100%, 100 pairs each, z-test: over 2%, {100 * delta:+.0f} points", over))
+        rows.append(
+            beside(f"steps of 1/5/25/50/100%, 100 pairs each, z-test: over 2%, {100 * delta:+.0f} points", over)
+        )
     rows.append(beside("track-and-stop: picks a model 4 points worse (99% beside 95%)", track_and_stop(runs, rng)))
-    rows.append(beside("track-and-stop: harm per request from the start, 50 points worse", 0.25))
     return rows
 
 
@@ -146,7 +152,9 @@ def false_alarm_rows(*, runs: int, seed: int) -> list[Row]:
         rows.append(bounded(f"alarm by audit {n}, A = {patience:,}, risk exactly at 5%", at_risk, n / patience, runs))
         pairs = 1.0 - kinds(rng.random((n, runs)), *parts(-0.03, 0.10))
         at_margin = float((alarms((pairs + 1) / 1.03 - 1, patience=patience) <= n).mean())
-        rows.append(bounded(f"alarm by pair {n}, A = {patience:,}, exactly 3 points worse", at_margin, n / patience, runs))
+        rows.append(
+            bounded(f"alarm by pair {n}, A = {patience:,}, exactly 3 points worse", at_margin, n / patience, runs)
+        )
     rng = np.random.default_rng([seed, 7])
     good = (rng.random((2_000, min(runs, 2_000))) < 0.04).astype(float)
     share = float((alarms(good / 0.05 - 1, patience=PATIENCE) <= 2_000).mean())
@@ -191,8 +199,8 @@ def feedback_rows(*, runs: int, seed: int, n: int = 600, patience: float = 6_000
     ]
 
 
-def input_rows(*, runs: int, seed: int, n: int = 1_000, patience: float = 10_000.0) -> list[Row]:
-    """Conformal drift detector: unchanged inputs, and a reference of 500 that is never added to as the control."""
+def input_rows(*, runs: int, seed: int, n: int = 2_000, patience: float = 20_000.0) -> list[Row]:
+    """Conformal drift detector: unchanged inputs, and a reference of 100 that is never added to as the control."""
     runs = min(runs, 2_000)
     rng = np.random.default_rng([seed, 10])
     fresh = rng.random((n, runs))
@@ -204,18 +212,18 @@ def input_rows(*, runs: int, seed: int, n: int = 1_000, patience: float = 10_000
             runs,
         )
     ]
-    reference = np.sort(rng.random((500, runs)), axis=0)
+    reference = np.sort(rng.random((100, runs)), axis=0)
     fixed = np.empty((n, runs))
     for run in range(runs):
-        above = 500 - np.searchsorted(reference[:, run], fresh[:, run])
-        fixed[:, run] = (above + rng.random(n)) / 501
+        above = 100 - np.searchsorted(reference[:, run], fresh[:, run])
+        fixed[:, run] = (above + rng.random(n)) / 101
     fixed = 2 * np.minimum(fixed, 1 - fixed)
     share = float((conformal_alarms(fixed, patience=patience) <= n).mean())
-    return [*rows, control("against 500 proof inputs that never grow", share, n / patience, runs)]
+    return [*rows, control("against 100 proof inputs that never grow", share, n / patience, runs)]
 
 
-def alarms(excess: Floats, *, patience: float, weights: Floats | None = None) -> NDArray[np.int64]:
-    """The step (from 1) of each run's alarm, `NEVER` where none: e = 1 + c v excess, M = M e + v; shape (steps, runs)."""
+def alarms(excess: NDArray[Any], *, patience: float, weights: Floats | None = None) -> NDArray[np.int64]:
+    """The step (from 1) of each run's alarm, else `NEVER`: e = 1 + c v excess, M = M e + v; shape (steps, runs)."""
     steps, runs = excess.shape
     bets = np.array(BETS)[:, None]
     sums = np.zeros((len(BETS), runs))
@@ -260,7 +268,7 @@ def shares(
 
 
 def track_and_stop(runs: int, rng: np.random.Generator, *, most: int = 500, epsilon: float = 0.02) -> float:
-    """How often an unpaired Gaussian GLR (> ln((1 + ln n) / .05), 10 per arm, 2% slack) picks the worse arm, first listed."""
+    """How often an unpaired Gaussian GLR (> ln((1 + ln n) / .05), from 10 per arm on, 2% slack) picks the worse arm."""
     owned = (rng.random((runs, most)) < 0.95).cumsum(axis=1)
     provider = (rng.random((runs, most)) < 0.99).cumsum(axis=1)
     picked = np.zeros(runs, dtype=bool)
