@@ -82,6 +82,7 @@ def build_gateway(settings: Settings, recorder: Recorder, around: Surroundings, 
             confidence=routing.confidence,
             is_acceptable=routing.is_acceptable,
             holds=around.check.holds,
+            withheld=routing.withheld,
         ),
         LateConsole(
             around.late,

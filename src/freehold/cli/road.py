@@ -103,6 +103,8 @@ def train(task: str, *, as_json: bool, **flags: Value | None) -> None:
 @setting_option("prove.margin", "--margin")
 @setting_option("prove.alpha", "--alpha")
 @setting_option("prove.risk", "--risk")
+@setting_option("prove.contract", "--contract")
+@setting_option("prove.slice_risk", "--slice-risk")
 @setting_option("prove.delta", "--delta")
 @setting_option("prove.min_coverage", "--min-coverage")
 @setting_option("prove.seed", "--seed")

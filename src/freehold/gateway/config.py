@@ -6,7 +6,7 @@ Not covered: where these values come from (`freehold.settings`, `freehold.app`).
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -110,6 +110,11 @@ def _no_confidence(route: Route, answer: OwnedAnswer) -> float:
     return 0.0
 
 
+def _withhold_nothing(route: Route, messages: Sequence[Message], text: str) -> str:
+    del route, messages, text
+    return ""
+
+
 def _accept_any(route: Route, text: str) -> bool:
     del route, text
     return True
@@ -126,8 +131,9 @@ class Switchboard:
 
     `is_idle` holds while no task has ever had a route, so that requests need not be read to find one. `find` places a
     request, given the task that the caller named, if any. `engine_url` is where a model is served now.
-    `confidence` and `is_acceptable` judge an owned answer. `holds` says whether the route that placed a request is
-    still the newest one, also where another process changed it a moment ago. `draw` gives random numbers in [0, 1).
+    `confidence` and `is_acceptable` judge an owned answer; `withheld` names the slice of traffic for whose sake it is
+    not used, if any. `holds` says whether the route that placed a request is still the newest one, also where another
+    process changed it a moment ago. `draw` gives random numbers in [0, 1).
     """
 
     is_idle: Callable[[], bool] = _is_never_idle
@@ -136,4 +142,5 @@ class Switchboard:
     confidence: Callable[[Route, OwnedAnswer], float] = _no_confidence
     is_acceptable: Callable[[Route, str], bool] = _accept_any
     holds: Callable[[Placed], Awaitable[bool]] = _always_holds
+    withheld: Callable[[Route, Sequence[Message], str], str] = _withhold_nothing
     draw: Callable[[], float] = random.random

@@ -93,6 +93,9 @@ class Owned:
         confidence = self._switchboard.confidence(route, answer)
         if not self._switchboard.is_acceptable(route, answer.text):
             return Attempt(answer=answer, confidence=confidence, tags={"owned": "unacceptable"})
+        kept_out = self._switchboard.withheld(route, messages, answer.text)
+        if kept_out:
+            return Attempt(answer=answer, confidence=confidence, tags={"owned": "withheld", "slice": kept_out})
         if not _is_sure(route, confidence):
             return Attempt(answer=answer, confidence=confidence, tags={"owned": "unsure"})
         return Attempt(answer=answer, confidence=confidence, is_used=True)

@@ -107,6 +107,8 @@ def proof_settings(estate: Estate) -> ProofSettings:
         delta=s.number("prove.delta"),
         min_coverage=s.number("prove.min_coverage"),
         seed=s.whole("prove.seed"),
+        contract="B" if s.text("prove.contract") == "B" else "A",
+        slice_risk=s.number("prove.slice_risk"),
     )
 
 

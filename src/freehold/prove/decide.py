@@ -6,10 +6,11 @@ In this order; the first that applies decides:
 2. hold  There is nothing to prove: no answer of the owned model is usable, or all calls want the same answer.
 3. move  (whole) There are corrections, so that both sides can be wrong, and the paired test certifies that the owned
          model alone is no worse than the provider by more than `margin` (at `alpha`). Every usable answer is used.
-4. move  (cascade) Contract A is proven at (`risk`, `delta`) for a threshold whose coverage is, at its lower bound, at
-         least `least_coverage`. That is never under twice the risk: a model that is always wrong may still answer a
-         share `risk` of the calls without breaking the contract, and must not be moved for it. For the same reason at
-         least three in four of the answers above the threshold must have been right.
+4. move  (cascade) The contract is proven at (`risk`, `delta`) for a threshold whose coverage, with what is withheld
+         left out, is at its lower bound at least `least_coverage`. Under contract A that is never under twice the risk:
+         a model that is always wrong may still answer a share `risk` of the calls without breaking the contract, and
+         must not be moved for it. For the same reason at least three in four of the answers above the threshold must
+         have been right.
 5. need  At the shares seen so far, a number of calls within reach (at most 2,000 or four times those already there)
          would satisfy rule 4, or rule 3 where there are corrections.
 6. hold  Otherwise.
@@ -35,7 +36,7 @@ from typing import Literal
 
 from freehold.core.confidence import LEAST_CONFIDENCE
 from freehold.core.verdict import Decision
-from freehold.prove.cascade import Cascade, CurvePoint, least_n, lower_bound
+from freehold.prove.cascade import Cascade, CurvePoint, calls_for_risk, least_n, lower_bound
 from freehold.prove.settings import ProofSettings
 from freehold.prove.tango import n_fixed
 
@@ -109,7 +110,7 @@ def decide(
             scope="cascade",
             threshold=cascade.threshold,
             coverage=cascade.coverage,
-            reason=f"It is shown that at most {settings.risk:.1%} of all calls are answered locally and wrong.",
+            reason=f"It is shown that at most {settings.risk:.1%} of {_bounded(cascade)}.",
         )
     need = calls_needed(paired, cascade, has_corrections=has_corrections, settings=settings)
     if need is not None and need <= max(REACH_CALLS, REACH_TIMES * n):
@@ -155,15 +156,22 @@ def whole_calls(paired: Paired, settings: ProofSettings) -> int | None:
 def _cascade_calls(point: CurvePoint, cascade: Cascade, users: int, settings: ProofSettings) -> int | None:
     """The calls with which this point would prove contract A and its coverage, at its shares of today."""
     n = cascade.n
-    wrong, deferred = point.wrong / n, 1 - point.local / n
-    for_risk = least_n(wrong, risk=settings.risk, delta=settings.delta)
+    deferred = 1 - point.local / n
+    for_risk = calls_for_risk(point, cascade, risk=settings.risk, delta=settings.delta)
     for_coverage = least_n(deferred, risk=1 - settings.least_coverage, delta=settings.delta)
     if for_risk is None or for_coverage is None:
         return None
     if not cascade.is_by_user:
         return max(for_risk, for_coverage)
-    bets = n_fixed(wrong, settings.risk, difference=-wrong, alpha=settings.delta)
+    at_stake = n if cascade.contract == "A" else point.local
+    wrong = point.wrong / at_stake
+    bets = n_fixed(wrong, settings.risk, difference=-wrong, alpha=settings.delta) * n / at_stake
     return max(for_risk, for_coverage, math.ceil(_CAP_TIMES * bets * n / users))
+
+
+def _bounded(cascade: Cascade) -> str:
+    """What the contract bounds the share of, and in what."""
+    return "all calls are answered locally and wrong" if cascade.contract == "A" else "local answers are wrong"
 
 
 def _spread(curve: tuple[CurvePoint, ...]) -> Iterable[CurvePoint]:
@@ -180,5 +188,6 @@ def _why_hold(cascade: Cascade, settings: ProofSettings) -> str:
     point = next((p for p in cascade.curve if p.local >= floor), cascade.curve[-1])
     return (
         f"Of the {point.local} answers the model is surest of, {point.wrong} are wrong: no threshold keeps local and"
-        f" wrong answers within {settings.risk:.1%} of all calls and still answers {settings.least_coverage:.0%}."
+        f" wrong answers within {settings.risk:.1%} of {'all calls' if cascade.contract == 'A' else 'local ones'} and"
+        f" still answers {settings.least_coverage:.0%}."
     )

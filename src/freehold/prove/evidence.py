@@ -12,12 +12,14 @@ from dataclasses import asdict
 from freehold.core.engine import OwnedAnswer
 from freehold.core.intervals import wilson
 from freehold.core.scoring import JsonValue
+from freehold.core.slices import SliceShape
 from freehold.prove.cascade import Cascade, lower_bound
 from freehold.prove.decide import Paired, calls_needed, whole_calls
 from freehold.prove.folder import Frozen
 from freehold.prove.head import ranking
 from freehold.prove.measure import Examined, Held, summarise
 from freehold.prove.settings import ProofFacts, ProofSettings
+from freehold.prove.slices import describe
 from freehold.prove.story import needs_no_model
 from freehold.prove.tables import (
     MOST_DIFFERENCES,
@@ -26,7 +28,6 @@ from freehold.prove.tables import (
     difference_rows,
     field_rows,
     savings,
-    slice_rows,
     speed,
 )
 
@@ -43,10 +44,10 @@ def gather(
     *,
     settings: ProofSettings,
     facts: ProofFacts,
+    shape: SliceShape,
 ) -> Figures:
     """The evidence; floats stay as computed, so that a reader of the JSON can check every one."""
     provider = summarise(facts.provider, held.incumbent, held.groups)
-    title, slices = slice_rows(held, owned)
     fields, differences = field_rows(owned), difference_rows(held, owned)
     passing = [examined.side.name for examined in others if examined.outcome.decision == "move"]
     return {
@@ -68,9 +69,11 @@ def gather(
         "ranking": ranking([g.confidence for g in owned.guesses], [s.is_exact for s in owned.scores]),
         "fields": [_plain(row) for row in fields[:MOST_ROWS]],
         "fields_left_out": max(0, len(fields) - MOST_ROWS),
-        "slice_title": title,
-        "slices": [_plain(row) for row in slices[:MOST_ROWS]],
-        "slices_left_out": max(0, len(slices) - MOST_ROWS),
+        "contract": settings.contract,
+        "withheld": [*owned.withheld],
+        "slices_of": describe(shape),
+        "slice_limit": settings.slice_limit,
+        "slices": [_plain(row) for row in owned.slices],
         "differences": [_plain(row) for row in differences[:MOST_DIFFERENCES]],
         "differences_in_all": len(differences),
         "speed": _plain(speed(answers)),

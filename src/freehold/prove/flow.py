@@ -1,7 +1,10 @@
 """The proof of a task: the owned model against the provider on calls that neither training nor tuning has seen.
 
-    dev    fits the confidence head, and nothing else
+    dev    fits the confidence head, then fixes the slices, what is withheld, and the order of contract B's thresholds
     proof  gives every figure, for the owned model and for each baseline alike
+
+The head scores the dev answers that it was fitted on a little too well. What is fixed there may therefore be chosen
+less well, which costs coverage; what is proven rests on the proof split alone.
 
 Not covered: serving the model and checking its parity (handed in), acting on the verdict (`freehold.route`).
 """
@@ -10,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from freehold.core.confidence import ConfidenceHead
 from freehold.core.engine import OwnedAnswer
@@ -19,8 +23,8 @@ from freehold.core.verdict import Verdict
 from freehold.prove.baseline import baselines
 from freehold.prove.evidence import gather
 from freehold.prove.folder import Frozen, read_folder
-from freehold.prove.head import fit_head
-from freehold.prove.measure import Examined, Guess, Held, examine, hold_out
+from freehold.prove.head import features_for, fit_head
+from freehold.prove.measure import Examined, Guess, Held, examine, hold_out, tune_on
 from freehold.prove.plot import cascade_plot, evidence_plot
 from freehold.prove.report import write_reports
 from freehold.prove.settings import ProofFacts, ProofSettings
@@ -51,13 +55,14 @@ def prove(
     """
     frozen = read_folder(dataset)
     tuning = _ask(answer, frozen.dev, "dev", on_progress)
-    head = _fit(frozen, tuning)
     answers = _ask(answer, frozen.proof, "proof", on_progress)
-    held = hold_out(frozen.kind, frozen.proof)
-    owned = examine("owned model", held, _guesses(head, answers), settings)
-    others = _examine_baselines(frozen, held, settings, on_progress)
-    verdict = _verdict(frozen, owned, head, settings, facts, out_dir)
-    evidence = gather(frozen, held, owned, others, answers, settings=settings, facts=facts)
+    head = _fit(frozen, tuning, features_for(frozen.kind, [*tuning, *answers]))
+    dev, held = hold_out(frozen.kind, frozen.dev), hold_out(frozen.kind, frozen.proof)
+    tuned = tune_on(dev, _guesses(head, tuning), settings)
+    owned = examine("owned model", held, _guesses(head, answers), settings, tuned)
+    others = _examine_baselines(frozen, dev, held, settings, on_progress)
+    verdict = _verdict(frozen, owned, {**head.to_json(), "slices": tuned.shape.to_json()}, settings, facts, out_dir)
+    evidence = gather(frozen, held, owned, others, answers, settings=settings, facts=facts, shape=tuned.shape)
     story = tell(
         Told(
             task=frozen.task,
@@ -88,24 +93,28 @@ def _ask(answer: Answering, examples: Sequence[Example], step: str, on_progress:
     return answers
 
 
-def _fit(frozen: Frozen, answers: Sequence[OwnedAnswer]) -> ConfidenceHead:
+def _fit(frozen: Frozen, answers: Sequence[OwnedAnswer], features: tuple[str, ...]) -> ConfidenceHead:
     """Fit the head on the dev answers that the gateway could use."""
     pairs = [
         (given, score(frozen.kind, example.target, given.text).is_exact)
         for example, given in zip(frozen.dev, answers, strict=True)
         if is_acceptable(frozen.kind, given.text)
     ]
-    return fit_head([given for given, _ in pairs], [is_right for _, is_right in pairs])
+    return fit_head([given for given, _ in pairs], [is_right for _, is_right in pairs], features)
 
 
 def _guesses(head: ConfidenceHead, answers: Sequence[OwnedAnswer]) -> list[Guess]:
     return [Guess(text=given.text, confidence=head.score(given)) for given in answers]
 
 
-def _examine_baselines(frozen: Frozen, held: Held, settings: ProofSettings, on_progress: Progress) -> list[Examined]:
+def _examine_baselines(
+    frozen: Frozen, dev: Held, held: Held, settings: ProofSettings, on_progress: Progress
+) -> list[Examined]:
     on_progress("baselines", 0, 1)
-    found = baselines(frozen.kind, frozen.train, frozen.proof)
-    examined = [examine(baseline.name, held, baseline.guesses, settings) for baseline in found]
+    examined = []
+    for baseline in baselines(frozen.kind, frozen.train, [*frozen.dev, *frozen.proof]):
+        tuned = tune_on(dev, baseline.guesses[: len(frozen.dev)], settings)
+        examined.append(examine(baseline.name, held, baseline.guesses[len(frozen.dev) :], settings, tuned))
     on_progress("baselines", 1, 1)
     return examined
 
@@ -113,7 +122,7 @@ def _examine_baselines(frozen: Frozen, held: Held, settings: ProofSettings, on_p
 def _verdict(
     frozen: Frozen,
     owned: Examined,
-    head: ConfidenceHead,
+    head: dict[str, Any],
     settings: ProofSettings,
     facts: ProofFacts,
     out_dir: Path,
@@ -130,7 +139,9 @@ def _verdict(
         coverage=outcome.coverage,
         margin=settings.margin,
         risk=settings.risk,
-        head=head.to_json(),
+        contract=settings.contract,
+        withheld=owned.withheld,
+        head=head,
         report_path=str(out_dir / "report.html"),
         created_at=facts.created_at,
     )

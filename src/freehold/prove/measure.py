@@ -17,9 +17,12 @@ from freehold.core.example import Example
 from freehold.core.intervals import Z95, wilson
 from freehold.core.scoring import Score, is_acceptable, normal_label, normal_text, score
 from freehold.prove.betting import star, user_means
-from freehold.prove.cascade import Cascade, contract_a
+from freehold.prove.cascade import Cascade
 from freehold.prove.decide import Outcome, Paired, decide
+from freehold.prove.policy import Tuning, find_policy, tune
+from freehold.prove.served import serve
 from freehold.prove.settings import ProofSettings
+from freehold.prove.slices import Slice, answered_locally, shape_slices, slice_calls
 from freehold.prove.tango import tango_interval, tango_z
 
 
@@ -72,7 +75,11 @@ class Held:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examined:
-    """One set of answers, scored and put through the whole proof."""
+    """One set of answers, scored and put through the whole proof.
+
+    `slices` are judged under the policy that the outcome serves, `withheld` names those that it keeps out, and
+    `is_local` says of each call whether it is answered locally.
+    """
 
     side: Side
     guesses: tuple[Guess, ...]
@@ -80,6 +87,9 @@ class Examined:
     paired: Paired
     cascade: Cascade
     outcome: Outcome
+    slices: tuple[Slice, ...] = ()
+    withheld: tuple[str, ...] = ()
+    is_local: tuple[bool, ...] = ()
 
 
 def hold_out(kind: str, examples: Sequence[Example]) -> Held:
@@ -88,29 +98,67 @@ def hold_out(kind: str, examples: Sequence[Example]) -> Held:
     return Held(kind=kind, examples=tuple(examples), incumbent=incumbent)
 
 
-def examine(name: str, held: Held, guesses: Sequence[Guess], settings: ProofSettings) -> Examined:
-    """Score `guesses`, one per call of the proof split, and decide on them as on an owned model's."""
-    usable = tuple(g if is_acceptable(held.kind, g.text) else Guess(text=g.text, confidence=0.0) for g in guesses)
-    pairs = zip(held.examples, usable, strict=True)
-    scores = tuple(score(held.kind, example.target, guess.text) for example, guess in pairs)
-    paired = compare(held, scores, settings)
-    cascade = contract_a(
-        [guess.confidence for guess in usable],
-        [s.is_exact for s in scores],
-        held.groups,
-        risk=settings.risk,
-        delta=settings.delta,
-        seed=settings.seed,
+def tune_on(dev: Held, guesses: Sequence[Guess], settings: ProofSettings) -> Tuning:
+    """Fix on the dev split's answers what must be fixed before the proof split is looked at."""
+    usable, scores = score_guesses(dev, guesses)
+    texts = [guess.text for guess in usable]
+    shape = shape_slices(dev.kind, dev.examples, texts)
+    calls = slice_calls(
+        shape,
+        dev.examples,
+        texts,
+        confidences=[guess.confidence for guess in usable],
+        losses=[float(not s.is_exact) for s in scores],
+        is_by_call=True,
     )
+    return tune(shape, calls, settings)
+
+
+def examine(
+    name: str, held: Held, guesses: Sequence[Guess], settings: ProofSettings, tuning: Tuning | None = None
+) -> Examined:
+    """Score `guesses`, one per call of the proof split, and decide on them as on an owned model's.
+
+    `tuning` is what the dev split fixed (`tune_on`); without it no slices are judged.
+    """
+    usable, scores = score_guesses(held, guesses)
+    paired = compare(held, scores, settings)
+    tuned = tuning or Tuning()
+    calls = slice_calls(
+        tuned.shape,
+        held.examples,
+        [guess.text for guess in usable],
+        confidences=[guess.confidence for guess in usable],
+        losses=[float(not s.is_exact) for s in scores],
+    )
+    policy = find_policy(calls, tuned, settings)
     outcome = decide(
         paired,
-        cascade,
+        policy.cascade,
         has_corrections=held.has_corrections,
         distinct_targets=held.distinct_targets,
         settings=settings,
     )
-    side = summarise(name, scores, held.groups)
-    return Examined(side=side, guesses=usable, scores=scores, paired=paired, cascade=cascade, outcome=outcome)
+    harms = [float(b.is_exact) - float(a.is_exact) for a, b in zip(scores, held.incumbent, strict=True)]
+    served, outcome = serve(outcome, policy, calls.paired(harms), settings)
+    return Examined(
+        side=summarise(name, scores, held.groups),
+        guesses=usable,
+        scores=scores,
+        paired=paired,
+        cascade=policy.cascade,
+        outcome=outcome,
+        slices=served.slices,
+        withheld=served.withheld,
+        is_local=answered_locally(calls, outcome.threshold, served.withheld),
+    )
+
+
+def score_guesses(held: Held, guesses: Sequence[Guess]) -> tuple[tuple[Guess, ...], tuple[Score, ...]]:
+    """The guesses, those that no client could read at confidence 0.0, and their scores."""
+    usable = tuple(g if is_acceptable(held.kind, g.text) else Guess(text=g.text, confidence=0.0) for g in guesses)
+    pairs = zip(held.examples, usable, strict=True)
+    return usable, tuple(score(held.kind, example.target, guess.text) for example, guess in pairs)
 
 
 def summarise(name: str, scores: Sequence[Score], groups: Sequence[str]) -> Side:

@@ -2,7 +2,7 @@
 
 from freehold.route.figures import LiveCall, LiveFigures, live_figures
 from freehold.route.ramping import canary, ramped, rolled_back, shadow
-from freehold.route.routing import back, confidence, is_acceptable, plan_text, propose, words
+from freehold.route.routing import back, confidence, is_acceptable, plan_text, propose, withheld, words
 
 __all__ = [
     "LiveCall",
@@ -17,5 +17,6 @@ __all__ = [
     "ramped",
     "rolled_back",
     "shadow",
+    "withheld",
     "words",
 ]

@@ -6,16 +6,18 @@ shadows (`route.ramping`), what takes a route back by itself (`freehold.watch`),
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from freehold.core import scoring
 from freehold.core.confidence import ConfidenceHead
 from freehold.core.engine import OwnedAnswer
+from freehold.core.exchange import Message
 from freehold.core.model import ModelCard
 from freehold.core.route import Route, rented_route
+from freehold.core.slices import SliceShape
 from freehold.core.verdict import Verdict
-from freehold.errors import DataError, UsageError
+from freehold.errors import DataError, StateError, UsageError
 
 
 def propose(
@@ -88,6 +90,8 @@ def plan_text(old: Route, new: Route, *, coverage: float | None = None) -> str:
         case _:
             if coverage is not None:
                 lines.append(f"effect   about {coverage:.0%} of calls are answered locally, the rest by the provider")
+            if new.withheld:
+                lines.append(f"withheld {', '.join(new.withheld)}: the provider answers")
             lines.append(f"audits   {new.audit_rate:.1%} of local answers are also asked of the provider")
     if new.kind == "canary":
         lines.insert(
@@ -102,8 +106,38 @@ def is_acceptable(route: Route, text: str) -> bool:
 
 
 def confidence(route: Route, answer: OwnedAnswer) -> float:
-    """The calibrated confidence in an owned answer; 0.0 for one not to be used, or where the route has no head."""
-    return ConfidenceHead.from_json(route.head).score(answer) if route.head else 0.0
+    """The calibrated confidence in an owned answer; 0.0 for one not to be used, or where the route has no head.
+
+    A head of an older version scores as it was proven; StateError for one that cannot be read.
+    """
+    if not route.head:
+        return 0.0
+    try:
+        head = ConfidenceHead.from_json(route.head)
+    except (KeyError, TypeError, ValueError) as error:
+        raise _unreadable(route, error) from error
+    return head.score(answer)
+
+
+def withheld(route: Route, messages: Sequence[Message], text: str) -> str:
+    """The withheld slice that a call with this input and this owned answer lies in; empty for a call in none.
+
+    StateError where the route withholds slices and does not say how calls are cut.
+    """
+    if not route.withheld:
+        return ""
+    try:
+        names = SliceShape.from_json(route.head["slices"]).names(messages, text)
+    except (KeyError, TypeError, ValueError) as error:
+        raise _unreadable(route, error) from error
+    return next((name for name in names if name in route.withheld), "")
+
+
+def _unreadable(route: Route, error: Exception) -> StateError:
+    return StateError(
+        f"Version {route.version} of the route of {route.task_id!r} cannot judge answers: {error!r}.",
+        hint="Prove the task again with this version of Freehold, then move it.",
+    )
 
 
 def _instead_of_moving(verdict: Verdict) -> str:

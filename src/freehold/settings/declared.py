@@ -108,6 +108,20 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("prove", "margin", 0.02, "How much worse, in score per call, a full replacement may be.", most=1),
     Setting("prove", "alpha", 0.05, "Chance that a model worse than the margin is certified all the same.", 1e-6, 0.5),
     Setting("prove", "risk", 0.05, "Most calls, as a share, that a cascade may answer locally and wrongly.", most=1),
+    Setting(
+        "prove",
+        "contract",
+        "A",
+        "What the risk bounds: A, calls answered locally and wrongly; B, wrong ones among those answered locally.",
+        choices=("A", "B"),
+    ),
+    Setting(
+        "prove",
+        "slice_risk",
+        0.0,
+        "Most calls of a slice, as a share, that may be so answered; 0: twice the risk.",
+        most=1,
+    ),
     Setting("prove", "delta", 0.10, "Chance that the cascade's risk bound does not hold.", 1e-6, 0.5),
     Setting(
         "prove", "min_coverage", 0.10, "Least share of calls that a cascade must take over to be worth it.", most=1
@@ -144,6 +158,8 @@ TASK_SETTINGS = (
     "margin",
     "alpha",
     "risk",
+    "contract",
+    "slice_risk",
     "delta",
     "min_coverage",
     "audit_rate",

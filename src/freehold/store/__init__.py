@@ -7,6 +7,7 @@ from freehold.store.facts import DatabaseFacts, read_facts
 from freehold.store.figures import TaskFigures
 from freehold.store.following import Following, Place
 from freehold.store.keys import KeyTable
+from freehold.store.receipts import ReceiptTable
 from freehold.store.store import Store
 from freehold.store.taskbook import DatasetRow, TaskBook
 from freehold.store.upkeep import Before, OldBodies, Upkeep
@@ -23,6 +24,7 @@ __all__ = [
     "KeyTable",
     "OldBodies",
     "Place",
+    "ReceiptTable",
     "Store",
     "TaskBook",
     "TaskFigures",

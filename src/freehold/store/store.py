@@ -8,13 +8,15 @@ from freehold.store.calls import CallTable
 from freehold.store.database import open_database
 from freehold.store.following import Following
 from freehold.store.keys import KeyTable
+from freehold.store.receipts import ReceiptTable
 from freehold.store.taskbook import TaskBook
 from freehold.store.upkeep import Upkeep
 from freehold.store.watches import WatchTable
 
 
 class Store:
-    """Calls in `calls` (read as they come: `following`), tasks in `book`, keys in `keys`, watches in `watches`.
+    """Calls in `calls` (read as they come: `following`), tasks in `book`, gateway keys in `keys`, watches in `watches`,
+    what was decided in `receipts`.
 
     Safe to use from several threads and processes.
     """
@@ -25,6 +27,7 @@ class Store:
         self.following = Following(self._database, self.calls)
         self.book = TaskBook(self._database)
         self.keys = KeyTable(self._database)
+        self.receipts = ReceiptTable(self._database)
         self.watches = WatchTable(self._database)
         self.upkeep = Upkeep(self._database)
 
