@@ -43,10 +43,15 @@ def gather(
     answers: Sequence[OwnedAnswer],
     *,
     settings: ProofSettings,
+    planned: ProofSettings,
+    promise: ProofSettings,
     facts: ProofFacts,
     shape: SliceShape,
 ) -> Figures:
-    """The evidence; floats stay as computed, so that a reader of the JSON can check every one."""
+    """The evidence; floats stay as computed, so that a reader of the JSON can check every one.
+
+    `settings` hold what this attempt spent, `planned` what the task's next one may, `promise` what was asked for.
+    """
     provider = summarise(facts.provider, held.incumbent, held.groups)
     fields, differences = field_rows(owned), difference_rows(held, owned)
     passing = [examined.side.name for examined in others if examined.outcome.decision == "move"]
@@ -56,7 +61,7 @@ def gather(
         "calls": len(held.examples),
         "users": len(set(held.groups)),
         "is_agreement": not held.has_corrections,
-        "corrected_calls": sum(not s.is_exact for s in held.incumbent),
+        "corrected_calls": sum(not judged.is_equal for judged in held.judged),
         "outcome": _plain(owned.outcome),
         "sides": [{**_plain(provider), "decision": "", "coverage": None}, *(_side(e) for e in (owned, *others))],
         "passing_baselines": [*passing],
@@ -64,8 +69,10 @@ def gather(
         "paired": _paired(owned.paired, settings),
         "cascade": _cascade(owned.cascade, settings),
         "calls_that_would_decide": calls_needed(
-            owned.paired, owned.cascade, has_corrections=held.has_corrections, settings=settings
+            owned.paired, owned.cascade, can_provider_err=held.can_provider_err, settings=planned
         ),
+        "spent": {"alpha": settings.alpha, "delta": settings.delta},
+        "metrics": [_plain(row) for row in owned.metrics],
         "ranking": ranking([g.confidence for g in owned.guesses], [s.is_exact for s in owned.scores]),
         "fields": [_plain(row) for row in fields[:MOST_ROWS]],
         "fields_left_out": max(0, len(fields) - MOST_ROWS),
@@ -78,7 +85,7 @@ def gather(
         "differences_in_all": len(differences),
         "speed": _plain(speed(answers)),
         "savings": _plain(savings(owned, facts)),
-        "settings": _plain(settings),
+        "settings": _plain(promise),
         "facts": _plain(facts),
         "dataset": {"hash": frozen.hash, "counts": {**frozen.counts}, "dropped": {**frozen.dropped}},
     }
