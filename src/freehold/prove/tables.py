@@ -122,7 +122,6 @@ def slice_rows(held: Held, examined: Examined) -> tuple[str, list[SliceRow]]:
 
 def difference_rows(held: Held, examined: Examined) -> list[Difference]:
     """The calls the owned model got wrong, worst first: those it would have answered, then those it was sure of."""
-    threshold = examined.outcome.threshold
     rows = [
         Difference(
             id=example.id,
@@ -131,10 +130,12 @@ def difference_rows(held: Held, examined: Examined) -> list[Difference]:
             provider=example.incumbent,
             owned=guess.text,
             confidence=guess.confidence,
-            is_local=is_answered_locally(guess.confidence, threshold),
+            is_local=is_local,
             fields=tuple(path for path, is_same in score.fields.items() if not is_same),
         )
-        for example, guess, score in zip(held.examples, examined.guesses, examined.scores, strict=True)
+        for example, guess, score, is_local in zip(
+            held.examples, examined.guesses, examined.scores, examined.is_local, strict=True
+        )
         if not score.is_exact
     ]
     return sorted(rows, key=lambda row: (not row.is_local, -row.confidence, row.id))

@@ -17,8 +17,8 @@ class Observation:
     came, the same for local calls and others (None: the route's own). `loss`: 1 where the audit found the local answer
     wrong. `difference`: Y_owned - Y_provider of a pair drawn from all requests alike (see `watch.ramp`). `is_decided`:
     the cascade decided who answers; False for a canary's other calls, for calls that do not fit, for a shadow route.
-    `is_valid`, `is_refusal`, `is_slow` are of the local answer, None where unknown. `model_answered` and
-    `system_fingerprint` are the provider's, None where it was not asked. `input_text`: what the owned model saw.
+    `is_valid`, `is_refusal`, `is_slow` are of the owned answer, used or turned away; None: unknown. `model_answered`,
+    `system_fingerprint`: the provider's, None where it was not asked. `input_text`: what the owned model saw.
     """
 
     call_id: str

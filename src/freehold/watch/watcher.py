@@ -206,11 +206,9 @@ def _remember(w: Watch, o: Observation) -> Watch:
 def _folded(w: Watch, o: Observation) -> Watch:
     state.as_number(o.created_at, "created_at")
     detectors = _with_contract(w, o)
-    if o.is_local:
-        found = (("validity", _not(o.is_valid)), ("refusals", o.is_refusal), ("latency", o.is_slow))
-        for name, harm in found:
-            if harm is not None:
-                detectors = _observed(detectors, name, float(harm))
+    for name, harm in (("validity", _not(o.is_valid)), ("refusals", o.is_refusal), ("latency", o.is_slow)):
+        if harm is not None:
+            detectors = _observed(detectors, name, float(harm))
     ramp = w.ramp
     if o.difference is not None:
         detectors = tuple(observe_difference(d, o.difference) if d.name == "harm" else d for d in detectors)
