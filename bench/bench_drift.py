@@ -2,7 +2,7 @@
 
 Each probe is one of the recorded prompts, drawn with replacement in a seeded order, with the answer of the earlier and
 of the later model version (Chen, Zaharia & Zou, arXiv 2307.09009, their metrics: accuracy or response rate, verbosity,
-and whether an answer can be read). For the null the two answers of each probe are swapped by a coin: nothing has changed.
+and whether an answer can be read). For the null a coin swaps the two answers of each probe: nothing has changed.
 
 Not covered: cost of the probes, the noise-free mismatch (the data hold one answer for each date).
 """
