@@ -29,7 +29,7 @@ from freehold.core.verdict import Verdict
 from freehold.errors import DataError
 from freehold.prove.attempts import Attempt, Entry, call_mark, level
 from freehold.prove.baseline import baselines
-from freehold.prove.evidence import gather
+from freehold.prove.evidence import Levels, gather
 from freehold.prove.folder import Frozen, read_folder, read_split
 from freehold.prove.head import features_for, fit_head
 from freehold.prove.measure import Examined, Guess, Held, Scored, hold_out, score_guesses, tune_on, weigh
@@ -47,6 +47,27 @@ _ASKED_AT_ONCE = 128
 
 def silent(step: str, done: int, total: int) -> None:
     """Report progress to nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """One set of answers on the dev split, which tunes, and on the proof split, which decides."""
+
+    dev: Scored
+    proof: Scored
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """Everything that was asked and scored, before any test."""
+
+    frozen: Frozen
+    dev: Held
+    held: Held
+    head: ConfidenceHead
+    answers: Sequence[OwnedAnswer]
+    ours: _Pair
+    theirs: Sequence[_Pair]
 
 
 def prove(
@@ -77,39 +98,37 @@ def prove(
         score_guesses("owned model", held, _guesses(head, answers)),
     )
     theirs = _score_baselines(frozen, dev, held, on_progress)
+    answered = _Answered(frozen, dev, held, head, answers, ours, theirs)
+    return _decided(answered, entry, settings, facts, out_dir)
+
+
+def _decided(given: _Answered, entry: Entry, settings: ProofSettings, facts: ProofFacts, out_dir: Path) -> Verdict:
+    """Take the proof's place among the task's attempts, then test, and write down what came of it."""
+    frozen, held = given.frozen, given.held
     attempt = entry.claim(frozen.proof)
     spent, planned = (settings.spending(level(number)) for number in (attempt.number, attempt.number + 1))
-    shape = tune_on(dev, ours.dev, spent).shape
-    owned, *others = (weigh(s.proof, held, spent, tune_on(dev, s.dev, spent), planned) for s in (ours, *theirs))
-    told_head = {**head.to_json(), "slices": shape.to_json()}
-    verdict = _verdict(frozen, owned, told_head, settings, facts, out_dir, attempt=attempt, entry=entry)
-    evidence = gather(
-        frozen,
-        held,
-        owned,
-        others,
-        answers,
-        settings=spent,
-        planned=planned,
-        promise=settings,
-        facts=facts,
-        shape=shape,
+    shape = tune_on(given.dev, given.ours.dev, spent).shape
+    owned, *others = (
+        weigh(pair.proof, held, spent, tune_on(given.dev, pair.dev, spent), planned)
+        for pair in (given.ours, *given.theirs)
     )
-    story = tell(
-        Told(
-            task=frozen.task,
-            verdict=verdict,
-            held=held,
-            owned=owned,
-            others=tuple(others),
-            savings=savings(owned, facts),
-            speed=speed(answers),
-            settings=settings,
-            facts=facts,
-        )
+    head = {**given.head.to_json(), "slices": shape.to_json()}
+    verdict = _verdict(frozen, owned, head, settings, facts, out_dir, attempt=attempt, entry=entry)
+    levels = Levels(promise=settings, spent=spent, planned=planned)
+    evidence = gather(frozen, held, owned, others, given.answers, levels=levels, facts=facts, shape=shape)
+    told = Told(
+        task=frozen.task,
+        verdict=verdict,
+        held=held,
+        owned=owned,
+        others=tuple(others),
+        savings=savings(owned, facts),
+        speed=speed(given.answers),
+        settings=settings,
+        facts=facts,
     )
     plots = {"cascade": cascade_plot(owned.cascade, risk=settings.risk), "evidence": evidence_plot(owned.paired)}
-    return write_reports(verdict, evidence, story, plots, out_dir)
+    return write_reports(verdict, evidence, tell(told), plots, out_dir)
 
 
 def _entering(frozen: Frozen, entry: Entry) -> Frozen:
@@ -153,14 +172,6 @@ def _fit(
 
 def _guesses(head: ConfidenceHead, answers: Sequence[OwnedAnswer]) -> list[Guess]:
     return [Guess(text=given.text, confidence=head.score(given)) for given in answers]
-
-
-@dataclass(frozen=True, slots=True)
-class _Pair:
-    """One set of answers on the dev split, which tunes, and on the proof split, which decides."""
-
-    dev: Scored
-    proof: Scored
 
 
 def _score_baselines(frozen: Frozen, dev: Held, held: Held, on_progress: Progress) -> list[_Pair]:
