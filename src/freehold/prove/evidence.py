@@ -57,7 +57,6 @@ def gather(
 ) -> Figures:
     """The evidence; floats stay as computed, so that a reader of the JSON can check every one."""
     settings = levels.spent
-    provider = summarise(facts.provider, held.incumbent, held.groups)
     fields, differences = field_rows(owned), difference_rows(held, owned)
     passing = [examined.side.name for examined in others if examined.outcome.decision == "move"]
     return {
@@ -68,7 +67,7 @@ def gather(
         "is_agreement": not held.has_corrections,
         "corrected_calls": sum(not judged.is_equal for judged in held.judged),
         "outcome": _plain(owned.outcome),
-        "sides": [{**_plain(provider), "decision": "", "coverage": None}, *(_side(e) for e in (owned, *others))],
+        "sides": [_provider(held, facts), *(_side(e) for e in (owned, *others))],
         "passing_baselines": [*passing],
         "needs_no_model": any(needs_no_model(owned, examined) for examined in others),
         "paired": _paired(owned.paired, settings),
@@ -90,6 +89,10 @@ def gather(
         "facts": _plain(facts),
         "dataset": {"hash": frozen.hash, "counts": {**frozen.counts}, "dropped": {**frozen.dropped}},
     }
+
+
+def _provider(held: Held, facts: ProofFacts) -> Figures:
+    return {**_plain(summarise(facts.provider, held.incumbent, held.groups)), "decision": "", "coverage": None}
 
 
 def _slices(owned: Examined, settings: ProofSettings, shape: SliceShape) -> Figures:
