@@ -1,4 +1,4 @@
-"""What an offline proof promises, by simulation with known truth: errors at every peek, power, both contracts, attempts.
+"""What an offline proof promises, by simulation with known truth: type I error, power, both contracts, attempts.
 
 Each function takes `runs` and `seed` and returns rows (`bench_online`). The tests are the package's own; what others do
 is written here: O'Brien-Fleming with five looks on Tango's z, the asymptotic confidence sequence, a mixture of fixed

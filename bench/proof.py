@@ -3,7 +3,7 @@
     python bench/proof.py [--quick] [--json] [--only NAME ...] [--runs N] [--seed N]
 
 certify: errors at every peek, power, contracts, attempts. online: ramp, rollback, audits, feedback, drift of inputs.
-drift: rented models that changed (LLMDrift, FREEHOLD_DATA). splits: contracts on real answers that `bench/exit.py` kept.
+drift: rented models that changed (LLMDrift, FREEHOLD_DATA). splits: contracts on answers that `bench/exit.py` kept.
 10,000 runs take some minutes; --quick ends within one. Exit code 1 where a guarantee or a negative control fails.
 
 Not covered: rollback through the real gateway (`bench/rollback.py`).

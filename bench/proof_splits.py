@@ -20,7 +20,7 @@ from freehold.core.ids import canonical_json, sha256_hex
 from freehold.core.scoring import is_acceptable, score
 from freehold.prove.cascade import contract_a, lower_bound
 from freehold.prove.contract_b import candidates, contract_b
-from freehold.prove.head import features_for, fit_head
+from freehold.prove.head import fit_head
 
 NAMES = ("viggo", "snips", "banking77", "disfl_qa", "gsm8k")
 SPLITS, RISK, DELTA = 40, 0.05, 0.10
@@ -36,8 +36,10 @@ def split_rows(folder: Path, *, seed: int) -> list[Row]:
             rows.append({"name": f"{name}: no kept run", "measured": None, "wanted": how, "ok": True})
             continue
         rng = np.random.default_rng([seed, len(answers)])
-        for contract in ("A", "B"):
-            rows.append(_row(name, contract, [_split(answers, contract, rng) for _ in range(SPLITS)], len(answers)))
+        rows += [
+            _row(name, contract, [_split(answers, contract, rng) for _ in range(SPLITS)], len(answers))
+            for contract in ("A", "B")
+        ]
     return rows
 
 
@@ -87,7 +89,7 @@ def _pool(folder: Path) -> list[tuple[OwnedAnswer, bool, bool]]:
         return []
     kind = json.loads(datasets[-1].read_text("utf-8"))["kind"]
     answers: dict[str, dict[str, Any]] = {}
-    for line in filter(None, kept[-1].read_text("utf-8").splitlines()):
+    for line in _lines(kept[-1]):
         row = json.loads(line)
         answers[row["key"]] = row["answer"]
     trained = {_key(json.loads(line)["messages"]) for line in _lines(datasets[-1].parent / "train.jsonl")}
@@ -98,7 +100,6 @@ def _pool(folder: Path) -> list[tuple[OwnedAnswer, bool, bool]]:
         if key in answers and key not in trained:
             given = _answer(answers[key])
             pool[key] = (given, score(kind, row["gold"], given.text).is_exact, is_acceptable(kind, given.text))
-    features_for(kind, [answer for answer, _, _ in pool.values()])
     return list(pool.values())
 
 
@@ -111,4 +112,4 @@ def _key(messages: list[dict[str, str]]) -> str:
 
 
 def _lines(path: Path) -> list[str]:
-    return [line for line in path.read_text("utf-8").splitlines() if line]
+    return [line for line in path.read_text("utf-8").split("\n") if line]
