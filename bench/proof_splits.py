@@ -18,7 +18,7 @@ from freehold.core.confidence import ConfidenceHead
 from freehold.core.engine import OwnedAnswer
 from freehold.core.ids import canonical_json, sha256_hex
 from freehold.core.scoring import is_acceptable, score
-from freehold.prove.cascade import contract_a, lower_bound
+from freehold.prove.cascade import CurvePoint, contract_a, lower_bound
 from freehold.prove.contract_b import candidates, contract_b
 from freehold.prove.head import fit_head
 
@@ -70,11 +70,16 @@ def _split(pool: list[tuple[OwnedAnswer, bool, bool]], contract: str, rng: np.ra
         tested = candidates(_scores(head, dev), [float(not r) for _, r, _ in dev], risk=RISK)
         lost = [float(not r) for _, r, _ in proof]
         found = contract_b(scores, lost, groups, thresholds=tested, risk=RISK, delta=DELTA, seed=0)
-    if found.threshold is None:
+    if found.threshold is None or not _is_worth_having(found.chosen, len(proof)):
         return 0, 0, len(rest)
     local = [s >= found.threshold and s > 0 for s in _scores(head, rest)]
     wrong = sum(is_local and not r for is_local, (_, r, _) in zip(local, rest, strict=True))
     return sum(local), wrong, len(rest)
+
+
+def _is_worth_having(point: CurvePoint | None, n: int) -> bool:
+    """The floors that a verdict asks for beside the contract (`prove.decide`)."""
+    return point is not None and point.wrong <= point.local / 4 and lower_bound(point.local, n, DELTA) >= 2 * RISK
 
 
 def _scores(head: ConfidenceHead, rows: list[tuple[OwnedAnswer, bool, bool]]) -> list[float]:
