@@ -7,23 +7,16 @@ covered: deciding (handed in).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from freehold.core.verdict import Decision
-from freehold.prove.decide import Outcome, Paired
 from freehold.prove.measure import Examined
 from freehold.prove.settings import ProofSettings
 
 Deciding = Callable[[ProofSettings], Examined]
 Asked = Literal["margin", "alpha", "risk", "delta"]
-_TIMES: dict[Asked, tuple[float, ...]] = {
-    "margin": (0.5, 2.0, 4.0),
-    "alpha": (0.2, 2.0),
-    "risk": (0.4, 2.0),
-    "delta": (0.5, 2.0),
-}
 _LARGEST = 0.5
 _SEEDS = 9
 
@@ -55,41 +48,37 @@ def sensitivity(decide_at: Deciding, settings: ProofSettings) -> Sensitivity:
     asked = decide_at(settings)
     orders = [decide_at(replace(settings, seed=settings.seed + i)) for i in range(1, _SEEDS + 1)]
     return Sensitivity(
-        readings=tuple(_read(decide_at, settings, name, times) for name, times in _around()),
+        readings=tuple(_read(name, value, decide_at(other)) for name, value, other in _around(settings)),
         orders=len(orders),
         same_decision=sum(other.outcome.decision == asked.outcome.decision for other in orders),
         certified=sum(other.paired.is_certified for other in orders),
     )
 
 
-def _around() -> Sequence[tuple[Asked, float]]:
-    return [(name, times) for name, all_times in _TIMES.items() for times in all_times]
+def _around(settings: ProofSettings) -> Iterator[tuple[Asked, float, ProofSettings]]:
+    """Each setting somewhat stricter and looser, the others as they are."""
+    for margin in _near(settings.margin, 0.5, 2.0, 4.0):
+        yield "margin", margin, replace(settings, margin=margin)
+    for alpha in _near(settings.alpha, 0.2, 2.0):
+        yield "alpha", alpha, replace(settings, alpha=alpha)
+    for risk in _near(settings.risk, 0.4, 2.0):
+        yield "risk", risk, replace(settings, risk=risk)
+    for delta in _near(settings.delta, 0.5, 2.0):
+        yield "delta", delta, replace(settings, delta=delta)
 
 
-def _read(decide_at: Deciding, settings: ProofSettings, name: Asked, times: float) -> Reading:
-    value = min(_LARGEST, float(f"{getattr(settings, name) * times:.4g}"))
-    found = decide_at(_with(settings, name, value))
-    return _reading(name, value, found.outcome, found.paired)
+def _near(value: float, *times: float) -> list[float]:
+    """Multiples of a share, rounded so that they read well, and never above one half."""
+    return [near for near in (min(_LARGEST, float(f"{value * t:.4g}")) for t in times) if near != value]
 
 
-def _with(settings: ProofSettings, name: Asked, value: float) -> ProofSettings:
-    match name:
-        case "margin":
-            return replace(settings, margin=value)
-        case "alpha":
-            return replace(settings, alpha=value)
-        case "risk":
-            return replace(settings, risk=value)
-        case "delta":
-            return replace(settings, delta=value)
-
-
-def _reading(name: Asked, value: float, outcome: Outcome, paired: Paired) -> Reading:
+def _read(name: Asked, value: float, found: Examined) -> Reading:
+    outcome = found.outcome
     return Reading(
         name=name,
         value=value,
         decision=outcome.decision,
         need=outcome.need,
         coverage=outcome.coverage if outcome.decision == "move" else None,
-        is_certified=paired.is_certified,
+        is_certified=found.paired.is_certified,
     )
