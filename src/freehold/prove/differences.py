@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from freehold.core.example import Example
 from freehold.prove.measure import Examined, Held
-from freehold.prove.tables import is_answered_locally
 
 _LONGEST_TEXT = 2000
 _BEFORE = 200
@@ -35,9 +34,9 @@ class Difference:
 
 def difference_rows(held: Held, examined: Examined) -> list[Difference]:
     """All differences, worst first; two of the same rank stand in the order of their ids."""
-    threshold = examined.outcome.threshold
     rows = []
-    for example, guess, score in zip(held.examples, examined.guesses, examined.scores, strict=True):
+    answers = zip(held.examples, examined.guesses, examined.scores, examined.is_local, strict=True)
+    for example, guess, score, is_local in answers:
         if score.is_exact:
             continue
         start = _first_difference(example.target, guess.text)
@@ -50,7 +49,7 @@ def difference_rows(held: Held, examined: Examined) -> list[Difference]:
                 owned=_cut(guess.text, start),
                 confidence=guess.confidence,
                 graded=score.graded,
-                is_local=is_answered_locally(guess.confidence, threshold),
+                is_local=is_local,
                 fields=tuple(path for path, is_same in score.fields.items() if not is_same)[:50],
             )
         )

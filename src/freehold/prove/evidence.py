@@ -12,12 +12,14 @@ from dataclasses import asdict
 from freehold.core.engine import OwnedAnswer
 from freehold.core.intervals import wilson
 from freehold.core.scoring import JsonValue
+from freehold.core.slices import SliceShape
 from freehold.prove.cascade import Cascade, lower_bound
 from freehold.prove.decide import Paired, calls_needed, whole_calls
 from freehold.prove.folder import Frozen
 from freehold.prove.head import ranking
 from freehold.prove.measure import Examined, Held, summarise
 from freehold.prove.settings import ProofFacts, ProofSettings
+from freehold.prove.slices import describe
 from freehold.prove.story import needs_no_model
 from freehold.prove.tables import (
     MOST_DIFFERENCES,
@@ -26,7 +28,6 @@ from freehold.prove.tables import (
     difference_rows,
     field_rows,
     savings,
-    slice_rows,
     speed,
 )
 
@@ -42,11 +43,16 @@ def gather(
     answers: Sequence[OwnedAnswer],
     *,
     settings: ProofSettings,
+    planned: ProofSettings,
+    promise: ProofSettings,
     facts: ProofFacts,
+    shape: SliceShape,
 ) -> Figures:
-    """The evidence; floats stay as computed, so that a reader of the JSON can check every one."""
+    """The evidence; floats stay as computed, so that a reader of the JSON can check every one.
+
+    `settings` hold what this attempt spent, `planned` what the task's next one may, `promise` what was asked for.
+    """
     provider = summarise(facts.provider, held.incumbent, held.groups)
-    title, slices = slice_rows(held, owned)
     fields, differences = field_rows(owned), difference_rows(held, owned)
     passing = [examined.side.name for examined in others if examined.outcome.decision == "move"]
     return {
@@ -55,7 +61,7 @@ def gather(
         "calls": len(held.examples),
         "users": len(set(held.groups)),
         "is_agreement": not held.has_corrections,
-        "corrected_calls": sum(not s.is_exact for s in held.incumbent),
+        "corrected_calls": sum(not judged.is_equal for judged in held.judged),
         "outcome": _plain(owned.outcome),
         "sides": [{**_plain(provider), "decision": "", "coverage": None}, *(_side(e) for e in (owned, *others))],
         "passing_baselines": [*passing],
@@ -63,19 +69,23 @@ def gather(
         "paired": _paired(owned.paired, settings),
         "cascade": _cascade(owned.cascade, settings),
         "calls_that_would_decide": calls_needed(
-            owned.paired, owned.cascade, has_corrections=held.has_corrections, settings=settings
+            owned.paired, owned.cascade, can_provider_err=held.can_provider_err, settings=planned
         ),
+        "spent": {"alpha": settings.alpha, "delta": settings.delta},
+        "metrics": [_plain(row) for row in owned.metrics],
         "ranking": ranking([g.confidence for g in owned.guesses], [s.is_exact for s in owned.scores]),
         "fields": [_plain(row) for row in fields[:MOST_ROWS]],
         "fields_left_out": max(0, len(fields) - MOST_ROWS),
-        "slice_title": title,
-        "slices": [_plain(row) for row in slices[:MOST_ROWS]],
-        "slices_left_out": max(0, len(slices) - MOST_ROWS),
+        "contract": settings.contract,
+        "withheld": [*owned.withheld],
+        "slices_of": describe(shape),
+        "slice_limit": settings.slice_limit,
+        "slices": [_plain(row) for row in owned.slices],
         "differences": [_plain(row) for row in differences[:MOST_DIFFERENCES]],
         "differences_in_all": len(differences),
         "speed": _plain(speed(answers)),
         "savings": _plain(savings(owned, facts)),
-        "settings": _plain(settings),
+        "settings": _plain(promise),
         "facts": _plain(facts),
         "dataset": {"hash": frozen.hash, "counts": {**frozen.counts}, "dropped": {**frozen.dropped}},
     }

@@ -1,4 +1,4 @@
-"""The tables of a report: curve, fields, parts of the traffic, confidence, latency and tokens, savings.
+"""The tables of a report: curve, fields, slices, confidence, latency and tokens, savings.
 
 Not covered: the calls that differ (`prove.differences`), rendering (`prove.report`).
 """
@@ -12,16 +12,14 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 from freehold.core.engine import OwnedAnswer
-from freehold.core.example import Example
-from freehold.core.intervals import Z95, wilson
-from freehold.core.scoring import field_name, leaves, normal_label, parse_json
+from freehold.core.intervals import wilson
+from freehold.core.scoring import field_name
 from freehold.prove.cascade import Cascade, CurvePoint
-from freehold.prove.measure import Examined, Held, share_interval
+from freehold.prove.measure import Examined
 from freehold.prove.settings import ProofFacts
 
 MOST_ROWS = 60
 MOST_POINTS = 120
-_MOST_PARTS = 100
 _BINS = 20
 _FAMILY_LEVEL = 0.05
 _DAYS_PER_MONTH = 30
@@ -34,23 +32,6 @@ class FieldRow:
     name: str
     n: int
     agreed: int
-    share: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PartRow:
-    """One part of the traffic: its calls, those answered rightly, locally, and locally and wrong.
-
-    The interval of `share` (right answers) holds for all parts at once with 95%.
-    """
-
-    name: str
-    n: int
-    right: int
-    local: int
-    local_wrong: int
     share: float
     low: float
     high: float
@@ -116,31 +97,18 @@ def field_rows(examined: Examined) -> list[FieldRow]:
     return sorted(rows, key=lambda row: (row.share, -row.n, row.name))
 
 
-def part_rows(held: Held, examined: Examined) -> tuple[str, list[PartRow]]:
-    """What the traffic is parted by, and one row per part, largest first."""
-    title, names = _parts(held)
-    threshold = examined.outcome.threshold
-    members: dict[str, list[int]] = {}
-    for place, name in enumerate(names):
-        members.setdefault(name, []).append(place)
-    rows = []
-    for name, places in members.items():
-        right = [examined.scores[i].is_exact for i in places]
-        local = [is_answered_locally(examined.guesses[i].confidence, threshold) for i in places]
-        low, high = _for_all([float(r) for r in right], [held.groups[i] for i in places], len(members))
-        rows.append(
-            PartRow(
-                name=name,
-                n=len(places),
-                right=sum(right),
-                local=sum(local),
-                local_wrong=sum(is_local and not r for is_local, r in zip(local, right, strict=True)),
-                share=sum(right) / len(places),
-                low=low,
-                high=high,
-            )
-        )
-    return title, sorted(rows, key=lambda row: (-row.n, row.name))
+def agreement_interval(right: int, n: int, *, slices: int, calls_per_user: float) -> tuple[float, float]:
+    """An interval for the share of right answers in a slice that holds for all `slices` at once with 95%.
+
+    Wilson's, with Bonferroni's quantile, as if all calls of one user had the same outcome: then n calls say as much as
+    n / calls_per_user users. That is too wide rather than too narrow.
+    """
+    if n <= 0:
+        return 0.0, 1.0
+    z = NormalDist().inv_cdf(1 - _FAMILY_LEVEL / (2 * max(slices, 1)))
+    low, high = wilson(right, n, z=z)
+    share, widening = right / n, math.sqrt(max(calls_per_user, 1.0))
+    return max(0.0, share - widening * (share - low)), min(1.0, share + widening * (high - share))
 
 
 def confidence_bins(examined: Examined) -> list[ConfidenceBin]:
@@ -153,11 +121,6 @@ def confidence_bins(examined: Examined) -> list[ConfidenceBin]:
         ConfidenceBin(low=i / _BINS, high=(i + 1) / _BINS, n=wrong + right, right=right)
         for i, (wrong, right) in enumerate(counts)
     ]
-
-
-def is_answered_locally(confidence: float, threshold: float | None) -> bool:
-    """Whether an answer of this confidence is used at the threshold; None uses none."""
-    return threshold is not None and confidence >= threshold
 
 
 def speed(answers: Sequence[OwnedAnswer]) -> Speed:
@@ -189,38 +152,3 @@ def savings(examined: Examined, facts: ProofFacts) -> Savings:
         per_month_usd=None if per_day is None else per_day * _DAYS_PER_MONTH,
         share_of_bill=share,
     )
-
-
-def _for_all(values: Sequence[float], groups: Sequence[str], parts: int) -> tuple[float, float]:
-    """A share's interval at 95% for all of `parts` at once (Bonferroni)."""
-    z = NormalDist().inv_cdf(1 - _FAMILY_LEVEL / (2 * parts))
-    if len(set(groups)) == len(values):
-        return wilson(round(math.fsum(values)), len(values), z=z)
-    share = math.fsum(values) / len(values)
-    low, high = share_interval(values, groups)
-    return max(0.0, share - (share - low) * z / Z95), min(1.0, share + (high - share) * z / Z95)
-
-
-def _parts(held: Held) -> tuple[str, list[str]]:
-    """What the traffic is parted by, and the part of each call: by the wanted answer, else by length."""
-    if held.kind == "label":
-        return "label", [normal_label(example.target) for example in held.examples]
-    if held.kind in ("json", "tools"):
-        rows = [leaves(parse_json(example.target)[0]) for example in held.examples]
-        sizes = {name: len({str(row.get(name)) for row in rows}) for name in dict.fromkeys(k for r in rows for k in r)}
-        common = {name: size for name, size in sizes.items() if sum(name in row for row in rows) >= 0.9 * len(rows)}
-        few = {name: size for name, size in common.items() if 2 <= size <= min(_MOST_PARTS, max(2, len(rows) // 3))}
-        if few:
-            name = max(few, key=lambda key: (few[key], key))
-            return name, [str(row.get(name, "(left out)")) for row in rows]
-    lengths = sorted(input_chars(example) for example in held.examples)
-    third, two_thirds = lengths[len(lengths) // 3], lengths[2 * len(lengths) // 3]
-    names = [f"up to {third:,} characters", f"up to {two_thirds:,} characters", "longer"]
-    return "length of the input", [
-        names[(input_chars(e) > third) + (input_chars(e) > two_thirds)] for e in held.examples
-    ]
-
-
-def input_chars(example: Example) -> int:
-    """The length of everything that was said in a call."""
-    return sum(len(message.content) for message in example.messages)
