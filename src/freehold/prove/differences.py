@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from freehold.core.example import Example
 from freehold.prove.measure import Examined, Held
 
+MOST_DIFFERENCES = 200
 _LONGEST_TEXT = 2000
 _BEFORE = 200
 

@@ -34,11 +34,10 @@ from freehold.prove.folder import Frozen, read_folder, read_split
 from freehold.prove.head import features_for, fit_head
 from freehold.prove.measure import Examined, Guess, Held, Scored, hold_out, score_guesses, tune_on, weigh
 from freehold.prove.metrics import Metric, judge, read_metrics
-from freehold.prove.plot import cascade_plot, evidence_plot
+from freehold.prove.policy import Tuning
 from freehold.prove.report import write_reports
+from freehold.prove.sensitivity import sensitivity
 from freehold.prove.settings import ProofFacts, ProofSettings
-from freehold.prove.story import Told, tell
-from freehold.prove.tables import savings, speed
 
 Answering = Callable[[Sequence[Example]], Sequence[OwnedAnswer]]
 Progress = Callable[[str, int, int], None]
@@ -78,9 +77,9 @@ def prove(
     )
     theirs = _score_baselines(frozen, dev, held, on_progress)
     attempt = entry.claim(frozen.proof)
-    spent, planned = (settings.spending(level(number)) for number in (attempt.number, attempt.number + 1))
-    shape = tune_on(dev, ours.dev, spent).shape
-    owned, *others = (weigh(s.proof, held, spent, tune_on(dev, s.dev, spent), planned) for s in (ours, *theirs))
+    weighing = _Weighing(dev=dev, held=held, number=attempt.number)
+    owned, *others = (weighing.decide(answered, settings) for answered in (ours, *theirs))
+    shape = weighing.tuning(ours, settings).shape
     told_head = {**head.to_json(), "slices": shape.to_json()}
     verdict = _verdict(frozen, owned, told_head, settings, facts, out_dir, attempt=attempt, entry=entry)
     evidence = gather(
@@ -89,27 +88,13 @@ def prove(
         owned,
         others,
         answers,
-        settings=spent,
-        planned=planned,
-        promise=settings,
+        verdict=verdict,
+        settings=settings,
         facts=facts,
         shape=shape,
+        readings=sensitivity(lambda asked: weighing.decide(ours, asked), settings),
     )
-    story = tell(
-        Told(
-            task=frozen.task,
-            verdict=verdict,
-            held=held,
-            owned=owned,
-            others=tuple(others),
-            savings=savings(owned, facts),
-            speed=speed(answers),
-            settings=settings,
-            facts=facts,
-        )
-    )
-    plots = {"cascade": cascade_plot(owned.cascade, risk=settings.risk), "evidence": evidence_plot(owned.paired)}
-    return write_reports(verdict, evidence, story, plots, out_dir)
+    return write_reports(replace(verdict, evidence=evidence), out_dir)
 
 
 def _entering(frozen: Frozen, entry: Entry) -> Frozen:
@@ -161,6 +146,22 @@ class _Pair:
 
     dev: Scored
     proof: Scored
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Weighing:
+    """Decides on answers as attempt `number` of the task would for what is asked."""
+
+    dev: Held
+    held: Held
+    number: int
+
+    def tuning(self, answered: _Pair, asked: ProofSettings) -> Tuning:
+        return tune_on(self.dev, answered.dev, asked.spending(level(self.number)))
+
+    def decide(self, answered: _Pair, asked: ProofSettings) -> Examined:
+        spent, planned = (asked.spending(level(number)) for number in (self.number, self.number + 1))
+        return weigh(answered.proof, self.held, spent, self.tuning(answered, asked), planned)
 
 
 def _score_baselines(frozen: Frozen, dev: Held, held: Held, on_progress: Progress) -> list[_Pair]:

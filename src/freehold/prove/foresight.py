@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-PATIENCE = 73_000.0
 _BETS, _SMALLEST_BET, _LARGEST_BET = 20, 0.01, 0.98
 _RUNS = 100
 _MOST_PAIRS = 20_000
@@ -74,7 +73,7 @@ def ramp_of_equal(discordance: float, *, harm: float, alpha: float, seed: int = 
     )
 
 
-def audits_until_rollback(tolerated: float, actual: float, *, patience: float = PATIENCE) -> int | None:
+def audits_until_rollback(tolerated: float, actual: float, *, patience: float) -> int | None:
     """About how many audited calls a rollback takes once the share of wrong ones is `actual`; None for no harm."""
     if not 0 < tolerated < actual <= 1 or patience <= 1:
         return None

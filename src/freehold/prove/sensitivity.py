@@ -62,9 +62,14 @@ def _around(settings: ProofSettings) -> Iterator[tuple[Asked, float, ProofSettin
     for alpha in _near(settings.alpha, 0.2, 2.0):
         yield "alpha", alpha, replace(settings, alpha=alpha)
     for risk in _near(settings.risk, 0.4, 2.0):
-        yield "risk", risk, replace(settings, risk=risk)
+        yield "risk", risk, replace(settings, risk=risk, slice_risk=_kept(settings.slice_risk, risk))
     for delta in _near(settings.delta, 0.5, 2.0):
         yield "delta", delta, replace(settings, delta=delta)
+
+
+def _kept(slice_risk: float, risk: float) -> float:
+    """A limit for slices that is not under the risk; 0 stands for twice the risk and stays."""
+    return max(slice_risk, risk) if slice_risk else 0.0
 
 
 def _near(value: float, *times: float) -> list[float]:

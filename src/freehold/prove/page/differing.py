@@ -107,7 +107,9 @@ def _by_field(wanted: str, owned: str) -> tuple[tuple[FieldPair, ...], int]:
     left, right = _written(want), _written(have)
     paths = list(dict.fromkeys([*left, *right]))
     pairs = [
-        FieldPair(path, clip(left.get(path, _LEFT_OUT), _LONGEST_PIECE), clip(right.get(path, _LEFT_OUT), _LONGEST_PIECE))
+        FieldPair(
+            path, clip(left.get(path, _LEFT_OUT), _LONGEST_PIECE), clip(right.get(path, _LEFT_OUT), _LONGEST_PIECE)
+        )
         for path in paths
         if left.get(path) != right.get(path)
     ]

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 from freehold.prove.page.sheet import Sheet
 from freehold.prove.page.svg import Axis, scale, share_axis, track
-from freehold.prove.page.words import interval, number, one_line, points, share
+from freehold.prove.page.words import interval, number, one_line, percent, points, share
 
-_STATES = {"kept": "✓ kept", "broken": "✕ broken", "open": "○ open"}
+_STATES = {"kept": "✓ kept", "broken": "✕ broken", "open": "○ open", "withheld": "■ withheld"}
+_STYLES = {"own", "plain", *_STATES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,34 +48,41 @@ def sides(evidence: Sheet) -> Dots | None:
     return _dots(rows, axis)
 
 
-def agreement(evidence: Sheet) -> Dots | None:
-    """Agreement in each part of the traffic, with intervals that hold for all parts at once."""
+def fields(evidence: Sheet) -> Dots | None:
+    """Agreement on each JSON field, worst first, with 95% intervals."""
     axis = share_axis(1.0, "", pieces=5)
-    rows = [_row(row, axis, "share", style="own") for row in evidence.rows("agreement_by", "rows")]
+    return _dots([_row(row, axis, "share", style="own") for row in evidence.rows("fields")], axis)
+
+
+def agreement(evidence: Sheet) -> Dots | None:
+    """The share of right (or agreeing) answers in each slice, with intervals that hold for all slices at once."""
+    axis = share_axis(1.0, "", pieces=5)
+    rows = []
+    for row in evidence.rows("slices"):
+        if row.count("n"):
+            ends = {"low": row.number("share_low"), "high": row.number("share_high")}
+            drawn = Sheet({"share": row.number("share"), "n": row.number("n"), **ends})
+            rows.append(_named(_row(drawn, axis, "share", style="own"), _slice_name(row), ""))
     return _dots(rows, axis)
 
 
 def slices(evidence: Sheet) -> Dots | None:
     """Calls answered locally and wrong in each slice, with the bounds that its state rests on and the limit."""
-    found = evidence.rows("slices")
-    limit = evidence.number("slice_risk") or evidence.number("settings", "slice_risk")
-    limit = limit or 2 * (evidence.number("settings", "risk") or 0.0) or None
+    found = [row for row in evidence.rows("slices") if row.count("n")]
+    limit = evidence.number("slice_limit")
     tallest = max((row.number("high") or 0.0 for row in found), default=0.0)
     axis = share_axis(min(1.0, max(1.05 * tallest, 1.5 * (limit or 0.0))), "", pieces=5)
     rows = []
     for row in found:
-        local_wrong = (row.number("wrong") or 0.0) / max(row.number("n") or 1.0, 1.0)
-        state = row.text("state")
-        shown = _row(row, axis, "", value=local_wrong, style=state if state in _STATES else "plain", limit=limit)
-        kind, name = row.text("kind"), row.text("name")
-        whole = name if not kind or name.startswith(f"{kind}:") else f"{kind}: {name}"
-        rows.append(_named(shown, whole.replace(":", ": ", 1) if ": " not in whole else whole, state))
-    return _dots(rows, axis, limit=limit, limit_name=f"limit {share(limit)}")
+        state = "withheld" if row.has("withheld") else row.text("state")
+        drawn = _row(row, axis, "", value=row.count("wrong") / row.count("n"), style=state, limit=limit)
+        rows.append(_named(drawn, _slice_name(row), state))
+    return _dots(rows, axis, limit=limit, limit_name=f"limit {percent(limit)}")
 
 
 def noise(evidence: Sheet) -> Dots | None:
     """The rented model's agreement with itself beside the owned model's agreement with it."""
-    found = evidence.at("noise")
+    found = evidence.at("noise") if evidence.has("noise") else evidence.at("facts", "noise")
     n = found.number("n")
     if not n or found.number("agreement") is None:
         return None
@@ -119,9 +127,14 @@ def _row(
     svg = ""
     if middle is not None:
         ends = (middle if low is None else low, middle if high is None else high)
-        svg = track(ends[0], middle, ends[1], axis=axis, style=style, limit=limit, says=f"{figure} {words}")
+        known = style if style in _STYLES else "plain"
+        svg = track(ends[0], middle, ends[1], axis=axis, style=known, limit=limit, says=f"{figure} {words}")
     name = one_line(row.text("name"))
     return Row(name=name, svg=svg, figure=figure, interval=words, n=number(row.number("n")), style=style)
+
+
+def _slice_name(row: Sheet) -> str:
+    return row.text("name").replace(":", " ", 1)
 
 
 def _named(row: Row, name: str, state: str) -> Row:

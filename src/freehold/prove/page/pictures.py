@@ -15,8 +15,8 @@ from freehold.prove.page.words import amount, in_hundred, level, number, percent
 _MOST_TICKS = 6
 
 
-def evidence_path(evidence: Sheet) -> Picture | None:
-    """Evidence K on a log scale against the users or sessions bet on, with the goal that certifies."""
+def evidence_path(evidence: Sheet, who: str = "users or sessions") -> Picture | None:
+    """Evidence K on a log scale against the units bet on (`who`), with the goal that certifies."""
     paired = evidence.at("paired")
     steps = [(row.number(0), row.number(1)) for row in paired.rows("log_wealth")]
     path = [(x, y) for x, y in steps if x is not None and y is not None]
@@ -26,7 +26,7 @@ def evidence_path(evidence: Sheet) -> Picture | None:
     lowest = max(min(0.0, *(y for _, y in path)), -2.5 * goal)
     highest = max(goal * 1.15, min(max(y for _, y in path), goal * 1.6))
     ticks = ((goal, number(math.exp(goal))), *_powers(lowest, highest))
-    x_axis = count_axis(path[-1][0], "users or sessions, in the order drawn")
+    x_axis = count_axis(path[-1][0], f"{who}, in the order drawn")
     frame = Frame(x_axis, Axis(lowest - 0.15, highest + 0.1, (), "evidence (log scale)"))
     frame = Frame(x_axis, Axis(frame.y.low, frame.y.high, frame.parted(ticks, keep=goal), frame.y.name))
     decided = paired.number("decided_at")
@@ -34,10 +34,10 @@ def evidence_path(evidence: Sheet) -> Picture | None:
     body = [frame.level(goal, "enough"), frame.line([(0.0, 0.0), *path], "line-a")]
     if decided is not None and at is not None:
         body.append(frame.mark(decided, at, f"shown after {number(decided)}"))
-        says = f"The evidence reached its goal of {number(math.exp(goal))} after {number(decided)} users or sessions."
+        says = f"The evidence reached its goal of {number(math.exp(goal))} after {number(decided)} {who}."
     else:
         says = (
-            f"After {number(path[-1][0])} users or sessions the evidence stands at {amount(math.exp(path[-1][1]))};"
+            f"After {number(path[-1][0])} {who} the evidence stands at {amount(math.exp(path[-1][1]))};"
             f" {number(math.exp(goal))} would be enough."
         )
     legend = (("a", "evidence that the owned model alone is good enough"), ("l", "enough evidence"))
@@ -48,6 +48,7 @@ def coverage_risk(evidence: Sheet) -> Picture | None:
     """Share answered locally against the share wrong: the upper bound, what was seen, the contract, the choice."""
     cascade, n, risk = evidence.at("cascade"), evidence.number("calls"), evidence.number("settings", "risk")
     rows = [row for row in cascade.rows("curve") if None not in map(row.number, ("local", "wrong", "upper"))]
+    rows.sort(key=lambda row: row.count("local"))
     if not rows or not n or risk is None:
         return None
     is_b = cascade.text("contract") == "B" or evidence.text("contract") == "B"
@@ -61,7 +62,7 @@ def coverage_risk(evidence: Sheet) -> Picture | None:
     local, upper = cascade.number("chosen", "local"), cascade.number("chosen", "upper")
     if local is not None and upper is not None:
         body.append(frame.mark(local / n, upper, f"chosen: {share(local / n)}"))
-        says = f"At the chosen threshold {share(local / n)} of calls are local; the bound there is {share(upper)}."
+        says = f"At the chosen threshold {share(local / n)} of calls are local, and the bound there is {share(upper)}."
     else:
         says = f"No threshold keeps the bound under the contract of {in_hundred(risk)} calls."
     legend = (("a", "upper bound"), ("b", "seen"), ("l", "contract"), ("m", "chosen"))
@@ -98,8 +99,8 @@ def ramp(evidence: Sheet) -> Picture | None:
     if len(steps) < 2 or harm is None:
         return None
     frame = Frame(count_axis(steps[-1][0], "pairs compared on live traffic"), share_axis(1.0, "share of calls moved"))
-    whole = next((x for x, y in steps if y >= 1.0), None)
-    end = f"and all of it after about {number(whole)}" if whole else f"and has {share(steps[-1][1])} at the end"
+    whole = evidence.number("ramp", "pairs_until_all")
+    end = f"and all of it after about {number(whole)}" if whole else f"and {share(steps[-1][1])} at the end"
     half = next((x for x, y in steps if y >= 0.5), None)
     middle = f", half of the traffic after about {number(half)} pairs" if half else ""
     says = f"An owned model that is as good as the provider starts at {share(steps[0][1])}{middle}, {end}."

@@ -123,7 +123,9 @@ class Frame:
         for value, label in self.y.ticks:
             left, down = self.place(self.x.low, value)
             drawn.append(f'<line class="grid" x1="{left:g}" x2="{WIDTH - _RIGHT:g}" y1="{down:g}" y2="{down:g}"/>')
-            drawn.append(f'<text class="tick" text-anchor="end" x="{left - 5:g}" y="{down + 4:g}">{_text(label)}</text>')
+            drawn.append(
+                f'<text class="tick" text-anchor="end" x="{left - 5:g}" y="{down + 4:g}">{_text(label)}</text>'
+            )
         for value, label in self.x.ticks:
             across, _ = self.place(value, self.y.low)
             anchor = "end" if across > WIDTH - _RIGHT - 14 else "middle"

@@ -42,6 +42,12 @@ def points(value: object) -> str:
     return UNKNOWN if number is None else f"{100 * number:+.1f}"
 
 
+def in_points(value: object) -> str:
+    """A share that people set, as points without a sign: 0.02 is 2."""
+    number = finite(value)
+    return UNKNOWN if number is None else f"{100 * number:.3g}"
+
+
 def interval(low: object, high: object, *, is_signed: bool = False) -> str:
     """Two shares as an interval in points: [85.6, 91.7]."""
     first, last = finite(low), finite(high)
