@@ -7,7 +7,6 @@ with counts of what is left out. Not covered: showing them (`prove.page.differin
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 from freehold.core.example import Example
@@ -71,7 +70,9 @@ def _rank(row: Difference) -> tuple[bool, float, float, str]:
 
 
 def _first_difference(first: str, second: str) -> int:
-    return len(os.path.commonprefix((first, second)))
+    return next(
+        (i for i, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), min(len(first), len(second))
+    )
 
 
 def _cut(text: str, start: int) -> str:

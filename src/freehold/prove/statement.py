@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from freehold.core.verdict import Verdict
 from freehold.prove.cautions import is_b
 from freehold.prove.page.sheet import Sheet
-from freehold.prove.page.words import amount, day, interval, level, number, one_line, percent, points, share
+from freehold.prove.page.words import amount, day, in_points, interval, level, number, one_line, percent, points, share
 from freehold.prove.references import Reference, references
 
 Row = tuple[str, str]
@@ -43,7 +43,7 @@ class Statement:
 
 def state(verdict: Verdict, evidence: Sheet) -> Statement:
     """Put a verdict's statistics into words."""
-    hypotheses = [_alone(evidence), _contract(verdict, evidence)]
+    hypotheses = [_alone(evidence), _contract(evidence)]
     if evidence.has("slices"):
         hypotheses.append(_slices(evidence))
     if evidence.has("judged"):
@@ -66,7 +66,7 @@ def _claim(verdict: Verdict, evidence: Sheet) -> str:
     if verdict.decision != "move":
         return "Nothing is claimed. A verdict other than move has no error rate: it changes nothing."
     if scope == "whole":
-        what = f"the owned model's mean score is at most {100 * verdict.margin:.3g} points below the provider's"
+        what = f"the owned model's mean score is at most {in_points(verdict.margin)} points below the provider's"
         chance = spent.number("alpha")
     elif is_b(evidence):
         what = f"of the answers given locally a share of at most {percent(verdict.risk)} is wrong"
@@ -97,8 +97,8 @@ def _design(evidence: Sheet) -> tuple[str, ...]:
         by_user,
         "The held-out calls are newer than the calls trained on; neither training, nor the choice of a checkpoint, nor"
         " the confidence head has seen them. The head was fitted, and the slices cut, on another split (dev).",
-        f"The order of users was drawn by seed {number(evidence.number('settings', 'seed'))}. The evidence may be looked"
-        " at after each of them, and the proof may be run again, without a larger error.",
+        f"The order of users was drawn by seed {number(evidence.number('settings', 'seed'))}. The evidence may be"
+        " looked at after each of them, and this proof may be run again, without a larger error.",
     )
 
 
@@ -114,7 +114,7 @@ def _alone(evidence: Sheet) -> Hypothesis:
     )
     z = paired.number("tango_z")
     check = (
-        f" Cross-check, for a fixed sample of yes/no answers: Tango's z = {z:+.2f}."
+        f" Cross-check, for a fixed sample of yes/no answers: Tango's z = {z:+.2f} against the margin."
         if z is not None
         else " Tango's cross-check does not apply to these units."
     )
@@ -124,13 +124,13 @@ def _alone(evidence: Sheet) -> Hypothesis:
         name="The owned model alone",
         null=f"E[D] ≤ −{margin}, where D is the owned score less the provider's, averaged over each user's calls",
         alternative=f"E[D] > −{margin}",
-        test=f"betting, target-recalculating, planned for {number(paired.number('users'))} units; shown once the evidence"
-        f" is 1/α = {amount(_inverse(evidence.number('spent', 'alpha')))}, at any look",
+        test=f"betting, target-recalculating, planned for {number(paired.number('users'))} units; shown once the"
+        f" evidence is 1/α = {amount(_inverse(evidence.number('spent', 'alpha')))}, at any look",
         result=f"{shown}; difference {found} points, n={number(paired.number('n'))}.{which}{check}",
     )
 
 
-def _contract(verdict: Verdict, evidence: Sheet) -> Hypothesis:
+def _contract(evidence: Sheet) -> Hypothesis:
     cascade, risk = evidence.at("cascade"), percent(evidence.number("settings", "risk"))
     chosen, delta = cascade.at("chosen"), amount(evidence.number("spent", "delta"))
     by_user = (
@@ -145,8 +145,8 @@ def _contract(verdict: Verdict, evidence: Sheet) -> Hypothesis:
     else:
         null, alternative = f"P(confidence ≥ τ and wrong) > {risk}", f"P(confidence ≥ τ and wrong) ≤ {risk}"
         test = (
-            f"Clopper and Pearson's upper bound at 1 − {delta}, for τ and every stricter threshold; the share falls as τ"
-            f" rises, so that one level serves all{by_user}"
+            f"Clopper and Pearson's upper bound at 1 − {delta}, for τ and every stricter threshold; the share falls"
+            f" as τ rises, so that one level serves all{by_user}"
         )
     if not chosen.has():
         return Hypothesis(
@@ -228,13 +228,12 @@ def _data(verdict: Verdict, evidence: Sheet) -> tuple[Row, ...]:
 
 
 def _missing(evidence: Sheet) -> tuple[str, ...]:
-    found = []
-    for row in evidence.rows("metrics"):
-        if row.count("missing"):
-            found.append(
-                f"{row.count('missing'):,} of {row.count('n'):,} calls have no score under {one_line(row.text('name'))}."
-                " They entered as the worst case."
-            )
+    found = [
+        f"{row.count('missing'):,} of {row.count('n'):,} calls have no score under {one_line(row.text('name'))}: they"
+        " entered as the worst case."
+        for row in evidence.rows("metrics")
+        if row.count("missing")
+    ]
     left_out = evidence.at("used", "left_out").value
     if isinstance(left_out, dict):
         found += [f"{number(count)} held-out calls were left out: {one_line(why)}." for why, count in left_out.items()]
@@ -249,7 +248,7 @@ def _missing(evidence: Sheet) -> tuple[str, ...]:
 def _assumptions(evidence: Sheet) -> tuple[str, ...]:
     wanted = "that the provider is right" if evidence.flag("is_agreement") else "that the corrections are right"
     return (
-        "Users or sessions were drawn alike and independently of each other; calls of one user may depend on each other.",
+        "Users or sessions were drawn alike and independently. Calls of one user may depend on each other.",
         "Traffic goes on as in the time of the held-out calls. Audits look for the opposite after the move.",
         f"What is wanted is known: {wanted}.",
         "No earlier proof's calls were used to choose this model, its settings or its metrics.",
