@@ -9,7 +9,18 @@ from collections.abc import Callable
 
 from freehold.core.verdict import Verdict
 from freehold.prove.page.sheet import Sheet
-from freehold.prove.page.words import day, in_hundred, interval, level, number, odds, one_line, percent, share
+from freehold.prove.page.words import (
+    day,
+    in_hundred,
+    in_points,
+    interval,
+    level,
+    number,
+    odds,
+    one_line,
+    percent,
+    share,
+)
 
 Words = Callable[[object], str]
 _MOST_NAMES = 6
@@ -30,7 +41,7 @@ def promise(verdict: Verdict, evidence: Sheet) -> str:
     """The contract in plain words, with its error rate over all proofs of the task."""
     settings = evidence.at("settings")
     if evidence.text("outcome", "scope") == "whole":
-        points = f"{100 * verdict.margin:.3g}"
+        points = in_points(verdict.margin)
         what = f"The owned model's share of right answers is at most {points} points below the provider's."
         chance = settings.number("alpha")
     elif is_b(evidence):
@@ -90,11 +101,8 @@ def stays(verdict: Verdict, evidence: Sheet) -> tuple[str, ...]:
     sentences = [f"Calls whose local answer {unsure} be used: {kept:,} of {n:,} held-out calls."]
     if verdict.withheld:
         sentences[0] = sentences[0].replace("used:", "used, or lies in a withheld slice:")
-        names = [slice_name(name) for name in verdict.withheld]
-        sentences.append(
-            f"Withheld slices, where the model was wrong too often: {_listed(names)}. Their calls all go to the"
-            " provider."
-        )
+        names = _listed([slice_name(name) for name in verdict.withheld])
+        sentences.append(f"All calls of the slices in which the model was wrong too often: {names}.")
     sentences.append("Requests that the model was not made for: images, other prompts, more text than it can read.")
     return tuple(sentences)
 

@@ -70,8 +70,9 @@ def _rank(row: Difference) -> tuple[bool, float, float, str]:
 
 
 def _first_difference(first: str, second: str) -> int:
-    pairs = enumerate(zip(first, second, strict=False))
-    return next((at for at, (a, b) in pairs if a != b), min(len(first), len(second)))
+    return next(
+        (i for i, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), min(len(first), len(second))
+    )
 
 
 def _cut(text: str, start: int) -> str:

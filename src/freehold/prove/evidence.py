@@ -80,14 +80,7 @@ def gather(
         "level": verdict.level,
         "used": _json(verdict.used),
         "spent": {"alpha": spent.alpha, "delta": spent.delta},
-        "metrics": [_plain(row) for row in owned.metrics],
-        "ranking": ranking([g.confidence for g in owned.guesses], [s.is_exact for s in owned.scores]),
-        "confidence": [_plain(row) for row in confidence_bins(owned)],
-        "contract": settings.contract,
-        "withheld": [*owned.withheld],
-        "slices_of": describe(shape),
-        "slice_limit": settings.slice_limit,
-        "slices": [_slice(row, owned, held) for row in owned.slices],
+        **_judged(held, owned, settings, shape),
         **_listed(held, owned),
         "speed": _plain(speed(answers)),
         "savings": _plain(savings(owned, facts)),
@@ -108,6 +101,20 @@ def _compared(held: Held, owned: Examined, others: Sequence[Examined], facts: Pr
         "sides": [{**_plain(provider), "decision": "", "coverage": None}, *(_side(e) for e in (owned, *others))],
         "passing_baselines": [other.side.name for other in passing],
         "needs_no_model": any(is_enough(other.outcome.coverage, owned.outcome.coverage) for other in passing),
+    }
+
+
+def _judged(held: Held, owned: Examined, settings: ProofSettings, shape: SliceShape) -> Figures:
+    """The owned model's answers under each metric, by their confidence, and in each slice."""
+    return {
+        "metrics": [_plain(row) for row in owned.metrics],
+        "ranking": ranking([g.confidence for g in owned.guesses], [s.is_exact for s in owned.scores]),
+        "confidence": [_plain(row) for row in confidence_bins(owned)],
+        "contract": settings.contract,
+        "withheld": [*owned.withheld],
+        "slices_of": describe(shape),
+        "slice_limit": settings.slice_limit,
+        "slices": [_slice(row, owned, held) for row in owned.slices],
     }
 
 

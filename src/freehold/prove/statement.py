@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from freehold.core.verdict import Verdict
 from freehold.prove.cautions import is_b
 from freehold.prove.page.sheet import Sheet
-from freehold.prove.page.words import amount, day, interval, level, number, one_line, percent, points, share
+from freehold.prove.page.words import amount, day, in_points, interval, level, number, one_line, percent, points, share
 from freehold.prove.references import Reference, references
 
 Row = tuple[str, str]
@@ -66,7 +66,7 @@ def _claim(verdict: Verdict, evidence: Sheet) -> str:
     if verdict.decision != "move":
         return "Nothing is claimed. A verdict other than move has no error rate: it changes nothing."
     if scope == "whole":
-        what = f"the owned model's mean score is at most {100 * verdict.margin:.3g} points below the provider's"
+        what = f"the owned model's mean score is at most {in_points(verdict.margin)} points below the provider's"
         chance = spent.number("alpha")
     elif is_b(evidence):
         what = f"of the answers given locally a share of at most {percent(verdict.risk)} is wrong"
@@ -98,7 +98,7 @@ def _design(evidence: Sheet) -> tuple[str, ...]:
         "The held-out calls are newer than the calls trained on; neither training, nor the choice of a checkpoint, nor"
         " the confidence head has seen them. The head was fitted, and the slices cut, on another split (dev).",
         f"The order of users was drawn by seed {number(evidence.number('settings', 'seed'))}. The evidence may be"
-        " looked at after each of them, and the proof may be run again, without a larger error.",
+        " looked at after each of them, and this proof may be run again, without a larger error.",
     )
 
 
@@ -114,7 +114,7 @@ def _alone(evidence: Sheet) -> Hypothesis:
     )
     z = paired.number("tango_z")
     check = (
-        f" Cross-check, for a fixed sample of yes/no answers: Tango's z = {z:+.2f}."
+        f" Cross-check, for a fixed sample of yes/no answers: Tango's z = {z:+.2f} against the margin."
         if z is not None
         else " Tango's cross-check does not apply to these units."
     )
@@ -145,8 +145,8 @@ def _contract(evidence: Sheet) -> Hypothesis:
     else:
         null, alternative = f"P(confidence ≥ τ and wrong) > {risk}", f"P(confidence ≥ τ and wrong) ≤ {risk}"
         test = (
-            f"Clopper and Pearson's upper bound at 1 − {delta}, for τ and every stricter threshold; the share falls as"
-            f" τ rises, so that one level serves all{by_user}"
+            f"Clopper and Pearson's upper bound at 1 − {delta}, for τ and every stricter threshold; the share falls"
+            f" as τ rises, so that one level serves all{by_user}"
         )
     if not chosen.has():
         return Hypothesis(
@@ -228,10 +228,9 @@ def _data(verdict: Verdict, evidence: Sheet) -> tuple[Row, ...]:
 
 
 def _missing(evidence: Sheet) -> tuple[str, ...]:
-    found = []
-    found += [
-        f"{row.count('missing'):,} of {row.count('n'):,} calls have no score under"
-        f" {one_line(row.text('name'))}. They entered as the worst case."
+    found = [
+        f"{row.count('missing'):,} of {row.count('n'):,} calls have no score under {one_line(row.text('name'))}: they"
+        " entered as the worst case."
         for row in evidence.rows("metrics")
         if row.count("missing")
     ]
@@ -249,8 +248,7 @@ def _missing(evidence: Sheet) -> tuple[str, ...]:
 def _assumptions(evidence: Sheet) -> tuple[str, ...]:
     wanted = "that the provider is right" if evidence.flag("is_agreement") else "that the corrections are right"
     return (
-        "Users or sessions were drawn alike and independently of each other; calls of one user may depend on each"
-        " other.",
+        "Users or sessions were drawn alike and independently. Calls of one user may depend on each other.",
         "Traffic goes on as in the time of the held-out calls. Audits look for the opposite after the move.",
         f"What is wanted is known: {wanted}.",
         "No earlier proof's calls were used to choose this model, its settings or its metrics.",

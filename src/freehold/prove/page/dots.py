@@ -41,10 +41,12 @@ class Dots:
 def sides(evidence: Sheet) -> Dots | None:
     """Both sides and the baselines: the share of right (or agreeing) answers with 95% intervals."""
     axis = share_axis(1.0, "", pieces=5)
-    rows = [
-        _row(side, axis, "share", style="own" if place == 1 else "plain")
-        for place, side in enumerate(evidence.rows("sides"))
-    ]
+    rows = []
+    for place, side in enumerate(evidence.rows("sides")):
+        decision, covered = side.text("decision"), side.number("coverage")
+        moved = f" {share(covered)}" if decision == "move" and covered is not None else ""
+        row = _row(side, axis, "share", style="own" if place == 1 else "plain")
+        rows.append(_named(row, side.text("name"), f"{decision}{moved}"))
     return _dots(rows, axis)
 
 

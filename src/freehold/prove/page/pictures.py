@@ -37,10 +37,10 @@ def evidence_path(evidence: Sheet, who: str = "users or sessions") -> Picture | 
         says = f"The evidence reached its goal of {number(math.exp(goal))} after {number(decided)} {who}."
     else:
         says = (
-            f"After {number(path[-1][0])} {who} the evidence stands at {amount(math.exp(path[-1][1]))};"
+            f"After {number(path[-1][0])} {who} the evidence stands at {_evidence(path[-1][1])};"
             f" {number(math.exp(goal))} would be enough."
         )
-    legend = (("a", "evidence that the owned model alone is good enough"), ("l", "enough evidence"))
+    legend = (("a", "evidence"), ("l", "enough of it"))
     return frame.picture("The evidence as it came in", says, body, legend=legend)
 
 
@@ -104,8 +104,13 @@ def ramp(evidence: Sheet) -> Picture | None:
     half = next((x for x, y in steps if y >= 0.5), None)
     middle = f", half of the traffic after about {number(half)} pairs" if half else ""
     says = f"An owned model that is as good as the provider starts at {share(steps[0][1])}{middle}, {end}."
-    legend = (("a", f"an equal model, at most {in_hundred(harm)} extra failures at any time"),)
+    legend = (("a", f"at most {in_hundred(harm)} extra failures, at any time"),)
     return frame.picture("How the move would open", says, [frame.line(steps, "line-a")], legend=legend)
+
+
+def _evidence(log: float) -> str:
+    """Evidence in words; what is next to nothing is not written out."""
+    return "next to nothing" if log < math.log(0.001) else amount(math.exp(min(log, 30.0)))
 
 
 def _powers(lowest: float, highest: float) -> list[tuple[float, str]]:

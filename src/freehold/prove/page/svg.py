@@ -12,8 +12,8 @@ from html import escape
 
 from freehold.prove.page.words import one_line
 
-WIDTH, HEIGHT = 440.0, 260.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 50.0, 12.0, 14.0, 42.0
+WIDTH, HEIGHT = 440.0, 270.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 50.0, 12.0, 30.0, 42.0
 _NEAR = 15.0
 _LETTER = 6.6
 
@@ -119,7 +119,7 @@ class Frame:
 
     def _grid(self) -> list[str]:
         bottom = HEIGHT - _BOTTOM
-        drawn = [f'<text class="axis" x="2" y="{_TOP - 3:g}">{_text(self.y.name)}</text>']
+        drawn = [f'<text class="axis" x="2" y="12">{_text(self.y.name)}</text>']
         for value, label in self.y.ticks:
             left, down = self.place(self.x.low, value)
             drawn.append(f'<line class="grid" x1="{left:g}" x2="{WIDTH - _RIGHT:g}" y1="{down:g}" y2="{down:g}"/>')
