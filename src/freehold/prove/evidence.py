@@ -76,10 +76,7 @@ def gather(
         "calls_that_would_decide": calls_needed(
             owned.paired, owned.cascade, can_provider_err=held.can_provider_err, settings=planned
         ),
-        "attempt": verdict.attempt,
-        "level": verdict.level,
-        "used": _json(verdict.used),
-        "spent": {"alpha": spent.alpha, "delta": spent.delta},
+        **_attempt(verdict, spent),
         **_judged(held, owned, settings, shape),
         **_listed(held, owned),
         "speed": _plain(speed(answers)),
@@ -101,6 +98,16 @@ def _compared(held: Held, owned: Examined, others: Sequence[Examined], facts: Pr
         "sides": [{**_plain(provider), "decision": "", "coverage": None}, *(_side(e) for e in (owned, *others))],
         "passing_baselines": [other.side.name for other in passing],
         "needs_no_model": any(is_enough(other.outcome.coverage, owned.outcome.coverage) for other in passing),
+    }
+
+
+def _attempt(verdict: Verdict, spent: ProofSettings) -> Figures:
+    """Which of the task's proofs this is, what it may spend, and the calls that it used up."""
+    return {
+        "attempt": verdict.attempt,
+        "level": verdict.level,
+        "used": _json(verdict.used),
+        "spent": {"alpha": spent.alpha, "delta": spent.delta},
     }
 
 
