@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from freehold.core.confidence import untrained_head
+from freehold.core.confidence import FEATURES, VALUE_FEATURES, untrained_head
 from freehold.core.engine import OwnedAnswer
-from freehold.prove.head import fit_head, newton, ranking
+from freehold.prove.head import feature_choices, fit_head, newton, ranking
 
 
 def answers(rng: np.random.Generator, n: int) -> tuple[list[OwnedAnswer], list[bool]]:
@@ -72,3 +72,39 @@ def test_ranking_by_hand() -> None:
     assert ranking([0.9, 0.8, 0.3, 0.2], [True, False, True, False]) == pytest.approx(0.75)
     assert ranking([0.5, 0.5], [True, False]) == pytest.approx(0.5)
     assert ranking([0.5, 0.5], [True, True]) is None
+
+
+def json_answers(rng: np.random.Generator, n: int, *, doubt_in_values: bool) -> tuple[list[OwnedAnswer], list[bool]]:
+    """Answers of 20 tokens, 4 of them values; the doubt lies in the values, or in the names around them."""
+    is_right = (rng.random(n) < 0.8).tolist()
+    given = []
+    for right in is_right:
+        doubt = -rng.exponential(0.05 if right else 0.6, 4)
+        noise = -rng.exponential(0.3, 16)
+        values = doubt if doubt_in_values else noise[:4]
+        logprobs = tuple(np.concatenate([doubt, noise]).tolist())
+        given.append(OwnedAnswer(text="{}", logprobs=logprobs, value_logprobs=tuple(values.tolist())))
+    return given, is_right
+
+
+@pytest.mark.parametrize("doubt_in_values", [True, False])
+def test_the_features_that_tell_better_are_taken(doubt_in_values: bool) -> None:
+    rng = np.random.default_rng(33)
+    given, is_right = json_answers(rng, 300, doubt_in_values=doubt_in_values)
+    choices = feature_choices("json", given)
+    head = fit_head(given, is_right, choices)
+    assert choices == (FEATURES, VALUE_FEATURES)
+    assert head.features == (VALUE_FEATURES if doubt_in_values else FEATURES)
+    others, other_right = json_answers(rng, 600, doubt_in_values=doubt_in_values)
+    chosen, plain = (ranking([h.score(a) for a in others], other_right) for h in (head, fit_head(given, is_right)))
+    assert chosen is not None
+    assert plain is not None
+    assert chosen > plain + 0.02 if doubt_in_values else chosen == plain
+
+
+def test_values_are_left_out_where_an_answer_was_kept_without_them() -> None:
+    given, _ = json_answers(np.random.default_rng(34), 5, doubt_in_values=True)
+    kept = OwnedAnswer(text="{}", logprobs=(-0.1,))
+    assert feature_choices("json", [*given, kept]) == (FEATURES,)
+    assert feature_choices("label", given) == (FEATURES,)
+    assert feature_choices("tools", given) == (FEATURES, VALUE_FEATURES)

@@ -93,13 +93,7 @@ def contract_b(
         passes &= log_wealth(units, 0.0, alpha=delta, cap=units.shape[1]).max(axis=1) >= math.log(1 / delta)
     accepted = np.logical_and.accumulate(passes & (local > 0))
     points = [
-        CurvePoint(
-            threshold=float(levels[i]),
-            local=int(local[i]),
-            wrong=int(wrong[i]),
-            upper=float(upper_bound([int(wrong[i])], int(local[i]), delta)[0]) if local[i] else 1.0,
-            is_proven=bool(accepted[i]),
-        )
+        _point(float(levels[i]), int(local[i]), int(wrong[i]), delta=delta, is_proven=bool(accepted[i]))
         for i in np.argsort(-levels)
     ]
     proven = [point for point in points if point.is_proven]
@@ -112,6 +106,11 @@ def contract_b(
         is_by_user=is_by_user,
         contract="B",
     )
+
+
+def _point(threshold: float, local: int, wrong: int, *, delta: float, is_proven: bool) -> CurvePoint:
+    upper = float(upper_bound([wrong], local, delta)[0]) if local else 1.0
+    return CurvePoint(threshold=threshold, local=local, wrong=wrong, upper=upper, is_proven=is_proven)
 
 
 def binomial_p(wrong: NDArray[np.float64], local: NDArray[np.float64], risk: float) -> NDArray[np.float64]:
