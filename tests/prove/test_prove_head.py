@@ -8,7 +8,7 @@ from scipy.optimize import minimize
 
 from freehold.core.confidence import FEATURES, VALUE_FEATURES, untrained_head
 from freehold.core.engine import OwnedAnswer
-from freehold.prove.head import feature_choices, fit_head, newton, ranking
+from freehold.prove.head import features_for, fit_head, newton, ranking
 
 
 def answers(rng: np.random.Generator, n: int) -> tuple[list[OwnedAnswer], list[bool]]:
@@ -74,37 +74,36 @@ def test_ranking_by_hand() -> None:
     assert ranking([0.5, 0.5], [True, True]) is None
 
 
-def json_answers(rng: np.random.Generator, n: int, *, doubt_in_values: bool) -> tuple[list[OwnedAnswer], list[bool]]:
-    """Answers of 20 tokens, 4 of them values; the doubt lies in the values, or in the names around them."""
+def json_answers(rng: np.random.Generator, n: int) -> tuple[list[OwnedAnswer], list[bool]]:
+    """Answers of 24 tokens, 4 of them values; the doubt lies in the values, the other tokens say nothing."""
     is_right = (rng.random(n) < 0.8).tolist()
     given = []
     for right in is_right:
-        doubt = -rng.exponential(0.05 if right else 0.6, 4)
-        noise = -rng.exponential(0.3, 16)
-        values = doubt if doubt_in_values else noise[:4]
-        logprobs = tuple(np.concatenate([doubt, noise]).tolist())
-        given.append(OwnedAnswer(text="{}", logprobs=logprobs, value_logprobs=tuple(values.tolist())))
+        values = tuple((-rng.exponential(0.05 if right else 0.3, 4)).tolist())
+        others = tuple((-rng.exponential(0.15, 20)).tolist())
+        given.append(OwnedAnswer(text="{}", logprobs=values + others, value_logprobs=values))
     return given, is_right
 
 
-@pytest.mark.parametrize("doubt_in_values", [True, False])
-def test_the_features_that_tell_better_are_taken(doubt_in_values: bool) -> None:
+def test_value_tokens_rank_better_where_the_others_say_nothing() -> None:
     rng = np.random.default_rng(33)
-    given, is_right = json_answers(rng, 300, doubt_in_values=doubt_in_values)
-    choices = feature_choices("json", given)
-    head = fit_head(given, is_right, choices)
-    assert choices == (FEATURES, VALUE_FEATURES)
-    assert head.features == (VALUE_FEATURES if doubt_in_values else FEATURES)
-    others, other_right = json_answers(rng, 600, doubt_in_values=doubt_in_values)
-    chosen, plain = (ranking([h.score(a) for a in others], other_right) for h in (head, fit_head(given, is_right)))
-    assert chosen is not None
-    assert plain is not None
-    assert chosen > plain + 0.02 if doubt_in_values else chosen == plain
+    given, is_right = json_answers(rng, 200)
+    others, other_right = json_answers(rng, 600)
+    by_values, by_all = (fit_head(given, is_right, names) for names in (VALUE_FEATURES, FEATURES))
+    assert by_values.features == VALUE_FEATURES
+    ranks = [ranking([head.score(a) for a in others], other_right) for head in (by_values, by_all)]
+    assert ranks[0] is not None
+    assert ranks[1] is not None
+    assert ranks[0] > ranks[1] + 0.02
 
 
-def test_values_are_left_out_where_an_answer_was_kept_without_them() -> None:
-    given, _ = json_answers(np.random.default_rng(34), 5, doubt_in_values=True)
+def test_values_count_where_all_answers_have_the_same_fields() -> None:
+    given, _ = json_answers(np.random.default_rng(34), 5)
+    fixed = ['{"a": 1, "b": "x"}', '{"b": "y", "a": 2}'] * 20
+    loose = [*fixed[:30], *['{"a": 1}'] * 10]
+    assert features_for("json", fixed, given) == features_for("tools", fixed, given) == VALUE_FEATURES
+    assert features_for("json", [*fixed, "sorry"], given) == VALUE_FEATURES
+    assert features_for("json", loose, given) == features_for("json", [], given) == FEATURES
+    assert features_for("label", fixed, given) == FEATURES
     kept = OwnedAnswer(text="{}", logprobs=(-0.1,))
-    assert feature_choices("json", [*given, kept]) == (FEATURES,)
-    assert feature_choices("label", given) == (FEATURES,)
-    assert feature_choices("tools", given) == (FEATURES, VALUE_FEATURES)
+    assert features_for("json", fixed, [*given, kept]) == FEATURES

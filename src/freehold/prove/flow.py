@@ -23,7 +23,7 @@ from freehold.core.verdict import Verdict
 from freehold.prove.baseline import baselines
 from freehold.prove.evidence import gather
 from freehold.prove.folder import Frozen, read_folder
-from freehold.prove.head import feature_choices, fit_head
+from freehold.prove.head import features_for, fit_head
 from freehold.prove.measure import Examined, Guess, Held, examine, hold_out, tune_on
 from freehold.prove.plot import cascade_plot, evidence_plot
 from freehold.prove.report import write_reports
@@ -56,7 +56,7 @@ def prove(
     frozen = read_folder(dataset)
     tuning = _ask(answer, frozen.dev, "dev", on_progress)
     answers = _ask(answer, frozen.proof, "proof", on_progress)
-    head = _fit(frozen, tuning, feature_choices(frozen.kind, [*tuning, *answers]))
+    head = _fit(frozen, tuning, features_for(frozen.kind, [e.target for e in frozen.dev], [*tuning, *answers]))
     dev, held = hold_out(frozen.kind, frozen.dev), hold_out(frozen.kind, frozen.proof)
     tuned = tune_on(dev, _guesses(head, tuning), settings)
     owned = examine("owned model", held, _guesses(head, answers), settings, tuned)
@@ -93,14 +93,14 @@ def _ask(answer: Answering, examples: Sequence[Example], step: str, on_progress:
     return answers
 
 
-def _fit(frozen: Frozen, answers: Sequence[OwnedAnswer], choices: Sequence[tuple[str, ...]]) -> ConfidenceHead:
+def _fit(frozen: Frozen, answers: Sequence[OwnedAnswer], features: tuple[str, ...]) -> ConfidenceHead:
     """Fit the head on the dev answers that the gateway could use."""
     pairs = [
         (given, score(frozen.kind, example.target, given.text).is_exact)
         for example, given in zip(frozen.dev, answers, strict=True)
         if is_acceptable(frozen.kind, given.text)
     ]
-    return fit_head([given for given, _ in pairs], [is_right for _, is_right in pairs], choices)
+    return fit_head([given for given, _ in pairs], [is_right for _, is_right in pairs], features)
 
 
 def _guesses(head: ConfidenceHead, answers: Sequence[OwnedAnswer]) -> list[Guess]:
