@@ -12,12 +12,14 @@ from dataclasses import asdict
 from freehold.core.engine import OwnedAnswer
 from freehold.core.intervals import wilson
 from freehold.core.scoring import JsonValue
+from freehold.core.slices import SliceShape
 from freehold.prove.cascade import Cascade, lower_bound
 from freehold.prove.decide import Paired, calls_needed, whole_calls
 from freehold.prove.folder import Frozen
 from freehold.prove.head import ranking
 from freehold.prove.measure import Examined, Held, summarise
 from freehold.prove.settings import ProofFacts, ProofSettings
+from freehold.prove.slices import describe
 from freehold.prove.story import needs_no_model
 from freehold.prove.tables import (
     MOST_DIFFERENCES,
@@ -42,6 +44,7 @@ def gather(
     *,
     settings: ProofSettings,
     facts: ProofFacts,
+    shape: SliceShape,
 ) -> Figures:
     """The evidence; floats stay as computed, so that a reader of the JSON can check every one."""
     provider = summarise(facts.provider, held.incumbent, held.groups)
@@ -66,7 +69,11 @@ def gather(
         "ranking": ranking([g.confidence for g in owned.guesses], [s.is_exact for s in owned.scores]),
         "fields": [_plain(row) for row in fields[:MOST_ROWS]],
         "fields_left_out": max(0, len(fields) - MOST_ROWS),
-        **_slices(owned, settings),
+        "contract": settings.contract,
+        "withheld": [*owned.withheld],
+        "slices_of": describe(shape),
+        "slice_limit": settings.slice_limit,
+        "slices": [_plain(row) for row in owned.slices],
         "differences": [_plain(row) for row in differences[:MOST_DIFFERENCES]],
         "differences_in_all": len(differences),
         "speed": _plain(speed(answers)),
@@ -105,16 +112,6 @@ def _cascade(cascade: Cascade, settings: ProofSettings) -> Figures:
         "wrong_share_interval": [low, high] if chosen else None,
         "is_by_user": cascade.is_by_user,
         "curve": [_plain(point) for point in curve_points(cascade)],
-    }
-
-
-def _slices(owned: Examined, settings: ProofSettings) -> Figures:
-    return {
-        "contract": settings.contract,
-        "withheld": [*owned.withheld],
-        "slices_of": owned.slices_of,
-        "slice_limit": settings.slice_limit,
-        "slices": [_plain(row) for row in owned.slices],
     }
 
 

@@ -62,7 +62,7 @@ def prove(
     owned = examine("owned model", held, _guesses(head, answers), settings, tuned)
     others = _examine_baselines(frozen, dev, held, settings, on_progress)
     verdict = _verdict(frozen, owned, {**head.to_json(), "slices": tuned.shape.to_json()}, settings, facts, out_dir)
-    evidence = gather(frozen, held, owned, others, answers, settings=settings, facts=facts)
+    evidence = gather(frozen, held, owned, others, answers, settings=settings, facts=facts, shape=tuned.shape)
     story = tell(
         Told(
             task=frozen.task,

@@ -22,7 +22,7 @@ from freehold.prove.decide import Outcome, Paired, decide
 from freehold.prove.policy import Tuning, find_policy, tune
 from freehold.prove.served import serve
 from freehold.prove.settings import ProofSettings
-from freehold.prove.slices import Slice, answered_locally, describe, shape_slices, slice_calls
+from freehold.prove.slices import Slice, answered_locally, shape_slices, slice_calls
 from freehold.prove.tango import tango_interval, tango_z
 
 
@@ -77,8 +77,8 @@ class Held:
 class Examined:
     """One set of answers, scored and put through the whole proof.
 
-    `slices` are judged under the policy that the outcome serves, `slices_of` says what they are, `withheld` names those
-    that it keeps out, and `is_local` says of each call whether it is answered locally.
+    `slices` are judged under the policy that the outcome serves, `withheld` names those that it keeps out, and
+    `is_local` says of each call whether it is answered locally.
     """
 
     side: Side
@@ -90,7 +90,6 @@ class Examined:
     slices: tuple[Slice, ...] = ()
     withheld: tuple[str, ...] = ()
     is_local: tuple[bool, ...] = ()
-    slices_of: str = ""
 
 
 def hold_out(kind: str, examples: Sequence[Example]) -> Held:
@@ -152,7 +151,6 @@ def examine(
         slices=served.slices,
         withheld=served.withheld,
         is_local=answered_locally(calls, outcome.threshold, served.withheld),
-        slices_of=describe(tuned.shape),
     )
 
 
