@@ -19,6 +19,7 @@ from freehold.core import Example, ModelCard, OwnedAnswer, Verdict
 from freehold.core.ids import canonical_json, sha256_hex
 from freehold.core.task import Task
 from freehold.errors import ParityError
+from freehold.loop.entering import entry_of
 from freehold.loop.estate import Estate
 from freehold.loop.expecting import expect
 from freehold.loop.progress import Progress, Reporter
@@ -48,6 +49,7 @@ def prove_model(estate: Estate, task: Task, dataset: DatasetRow, card: ModelCard
             settings=settings,
             facts=_facts(estate, task, card, verdict_id),
             out_dir=estate.folder("proofs") / verdict_id,
+            entry=entry_of(estate, task, dataset, card, proof_id=verdict_id, is_fresh=settings.is_fresh),
             on_progress=lambda step, done, total: report(Progress(stage="prove", done=done, total=total, note=step)),
         )
         verdict = replace(verdict, expected=expect(estate, dataset, answer))
@@ -107,6 +109,8 @@ def proof_settings(estate: Estate) -> ProofSettings:
         delta=s.number("prove.delta"),
         min_coverage=s.number("prove.min_coverage"),
         seed=s.whole("prove.seed"),
+        metrics=s.text("prove.metrics"),
+        is_fresh=s.flag("prove.fresh"),
         contract="B" if s.text("prove.contract") == "B" else "A",
         slice_risk=s.number("prove.slice_risk"),
     )

@@ -133,20 +133,6 @@ def lower_bound(successes: int, n: int, delta: float) -> float:
     return 1.0 - float(upper_bound([n - successes], n, delta)[0])
 
 
-def calls_for_risk(point: CurvePoint, cascade: Cascade, *, risk: float, delta: float) -> int | None:
-    """The calls in all with which this point would satisfy the contract at its shares of today; None where none would.
-
-    Under contract B the bound is on local calls alone, and a binomial p-value is at most delta exactly where
-    Clopper-Pearson's bound is at most `risk`. Without errors it takes ln(delta) / ln(1 - risk) of them.
-    """
-    if cascade.contract == "A":
-        return least_n(point.wrong / cascade.n, risk=risk, delta=delta)
-    if not point.local:
-        return None
-    local = least_n(point.wrong / point.local, risk=risk, delta=delta)
-    return None if local is None else math.ceil(local * cascade.n / point.local)
-
-
 def least_n(errors_share: float, *, risk: float, delta: float) -> int | None:
     """The calls for which an observed share of local errors would satisfy contract A; None where none would."""
     if errors_share >= risk:

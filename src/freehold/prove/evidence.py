@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 from freehold.core.engine import OwnedAnswer
 from freehold.core.intervals import wilson
@@ -35,6 +35,15 @@ _MOST_STEPS = 200
 Figures = dict[str, JsonValue]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Levels:
+    """The promise that was asked for, what this attempt `spent` of its levels, and what the next one may."""
+
+    promise: ProofSettings
+    spent: ProofSettings
+    planned: ProofSettings
+
+
 def gather(
     frozen: Frozen,
     held: Held,
@@ -42,12 +51,12 @@ def gather(
     others: Sequence[Examined],
     answers: Sequence[OwnedAnswer],
     *,
-    settings: ProofSettings,
+    levels: Levels,
     facts: ProofFacts,
     shape: SliceShape,
 ) -> Figures:
     """The evidence; floats stay as computed, so that a reader of the JSON can check every one."""
-    provider = summarise(facts.provider, held.incumbent, held.groups)
+    settings = levels.spent
     fields, differences = field_rows(owned), difference_rows(held, owned)
     passing = [examined.side.name for examined in others if examined.outcome.decision == "move"]
     return {
@@ -56,31 +65,43 @@ def gather(
         "calls": len(held.examples),
         "users": len(set(held.groups)),
         "is_agreement": not held.has_corrections,
-        "corrected_calls": sum(not s.is_exact for s in held.incumbent),
+        "corrected_calls": sum(not judged.is_equal for judged in held.judged),
         "outcome": _plain(owned.outcome),
-        "sides": [{**_plain(provider), "decision": "", "coverage": None}, *(_side(e) for e in (owned, *others))],
+        "sides": [_provider(held, facts), *(_side(e) for e in (owned, *others))],
         "passing_baselines": [*passing],
         "needs_no_model": any(needs_no_model(owned, examined) for examined in others),
         "paired": _paired(owned.paired, settings),
         "cascade": _cascade(owned.cascade, settings),
         "calls_that_would_decide": calls_needed(
-            owned.paired, owned.cascade, has_corrections=held.has_corrections, settings=settings
+            owned.paired, owned.cascade, can_provider_err=held.can_provider_err, settings=levels.planned
         ),
+        "spent": {"alpha": settings.alpha, "delta": settings.delta},
+        "metrics": [_plain(row) for row in owned.metrics],
         "ranking": ranking([g.confidence for g in owned.guesses], [s.is_exact for s in owned.scores]),
         "fields": [_plain(row) for row in fields[:MOST_ROWS]],
         "fields_left_out": max(0, len(fields) - MOST_ROWS),
+        **_slices(owned, settings, shape),
+        "differences": [_plain(row) for row in differences[:MOST_DIFFERENCES]],
+        "differences_in_all": len(differences),
+        "speed": _plain(speed(answers)),
+        "savings": _plain(savings(owned, facts)),
+        "settings": _plain(levels.promise),
+        "facts": _plain(facts),
+        "dataset": {"hash": frozen.hash, "counts": {**frozen.counts}, "dropped": {**frozen.dropped}},
+    }
+
+
+def _provider(held: Held, facts: ProofFacts) -> Figures:
+    return {**_plain(summarise(facts.provider, held.incumbent, held.groups)), "decision": "", "coverage": None}
+
+
+def _slices(owned: Examined, settings: ProofSettings, shape: SliceShape) -> Figures:
+    return {
         "contract": settings.contract,
         "withheld": [*owned.withheld],
         "slices_of": describe(shape),
         "slice_limit": settings.slice_limit,
         "slices": [_plain(row) for row in owned.slices],
-        "differences": [_plain(row) for row in differences[:MOST_DIFFERENCES]],
-        "differences_in_all": len(differences),
-        "speed": _plain(speed(answers)),
-        "savings": _plain(savings(owned, facts)),
-        "settings": _plain(settings),
-        "facts": _plain(facts),
-        "dataset": {"hash": frozen.hash, "counts": {**frozen.counts}, "dropped": {**frozen.dropped}},
     }
 
 

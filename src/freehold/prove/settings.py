@@ -5,7 +5,7 @@ Not covered: reading either from a file or a command line (`freehold.settings`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from freehold.core.verdict import Contract
@@ -24,6 +24,10 @@ class ProofSettings:
     `slice_risk`: the share of a slice's calls that may be answered locally and wrong; 0 stands for twice the risk.
     `min_coverage`: the share of calls that must be answered locally for a cascade to be worth having.
     `seed`: draws the order in which users are bet on.
+    `metrics`: what an answer is judged by; all must pass (`prove.metrics`).
+    `is_fresh`: whether calls that an earlier proof of the task looked at are left out.
+
+    `alpha` and `delta` are for the whole life of a task; `spending` gives what one attempt may spend of them.
     """
 
     margin: float = 0.02
@@ -34,6 +38,8 @@ class ProofSettings:
     seed: int = 0
     contract: Contract = "A"
     slice_risk: float = 0.0
+    metrics: str = "exact"
+    is_fresh: bool = False
 
     def __post_init__(self) -> None:
         limits = {"margin": 0.5, "alpha": 0.5, "risk": 0.5, "delta": 0.5, "min_coverage": 0.95}
@@ -58,6 +64,10 @@ class ProofSettings:
     def slice_limit(self) -> float:
         """The share of a slice's calls that may be answered locally and wrong."""
         return self.slice_risk or min(1.0, 2 * self.risk)
+
+    def spending(self, level: float) -> ProofSettings:
+        """The same promise with this share of alpha and of delta."""
+        return replace(self, alpha=self.alpha * level, delta=self.delta * level)
 
     @property
     def least_coverage(self) -> float:

@@ -99,12 +99,30 @@ def _notices(told: Told) -> tuple[str, ...]:
     notices = [_of_baseline(told.owned, other) for other in told.others if other.outcome.decision == "move"]
     if told.facts.is_provider_simulated:
         notices.append("The provider is simulated: its answers, latency and prices stand for no real product.")
+    notices += _of_attempt(told.verdict)
     if not told.held.has_corrections:
         notices.append(
             "No call here was corrected, so “right” means “agrees with the provider”. Where the provider is wrong,"
             " a model that agrees with it is wrong too."
         )
     return tuple(notices)
+
+
+def _of_attempt(verdict: Verdict) -> list[str]:
+    """What earlier proofs of the task, and the training of the model, have to do with these calls."""
+    used, notices = verdict.used, []
+    if used.get("looked_at_before"):
+        notices.append(
+            f"{used['looked_at_before']:,} of {used['calls']:,} held-out calls were looked at by earlier proofs of this"
+            " task. The error rate allows for that only where model and settings were not fitted to them;"
+            " --fresh leaves them out."
+        )
+    if used.get("of_trained_users"):
+        notices.append(
+            f"{used['of_trained_users']:,} of {used['calls']:,} held-out calls are of users or sessions that the model"
+            " was trained on: so few others are left. The proof is for traffic with such users in it."
+        )
+    return notices
 
 
 def _of_baseline(owned: Examined, other: Examined) -> str:

@@ -126,6 +126,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "prove", "min_coverage", 0.10, "Least share of calls that a cascade must take over to be worth it.", most=1
     ),
+    Setting(
+        "prove",
+        "metrics",
+        "exact",
+        "What answers are judged by, all of which must pass: exact, graded, valid, fields:NAME, FILE.py:FUNCTION.",
+    ),
+    Setting("prove", "fresh", False, "Leave out held-out calls that an earlier proof of the task looked at."),
     Setting("prove", "seed", 0, "Seed of the order in which calls enter the proof."),
     Setting("route", "audit_rate", 0.05, "Share of locally answered calls that the provider is asked too.", most=1),
     Setting("route", "engine_timeout_s", 10.0, "Longest wait for the owned model before the provider answers."),
@@ -162,6 +169,7 @@ TASK_SETTINGS = (
     "slice_risk",
     "delta",
     "min_coverage",
+    "metrics",
     "audit_rate",
     "harm",
     "shadow_rate",

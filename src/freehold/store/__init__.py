@@ -1,5 +1,6 @@
 """The only place with SQL: the record and everything that is known about tasks, on SQLite or PostgreSQL."""
 
+from freehold.store.attempts import AttemptRow, AttemptTable
 from freehold.store.calls import CallFilter, CallTable, Feedback
 from freehold.store.copies import copy_sqlite
 from freehold.store.database import translated
@@ -14,6 +15,8 @@ from freehold.store.upkeep import Before, OldBodies, Upkeep
 from freehold.store.watches import WatchRow
 
 __all__ = [
+    "AttemptRow",
+    "AttemptTable",
     "Before",
     "CallFilter",
     "CallTable",

@@ -1,9 +1,10 @@
-"""The store: one database, three tables of contents."""
+"""The store: one database, and a table of contents for each part."""
 
 from __future__ import annotations
 
 from freehold.core.call import Call
 from freehold.core.dialects import static_parts
+from freehold.store.attempts import AttemptTable
 from freehold.store.calls import CallTable
 from freehold.store.database import open_database
 from freehold.store.following import Following
@@ -16,7 +17,7 @@ from freehold.store.watches import WatchTable
 
 class Store:
     """Calls in `calls` (read as they come: `following`), tasks in `book`, gateway keys in `keys`, watches in `watches`,
-    what was decided in `receipts`.
+    proofs tried in `attempts`, what was decided in `receipts`.
 
     Safe to use from several threads and processes.
     """
@@ -29,6 +30,7 @@ class Store:
         self.keys = KeyTable(self._database)
         self.receipts = ReceiptTable(self._database)
         self.watches = WatchTable(self._database)
+        self.attempts = AttemptTable(self._database)
         self.upkeep = Upkeep(self._database)
 
     @property
