@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from scipy.stats import binom
 
 from freehold.core.confidence import LEAST_CONFIDENCE
-from freehold.prove.cascade import Cascade, calls_for_risk, least_n, upper_bound
+from freehold.prove.cascade import Cascade, least_n, upper_bound
 from freehold.prove.contract_b import WITHOUT_DEV, binomial_p, candidates, contract_b
+from freehold.prove.planning import Seen, calls_for_cascade
+from freehold.prove.settings import ProofSettings
 
 RISK, DELTA = 0.05, 0.10
 
@@ -34,7 +36,9 @@ def test_the_fewest_local_answers_without_an_error() -> None:
     assert least_n(0.0, risk=RISK, delta=0.05) == math.ceil(math.log(0.05) / math.log(0.95)) == 59
     half = alone([0.9] * 50 + [0.0] * 50, [0.0] * 100, everything, delta=0.05)
     assert half.curve[-1].local == 50
-    assert calls_for_risk(half.curve[-1], half, risk=RISK, delta=0.05) == 118
+    seen = Seen(calls=100, users=100, discordance=0.0, difference=0.0)
+    asked = ProofSettings(contract="B", delta=0.05, min_coverage=0.01)
+    assert calls_for_cascade(50, 0, seen, asked, is_by_user=False) == 118
 
 
 @given(st.integers(0, 30), st.integers(1, 400))

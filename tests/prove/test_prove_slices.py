@@ -14,7 +14,7 @@ from freehold.core.example import Example
 from freehold.core.exchange import Message
 from freehold.core.slices import SliceShape
 from freehold.errors import SettingError
-from freehold.prove.measure import Examined, Guess, examine, hold_out, tune_on
+from freehold.prove.measure import Examined, Guess, Held, examine, hold_out, score_guesses, tune_on
 from freehold.prove.policy import Tuning, find_policy
 from freehold.prove.settings import ProofSettings
 from freehold.prove.slices import Limit, Sliced, describe, judge, shape_slices
@@ -52,11 +52,15 @@ def traffic(
     return examples, guesses
 
 
+def tuned(dev: Held, guesses: list[Guess], asked: ProofSettings) -> Tuning:
+    return tune_on(dev, score_guesses("owned model", dev, guesses), asked)
+
+
 def put_to_proof(asked: ProofSettings, *, n: int = 1000, dev: int = 300, seed: int = 61, **how: object) -> Examined:
     tuning = Tuning()
     if dev:
         examples, guesses = traffic(dev, seed=seed + 1000, **how)  # type: ignore[arg-type]
-        tuning = tune_on(hold_out("label", examples), guesses, asked)
+        tuning = tuned(hold_out("label", examples), guesses, asked)
     examples, guesses = traffic(n, seed=seed, **how)  # type: ignore[arg-type]
     return examine("owned model", hold_out("label", examples), guesses, asked, tuning)
 
@@ -251,7 +255,7 @@ def test_bad_input_moves_nothing_and_breaks_nothing() -> None:
             for n, dev in ((3, 3), (200, 0), (200, 3), (200, 200)):
                 examples = [call(i, LABELS[i % 4]) for i in range(max(n, dev))]
                 wrong = [Guess(text="odd", confidence=confidence) for _ in examples]
-                tuning = tune_on(hold_out("label", examples[:dev]), wrong[:dev], asked) if dev else Tuning()
+                tuning = tuned(hold_out("label", examples[:dev]), wrong[:dev], asked) if dev else Tuning()
                 held = hold_out("label", examples[:n])
                 assert examine("owned model", held, wrong[:n], asked, tuning).outcome.decision != "move"
                 right = [Guess(text=e.target, confidence=confidence) for e in examples]
