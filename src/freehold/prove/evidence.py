@@ -137,11 +137,16 @@ def _listed(held: Held, owned: Examined) -> Figures:
 
 
 def _slice(row: Slice, owned: Examined, held: Held) -> Figures:
-    """A slice with its share of right answers and an interval that holds for all slices at once."""
+    """A slice with the share lost in it, and its share of right answers with an interval that holds for all slices."""
     per_user = len(held.groups) / max(len(set(held.groups)), 1)
     low, high = agreement_interval(row.right, row.n, slices=len(owned.slices), calls_per_user=per_user)
-    share = {"share": row.right / row.n if row.n else None, "share_low": low, "share_high": high}
-    return {**_plain(row), **share}
+    return {
+        **_plain(row),
+        "lost": (row.wrong - row.better) / row.n if row.n else None,
+        "share": row.right / row.n if row.n else None,
+        "share_low": low,
+        "share_high": high,
+    }
 
 
 def _after(owned: Examined, settings: ProofSettings, facts: ProofFacts) -> Figures:
