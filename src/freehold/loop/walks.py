@@ -8,18 +8,17 @@ from freehold.core.task import Task
 from freehold.errors import NotFoundError
 from freehold.loop.estate import Estate
 from freehold.loop.progress import Reporter
+from freehold.loop.proving import proof_settings
 from freehold.loop.road import Plan, Walked, walk
 from freehold.loop.sorting import sort_new_calls
 from freehold.loop.stages import Stages
+from freehold.settings import SETTINGS
 from freehold.store import CallFilter, DatasetRow
 
 _OPTIONS = {
     "freeze": ("freeze.proof_share", "freeze.proof_max", "freeze.dev_share", "freeze.dev_max", "freeze.near_duplicate"),
     "train": ("train.base", "train.minutes", "train.epochs", "train.seed"),
-    "prove": tuple(
-        f"prove.{name}"
-        for name in ("margin", "alpha", "risk", "delta", "min_coverage", "seed", "metrics", "fresh")
-    ),
+    "prove": tuple(setting.key for setting in SETTINGS if setting.section == "prove"),
     "move": ("route.audit_rate",),
 }
 
@@ -43,10 +42,8 @@ def prove_task(estate: Estate, name: str, model_id: str | None, report: Reporter
     """Prove a model on the task's newest dataset, whichever it was trained on; the newest model by default."""
     task = estate.task(name)
     card = estate.model(task, model_id)
-    mark = proof_mark(estate)
-    walked = _walk(
-        estate, task, report, ("prove",), dataset_hash=estate.dataset(task).id, model_id=card.id, mark=mark
-    )
+    dataset, judges = estate.dataset(task), _judges(estate)
+    walked = _walk(estate, task, report, ("prove",), dataset_hash=dataset.id, model_id=card.id, mark=judges)
     return _verdict(estate, task, walked)
 
 
@@ -54,7 +51,7 @@ def walk_task(estate: Estate, name: str, report: Reporter, *, and_move: bool) ->
     """Walk the whole road of a task in one durable run."""
     task = _sorted_task(estate, name)
     stages = ("freeze", "train", "check", "prove", "move") if and_move else ("freeze", "train", "check", "prove")
-    return _verdict(estate, task, _walk(estate, task, report, stages, mark=_mark(estate, task)))
+    return _verdict(estate, task, _walk(estate, task, report, stages, mark=_mark(estate, task) + _judges(estate)))
 
 
 def _walk(
@@ -85,6 +82,11 @@ def _mark(estate: Estate, task: Task) -> str:
     newest = [call.id for call in estate.store.calls.find(direct)]
     corrections = sorted(estate.store.calls.corrections(task.id).items())
     return sha256_hex(canonical_json([newest, estate.store.calls.count(direct), corrections]))
+
+
+def _judges(estate: Estate) -> str:
+    """What tells one state of the user's own metrics from another; empty where there are none."""
+    return "".join(proof_settings(estate).sources)
 
 
 def _verdict(estate: Estate, task: Task, walked: Walked) -> Verdict:

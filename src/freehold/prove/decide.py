@@ -7,10 +7,11 @@ In this order; the first that applies decides:
 3. move  (whole) Both sides can be wrong (there are corrections, or the provider falls short of a metric), and the
          paired test certifies for every metric asked for that the owned model alone is no worse than the provider by
          more than `margin` (at `alpha`). Every usable answer is used.
-4. move  (cascade) Contract A is proven at (`risk`, `delta`) for a threshold whose coverage is, at its lower bound, at
-         least `least_coverage`. That is never under twice the risk: a model that is always wrong may still answer a
-         share `risk` of the calls without breaking the contract, and must not be moved for it. For the same reason at
-         least three in four of the answers above the threshold must have been right.
+4. move  (cascade) The contract is proven at (`risk`, `delta`) for a threshold whose coverage, with what is withheld
+         left out, is at its lower bound at least `least_coverage`. Under contract A that is never under twice the risk:
+         a model that is always wrong may still answer a share `risk` of the calls without breaking the contract, and
+         must not be moved for it. For the same reason at least three in four of the answers above the threshold must
+         have been right.
 5. need  At the shares seen so far, a number of calls within reach (at most 2,000 or four times those already there)
          would satisfy rule 4, or rule 3 where both sides can be wrong, in the task's next proof (`prove.planning`).
 6. hold  Otherwise.
@@ -54,8 +55,8 @@ class Paired:
     """The paired comparison of the owned model alone with the provider under one metric; `users` were bet on.
 
     `metrics` is how many must pass, of which this is one. `discordance` is the mean square of the calls' differences:
-    for yes/no metrics the share of calls that differ. `tango_z` is None where the test does not apply, to graded metrics
-    and to users with several calls.
+    for yes/no metrics the share of calls that differ. `tango_z` is None where the test does not apply: to graded
+    metrics and to users with several calls.
     """
 
     metric: str = "exact"
@@ -105,10 +106,8 @@ def decide(
     if not usable:
         return Outcome(decision="hold", reason=f"None of {n} answers of the owned model can be used.")
     if distinct_targets <= 1:
-        return Outcome(
-            decision="hold",
-            reason=f"All {n} held-out calls want the same answer: a fixed reply does, no model is needed.",
-        )
+        reason = f"All {n} held-out calls want the same answer: a fixed reply does, no model is needed."
+        return Outcome(decision="hold", reason=reason)
     if can_provider_err and paired.is_certified:
         return Outcome(
             decision="move",
@@ -124,15 +123,12 @@ def decide(
             scope="cascade",
             threshold=cascade.threshold,
             coverage=cascade.coverage,
-            reason=f"It is shown that at most {settings.risk:.1%} of all calls are answered locally and wrong.",
+            reason=f"It is shown that at most {settings.risk:.1%} of {_bounded(cascade)}.",
         )
     need = calls_needed(paired, cascade, can_provider_err=can_provider_err, settings=planned)
     if need is not None and need <= max(REACH_CALLS, REACH_TIMES * n):
-        return Outcome(
-            decision="need",
-            need=need,
-            reason=f"After {n} held-out calls the answers look good enough, but it is not shown.",
-        )
+        reason = f"After {n} held-out calls the answers look good enough, but it is not shown."
+        return Outcome(decision="need", need=need, reason=reason)
     return Outcome(decision="hold", reason=_why_hold(cascade, settings))
 
 
@@ -173,6 +169,11 @@ def seen_so_far(paired: Paired) -> Seen:
     )
 
 
+def _bounded(cascade: Cascade) -> str:
+    """What the contract bounds the share of, and in what."""
+    return "all calls are answered locally and wrong" if cascade.contract == "A" else "local answers are wrong"
+
+
 def _why_hold(cascade: Cascade, settings: ProofSettings) -> str:
     chosen = cascade.chosen
     if chosen and not is_mostly_right(chosen.wrong, chosen.local):
@@ -183,5 +184,6 @@ def _why_hold(cascade: Cascade, settings: ProofSettings) -> str:
     point = next((p for p in cascade.curve if p.local >= floor), cascade.curve[-1])
     return (
         f"Of the {point.local} answers the model is surest of, {point.wrong} are wrong: no threshold keeps local and"
-        f" wrong answers within {settings.risk:.1%} of all calls and still answers {settings.least_coverage:.0%}."
+        f" wrong answers within {settings.risk:.1%} of {'all calls' if cascade.contract == 'A' else 'local ones'} and"
+        f" still answers {settings.least_coverage:.0%}."
     )

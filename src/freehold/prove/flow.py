@@ -1,7 +1,10 @@
 """The proof of a task: the owned model against the provider on calls that neither training nor tuning has seen.
 
-    dev    fits the confidence head, and nothing else
+    dev    fits the confidence head, then fixes the slices, what is withheld, and the order of contract B's thresholds
     proof  gives every figure, for the owned model and for each baseline alike
+
+The head scores the dev answers that it was fitted on a little too well. What is fixed there may therefore be chosen
+less well, which costs coverage; what is proven rests on the proof split alone.
 
 All answers are scored first; then the proof takes its place among the task's attempts, which says what it may spend of
 alpha and delta; only then is anything tested.
@@ -13,7 +16,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +31,13 @@ from freehold.prove.attempts import Attempt, Entry, call_mark, level
 from freehold.prove.baseline import baselines
 from freehold.prove.evidence import gather
 from freehold.prove.folder import Frozen, read_folder, read_split
-from freehold.prove.head import fit_head
-from freehold.prove.measure import Examined, Guess, Held, Scored, hold_out, score_guesses, weigh
+from freehold.prove.head import features_for, fit_head
+from freehold.prove.measure import Examined, Guess, Held, Scored, hold_out, score_guesses, tune_on, weigh
 from freehold.prove.metrics import Metric, judge, read_metrics
-from freehold.prove.plot import cascade_plot, evidence_plot
+from freehold.prove.policy import Tuning
 from freehold.prove.report import write_reports
+from freehold.prove.sensitivity import sensitivity
 from freehold.prove.settings import ProofFacts, ProofSettings
-from freehold.prove.story import Told, tell
-from freehold.prove.tables import savings, speed
 
 Answering = Callable[[Sequence[Example]], Sequence[OwnedAnswer]]
 Progress = Callable[[str, int, int], None]
@@ -44,6 +46,27 @@ _ASKED_AT_ONCE = 128
 
 def silent(step: str, done: int, total: int) -> None:
     """Report progress to nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """One set of answers on the dev split, which tunes, and on the proof split, which decides."""
+
+    dev: Scored
+    proof: Scored
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """Everything that was asked and scored, before any test."""
+
+    frozen: Frozen
+    dev: Held
+    held: Held
+    head: ConfidenceHead
+    answers: Sequence[OwnedAnswer]
+    ours: _Pair
+    theirs: Sequence[_Pair]
 
 
 def prove(
@@ -65,33 +88,42 @@ def prove(
     entry = entry or Entry()
     metrics = read_metrics(settings.metrics)
     frozen = _entering(read_folder(dataset), entry)
-    head = _fit(frozen, _ask(answer, frozen.dev, "dev", on_progress), metrics)
+    tuning = _ask(answer, frozen.dev, "dev", on_progress)
     answers = _ask(answer, frozen.proof, "proof", on_progress)
-    held = hold_out(frozen.kind, frozen.proof, metrics)
-    ours = score_guesses("owned model", held, _guesses(head, answers))
-    theirs = _score_baselines(frozen, held, on_progress)
+    features = features_for(frozen.kind, [example.target for example in frozen.dev], [*tuning, *answers])
+    head = _fit(frozen, tuning, metrics, features)
+    dev, held = (hold_out(frozen.kind, split, metrics) for split in (frozen.dev, frozen.proof))
+    ours = _Pair(
+        score_guesses("owned model", dev, _guesses(head, tuning)),
+        score_guesses("owned model", held, _guesses(head, answers)),
+    )
+    theirs = _score_baselines(frozen, dev, held, on_progress)
+    answered = _Answered(frozen, dev, held, head, answers, ours, theirs)
+    return _decided(answered, entry, settings, facts, out_dir)
+
+
+def _decided(given: _Answered, entry: Entry, settings: ProofSettings, facts: ProofFacts, out_dir: Path) -> Verdict:
+    """Take the proof's place among the task's attempts, then test, and write down what came of it."""
+    frozen, held = given.frozen, given.held
     attempt = entry.claim(frozen.proof)
-    spent, planned = (settings.spending(level(number)) for number in (attempt.number, attempt.number + 1))
-    owned, *others = (weigh(scored, held, spent, planned) for scored in (ours, *theirs))
+    weighing = _Weighing(dev=given.dev, held=held, number=attempt.number)
+    owned, *others = (weighing.decide(pair, settings) for pair in (given.ours, *given.theirs))
+    shape = weighing.tuning(given.ours, settings).shape
+    head = {**given.head.to_json(), "slices": shape.to_json()}
     verdict = _verdict(frozen, owned, head, settings, facts, out_dir, attempt=attempt, entry=entry)
     evidence = gather(
-        frozen, held, owned, others, answers, settings=spent, planned=planned, promise=settings, facts=facts
+        frozen,
+        held,
+        owned,
+        others,
+        given.answers,
+        verdict=verdict,
+        settings=settings,
+        facts=facts,
+        shape=shape,
+        readings=sensitivity(lambda asked: weighing.decide(given.ours, asked), settings),
     )
-    story = tell(
-        Told(
-            task=frozen.task,
-            verdict=verdict,
-            held=held,
-            owned=owned,
-            others=tuple(others),
-            savings=savings(owned, facts),
-            speed=speed(answers),
-            settings=settings,
-            facts=facts,
-        )
-    )
-    plots = {"cascade": cascade_plot(owned.cascade, risk=settings.risk), "evidence": evidence_plot(owned.paired)}
-    return write_reports(verdict, evidence, story, plots, out_dir)
+    return write_reports(replace(verdict, evidence=evidence), out_dir)
 
 
 def _entering(frozen: Frozen, entry: Entry) -> Frozen:
@@ -121,24 +153,48 @@ def _ask(answer: Answering, examples: Sequence[Example], step: str, on_progress:
     return answers
 
 
-def _fit(frozen: Frozen, answers: Sequence[OwnedAnswer], metrics: Sequence[Metric]) -> ConfidenceHead:
+def _fit(
+    frozen: Frozen, answers: Sequence[OwnedAnswer], metrics: Sequence[Metric], features: tuple[str, ...]
+) -> ConfidenceHead:
     """Fit the head on the dev answers that the gateway could use."""
     pairs = [
         (given, judge(frozen.kind, metrics, example.target, given.text, call_id=example.id).score.is_exact)
         for example, given in zip(frozen.dev, answers, strict=True)
         if is_acceptable(frozen.kind, given.text)
     ]
-    return fit_head([given for given, _ in pairs], [is_right for _, is_right in pairs])
+    return fit_head([given for given, _ in pairs], [is_right for _, is_right in pairs], features)
 
 
 def _guesses(head: ConfidenceHead, answers: Sequence[OwnedAnswer]) -> list[Guess]:
     return [Guess(text=given.text, confidence=head.score(given)) for given in answers]
 
 
-def _score_baselines(frozen: Frozen, held: Held, on_progress: Progress) -> list[Scored]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Weighing:
+    """Decides on answers as attempt `number` of the task would for what is asked."""
+
+    dev: Held
+    held: Held
+    number: int
+
+    def tuning(self, answered: _Pair, asked: ProofSettings) -> Tuning:
+        return tune_on(self.dev, answered.dev, asked.spending(level(self.number)))
+
+    def decide(self, answered: _Pair, asked: ProofSettings) -> Examined:
+        spent, planned = (asked.spending(level(number)) for number in (self.number, self.number + 1))
+        return weigh(answered.proof, self.held, spent, self.tuning(answered, asked), planned)
+
+
+def _score_baselines(frozen: Frozen, dev: Held, held: Held, on_progress: Progress) -> list[_Pair]:
     on_progress("baselines", 0, 1)
-    found = baselines(frozen.kind, frozen.train, frozen.proof)
-    scored = [score_guesses(baseline.name, held, baseline.guesses) for baseline in found]
+    cut = len(frozen.dev)
+    scored = [
+        _Pair(
+            score_guesses(baseline.name, dev, baseline.guesses[:cut]),
+            score_guesses(baseline.name, held, baseline.guesses[cut:]),
+        )
+        for baseline in baselines(frozen.kind, frozen.train, [*frozen.dev, *frozen.proof])
+    ]
     on_progress("baselines", 1, 1)
     return scored
 
@@ -146,7 +202,7 @@ def _score_baselines(frozen: Frozen, held: Held, on_progress: Progress) -> list[
 def _verdict(
     frozen: Frozen,
     owned: Examined,
-    head: ConfidenceHead,
+    head: dict[str, Any],
     settings: ProofSettings,
     facts: ProofFacts,
     out_dir: Path,
@@ -166,10 +222,12 @@ def _verdict(
         coverage=outcome.coverage,
         margin=settings.margin,
         risk=settings.risk,
+        contract=settings.contract,
+        withheld=owned.withheld,
         attempt=attempt.number,
         level=attempt.level,
         used=_used(frozen, attempt, entry),
-        head=head.to_json(),
+        head=head,
         report_path=str(out_dir / "report.html"),
         created_at=facts.created_at,
     )

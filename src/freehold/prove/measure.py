@@ -17,13 +17,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from freehold.core.example import Example
-from freehold.core.intervals import Z95, wilson
 from freehold.core.scoring import Score, is_acceptable, normal_label, normal_text
+from freehold.core.slices import SliceShape
 from freehold.prove.betting import star, user_means
-from freehold.prove.cascade import Cascade, contract_a
+from freehold.prove.cascade import Cascade
 from freehold.prove.decide import Outcome, Paired, decide
 from freehold.prove.metrics import Judged, Metric, check_fields, judge, read_metrics
+from freehold.prove.policy import Tuning, find_policy, tune
+from freehold.prove.served import serve
 from freehold.prove.settings import ProofSettings
+from freehold.prove.slices import Slice, Sliced, answered_locally, shape_slices, slice_calls
+from freehold.prove.spread import mean_interval, share_interval
 from freehold.prove.tango import tango_interval, tango_z
 
 
@@ -118,7 +122,11 @@ class Scored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examined:
-    """One set of answers, scored and put through the whole proof; `paired` is the metric furthest from certified."""
+    """One set of answers, scored and put through the whole proof; `paired` is the metric furthest from certified.
+
+    `slices` are judged under the policy that the outcome serves, `withheld` names those that it keeps out, and
+    `is_local` says of each call whether it is answered locally.
+    """
 
     side: Side
     guesses: tuple[Guess, ...]
@@ -127,6 +135,9 @@ class Examined:
     paired: Paired
     cascade: Cascade
     outcome: Outcome
+    slices: tuple[Slice, ...] = ()
+    withheld: tuple[str, ...] = ()
+    is_local: tuple[bool, ...] = ()
 
 
 def hold_out(kind: str, examples: Sequence[Example], metrics: Sequence[Metric] | None = None) -> Held:
@@ -138,49 +149,76 @@ def hold_out(kind: str, examples: Sequence[Example], metrics: Sequence[Metric] |
 
 
 def score_guesses(name: str, held: Held, guesses: Sequence[Guess]) -> Scored:
-    """Score `guesses`, one per call of the proof split."""
+    """Score `guesses`, one per call of a split."""
     usable = tuple(g if is_acceptable(held.kind, g.text) else replace(g, confidence=0.0) for g in guesses)
     pairs = zip(held.examples, usable, strict=True)
     judged = tuple(judge(held.kind, held.metrics, e.target, guess.text, call_id=e.id) for e, guess in pairs)
     return Scored(name=name, guesses=usable, judged=judged)
 
 
+def tune_on(dev: Held, scored: Scored, settings: ProofSettings) -> Tuning:
+    """Fix on the dev split's answers what must be fixed before the proof split is looked at."""
+    shape = shape_slices(dev.kind, dev.examples, [guess.text for guess in scored.guesses])
+    return tune(shape, _sliced(shape, dev, scored, is_by_call=True), settings)
+
+
 def examine(
-    name: str, held: Held, guesses: Sequence[Guess], settings: ProofSettings, planned: ProofSettings | None = None
+    name: str, held: Held, guesses: Sequence[Guess], settings: ProofSettings, tuning: Tuning | None = None
 ) -> Examined:
-    """Score `guesses` and decide on them as on an owned model's answers."""
-    return weigh(score_guesses(name, held, guesses), held, settings, planned)
+    """Score `guesses` and decide on them as on an owned model's answers; `tuning` as in `weigh`."""
+    return weigh(score_guesses(name, held, guesses), held, settings, tuning)
 
 
-def weigh(scored: Scored, held: Held, settings: ProofSettings, planned: ProofSettings | None = None) -> Examined:
-    """Decide on scored answers; `planned` is what a next proof may spend, where that is not what this one does."""
+def weigh(
+    scored: Scored,
+    held: Held,
+    settings: ProofSettings,
+    tuning: Tuning | None = None,
+    planned: ProofSettings | None = None,
+) -> Examined:
+    """Decide on scored answers.
+
+    `tuning` is what the dev split fixed (`tune_on`); without it no slices are judged. `planned` is what a next proof
+    may spend, where that is not what this one does.
+    """
     scores = tuple(judged.score for judged in scored.judged)
     compared = [compare(held, scored.judged, i, settings) for i in range(len(held.metrics))]
     paired = max((pair for _, pair in compared), key=_distance)
-    cascade = contract_a(
-        [guess.confidence for guess in scored.guesses],
-        [s.is_exact for s in scores],
-        held.groups,
-        risk=settings.risk,
-        delta=settings.delta,
-        seed=settings.seed,
-    )
+    tuned = tuning or Tuning()
+    calls = _sliced(tuned.shape, held, scored)
+    policy = find_policy(calls, tuned, settings)
     outcome = decide(
         paired,
-        cascade,
+        policy.cascade,
         can_provider_err=held.can_provider_err,
         distinct_targets=held.distinct_targets,
         settings=settings,
         planned=planned or settings,
     )
+    harms = [float(b.is_exact) - float(a.is_exact) for a, b in zip(scores, held.incumbent, strict=True)]
+    served, outcome = serve(outcome, policy, calls.paired(harms), settings)
     return Examined(
         side=summarise(scored.name, scores, held.groups),
         guesses=scored.guesses,
         scores=scores,
         metrics=tuple(row for row, _ in compared),
         paired=paired,
-        cascade=cascade,
+        cascade=policy.cascade,
         outcome=outcome,
+        slices=served.slices,
+        withheld=served.withheld,
+        is_local=answered_locally(calls, outcome.threshold, served.withheld),
+    )
+
+
+def _sliced(shape: SliceShape, held: Held, scored: Scored, *, is_by_call: bool = False) -> Sliced:
+    return slice_calls(
+        shape,
+        held.examples,
+        [guess.text for guess in scored.guesses],
+        confidences=[guess.confidence for guess in scored.guesses],
+        losses=[float(not judged.score.is_exact) for judged in scored.judged],
+        is_by_call=is_by_call,
     )
 
 
@@ -258,28 +296,3 @@ def _row(metric: Metric, ours: Sequence[float], theirs: Sequence[float], paired:
 def _mean_of_known(values: Sequence[float]) -> float | None:
     known = [value for value in values if not math.isnan(value)]
     return math.fsum(known) / len(known) if known else None
-
-
-def share_interval(values: Sequence[float], groups: Sequence[str]) -> tuple[float, float]:
-    """A 95% interval for a share: Wilson's, or cluster-robust where users made several calls."""
-    if len(set(groups)) == len(values):
-        return wilson(round(math.fsum(values)), len(values))
-    users = len(set(groups))
-    if len(set(values)) == 1:
-        return wilson(round(values[0]) * users, users)
-    low, high = mean_interval(values, groups)
-    return max(0.0, low), min(1.0, high)
-
-
-def mean_interval(values: Sequence[float], groups: Sequence[str]) -> tuple[float, float]:
-    """A 95% normal interval for the mean per call, from the residual totals of each user; (-1, 1) for one user."""
-    n = len(values)
-    mean = math.fsum(values) / n
-    totals: dict[str, float] = {}
-    for value, group in zip(values, groups, strict=True):
-        totals[group] = totals.get(group, 0.0) + value - mean
-    users = len(totals)
-    if users < 2:
-        return -1.0, 1.0
-    error = math.sqrt(users / (users - 1) * math.fsum(t * t for t in totals.values())) / n
-    return mean - Z95 * error, mean + Z95 * error

@@ -56,16 +56,23 @@ def calls_for_whole(seen: Seen, settings: ProofSettings) -> int | None:
 
 
 def calls_for_cascade(local: int, wrong: int, seen: Seen, settings: ProofSettings, *, is_by_user: bool) -> int | None:
-    """The calls with which a threshold, seen to leave so many local and wrong, would prove contract A and coverage."""
-    for_risk = least_n(wrong / seen.calls, risk=settings.risk, delta=settings.delta)
+    """The calls with which a threshold, seen to leave so many local and wrong, would prove the contract.
+
+    Contract B bounds the share among local calls alone.
+    """
+    at_stake = seen.calls if settings.contract == "A" else local
+    if not at_stake:
+        return None
+    for_risk = least_n(wrong / at_stake, risk=settings.risk, delta=settings.delta)
     for_coverage = least_n(1 - local / seen.calls, risk=1 - settings.least_coverage, delta=settings.delta)
     if for_risk is None or for_coverage is None:
         return None
+    for_risk = math.ceil(for_risk * seen.calls / at_stake)
     if not is_by_user:
         return max(for_risk, for_coverage)
-    share = wrong / seen.calls
+    share = wrong / at_stake
     bets = n_fixed(share, settings.risk, difference=-share, alpha=settings.delta)
-    return max(for_risk, for_coverage, math.ceil(cap(bets) * seen.calls / seen.users))
+    return max(for_risk, for_coverage, math.ceil(cap(bets) * seen.calls / at_stake * seen.calls / seen.users))
 
 
 def cap(n: int) -> int:

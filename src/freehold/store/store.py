@@ -7,13 +7,17 @@ from freehold.core.dialects import static_parts
 from freehold.store.attempts import AttemptTable
 from freehold.store.calls import CallTable
 from freehold.store.database import open_database
+from freehold.store.following import Following
 from freehold.store.keys import KeyTable
+from freehold.store.receipts import ReceiptTable
 from freehold.store.taskbook import TaskBook
 from freehold.store.upkeep import Upkeep
+from freehold.store.watches import WatchTable
 
 
 class Store:
-    """Calls in `calls`, tasks in `book`, gateway keys in `keys`, proofs tried in `attempts`.
+    """Calls in `calls` (read as they come: `following`), tasks in `book`, gateway keys in `keys`, watches in `watches`,
+    proofs tried in `attempts`, what was decided in `receipts`.
 
     Safe to use from several threads and processes.
     """
@@ -21,8 +25,11 @@ class Store:
     def __init__(self, url: str) -> None:
         self._database = open_database(url)
         self.calls = CallTable(self._database, _static_parts)
+        self.following = Following(self._database, self.calls)
         self.book = TaskBook(self._database)
         self.keys = KeyTable(self._database)
+        self.receipts = ReceiptTable(self._database)
+        self.watches = WatchTable(self._database)
         self.attempts = AttemptTable(self._database)
         self.upkeep = Upkeep(self._database)
 
