@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from freehold.cli.forecast import plan_lines, plan_row
 from freehold.cli.opening import json_option, open_estate, setting_option
 from freehold.settings import Value
 from freehold.terminal import next_command, reporting, say, say_json, say_rows, tell
@@ -162,29 +163,13 @@ def _show_plan(task: str, flags: dict[str, Value | None], *, as_json: bool) -> N
     if as_json:
         say_json(plan.plain())
         return
-    basis = "assumed discordances: nothing was proven yet" if plan.is_assumed else f"{plan.held_out:,} calls proven on"
-    tell(f"Proof {plan.attempt} of {plan.task!r}, planned from {basis}. A plan promises nothing.")
-    rows = [
-        (
-            row.way,
-            f"{row.limit:.1%}",
-            f"{row.discordance:.1%}" if row.way == "whole" else "-",
-            "none would do" if row.calls is None else f"{row.calls:,}",
-            "-" if row.more is None else f"{row.more:,}",
-            _in_days(plan.days(row), row.more),
-        )
-        for row in plan.rows
-    ]
-    say_rows(("way", "limit", "discordance", "held-out calls", "more", "ready in"), rows, right=(1, 2, 3, 4, 5))
-    next_command(f"freehold freeze {plan.task}; freehold prove {plan.task}")
-
-
-def _in_days(days: float | None, more: int | None) -> str:
-    if more == 0:
-        return "now"
-    if days is None:
-        return "unknown"
-    return f"{days * 24:.0f} h" if days < 2 else f"{days:,.0f} days"
+    say("\n".join(plan_lines(plan)))
+    heads = ("way", "limit", "differ", "held-out calls", "more", "ready in")
+    say_rows(heads, [plan_row(row) for row in plan.rows], right=(1, 2, 3, 4, 5))
+    if any((row.calls or 0) > plan.held_out_max for row in plan.rows):
+        say(f"A freeze holds out at most {plan.held_out_max:,} calls: --proof-max raises that.")
+    step = f"freehold train {plan.task}" if plan.basis == "assumed" else f"freehold prove {plan.task}"
+    next_command(f"freehold freeze {plan.task}, once the calls are there; then: {step}")
 
 
 def _show_verdict(verdict: Verdict, task: str, *, as_json: bool, route: Route | None = None) -> None:

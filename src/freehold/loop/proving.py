@@ -99,6 +99,11 @@ def asking(estate: Estate, task: Task, card: ModelCard) -> Iterator[Answering]:
         yield answer
 
 
+def kept_answers(estate: Estate, card: ModelCard) -> Callable[[Example], OwnedAnswer | None]:
+    """What the model answered so far, by example; None for what it was never asked."""
+    return _Kept(estate.folder("proofs") / f"{card.id}.answers.jsonl").get
+
+
 def proof_settings(estate: Estate) -> ProofSettings:
     """The promise that the settings ask for."""
     s = estate.settings

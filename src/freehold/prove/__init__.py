@@ -4,6 +4,7 @@ from freehold.prove.attempts import Attempt, Entry, call_mark, level
 from freehold.prove.flow import prove
 from freehold.prove.metrics import metric_sources
 from freehold.prove.planning import PlanRow, Seen, plan_assumed, plan_cascade, plan_whole
+from freehold.prove.rehearsal import Rehearsal, rehearse
 from freehold.prove.settings import ProofFacts, ProofSettings
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "PlanRow",
     "ProofFacts",
     "ProofSettings",
+    "Rehearsal",
     "Seen",
     "call_mark",
     "level",
@@ -20,4 +22,5 @@ __all__ = [
     "plan_cascade",
     "plan_whole",
     "prove",
+    "rehearse",
 ]

@@ -94,15 +94,13 @@ def spread(curve: Sequence[CurvePoint]) -> Sequence[CurvePoint]:
 class PlanRow:
     """One way to a move: `way` is `whole` at a margin or `cascade` at a risk, `limit` that share.
 
-    `discordance` is what was seen or assumed. `calls` are the held-out calls in all, `more` those still missing; None
-    where no number of calls would do.
+    `discordance` is what was seen or assumed. `calls` are the held-out calls in all; None where no number would do.
     """
 
     way: str
     limit: float
     discordance: float
     calls: int | None
-    more: int | None
 
 
 def plan_whole(seen: Seen, settings: ProofSettings, margins: Sequence[float]) -> list[PlanRow]:
@@ -110,7 +108,7 @@ def plan_whole(seen: Seen, settings: ProofSettings, margins: Sequence[float]) ->
     rows = []
     for margin in margins:
         calls = calls_for_whole(seen, replace(settings, margin=margin))
-        rows.append(_row("whole", margin, seen, calls))
+        rows.append(PlanRow(way="whole", limit=margin, discordance=seen.discordance, calls=calls))
     return rows
 
 
@@ -124,7 +122,7 @@ def plan_cascade(
         useful = [(local, wrong) for local, wrong in points if is_mostly_right(wrong, local)]
         plans = [calls_for_cascade(local, wrong, seen, asked, is_by_user=is_by_user) for local, wrong in useful]
         calls = min((plan for plan in plans if plan is not None), default=None)
-        rows.append(_row("cascade", risk, seen, calls))
+        rows.append(PlanRow(way="cascade", limit=risk, discordance=seen.discordance, calls=calls))
     return rows
 
 
@@ -133,12 +131,6 @@ def plan_assumed(settings: ProofSettings, margins: Sequence[float], risks: Seque
     rows = []
     for discordance in ASSUMED:
         seen = Seen(calls=1, users=1, discordance=discordance, difference=0.0)
-        rows += [replace(row, more=row.calls) for row in plan_whole(seen, settings, margins)]
+        rows += plan_whole(seen, settings, margins)
     nothing = Seen(calls=1, users=1, discordance=0.0, difference=0.0)
-    rows += [replace(row, more=row.calls) for row in plan_cascade([(1, 0)], nothing, settings, risks, is_by_user=False)]
-    return rows
-
-
-def _row(way: str, limit: float, seen: Seen, calls: int | None) -> PlanRow:
-    more = None if calls is None else max(0, calls - seen.calls)
-    return PlanRow(way=way, limit=limit, discordance=seen.discordance, calls=calls, more=more)
+    return rows + plan_cascade([(1, 0)], nothing, settings, risks, is_by_user=False)
