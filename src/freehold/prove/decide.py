@@ -42,10 +42,9 @@ from typing import Literal
 from freehold.core.confidence import LEAST_CONFIDENCE
 from freehold.core.verdict import Decision
 from freehold.prove.cascade import Cascade, CurvePoint, least_n, lower_bound
-from freehold.prove.planning import Seen, calls_for_cascade, calls_for_whole, is_mostly_right, spread
+from freehold.prove.planning import LEAST_CALLS, Seen, calls_for_cascade, calls_for_whole, is_mostly_right, spread
 from freehold.prove.settings import ProofSettings
 
-LEAST_CALLS = 30
 REACH_CALLS = 2000
 REACH_TIMES = 4
 

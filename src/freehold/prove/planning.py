@@ -23,6 +23,7 @@ from freehold.prove.cascade import CurvePoint, least_n
 from freehold.prove.settings import ProofSettings
 from freehold.prove.tango import n_fixed
 
+LEAST_CALLS = 30
 MOST_LOCAL_WRONG = 0.25
 ASSUMED = (0.05, 0.10, 0.20, 0.30)
 _LOST_POWER = 0.2
@@ -108,7 +109,7 @@ def plan_whole(seen: Seen, settings: ProofSettings, margins: Sequence[float]) ->
     rows = []
     for margin in margins:
         calls = calls_for_whole(seen, replace(settings, margin=margin))
-        rows.append(PlanRow(way="whole", limit=margin, discordance=seen.discordance, calls=calls))
+        rows.append(PlanRow(way="whole", limit=margin, discordance=seen.discordance, calls=_at_least(calls)))
     return rows
 
 
@@ -122,7 +123,7 @@ def plan_cascade(
         useful = [(local, wrong) for local, wrong in points if is_mostly_right(wrong, local)]
         plans = [calls_for_cascade(local, wrong, seen, asked, is_by_user=is_by_user) for local, wrong in useful]
         calls = min((plan for plan in plans if plan is not None), default=None)
-        rows.append(PlanRow(way="cascade", limit=risk, discordance=seen.discordance, calls=calls))
+        rows.append(PlanRow(way="cascade", limit=risk, discordance=seen.discordance, calls=_at_least(calls)))
     return rows
 
 
@@ -134,3 +135,8 @@ def plan_assumed(settings: ProofSettings, margins: Sequence[float], risks: Seque
         rows += plan_whole(seen, settings, margins)
     nothing = Seen(calls=1, users=1, discordance=0.0, difference=0.0)
     return rows + plan_cascade([(1, 0)], nothing, settings, risks, is_by_user=False)
+
+
+def _at_least(calls: int | None) -> int | None:
+    """Under LEAST_CALLS nothing is decided."""
+    return None if calls is None else max(LEAST_CALLS, calls)
