@@ -41,13 +41,10 @@ def test_the_whole_by_hand() -> None:
 
 
 def test_more_is_needed_later_for_more_metrics_and_for_less() -> None:
-    first = calls_for_whole(seen(), FULL.spending(level(1)))
-    second = calls_for_whole(seen(), FULL.spending(level(2)))
-    both = calls_for_whole(seen(metrics=2), FULL)
-    assert first and second and both
-    assert calls_for_whole(seen(), FULL) < first < second  # type: ignore[operator]
-    assert first / 1928 == pytest.approx(1.16, abs=0.01)
-    assert both > 1928
+    alone, first, second = (calls_for_whole(seen(), FULL.spending(share)) or 0 for share in (1.0, level(1), level(2)))
+    assert 0 < alone < first < second
+    assert first / alone == pytest.approx(1.16, abs=0.01)
+    assert (calls_for_whole(seen(metrics=2), FULL) or 0) > alone
     rows = plan_whole(seen(), FULL, [0.01, 0.02, 0.05])
     assert [row.limit for row in rows] == [0.01, 0.02, 0.05]
     assert rows[0].calls > rows[1].calls > rows[2].calls  # type: ignore[operator]

@@ -80,6 +80,9 @@ def _examples(path: Path) -> tuple[Example, ...]:
 def _example(path: Path, number: int, line: str) -> Example:
     try:
         example = Example.from_row(json.loads(line))
+        texts = (example.id, example.target, example.incumbent, example.group, *(m.content for m in example.messages))
+        if not all(isinstance(text, str) for text in texts):
+            raise TypeError("a text is none")
         if not math.isfinite(example.created_at):
             raise ValueError(f"created_at is {example.created_at!r}")
     except (ValueError, KeyError, TypeError, OverflowError) as error:
