@@ -170,6 +170,8 @@ def _facts(estate: Estate, task: Task, card: ModelCard, verdict_id: str) -> Proo
         provider_input_tokens=figures.rented_input_tokens,
         provider_output_tokens=figures.rented_output_tokens,
         audit_rate=estate.settings.number("route.audit_rate"),
+        harm=estate.settings.number("route.harm"),
+        patience=estate.settings.number("watch.patience"),
         machine=platform.platform(terse=True),
         parity=card.parity,
         recipe=card.recipe,

@@ -29,16 +29,15 @@ from freehold.core.verdict import Verdict
 from freehold.errors import DataError
 from freehold.prove.attempts import Attempt, Entry, call_mark, level
 from freehold.prove.baseline import baselines
-from freehold.prove.evidence import Levels, gather
+from freehold.prove.evidence import gather
 from freehold.prove.folder import Frozen, read_folder, read_split
 from freehold.prove.head import features_for, fit_head
 from freehold.prove.measure import Examined, Guess, Held, Scored, hold_out, score_guesses, tune_on, weigh
 from freehold.prove.metrics import Metric, judge, read_metrics
-from freehold.prove.plot import cascade_plot, evidence_plot
+from freehold.prove.policy import Tuning
 from freehold.prove.report import write_reports
+from freehold.prove.sensitivity import sensitivity
 from freehold.prove.settings import ProofFacts, ProofSettings
-from freehold.prove.story import Told, tell
-from freehold.prove.tables import savings, speed
 
 Answering = Callable[[Sequence[Example]], Sequence[OwnedAnswer]]
 Progress = Callable[[str, int, int], None]
@@ -107,29 +106,24 @@ def _decided(given: _Answered, entry: Entry, settings: ProofSettings, facts: Pro
     """Take the proof's place among the task's attempts, then test, and write down what came of it."""
     frozen, held = given.frozen, given.held
     attempt = entry.claim(frozen.proof)
-    spent, planned = (settings.spending(level(number)) for number in (attempt.number, attempt.number + 1))
-    shape = tune_on(given.dev, given.ours.dev, spent).shape
-    owned, *others = (
-        weigh(pair.proof, held, spent, tune_on(given.dev, pair.dev, spent), planned)
-        for pair in (given.ours, *given.theirs)
-    )
+    weighing = _Weighing(dev=given.dev, held=held, number=attempt.number)
+    owned, *others = (weighing.decide(pair, settings) for pair in (given.ours, *given.theirs))
+    shape = weighing.tuning(given.ours, settings).shape
     head = {**given.head.to_json(), "slices": shape.to_json()}
     verdict = _verdict(frozen, owned, head, settings, facts, out_dir, attempt=attempt, entry=entry)
-    levels = Levels(promise=settings, spent=spent, planned=planned)
-    evidence = gather(frozen, held, owned, others, given.answers, levels=levels, facts=facts, shape=shape)
-    told = Told(
-        task=frozen.task,
+    evidence = gather(
+        frozen,
+        held,
+        owned,
+        others,
+        given.answers,
         verdict=verdict,
-        held=held,
-        owned=owned,
-        others=tuple(others),
-        savings=savings(owned, facts),
-        speed=speed(given.answers),
         settings=settings,
         facts=facts,
+        shape=shape,
+        readings=sensitivity(lambda asked: weighing.decide(given.ours, asked), settings),
     )
-    plots = {"cascade": cascade_plot(owned.cascade, risk=settings.risk), "evidence": evidence_plot(owned.paired)}
-    return write_reports(verdict, evidence, tell(told), plots, out_dir)
+    return write_reports(replace(verdict, evidence=evidence), out_dir)
 
 
 def _entering(frozen: Frozen, entry: Entry) -> Frozen:
@@ -173,6 +167,22 @@ def _fit(
 
 def _guesses(head: ConfidenceHead, answers: Sequence[OwnedAnswer]) -> list[Guess]:
     return [Guess(text=given.text, confidence=head.score(given)) for given in answers]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Weighing:
+    """Decides on answers as attempt `number` of the task would for what is asked."""
+
+    dev: Held
+    held: Held
+    number: int
+
+    def tuning(self, answered: _Pair, asked: ProofSettings) -> Tuning:
+        return tune_on(self.dev, answered.dev, asked.spending(level(self.number)))
+
+    def decide(self, answered: _Pair, asked: ProofSettings) -> Examined:
+        spent, planned = (asked.spending(level(number)) for number in (self.number, self.number + 1))
+        return weigh(answered.proof, self.held, spent, self.tuning(answered, asked), planned)
 
 
 def _score_baselines(frozen: Frozen, dev: Held, held: Held, on_progress: Progress) -> list[_Pair]:

@@ -86,6 +86,7 @@ class ProofFacts:
     """What the driver knows and a report shows; None is unknown and is shown as unknown.
 
     `parity` is the result of the check that the served model is the trained one. `recipe` is how it was trained.
+    `harm` is the budget of a ramp (None: no ramp is planned), `patience` that of the rollback's detector.
     """
 
     verdict_id: str
@@ -100,6 +101,8 @@ class ProofFacts:
     provider_input_tokens: float | None = None
     provider_output_tokens: float | None = None
     audit_rate: float = 0.0
+    harm: float | None = None
+    patience: float = 73_000.0
     engine: str = "llama.cpp"
     machine: str = ""
     parity: dict[str, Any] = field(default_factory=dict)
