@@ -54,12 +54,12 @@ def gather(
     settings: ProofSettings,
     facts: ProofFacts,
     shape: SliceShape,
-    readings: Sensitivity,
+    near: Sensitivity,
 ) -> Figures:
     """The evidence; floats stay as computed, so that a reader of the JSON can check every one.
 
-    `settings` are what was asked for; the verdict's attempt spent its part of them. `readings` are what other settings
-    would have given.
+    `settings` are what was asked for; the verdict's attempt spent its part of them. `near` is what other settings would
+    have given.
     """
     spent, planned = settings.spending(verdict.level), settings.spending(level(verdict.attempt + 1))
     return {
@@ -69,30 +69,20 @@ def gather(
         "users": len(set(held.groups)),
         "is_agreement": not held.has_corrections,
         "corrected_calls": sum(not judged.is_equal for judged in held.judged),
-        "outcome": _plain(owned.outcome),
-        **_compared(held, owned, others, facts),
-        "paired": _paired(owned.paired, spent),
-        "cascade": _cascade(owned.cascade, spent),
-        "calls_that_would_decide": calls_needed(
-            owned.paired, owned.cascade, can_provider_err=held.can_provider_err, settings=planned
-        ),
         "attempt": verdict.attempt,
         "level": verdict.level,
-        "used": _json(verdict.used),
         "spent": {"alpha": spent.alpha, "delta": spent.delta},
-        "metrics": [_plain(row) for row in owned.metrics],
-        "ranking": ranking([g.confidence for g in owned.guesses], [s.is_exact for s in owned.scores]),
-        "confidence": [_plain(row) for row in confidence_bins(owned)],
+        "used": _json(verdict.used),
+        **_compared(held, owned, others, facts),
+        **_decided(held, owned, spent, planned),
         "contract": settings.contract,
-        "withheld": [*owned.withheld],
         "slices_of": describe(shape),
         "slice_limit": settings.slice_limit,
-        "slices": [_slice(row, owned, held) for row in owned.slices],
         **_listed(held, owned),
         "speed": _plain(speed(answers)),
         "savings": _plain(savings(owned, facts)),
         **_after(owned, settings, facts),
-        "sensitivity": _plain(readings),
+        "sensitivity": _plain(near),
         "settings": _plain(settings),
         "facts": _plain(facts),
         "dataset": {"hash": frozen.hash, "counts": {**frozen.counts}, "dropped": {**frozen.dropped}},
@@ -108,6 +98,23 @@ def _compared(held: Held, owned: Examined, others: Sequence[Examined], facts: Pr
         "sides": [{**_plain(provider), "decision": "", "coverage": None}, *(_side(e) for e in (owned, *others))],
         "passing_baselines": [other.side.name for other in passing],
         "needs_no_model": any(is_enough(other.outcome.coverage, owned.outcome.coverage) for other in passing),
+    }
+
+
+def _decided(held: Held, owned: Examined, spent: ProofSettings, planned: ProofSettings) -> Figures:
+    """What was tested, and what came of it."""
+    return {
+        "outcome": _plain(owned.outcome),
+        "paired": _paired(owned.paired, spent),
+        "cascade": _cascade(owned.cascade, spent),
+        "calls_that_would_decide": calls_needed(
+            owned.paired, owned.cascade, can_provider_err=held.can_provider_err, settings=planned
+        ),
+        "metrics": [_plain(row) for row in owned.metrics],
+        "ranking": ranking([g.confidence for g in owned.guesses], [s.is_exact for s in owned.scores]),
+        "confidence": [_plain(row) for row in confidence_bins(owned)],
+        "withheld": [*owned.withheld],
+        "slices": [_slice(row, owned, held) for row in owned.slices],
     }
 
 

@@ -82,17 +82,9 @@ def prove(
     shape = weighing.tuning(ours, settings).shape
     told_head = {**head.to_json(), "slices": shape.to_json()}
     verdict = _verdict(frozen, owned, told_head, settings, facts, out_dir, attempt=attempt, entry=entry)
+    near = sensitivity(lambda asked: weighing.decide(ours, asked), settings)
     evidence = gather(
-        frozen,
-        held,
-        owned,
-        others,
-        answers,
-        verdict=verdict,
-        settings=settings,
-        facts=facts,
-        shape=shape,
-        readings=sensitivity(lambda asked: weighing.decide(ours, asked), settings),
+        frozen, held, owned, others, answers, verdict=verdict, settings=settings, facts=facts, shape=shape, near=near
     )
     return write_reports(replace(verdict, evidence=evidence), out_dir)
 
