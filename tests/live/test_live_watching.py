@@ -119,6 +119,7 @@ def test_audits_that_fail_or_never_come_take_nothing_back(moved: Moved) -> None:
     assert ramp is not None
     assert (ramp.pairs, ramp.mean) == (50, -1.0)
     assert ramp.share == 0.1
+    assert moved.evidence("harm") < 30
 
 
 def test_young_calls_wait_until_they_are_settled(moved: Moved) -> None:

@@ -86,7 +86,7 @@ def test_the_same_proof_again_has_no_second_receipt_and_another_outcome_has(stor
     store.book.put_verdict(verdict)
     store.book.put_verdict(verdict)
     facts = {**EVIDENCE, "facts": {"created_at": 2.0}}
-    store.book.put_verdict(replace(verdict, created_at=2.0, evidence=facts))
+    store.book.put_verdict(replace(verdict, created_at=2.0, evidence=facts, expected={"created_at": 2.0}))
     assert len(receipts(store)) == 1
     store.book.put_verdict(replace(verdict, decision="need", need=7))
     store.book.put_verdict(replace(verdict, decision="need", need=7))

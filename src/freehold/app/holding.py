@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from freehold.errors import FreeholdError
 from freehold.gateway.config import Placed
@@ -28,7 +29,6 @@ class RouteCheck:
     def __init__(self, versions: Versions, *, wait_s: float = WAIT_S) -> None:
         self._versions = versions
         self._wait_s = wait_s
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="freehold-holds")
         self._waiting: dict[str, asyncio.Future[int | None]] = {}
         self._asking: asyncio.Task[None] | None = None
         self._is_late = False
@@ -61,8 +61,25 @@ class RouteCheck:
             self._is_late = False
 
     async def _found(self, task_ids: list[str]) -> Mapping[str, int]:
+        """What the database says, on a thread that no process waits for when it ends."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Mapping[str, int]] = loop.create_future()
+
+        def tell(found: Mapping[str, int]) -> None:
+            if not answer.done():
+                answer.set_result(found)
+
+        def ask() -> None:
+            found = self._asked(task_ids)
+            with suppress(RuntimeError):  # the loop has ended meanwhile
+                loop.call_soon_threadsafe(tell, found)
+
+        threading.Thread(target=ask, name="freehold-holds", daemon=True).start()
+        return await answer
+
+    def _asked(self, task_ids: list[str]) -> Mapping[str, int]:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, self._versions, task_ids)
+            return self._versions(task_ids)
         except FreeholdError as error:
             _LOG.debug("Routes could not be checked, so what is known holds: %s", error)
         except Exception:

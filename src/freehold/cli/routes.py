@@ -26,6 +26,7 @@ NOTHING_CHANGED = "Nothing was changed."
 @click.option(
     "--shadow", is_flag=True, help="Let the provider answer everything and compare the model; needs no verdict."
 )
+@click.option("--again", is_flag=True, help="Move although live evidence has taken this verdict back.")
 @click.option("--model", metavar="ID", help="With --shadow: the model to compare (default: the newest).")
 @click.option("--dry-run", is_flag=True, help="Show the plan and change nothing.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask (nothing is asked where there is no terminal).")
@@ -38,6 +39,7 @@ def move(
     *,
     ramp: bool,
     shadow: bool,
+    again: bool,
     model: str | None,
     dry_run: bool,
     yes: bool,
@@ -53,7 +55,7 @@ def move(
 
     _check(ramp=ramp, shadow=shadow, model=model, flags=flags)
     with open_estate(flags, task=task) as estate:
-        plan = shadow_plan(estate, task, model) if shadow else move_plan(estate, task, is_ramped=ramp)
+        plan = shadow_plan(estate, task, model) if shadow else move_plan(estate, task, is_ramped=ramp, is_again=again)
         name = estate.task(task).name
         tell(plan.text)
         if dry_run:

@@ -13,7 +13,10 @@ from freehold.core.receipt import Receipt
 
 Line = tuple[str, str]
 _HASH_CHARS = 16
-_MOST_FIGURES = 24
+_MOST_FIGURES = 40
+_MOST_LISTED = 6
+_FIRST = ("outcome", "calls", "users", "sides", "paired", "cascade")
+"""The figures that a decision is read by."""
 _CONTRACTS = {"A": "answered locally and wrong", "B": "wrong among those answered locally"}
 
 
@@ -43,16 +46,18 @@ def moment(stamp: object) -> str:
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[Line]:
-    """The numbers and names in nested values, by dotted name."""
+    """The numbers and names in nested values, by dotted name; of lists of objects those that have a name."""
     for name, value in values.items():
         match value:
             case dict():
                 yield from flat(value, f"{prefix}{name}.")
             case list() if value and all(isinstance(item, dict) for item in value):
-                for position, item in enumerate(value):
-                    yield from flat(item, f"{prefix}{name}.{item.get('name', position)}.")
+                for item in value:
+                    if "name" in item:
+                        yield from flat(item, f"{prefix}{name}.{item['name']}.")
             case list():
-                yield f"{prefix}{name}", ", ".join(_known(item) for item in value) or "none"
+                more = f" and {len(value) - _MOST_LISTED} more" if len(value) > _MOST_LISTED else ""
+                yield f"{prefix}{name}", (", ".join(_known(item) for item in value[:_MOST_LISTED]) or "none") + more
             case _:
                 yield f"{prefix}{name}", _known(value)
 
@@ -84,11 +89,19 @@ def _of_route(said: Mapping[str, Any], route: Mapping[str, Any], task: str) -> I
     yield "why", _known(route.get("reason")) if route.get("reason") else "no reason was given"
     if route.get("kind") == "rented":
         yield "effect", "every call goes to the provider"
+    elif route.get("kind") == "shadow":
+        yield "effect", "the provider answers every call; the owned model is asked beside it"
+        yield "model", _model(_object(said, "model"))
     else:
         threshold = route.get("threshold")
         least = "" if threshold is None else f" where its confidence is at least {_known(threshold)}"
         yield "effect", f"the owned model may answer{least}; {_share(route.get('audit_rate'))} of that is audited"
         yield "model", _model(_object(said, "model"))
+    if route.get("harm") is not None:
+        yield (
+            "budget",
+            f"at most {_share(route['harm'])} more failures per call than the provider's, while it is ramped",
+        )
     if route.get("withheld"):
         yield "withheld", "these stay with the provider: " + ", ".join(_known(name) for name in route["withheld"])
     if route.get("verdict_id"):
@@ -121,8 +134,10 @@ def _model(model: Mapping[str, Any]) -> str:
 
 
 def _figures(said: Mapping[str, Any]) -> Iterator[Line]:
-    shown = {name: item for name, item in _object(said, "figures").items() if name != "settings"}
-    found = [line for line in flat(shown) if not line[0].endswith(".name")]
+    every = _object(said, "figures")
+    order = (*_FIRST, *sorted(every.keys() - {*_FIRST, "settings", "facts"}))
+    shown = {name: every[name] for name in order if name in every}
+    found = [line for line in flat(shown) if line[0].rsplit(".", 1)[-1] not in ("name", "items", "sha256")]
     for name, value in found[:_MOST_FIGURES]:
         yield "figure", f"{name} {value}"
     if len(found) > _MOST_FIGURES:

@@ -83,7 +83,7 @@ def is_refusal(text: str) -> bool:
 
 
 def _opens_so(text: str) -> bool:
-    start = " ".join(_LEAD.sub("", text[:LONGEST_START]).split())
+    start = " ".join(_LEAD.sub("", text[:LONGEST_START]).replace("*", "").split())
     return _REFUSAL.match(start) is not None
 
 

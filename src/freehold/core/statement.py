@@ -79,9 +79,13 @@ def state_route(route: Route, setting: Setting, before: Route, verdict_receipt: 
 
 
 def stated(value: Verdict | Route) -> Document:
-    """What a receipt keeps of a verdict or a route itself, and what both are compared by later."""
+    """What a receipt keeps of a verdict or a route itself, and what both are compared by later.
+
+    When figures of live traffic were expected is left out: it is another time when the same proof is run again.
+    """
     elsewhere = _VERDICT_ELSEWHERE if isinstance(value, Verdict) else _ROUTE_ELSEWHERE
     kept = {name: item for name, item in asdict(value).items() if name not in elsewhere}
+    kept["expected"] = {name: item for name, item in value.expected.items() if name != "created_at"}
     if isinstance(value, Route):
         kept["template_sha256"] = sha256_hex(canonical_json(value.template))
     plain: Document = _plain(kept, has_words=True)

@@ -1,8 +1,8 @@
 """What enters a proof: held-out calls that the model never learnt from, as one attempt of the task's life.
 
-On the model's own dataset the freeze saw to that. On another one a held-out call is left out when it, or a call with the
-same input, is in the train or dev split of the model's own dataset, or when it is older than what that held out, so
-that it is no traffic from after the training cut-off. Asked for, calls that an earlier proof looked at are left out too.
+On the model's own dataset the freeze saw to that. On another one a held-out call is left out when it, or a call with
+the same input, is in the train or dev split of the model's own dataset, or when it is older than what that held out, so
+that it is no traffic from after the training cut-off. Calls that an earlier proof looked at are left out on request.
 
 Not covered: what an attempt may spend (`freehold.prove`), keeping attempts (`freehold.store`).
 """
@@ -21,12 +21,14 @@ from freehold.prove import Attempt, Entry, call_mark
 from freehold.store import DatasetRow
 
 
-def entry_of(estate: Estate, task: Task, dataset: DatasetRow, card: ModelCard, *, id: str, is_fresh: bool) -> Entry:
-    """The entry of the proof with this id."""
+def entry_of(
+    estate: Estate, task: Task, dataset: DatasetRow, card: ModelCard, *, proof_id: str, is_fresh: bool
+) -> Entry:
+    """The entry of the proof of this id."""
     own = dataset if card.dataset_hash == dataset.id else estate.dataset_of(task, card.dataset_hash)
     left_out = _seen_in_training(dataset, own)
     if is_fresh:
-        known = estate.store.attempts.find(task.id, id)
+        known = estate.store.attempts.find(task.id, proof_id)
         earlier = estate.store.attempts.of_task(task.id, before=known.number if known else None)
         used = {mark for attempt in earlier for mark in attempt.calls}
         for example in load(Path(dataset.path)).proof:
@@ -35,7 +37,7 @@ def entry_of(estate: Estate, task: Task, dataset: DatasetRow, card: ModelCard, *
 
     def claim(entered: Sequence[Example]) -> Attempt:
         marks = [call_mark(example.id) for example in entered]
-        row = estate.store.attempts.claim(task.id, id, marks, time.time())
+        row = estate.store.attempts.claim(task.id, proof_id, marks, time.time())
         earlier = estate.store.attempts.of_task(task.id, before=row.number)
         used = {mark for attempt in earlier for mark in attempt.calls}
         return Attempt(number=row.number, looked_at_before=sum(mark in used for mark in marks))

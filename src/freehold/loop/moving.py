@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from freehold import route as routing
 from freehold.core import ModelCard, Route
@@ -24,13 +25,22 @@ class RoutePlan:
     text: str
 
 
-def move_plan(estate: Estate, task_name: str, *, is_ramped: bool = False) -> RoutePlan:
-    """The cascade that the newest verdict proves, or the canary that becomes it; DataError when it proves none."""
+def move_plan(estate: Estate, task_name: str, *, is_ramped: bool = False, is_again: bool = False) -> RoutePlan:
+    """The cascade that the newest verdict proves, or the canary that becomes it; DataError when it proves none.
+
+    DataError, too, for a verdict that live evidence has taken back, unless a person wants it again.
+    """
     task = estate.task(task_name)
     verdicts = estate.store.book.verdicts(task.id)
     if not verdicts:
         raise DataError(f"Nothing has been proven for task {task.name!r}.", hint=f"Run: freehold prove {task.name}")
     verdict = verdicts[0]
+    spent = None if is_again else taken_back(estate, task.id, verdict.id)
+    if spent is not None:
+        raise DataError(
+            f"The verdict {verdict.id!r} was taken back by live evidence: {spent.reason}.",
+            hint=f"Compare it: freehold move {task.name} --shadow. With --again it is moved all the same.",
+        )
     card = estate.model(task, verdict.model_id)
     dataset = estate.dataset_of(task, verdict.dataset_hash)
     old = estate.store.book.route(task.id)
@@ -72,6 +82,15 @@ def shadow_plan(estate: Estate, task_name: str, model_id: str | None = None) -> 
 
 def _most_tokens(card: ModelCard) -> int:
     return int(card.metrics.get("max_output_tokens", 512))
+
+
+def taken_back(estate: Estate, task_id: str, verdict_id: str) -> Route | None:
+    """The route with which live evidence took this verdict back; None where it did not."""
+    history = estate.store.book.route_history(task_id)
+    for after, before in pairwise(history):
+        if after.decided_by == "rollback" and before.verdict_id == verdict_id:
+            return after
+    return None
 
 
 def back_plan(estate: Estate, task_name: str) -> RoutePlan:

@@ -22,9 +22,6 @@ from freehold.loop.expecting import input_text
 from freehold.loop.sorting import ReadCall, read_call
 from freehold.watch import Observation
 
-MISSING_PAIR = -1.0
-"""A pair that was due and never came counts as the worst that it can be: it may only slow a ramp down."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
@@ -78,6 +75,7 @@ def observation(seen: Seen, eye: Eye) -> Observation:
         propensity=_share(call.tags.get("audit_rate")) if is_local and is_audit_due(call) else None,
         audit_rate=_share(call.tags.get("audit_rate")),
         loss=None if wrong is None or not is_local else float(wrong[0]),
+        is_pair_due=_is_pair(seen.call, eye.route),
         difference=_difference(seen, wrong, eye.route),
         is_decided=_is_decided(call, eye.route),
         is_valid=_is_valid(seen, owned, eye.route),
@@ -140,26 +138,31 @@ def _wrong(
     return not is_owned_right, not is_rented_right
 
 
-def _difference(seen: Seen, wrong: tuple[bool, bool] | None, route: Route) -> float | None:
-    """Y_owned - Y_provider of a pair that is drawn from all requests alike; None where this call is none.
+def _is_pair(call: Call, route: Route) -> bool:
+    """Whether chance drew this call as a pair, from all requests alike, before anything was answered.
 
-    The owned side is the cascade: where it would leave the request to the provider, the difference is 0. A pair is a
-    request that the provider answered with a shadow due, or one of a canary's whose audit was due before the cascade
-    decided, and then also where it left it to the provider.
+    A pair is a request that the provider answers with a shadow due, or one of a canary's whose audit was due before the
+    cascade decided, and then also where it left it to the provider.
     """
-    call = seen.call
-    if is_shadow_due(call):
-        shadow = seen.shadow
-        if shadow is None:
-            return MISSING_PAIR
-        if shadow.error is not None or not _would_be_used(shadow, route):
-            return 0.0
-    elif route.kind == "canary" and is_audit_due(call) and call.tags.get("coin") == "owned":
-        if call.arm != "owned":
-            return 0.0
-    else:
+    is_audited = route.kind == "canary" and is_audit_due(call) and call.tags.get("coin") == "owned"
+    return is_shadow_due(call) or is_audited
+
+
+def _difference(seen: Seen, wrong: tuple[bool, bool] | None, route: Route) -> float | None:
+    """Y_owned - Y_provider of a pair; None where this call is none, or where its other side is missing.
+
+    The owned side is the cascade: where it would leave the request to the provider, the difference is 0.
+    """
+    call, shadow = seen.call, seen.shadow
+    if not _is_pair(call, route):
         return None
-    return MISSING_PAIR if wrong is None else float(wrong[1]) - float(wrong[0])
+    if is_shadow_due(call):
+        is_left = shadow is not None and (shadow.error is not None or not _would_be_used(shadow, route))
+    else:
+        is_left = call.arm != "owned"
+    if is_left:
+        return 0.0
+    return None if wrong is None else float(wrong[1]) - float(wrong[0])
 
 
 def _would_be_used(shadow: Call, route: Route) -> bool:

@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass
 from freehold.core import ModelCard, Route, Verdict, rented_route
 from freehold.core.task import Task
 from freehold.loop.estate import Estate
+from freehold.loop.moving import taken_back
 from freehold.loop.sorting import NO_TASK
-from freehold.loop.standing import Standing, remarks, route_words, standing_of
+from freehold.loop.standing import Standing, is_taken_back, remarks, route_words, standing_of
 from freehold.store import CallFilter, DatasetRow, TaskFigures
 from freehold.tasks import next_step
 
@@ -86,6 +87,10 @@ def _overview(estate: Estate, task: Task, route: Route) -> TaskOverview:
     dataset = next(iter(book.datasets(task.id)), None)
     model = next(iter(book.models(task.id)), None)
     verdict = next(iter(book.verdicts(task.id)), None)
+    if verdict is not None and is_taken_back(route) and taken_back(estate, task.id, verdict.id) is not None:
+        waits = f"taken back by live evidence; with new calls or corrections: freehold freeze {task.name}"
+    else:
+        waits = None
     return TaskOverview(
         task=task,
         figures=figures,
@@ -94,7 +99,8 @@ def _overview(estate: Estate, task: Task, route: Route) -> TaskOverview:
         verdict=verdict,
         route=route,
         standing=standing_of(estate, route),
-        next_step=next_step(
+        next_step=waits
+        or next_step(
             task,
             calls=figures.calls,
             has_dataset=dataset is not None,

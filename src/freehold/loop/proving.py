@@ -49,7 +49,7 @@ def prove_model(estate: Estate, task: Task, dataset: DatasetRow, card: ModelCard
             settings=settings,
             facts=_facts(estate, task, card, verdict_id),
             out_dir=estate.folder("proofs") / verdict_id,
-            entry=entry_of(estate, task, dataset, card, id=verdict_id, is_fresh=settings.is_fresh),
+            entry=entry_of(estate, task, dataset, card, proof_id=verdict_id, is_fresh=settings.is_fresh),
             on_progress=lambda step, done, total: report(Progress(stage="prove", done=done, total=total, note=step)),
         )
         verdict = replace(verdict, expected=expect(estate, dataset, answer))

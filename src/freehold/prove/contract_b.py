@@ -42,14 +42,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MOST_CANDIDATES = 50
-WITHOUT_DEV = (0.9, 0.95, 0.8, 0.99, 0.7, 0.6, 0.5, LEAST_CONFIDENCE)
-"""The thresholds to test, in order, where there is no dev split to take them from."""
+WITHOUT_DEV = (LEAST_CONFIDENCE,)
+"""The one threshold to test where there is no dev split to take others from: every usable answer is used."""
 
 
 def candidates(confidences: Sequence[float], losses: Sequence[float], *, risk: float) -> tuple[float, ...]:
     """The thresholds to test, in order: quantiles of the usable dev confidences, by their p-values there.
 
-    The last resort LEAST_CONFIDENCE, at which every usable answer is used, is always among them.
+    LEAST_CONFIDENCE, at which every usable answer is used, is always among them.
     """
     import numpy as np
 
@@ -93,13 +93,7 @@ def contract_b(
         passes &= log_wealth(units, 0.0, alpha=delta, cap=units.shape[1]).max(axis=1) >= math.log(1 / delta)
     accepted = np.logical_and.accumulate(passes & (local > 0))
     points = [
-        CurvePoint(
-            threshold=float(levels[i]),
-            local=int(local[i]),
-            wrong=int(wrong[i]),
-            upper=float(upper_bound([int(wrong[i])], int(local[i]), delta)[0]) if local[i] else 1.0,
-            is_proven=bool(accepted[i]),
-        )
+        _point(float(levels[i]), int(local[i]), int(wrong[i]), delta, is_proven=bool(accepted[i]))
         for i in np.argsort(-levels)
     ]
     proven = [point for point in points if point.is_proven]
@@ -133,3 +127,8 @@ def _at_levels(
     lost = np.concatenate([[0.0], np.cumsum(loss[order][::-1])])
     local = len(ranked) - np.searchsorted(ranked, np.maximum(levels, np.nextafter(0.0, 1.0)), side="left")
     return local.astype(float), lost[local]
+
+
+def _point(threshold: float, local: int, wrong: int, delta: float, *, is_proven: bool) -> CurvePoint:
+    upper = float(upper_bound([wrong], local, delta)[0]) if local else 1.0
+    return CurvePoint(threshold=threshold, local=local, wrong=wrong, upper=upper, is_proven=is_proven)

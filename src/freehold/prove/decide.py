@@ -106,10 +106,8 @@ def decide(
     if not usable:
         return Outcome(decision="hold", reason=f"None of {n} answers of the owned model can be used.")
     if distinct_targets <= 1:
-        return Outcome(
-            decision="hold",
-            reason=f"All {n} held-out calls want the same answer: a fixed reply does, no model is needed.",
-        )
+        reason = f"All {n} held-out calls want the same answer: a fixed reply does, no model is needed."
+        return Outcome(decision="hold", reason=reason)
     if can_provider_err and paired.is_certified:
         return Outcome(
             decision="move",
@@ -129,11 +127,8 @@ def decide(
         )
     need = calls_needed(paired, cascade, can_provider_err=can_provider_err, settings=planned)
     if need is not None and need <= max(REACH_CALLS, REACH_TIMES * n):
-        return Outcome(
-            decision="need",
-            need=need,
-            reason=f"After {n} held-out calls the answers look good enough, but it is not shown.",
-        )
+        reason = f"After {n} held-out calls the answers look good enough, but it is not shown."
+        return Outcome(decision="need", need=need, reason=reason)
     return Outcome(decision="hold", reason=_why_hold(cascade, settings))
 
 

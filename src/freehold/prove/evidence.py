@@ -54,12 +54,12 @@ def gather(
     settings: ProofSettings,
     facts: ProofFacts,
     shape: SliceShape,
-    near: Sensitivity,
+    readings: Sensitivity,
 ) -> Figures:
     """The evidence; floats stay as computed, so that a reader of the JSON can check every one.
 
-    `settings` are what was asked for; the verdict's attempt spent its part of them. `near` is what other settings would
-    have given.
+    `settings` are what was asked for; the verdict's attempt spent its part of them. `readings` are what other settings
+    would have given.
     """
     spent, planned = settings.spending(verdict.level), settings.spending(level(verdict.attempt + 1))
     return {
@@ -69,20 +69,20 @@ def gather(
         "users": len(set(held.groups)),
         "is_agreement": not held.has_corrections,
         "corrected_calls": sum(not judged.is_equal for judged in held.judged),
-        "attempt": verdict.attempt,
-        "level": verdict.level,
-        "spent": {"alpha": spent.alpha, "delta": spent.delta},
-        "used": _json(verdict.used),
+        "outcome": _plain(owned.outcome),
         **_compared(held, owned, others, facts),
-        **_decided(held, owned, spent, planned),
-        "contract": settings.contract,
-        "slices_of": describe(shape),
-        "slice_limit": settings.slice_limit,
+        "paired": _paired(owned.paired, spent),
+        "cascade": _cascade(owned.cascade, spent),
+        "calls_that_would_decide": calls_needed(
+            owned.paired, owned.cascade, can_provider_err=held.can_provider_err, settings=planned
+        ),
+        **_attempt(verdict, spent),
+        **_judged(held, owned, settings, shape),
         **_listed(held, owned),
         "speed": _plain(speed(answers)),
         "savings": _plain(savings(owned, facts)),
         **_after(owned, settings, facts),
-        "sensitivity": _plain(near),
+        "sensitivity": _plain(readings),
         "settings": _plain(settings),
         "facts": _plain(facts),
         "dataset": {"hash": frozen.hash, "counts": {**frozen.counts}, "dropped": {**frozen.dropped}},
@@ -101,19 +101,26 @@ def _compared(held: Held, owned: Examined, others: Sequence[Examined], facts: Pr
     }
 
 
-def _decided(held: Held, owned: Examined, spent: ProofSettings, planned: ProofSettings) -> Figures:
-    """What was tested, and what came of it."""
+def _attempt(verdict: Verdict, spent: ProofSettings) -> Figures:
+    """Which of the task's proofs this is, what it may spend, and the calls that it used up."""
     return {
-        "outcome": _plain(owned.outcome),
-        "paired": _paired(owned.paired, spent),
-        "cascade": _cascade(owned.cascade, spent),
-        "calls_that_would_decide": calls_needed(
-            owned.paired, owned.cascade, can_provider_err=held.can_provider_err, settings=planned
-        ),
+        "attempt": verdict.attempt,
+        "level": verdict.level,
+        "used": _json(verdict.used),
+        "spent": {"alpha": spent.alpha, "delta": spent.delta},
+    }
+
+
+def _judged(held: Held, owned: Examined, settings: ProofSettings, shape: SliceShape) -> Figures:
+    """The owned model's answers under each metric, by their confidence, and in each slice."""
+    return {
         "metrics": [_plain(row) for row in owned.metrics],
         "ranking": ranking([g.confidence for g in owned.guesses], [s.is_exact for s in owned.scores]),
         "confidence": [_plain(row) for row in confidence_bins(owned)],
+        "contract": settings.contract,
         "withheld": [*owned.withheld],
+        "slices_of": describe(shape),
+        "slice_limit": settings.slice_limit,
         "slices": [_slice(row, owned, held) for row in owned.slices],
     }
 

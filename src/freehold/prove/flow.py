@@ -48,6 +48,27 @@ def silent(step: str, done: int, total: int) -> None:
     """Report progress to nobody."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """One set of answers on the dev split, which tunes, and on the proof split, which decides."""
+
+    dev: Scored
+    proof: Scored
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """Everything that was asked and scored, before any test."""
+
+    frozen: Frozen
+    dev: Held
+    held: Held
+    head: ConfidenceHead
+    answers: Sequence[OwnedAnswer]
+    ours: _Pair
+    theirs: Sequence[_Pair]
+
+
 def prove(
     dataset: Path,
     *,
@@ -69,22 +90,38 @@ def prove(
     frozen = _entering(read_folder(dataset), entry)
     tuning = _ask(answer, frozen.dev, "dev", on_progress)
     answers = _ask(answer, frozen.proof, "proof", on_progress)
-    head = _fit(frozen, tuning, metrics, features_for(frozen.kind, [*tuning, *answers]))
+    features = features_for(frozen.kind, [example.target for example in frozen.dev], [*tuning, *answers])
+    head = _fit(frozen, tuning, metrics, features)
     dev, held = (hold_out(frozen.kind, split, metrics) for split in (frozen.dev, frozen.proof))
     ours = _Pair(
         score_guesses("owned model", dev, _guesses(head, tuning)),
         score_guesses("owned model", held, _guesses(head, answers)),
     )
     theirs = _score_baselines(frozen, dev, held, on_progress)
+    answered = _Answered(frozen, dev, held, head, answers, ours, theirs)
+    return _decided(answered, entry, settings, facts, out_dir)
+
+
+def _decided(given: _Answered, entry: Entry, settings: ProofSettings, facts: ProofFacts, out_dir: Path) -> Verdict:
+    """Take the proof's place among the task's attempts, then test, and write down what came of it."""
+    frozen, held = given.frozen, given.held
     attempt = entry.claim(frozen.proof)
-    weighing = _Weighing(dev=dev, held=held, number=attempt.number)
-    owned, *others = (weighing.decide(answered, settings) for answered in (ours, *theirs))
-    shape = weighing.tuning(ours, settings).shape
-    told_head = {**head.to_json(), "slices": shape.to_json()}
-    verdict = _verdict(frozen, owned, told_head, settings, facts, out_dir, attempt=attempt, entry=entry)
-    near = sensitivity(lambda asked: weighing.decide(ours, asked), settings)
+    weighing = _Weighing(dev=given.dev, held=held, number=attempt.number)
+    owned, *others = (weighing.decide(pair, settings) for pair in (given.ours, *given.theirs))
+    shape = weighing.tuning(given.ours, settings).shape
+    head = {**given.head.to_json(), "slices": shape.to_json()}
+    verdict = _verdict(frozen, owned, head, settings, facts, out_dir, attempt=attempt, entry=entry)
     evidence = gather(
-        frozen, held, owned, others, answers, verdict=verdict, settings=settings, facts=facts, shape=shape, near=near
+        frozen,
+        held,
+        owned,
+        others,
+        given.answers,
+        verdict=verdict,
+        settings=settings,
+        facts=facts,
+        shape=shape,
+        readings=sensitivity(lambda asked: weighing.decide(given.ours, asked), settings),
     )
     return write_reports(replace(verdict, evidence=evidence), out_dir)
 
@@ -130,14 +167,6 @@ def _fit(
 
 def _guesses(head: ConfidenceHead, answers: Sequence[OwnedAnswer]) -> list[Guess]:
     return [Guess(text=given.text, confidence=head.score(given)) for given in answers]
-
-
-@dataclass(frozen=True, slots=True)
-class _Pair:
-    """One set of answers on the dev split, which tunes, and on the proof split, which decides."""
-
-    dev: Scored
-    proof: Scored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

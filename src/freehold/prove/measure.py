@@ -17,7 +17,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from freehold.core.example import Example
-from freehold.core.intervals import Z95, wilson
 from freehold.core.scoring import Score, is_acceptable, normal_label, normal_text
 from freehold.core.slices import SliceShape
 from freehold.prove.betting import star, user_means
@@ -28,6 +27,7 @@ from freehold.prove.policy import Tuning, find_policy, tune
 from freehold.prove.served import serve
 from freehold.prove.settings import ProofSettings
 from freehold.prove.slices import Slice, Sliced, answered_locally, shape_slices, slice_calls
+from freehold.prove.spread import mean_interval, share_interval
 from freehold.prove.tango import tango_interval, tango_z
 
 
@@ -296,28 +296,3 @@ def _row(metric: Metric, ours: Sequence[float], theirs: Sequence[float], paired:
 def _mean_of_known(values: Sequence[float]) -> float | None:
     known = [value for value in values if not math.isnan(value)]
     return math.fsum(known) / len(known) if known else None
-
-
-def share_interval(values: Sequence[float], groups: Sequence[str]) -> tuple[float, float]:
-    """A 95% interval for a share: Wilson's, or cluster-robust where users made several calls."""
-    if len(set(groups)) == len(values):
-        return wilson(round(math.fsum(values)), len(values))
-    users = len(set(groups))
-    if len(set(values)) == 1:
-        return wilson(round(values[0]) * users, users)
-    low, high = mean_interval(values, groups)
-    return max(0.0, low), min(1.0, high)
-
-
-def mean_interval(values: Sequence[float], groups: Sequence[str]) -> tuple[float, float]:
-    """A 95% normal interval for the mean per call, from the residual totals of each user; (-1, 1) for one user."""
-    n = len(values)
-    mean = math.fsum(values) / n
-    totals: dict[str, float] = {}
-    for value, group in zip(values, groups, strict=True):
-        totals[group] = totals.get(group, 0.0) + value - mean
-    users = len(totals)
-    if users < 2:
-        return -1.0, 1.0
-    error = math.sqrt(users / (users - 1) * math.fsum(t * t for t in totals.values())) / n
-    return mean - Z95 * error, mean + Z95 * error

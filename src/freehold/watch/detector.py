@@ -17,7 +17,7 @@ sum v (`units`) counts audits as they would be without weights. So A = 73,000 is
 audits a day. Raising q is allowed at any time, for later requests.
 
 Missing labels count 0 here (no harm), so that a provider that is down never takes a route back.
-Checkable: tolerated .05, three losses of 1: mean_c M = 83.5. With 10% of audits bad and 5% tolerated, A = 73,000: about
+Checkable: tolerated .05, three losses of 1: mean_c M = 66.8. With 10% of audits bad and 5% tolerated, A = 73,000: about
 350 audits after 500 good ones at 4%.
 
 Not covered: who chooses q (`watch.audits`), lower bounds (`watch.ramp`).

@@ -15,9 +15,10 @@ class Observation:
     `is_local`: the owned answer was used. `propensity`: the probability of the audit that was due, None where none was
     due; with `loss` None it is a missing audit, which counts no harm. `audit_rate`: the rate in force when the request
     came, the same for local calls and others (None: the route's own). `loss`: 1 where the audit found the local answer
-    wrong. `difference`: Y_owned - Y_provider of a pair drawn from all requests alike (see `watch.ramp`). `is_decided`:
-    the cascade decided who answers; False for a canary's other calls, for calls that do not fit, for a shadow route.
-    `is_valid`, `is_refusal`, `is_slow` are of the owned answer, used or turned away; None: unknown. `model_answered`,
+    wrong. `difference`: Y_owned - Y_provider of a pair drawn from all requests alike (see `watch.ramp`); None with
+    `is_pair_due` is a missing pair: the worst for the ramp, no harm for taking back. `is_decided`: the cascade decided
+    who answers; False for a canary's other calls, for calls that do not fit, for a shadow route. `is_valid`,
+    `is_refusal`, `is_slow` are of the owned answer, used or turned away; None: unknown. `model_answered`,
     `system_fingerprint`: the provider's, None where it was not asked. `input_text`: what the owned model saw.
     """
 
@@ -28,6 +29,7 @@ class Observation:
     audit_rate: float | None = None
     loss: float | None = None
     difference: float | None = None
+    is_pair_due: bool = False
     is_decided: bool = True
     is_valid: bool | None = None
     is_refusal: bool | None = None

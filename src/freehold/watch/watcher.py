@@ -210,7 +210,7 @@ def _folded(w: Watch, o: Observation) -> Watch:
         if harm is not None:
             detectors = _observed(detectors, name, float(harm))
     ramp = w.ramp
-    if o.difference is not None:
+    if o.difference is not None or o.is_pair_due:
         detectors = tuple(observe_difference(d, o.difference) if d.name == "harm" else d for d in detectors)
         ramp = ramp and observe_pair(ramp, o.difference)
     inputs = w.inputs
