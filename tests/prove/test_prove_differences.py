@@ -102,7 +102,7 @@ def test_long_texts_are_cut_around_the_place_where_they_differ(tmp_path: Path) -
     path = folder / "proof.jsonl"
     rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
     for row in rows:
-        row["target"] = row["incumbent"] = "same " * 20_000 + "right" + " tail" * 5_000
+        row["target"] = row["incumbent"] = "same " * 3_000 + "right" + " tail" * 900
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
 
     def late(examples: Any) -> list[Any]:

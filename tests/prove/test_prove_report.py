@@ -183,6 +183,27 @@ def test_every_figure_at_the_top_is_that_of_the_json(proven: Verdict, tmp_path: 
     assert checked == 12
 
 
+@pytest.mark.parametrize("decision", ["hold", "need"])
+def test_what_does_not_move_promises_nothing(proven: Verdict, decision: Any) -> None:
+    evidence = {**proven.evidence, "outcome": {"decision": decision, "reason": "So it is.", "need": 70}}
+    verdict = replace(proven, decision=decision, need=70, coverage=None, threshold=None, evidence=evidence)
+    for template in ("report.html.j2", "report.txt.j2"):
+        said = " ".join(render(template, verdict).split())
+        assert "nothing changes for your users" in said
+        assert "Nothing is claimed." in said
+        for word in ("freehold move", "What it saves", "a month", "used from", "chosen:"):
+            assert word not in said, word
+
+
+def test_every_error_rate_is_of_all_proofs_of_the_task(proven: Verdict) -> None:
+    third = replace(proven, attempt=3, level=2 / 35, evidence={**proven.evidence, "spent": {"alpha": 0.00286}})
+    said = " ".join(render("report.txt.j2", third).split())
+    assert "The proofs of this task, all together, are wrong about that at most once in ten." in said
+    assert "This is proof 3 of the task." in said
+    assert "α spent by it: 0.00286" in said
+    assert "δ spent by it: unknown" in said
+
+
 @pytest.mark.parametrize("key", sorted(SHOWN_WHEN))
 def test_a_part_is_shown_when_it_is_there_and_left_out_when_not(proven: Verdict, key: str) -> None:
     whole = with_all(proven)
@@ -255,7 +276,7 @@ def test_hostile_text_breaks_nothing(proven: Verdict, tmp_path: Path, hostile: s
 
 
 def test_many_long_differences_are_cut_with_a_count(tmp_path: Path) -> None:
-    long = '"<' * 50_000
+    long = '"<' * 5_000
 
     def shout(examples: Any) -> list[Any]:
         return [replace(a, text=a.text + long) for a in model(0.0)(examples)]

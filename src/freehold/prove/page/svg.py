@@ -16,7 +16,7 @@ from freehold.prove.page.words import one_line
 WIDTH, HEIGHT = 440.0, 270.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 50.0, 12.0, 30.0, 42.0
 _NEAR = 15.0
-_LETTER = 7.2
+_LETTER = 8.0
 
 
 @dataclass(frozen=True, slots=True)
