@@ -13,6 +13,7 @@ from freehold.prove.page.svg import Axis, Frame, Picture, count_axis, share_axis
 from freehold.prove.page.words import amount, in_hundred, level, number, percent, share
 
 _MOST_TICKS = 6
+_NEAR = 0.2
 
 
 def evidence_path(evidence: Sheet, who: str = "users or sessions") -> Picture | None:
@@ -31,7 +32,7 @@ def evidence_path(evidence: Sheet, who: str = "users or sessions") -> Picture | 
     frame = Frame(x_axis, Axis(frame.y.low, frame.y.high, frame.parted(ticks, keep=goal), frame.y.name))
     decided = paired.number("decided_at")
     at = next((y for x, y in path if x == decided), None)
-    body = [frame.level(goal, "enough"), frame.line(_while_inside([(0.0, 0.0), *path], frame.y), "line-a")]
+    body = [frame.line(_while_inside([(0.0, 0.0), *path], frame.y), "line-a"), frame.level(goal, "enough")]
     if decided is not None and at is not None:
         body.append(frame.mark(decided, at, f"shown after {number(decided)}"))
         says = f"The evidence reached its goal of {number(math.exp(goal))} after {number(decided)} {who}."
@@ -63,7 +64,8 @@ def coverage_risk(evidence: Sheet) -> Picture | None:
     local, upper = cascade.number("chosen", "local"), cascade.number("chosen", "upper")
     if local is not None and upper is not None:
         is_used = evidence.text("outcome", "scope") == "cascade"
-        body.append(frame.mark(local / n, upper, f"{'chosen' if is_used else 'proven, not used'}: {share(local / n)}"))
+        name = f"{'chosen' if is_used else 'proven, not used'}: {share(local / n)}"
+        body.append(frame.mark(local / n, upper, name, is_above=frame.y.part(risk) - frame.y.part(upper) > _NEAR))
         says = (
             f"At the {'chosen' if is_used else 'loosest proven'} threshold {share(local / n)} of calls are local, and"
             f" the bound there is {share(upper)}."
