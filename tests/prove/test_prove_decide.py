@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from freehold.core.example import Example
 from freehold.core.exchange import Message
 from freehold.errors import SettingError
-from freehold.prove.measure import Examined, Guess, examine, hold_out, share_interval
+from freehold.prove.measure import Guess, hold_out, share_interval
 from freehold.prove.settings import ProofSettings
+from freehold.prove.weighing import Examined, examine
 
 SETTINGS = ProofSettings()
 

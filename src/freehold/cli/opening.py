@@ -33,6 +33,9 @@ def setting_option(key: str, flag: str) -> Callable[[F], F]:
     """An option that overrides a setting; its help and type are the setting's."""
     setting = next(s for s in SETTINGS if s.key == key)
     name = key.replace(".", "__")
+    if isinstance(setting.default, bool):
+        switch = f"{flag}/--no-{flag.removeprefix('--')}"
+        return click.option(switch, name, default=None, help=f"{setting.help} [{setting.key}]")
     return click.option(flag, name, type=type(setting.default), default=None, help=f"{setting.help} [{setting.key}]")
 
 

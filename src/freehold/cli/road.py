@@ -1,23 +1,15 @@
-"""The verbs of the road: freeze, verify, train, prove, and exit, which does all of them."""
+"""The verbs of the road: freeze, verify, train, and exit, which does all of them."""
 
 from __future__ import annotations
 
-import json
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from freehold.cli.opening import json_option, open_estate, setting_option
-from freehold.errors import UsageError
+from freehold.cli.proving import show_verdict
 from freehold.settings import Value
-from freehold.terminal import next_command, reporting, say, say_json, tell
-
-if TYPE_CHECKING:
-    from freehold.core import Route, Verdict
-
-HOLD_EXIT_CODE = 3
+from freehold.terminal import next_command, reporting, say, say_json
 
 
 @click.command()
@@ -98,54 +90,6 @@ def train(task: str, *, as_json: bool, **flags: Value | None) -> None:
     next_command(f"freehold prove {name}")
 
 
-@click.command()
-@click.argument("task")
-@click.option("--model", help="Model to prove (default: the newest).")
-@setting_option("prove.margin", "--margin")
-@setting_option("prove.alpha", "--alpha")
-@setting_option("prove.risk", "--risk")
-@setting_option("prove.delta", "--delta")
-@setting_option("prove.min_coverage", "--min-coverage")
-@setting_option("prove.seed", "--seed")
-@setting_option("prove.judge", "--judge")
-@setting_option("prove.judge_calls", "--judge-calls")
-@setting_option("prove.labels", "--labels")
-@click.option("--noise", type=click.IntRange(min=1), help="Ask the provider again on so many calls; prove nothing.")
-@click.option("--budget", type=float, help="Most dollars that --noise or --judge may spend now.")
-@click.option("--yes", "-y", is_flag=True, help="Do not ask before money is spent.")
-@json_option
-def prove(
-    task: str,
-    *,
-    model: str | None,
-    noise: int | None,
-    budget: float | None,
-    yes: bool,
-    as_json: bool,
-    **flags: Value | None,
-) -> None:
-    """Prove how much of TASK's traffic its model can take over.
-
-    The model answers calls that were held out, and both sides are scored. Exit code 0: move. 3: hold, or more calls
-    are needed. A judge only sharpens what people said: freehold label.
-    """
-    from freehold.cli.second_opinion import ask_the_judge, show_noise
-    from freehold.loop.walks import prove_task
-
-    if noise is not None and flags.get("prove__judge"):
-        raise UsageError("--noise and --judge are two things.", hint="Give one, then the other.")
-    with open_estate(flags, task=task) as estate:
-        if noise is not None:
-            show_noise(estate, task, noise, model=model, budget=budget, yes=yes, as_json=as_json)
-            return
-        if estate.settings.text("prove.judge"):
-            ask_the_judge(estate, task, model=model, budget=budget, yes=yes)
-        with reporting() as report:
-            verdict = prove_task(estate, task, model, report)
-        name = estate.task(task).name
-    _show_verdict(verdict, name, as_json=as_json)
-
-
 @click.command("exit")
 @click.argument("task")
 @click.option("--move", "and_move", is_flag=True, help="Put the route in place when the verdict is move.")
@@ -168,24 +112,7 @@ def exit_task(task: str, *, and_move: bool, as_json: bool, **flags: Value | None
         verdict = walk_task(estate, task, report, and_move=and_move)
         name = estate.task(task).name
         route = estate.store.book.route(verdict.task_id) if and_move else None
-    _show_verdict(verdict, name, as_json=as_json, route=route)
-
-
-def _show_verdict(verdict: Verdict, task: str, *, as_json: bool, route: Route | None = None) -> None:
-    report = Path(verdict.report_path)
-    if as_json:
-        say_json(json.loads((report.parent / "report.json").read_text(encoding="utf-8")))
-    else:
-        say((report.parent / "report.txt").read_text(encoding="utf-8").rstrip())
-    tell(f"Report: {report}")
-    if verdict.decision != "move":
-        next_command(f"freehold tasks   (verdict: {verdict.words})")
-        sys.exit(HOLD_EXIT_CODE)
-    if route is None:
-        next_command(f"freehold move {task}")
-    else:
-        tell(f"{task}: {route.kind}, version {route.version}")
-        next_command(f"freehold status; freehold back {task} undoes it at once")
+    show_verdict(verdict, name, as_json=as_json, route=route)
 
 
 def _figure(value: object) -> str:

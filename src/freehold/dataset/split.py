@@ -20,8 +20,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from freehold.core.dataset import SPLITS, Split
+from freehold.core.example import Example
 from freehold.dataset.near import Likeness
-from freehold.dataset.select import Candidate
+from freehold.dataset.select import Candidate, input_text
 from freehold.dataset.settings import FreezeSettings
 
 LEVELS = ("user", "session", "call")
@@ -77,6 +78,13 @@ def leaks(rows: Sequence[tuple[Split, str, str]], threshold: float) -> list[int]
         for i in range(len(rows))
         if likeness.find(i, (ranks > ranks[i]) & ((targets == targets[i]) | (numbers == numbers[i]))) is not None
     ]
+
+
+def near_repeats(examples: Sequence[Example], learnt: Sequence[Example], threshold: float) -> list[str]:
+    """Ids of the examples whose input is nearly that of one in `learnt`."""
+    rows: list[tuple[Split, str, str]] = [("train", input_text(e.messages), e.target) for e in examples]
+    rows += [("proof", input_text(e.messages), e.target) for e in learnt]
+    return [examples[i].id for i in leaks(rows, threshold)]
 
 
 def without_leaks(splits: dict[Split, list[Candidate]], threshold: float) -> tuple[dict[Split, list[Candidate]], int]:

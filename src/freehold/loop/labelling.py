@@ -18,11 +18,13 @@ from freehold.core.label import Label, Preference, answers_digest, is_owned_firs
 from freehold.core.task import Task
 from freehold.core.template import Template
 from freehold.errors import DataError, UsageError
+from freehold.loop.entering import left_out
 from freehold.loop.estate import Estate
 from freehold.loop.progress import Reporter
-from freehold.loop.proving import owned_answers, proof_settings
+from freehold.loop.proving import owned_answers, proof_id, proof_settings
 from freehold.prove import draw_pairs, is_same, planned_pairs
 from freehold.prove.folder import read_folder
+from freehold.store import DatasetRow
 
 HUMAN = "human:"
 _LONGEST_NAME = 64
@@ -99,13 +101,19 @@ class Comparison:
         return {example_id: sum(values) / len(values) for example_id, values in said.items()}
 
 
-def compare(estate: Estate, name: str, model_id: str | None, report: Reporter) -> Comparison:
-    """The pairs of a task's model (the newest by default); its answers are asked for where they are not kept."""
+def compare(
+    estate: Estate, name: str, model_id: str | None, report: Reporter, dataset: DatasetRow | None = None
+) -> Comparison:
+    """The pairs of the calls that would enter a proof of a task's model, each the newest by default.
+
+    The model is asked where its answers are not kept. Raises DataError where no call would enter.
+    """
     task = estate.task(name)
     card = estate.model(task, model_id)
-    frozen = read_folder(Path(estate.dataset_of(task, card.dataset_hash).path))
-    settings = proof_settings(estate)
-    drawn = [frozen.proof[position] for position in draw_pairs(frozen.proof, settings.seed)]
+    dataset = dataset or estate.dataset(task)
+    frozen, settings = read_folder(Path(dataset.path)), proof_settings(estate)
+    entering = _entering(estate, task, dataset, card, frozen.proof)
+    drawn = [entering[position] for position in draw_pairs(entering, settings.seed)]
     answers = owned_answers(estate, task, card, drawn, report)
     shared = shared_text(task.template)
     pairs = tuple(
@@ -128,6 +136,22 @@ def compare(estate: Estate, name: str, model_id: str | None, report: Reporter) -
         planned=planned_pairs(frozen.kind, len(pairs), settings),
         labels=_counting(estate.store.labels.of_model(task.id, card.id), {p.example_id: p.digest for p in pairs}),
     )
+
+
+def _entering(
+    estate: Estate, task: Task, dataset: DatasetRow, card: ModelCard, proof: Sequence[Example]
+) -> list[Example]:
+    """The held-out calls that enter the proof which uses these comparisons."""
+    settings = proof_settings(estate)
+    attempt_id = proof_id(card, dataset, settings, is_compared=True)
+    found = left_out(estate, task, dataset, card, proof_id=attempt_id, is_fresh=settings.is_fresh)
+    entering = [example for example in proof if example.id not in found.left_out]
+    if not entering:
+        raise DataError(
+            f"Task {task.name!r} has no held-out call whose answers could be compared.",
+            hint=f"Record newer calls, then: freehold freeze {task.name}",
+        )
+    return entering
 
 
 def labels_of(estate: Estate, task: Task, card: ModelCard) -> list[Label]:

@@ -33,13 +33,15 @@ from freehold.settings import ProviderSettings
 class NoisePlan:
     """The calls that are asked again, with what is left to ask; `expected_usd` is None where no cost was recorded.
 
-    `left_out` counts the calls of the draw that cannot be asked again, by reason.
+    `on_dev` are the dev calls: on those alone the owned model is looked at before its proof. `left_out` counts the
+    calls of the draw that cannot be asked again, by reason.
     """
 
     task: Task
     kind: str
     dataset_hash: str
     examples: tuple[Example, ...]
+    on_dev: frozenset[str]
     requests: tuple[Request, ...]
     left_out: dict[str, int]
     expected_usd: float | None
@@ -70,11 +72,13 @@ class NoiseFound:
 
 
 def plan_noise(estate: Estate, name: str, count: int, model_id: str | None = None) -> NoisePlan:
-    """Draw `count` held-out calls of a task by the proof's seed; more are drawn by asking for more, never others."""
+    """Draw `count` of a task's calls by the proof's seed, of its dev split first and then of its proof split.
+
+    More are drawn by asking for more, never others.
+    """
     task = estate.task(name)
     frozen = read_folder(Path(estate.dataset_of(task, _dataset_hash(estate, task, model_id)).path))
-    drawn = list(frozen.proof)
-    random.Random(f"noise {proof_settings(estate).seed}").shuffle(drawn)  # noqa: S311 - a draw to be repeated
+    drawn = [*_shuffled(frozen.dev, estate), *_shuffled(frozen.proof, estate)]
     examples, calls, left_out = _askable(estate, drawn, count)
     if not examples:
         why = ", ".join(f"{n:,} {reason}" for reason, n in left_out.items())
@@ -90,6 +94,7 @@ def plan_noise(estate: Estate, name: str, count: int, model_id: str | None = Non
         kind=frozen.kind,
         dataset_hash=frozen.hash,
         examples=tuple(examples),
+        on_dev=frozenset(example.id for example in frozen.dev),
         requests=tuple(requests),
         left_out=dict(left_out),
         expected_usd=total_usd(requests),
@@ -121,7 +126,9 @@ def ask_again(
     card = _card(estate, plan.task, model_id)
     owned = _owned(estate, plan, card, examples, report)
     noise = measure_noise(plan.kind, examples, [text for _, text in answered], owned)
-    document = asdict(noise) | {
+    document = {
+        **asdict(noise),
+        **_told(noise),
         "model_id": card.id if card and owned is not None else None,
         "dataset_hash": plan.dataset_hash,
         "models": sorted({reply.model for _, reply in found if reply is not None and reply.model}),
@@ -134,6 +141,29 @@ def ask_again(
     beside.write_bytes(msgspec.json.encode(document))
     beside.replace(path)
     return NoiseFound(noise=noise, asked=asked, refused=len(problems), document=document)
+
+
+def _told(noise: Noise) -> dict[str, object]:
+    """The figures by the names under which a report shows them."""
+    owned = noise.owned
+    return {
+        "agreement": noise.itself.share,
+        "low": noise.itself.low,
+        "high": noise.itself.high,
+        "owned_agreement": owned.share if owned else None,
+        "owned_low": owned.low if owned else None,
+        "owned_high": owned.high if owned else None,
+        "owned_n": owned.n if owned else None,
+        "proposed_margin": noise.margin,
+        "difference_low": noise.low,
+        "difference_high": noise.high,
+    }
+
+
+def _shuffled(examples: Sequence[Example], estate: Estate) -> list[Example]:
+    drawn = list(examples)
+    random.Random(f"noise {proof_settings(estate).seed}").shuffle(drawn)  # noqa: S311 - a draw to be repeated
+    return drawn
 
 
 def _dataset_hash(estate: Estate, task: Task, model_id: str | None) -> str:
@@ -153,10 +183,14 @@ def _card(estate: Estate, task: Task, model_id: str | None) -> ModelCard | None:
 
 def _owned(
     estate: Estate, plan: NoisePlan, card: ModelCard | None, examples: Sequence[Example], report: Reporter
-) -> list[str] | None:
-    if card is None:
+) -> list[str | None] | None:
+    """The owned answers to the dev calls; None for the others, which a proof must be the first to look at."""
+    shown = [example for example in examples if example.id in plan.on_dev]
+    if card is None or not shown:
         return None
-    return [answer.text for answer in owned_answers(estate, plan.task, card, examples, report)]
+    answers = zip(shown, owned_answers(estate, plan.task, card, shown, report), strict=True)
+    texts = {example.id: answer.text for example, answer in answers}
+    return [texts.get(example.id) for example in examples]
 
 
 def _askable(estate: Estate, drawn: Sequence[Example], count: int) -> tuple[list[Example], list[Call], Counter[str]]:

@@ -14,13 +14,14 @@ from freehold.loop.labelling import compare, labels_of
 from freehold.loop.progress import Reporter
 from freehold.loop.proving import kept_noise
 from freehold.prove import Opinions
+from freehold.store import DatasetRow
 
 
-def opinions_of(estate: Estate, task: Task, card: ModelCard, report: Reporter) -> Opinions | None:
+def opinions_of(estate: Estate, task: Task, card: ModelCard, dataset: DatasetRow, report: Reporter) -> Opinions | None:
     """The opinions that count for a model's proof; None where nobody was asked, neither people nor a judge."""
     if not labels_of(estate, task, card) and not estate.settings.text("prove.judge"):
         return None
-    comparison = compare(estate, task.name, card.id, report)
+    comparison = compare(estate, task.name, card.id, report, dataset)
     answers = [(pair.example_id, pair.digest) for pair in comparison.pairs]
     return Opinions(labels=comparison.values, scores=scores_of(estate, card.id, answers))
 

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,12 @@ from freehold.core import Example, ModelCard, OwnedAnswer, Verdict
 from freehold.core.ids import canonical_json, sha256_hex
 from freehold.core.task import Task
 from freehold.errors import ParityError
+from freehold.loop.entering import entry_of
 from freehold.loop.estate import Estate
+from freehold.loop.expecting import expect
 from freehold.loop.progress import Progress, Reporter
 from freehold.loop.training import model_file
-from freehold.prove import Opinions, ProofFacts, ProofSettings, prove
+from freehold.prove import Opinions, ProofFacts, ProofSettings, metric_sources, prove
 from freehold.serve import answer_all, serving
 from freehold.store import DatasetRow
 
@@ -41,17 +43,19 @@ def prove_model(
     card: ModelCard,
     report: Reporter,
     opinions: Opinions | None = None,
+    mark: str = "",
 ) -> Verdict:
     """Prove one model on one dataset and write the verdict down; ParityError when the served model is another one.
 
-    `opinions` are those of people and a judge, where there are any.
+    `opinions` are those of people and a judge, where there are any. `mark` tells one state of them from another:
+    however often people say more, it is the same attempt, and another verdict.
     """
     if not card.parity.get("is_ok"):
         reason = card.parity.get("reason") or "parity was never checked"
         raise ParityError(f"Model {card.id} cannot be proven: {reason}.", hint=f"Run: freehold train {task.name}")
     settings = proof_settings(estate)
-    compared = [] if opinions is None else ["compared"]
-    verdict_id = sha256_hex(canonical_json([card.id, dataset.id, asdict(settings), *compared]))[:16]
+    attempt_id = proof_id(card, dataset, settings, is_compared=opinions is not None)
+    verdict_id = sha256_hex(canonical_json([attempt_id, mark]))[:16] if mark else attempt_id
     with asking(estate, task, card) as answer:
         verdict = prove(
             Path(dataset.path),
@@ -60,8 +64,10 @@ def prove_model(
             facts=_facts(estate, task, card, verdict_id),
             out_dir=estate.folder("proofs") / verdict_id,
             opinions=opinions,
+            entry=entry_of(estate, task, dataset, card, proof_id=attempt_id, is_fresh=settings.is_fresh),
             on_progress=lambda step, done, total: report(Progress(stage="prove", done=done, total=total, note=step)),
         )
+        verdict = replace(verdict, expected=expect(estate, dataset, answer))
     estate.store.book.put_verdict(verdict)
     return verdict
 
@@ -78,6 +84,12 @@ def ask_model(
             done = len(answers)
             report(Progress(stage="ask", done=done, total=len(examples), note="owned answers"))
     return answers
+
+
+def proof_id(card: ModelCard, dataset: DatasetRow, settings: ProofSettings, *, is_compared: bool) -> str:
+    """What names one attempt: the same model, calls and promise, decided with comparisons or without."""
+    compared = ["compared"] if is_compared else []
+    return sha256_hex(canonical_json([card.id, dataset.id, asdict(settings), *compared]))[:16]
 
 
 def owned_answers(
@@ -132,6 +144,11 @@ def kept_noise(estate: Estate, task: Task) -> dict[str, Any]:
     return noise if isinstance(noise, dict) else {}
 
 
+def kept_answers(estate: Estate, card: ModelCard) -> Callable[[Example], OwnedAnswer | None]:
+    """What the model answered so far, by example; None for what it was never asked."""
+    return _Kept(estate.folder("proofs") / f"{card.id}.answers.jsonl").get
+
+
 def proof_settings(estate: Estate) -> ProofSettings:
     """The promise that the settings ask for."""
     s = estate.settings
@@ -146,6 +163,11 @@ def proof_settings(estate: Estate) -> ProofSettings:
         judge_calls=s.whole("prove.judge_calls"),
         labels=s.whole("prove.labels"),
         least_labels=s.whole("prove.least_labels"),
+        metrics=s.text("prove.metrics"),
+        sources=metric_sources(s.text("prove.metrics")),
+        is_fresh=s.flag("prove.fresh"),
+        contract="B" if s.text("prove.contract") == "B" else "A",
+        slice_risk=s.number("prove.slice_risk"),
     )
 
 
@@ -207,6 +229,8 @@ def _facts(estate: Estate, task: Task, card: ModelCard, verdict_id: str) -> Proo
         provider_input_tokens=figures.rented_input_tokens,
         provider_output_tokens=figures.rented_output_tokens,
         audit_rate=estate.settings.number("route.audit_rate"),
+        harm=estate.settings.number("route.harm"),
+        patience=estate.settings.number("watch.patience"),
         machine=platform.platform(terse=True),
         noise=kept_noise(estate, task),
         parity=card.parity,

@@ -14,7 +14,7 @@ from freehold.errors import FreeholdError
 from freehold.loop.estate import Estate
 from freehold.loop.freezing import freeze
 from freehold.loop.moving import move_plan, put_route
-from freehold.loop.opinions import opinions_of
+from freehold.loop.opinions import opinions_mark, opinions_of
 from freehold.loop.progress import Reporter
 from freehold.loop.proving import prove_model
 from freehold.loop.training import check_model, model_file, train_model
@@ -44,8 +44,9 @@ class Stages:
                 return {}
             case "prove":
                 card = self.estate.model(self.task, str(done["model_id"]))
-                opinions = opinions_of(self.estate, self.task, card, self.report)
-                verdict = prove_model(self.estate, self.task, self._dataset(done), card, self.report, opinions)
+                dataset, mark = self._dataset(done), opinions_mark(self.estate, self.task, card)
+                opinions = opinions_of(self.estate, self.task, card, dataset, self.report)
+                verdict = prove_model(self.estate, self.task, dataset, card, self.report, opinions, mark)
                 return {"verdict_id": verdict.id, "decision": verdict.decision}
             case "move":
                 return self._move(done)

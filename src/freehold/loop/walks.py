@@ -9,26 +9,17 @@ from freehold.errors import NotFoundError
 from freehold.loop.estate import Estate
 from freehold.loop.opinions import opinions_mark
 from freehold.loop.progress import Reporter
+from freehold.loop.proving import proof_settings
 from freehold.loop.road import Plan, Walked, walk
 from freehold.loop.sorting import sort_new_calls
 from freehold.loop.stages import Stages
+from freehold.settings import SETTINGS
 from freehold.store import CallFilter, DatasetRow
 
 _OPTIONS = {
     "freeze": ("freeze.proof_share", "freeze.proof_max", "freeze.dev_share", "freeze.dev_max", "freeze.near_duplicate"),
     "train": ("train.base", "train.minutes", "train.epochs", "train.seed"),
-    "prove": (
-        "prove.margin",
-        "prove.alpha",
-        "prove.risk",
-        "prove.delta",
-        "prove.min_coverage",
-        "prove.seed",
-        "prove.judge",
-        "prove.judge_calls",
-        "prove.labels",
-        "prove.least_labels",
-    ),
+    "prove": tuple(setting.key for setting in SETTINGS if setting.section == "prove"),
     "move": ("route.audit_rate",),
 }
 
@@ -49,11 +40,11 @@ def train_task(estate: Estate, name: str, report: Reporter) -> ModelCard:
 
 
 def prove_task(estate: Estate, name: str, model_id: str | None, report: Reporter) -> Verdict:
-    """Prove a model (the newest by default) on the dataset it was trained on."""
+    """Prove a model on the task's newest dataset, whichever it was trained on; the newest model by default."""
     task = estate.task(name)
     card = estate.model(task, model_id)
-    mark = opinions_mark(estate, task, card)
-    walked = _walk(estate, task, report, ("prove",), dataset_hash=card.dataset_hash, model_id=card.id, mark=mark)
+    dataset, mark = estate.dataset(task), opinions_mark(estate, task, card) + _judges(estate)
+    walked = _walk(estate, task, report, ("prove",), dataset_hash=dataset.id, model_id=card.id, mark=mark)
     return _verdict(estate, task, walked)
 
 
@@ -61,7 +52,7 @@ def walk_task(estate: Estate, name: str, report: Reporter, *, and_move: bool) ->
     """Walk the whole road of a task in one durable run."""
     task = _sorted_task(estate, name)
     stages = ("freeze", "train", "check", "prove", "move") if and_move else ("freeze", "train", "check", "prove")
-    return _verdict(estate, task, _walk(estate, task, report, stages, mark=_mark(estate, task)))
+    return _verdict(estate, task, _walk(estate, task, report, stages, mark=_mark(estate, task) + _judges(estate)))
 
 
 def _walk(
@@ -92,6 +83,11 @@ def _mark(estate: Estate, task: Task) -> str:
     newest = [call.id for call in estate.store.calls.find(direct)]
     corrections = sorted(estate.store.calls.corrections(task.id).items())
     return sha256_hex(canonical_json([newest, estate.store.calls.count(direct), corrections]))
+
+
+def _judges(estate: Estate) -> str:
+    """What tells one state of the user's own metrics from another; empty where there are none."""
+    return "".join(proof_settings(estate).sources)
 
 
 def _verdict(estate: Estate, task: Task, walked: Walked) -> Verdict:

@@ -3,16 +3,24 @@
 The head only orders answers; a proof's promise never depends on it. With few or one-sided answers the penalty keeps the
 weights near 0, and with none `untrained_head` takes over.
 
+For JSON there are two sets of features: figures of all tokens, or of those that carry values. Where all answers have
+the same fields, braces and field names say nothing, and the values' figures are used. Where fields come and go, their
+names carry much of the doubt, and all tokens count. Measured (`bench/confidence.py`) on 650 answers to mail with four
+fixed fields: ranking .81 by values and .80 by all from 60 dev calls, .84 by either from 150: little gain, no loss.
+On 750 answers with optional slots, laid along their tokens afterwards: .76 by values, .86 by all.
+
 Not covered: scoring (`core.confidence`).
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from freehold.core.confidence import ConfidenceHead, features, untrained_head
+from freehold.core.confidence import FEATURES, VALUE_FEATURES, ConfidenceHead, figures, untrained_head
 from freehold.core.engine import OwnedAnswer
+from freehold.core.scoring import leaves, parse_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,23 +30,40 @@ LEAST_ANSWERS = 20
 _RIDGE = 1.0
 _BIAS_RIDGE = 1e-2
 _MAX_STEPS = 50
+_ONE_SHAPE_SHARE = 0.95
 
 
-def fit_head(answers: Sequence[OwnedAnswer], is_right: Sequence[bool]) -> ConfidenceHead:
+def features_for(kind: str, targets: Sequence[str], answers: Sequence[OwnedAnswer]) -> tuple[str, ...]:
+    """The features to fit on: those of the value tokens where the wanted answers are JSON of one and the same shape.
+
+    An answer that an earlier version kept has no value tokens. Then none are used, so that the gateway scores as the
+    proof did.
+    """
+    if kind not in ("json", "tools") or any(answer.value_logprobs is None for answer in answers):
+        return FEATURES
+    shapes = Counter(frozenset(leaves(parse_json(target)[0])) for target in targets)
+    has_one_shape = bool(shapes) and shapes.most_common(1)[0][1] >= _ONE_SHAPE_SHARE * len(targets)
+    return VALUE_FEATURES if has_one_shape else FEATURES
+
+
+def fit_head(
+    answers: Sequence[OwnedAnswer], is_right: Sequence[bool], features: tuple[str, ...] = FEATURES
+) -> ConfidenceHead:
     """Fit P(right) on the answers that can be used; the untrained head where there are under LEAST_ANSWERS of them."""
     import numpy as np
 
-    rows = [(features(a.logprobs), right) for a, right in zip(answers, is_right, strict=True) if a.is_whole]
-    usable = [(figures, right) for figures, right in rows if figures is not None]
+    rows = [(figures(a, features), right) for a, right in zip(answers, is_right, strict=True)]
+    usable = [(found, right) for found, right in rows if found is not None]
     rights = sum(right for _, right in usable)
     if len(usable) < LEAST_ANSWERS or rights in (0, len(usable)):
         return untrained_head()
-    x = np.array([figures for figures, _ in usable])
+    x = np.array([found for found, _ in usable])
     y = np.array([right for _, right in usable], dtype=float)
     mean, scale = x.mean(axis=0), x.std(axis=0)
     scale = np.where(scale > 1e-9, scale, 1.0)
     beta = newton((x - mean) / scale, y)
     return ConfidenceHead(
+        features=features,
         mean=tuple(mean.tolist()),
         scale=tuple(scale.tolist()),
         weights=tuple(beta[1:].tolist()),

@@ -49,7 +49,27 @@ class Opinions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class Drawn:
+    """Pairs in their drawn order; `planned` of them are for people, `to_judge` for the judge, both from the beginning.
+
+    `outcomes` are D, None where it is not known; `scores` the judge's, None where it was not asked; `same` marks pairs
+    with the same answer twice. ValueError for an opinion outside [-1, 1].
+    """
+
+    outcomes: Sequence[float | None]
+    scores: Sequence[float | None]
+    same: Sequence[bool]
+    planned: int
+    to_judge: int = 0
+    unreadable: int = 0
+
+    def __post_init__(self) -> None:
+        if not all(math.isfinite(v) and abs(v) <= 1 for v in (*self.outcomes, *self.scores) if v is not None):
+            raise ValueError("an opinion lies outside [-1, 1]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
     """How the test on comparisons stands.
 
     `n` pairs are known in the drawn order without a gap: `by_people` labelled, the others have the same answer twice.
@@ -126,35 +146,20 @@ def judged_pairs(users: int, settings: ProofSettings) -> int:
     return min(users, settings.judge_calls or users)
 
 
-def judged(
-    outcomes: Sequence[float | None],
-    scores: Sequence[float | None],
-    *,
-    same: Sequence[bool],
-    planned: int,
-    settings: ProofSettings,
-    to_judge: int = 0,
-    unreadable: int = 0,
-    differing: float = 1.0,
-) -> Judged:
-    """The test on pairs in their drawn order.
-
-    `outcomes` are D, None where it is not known; `scores` the judge's, None where it was not asked; `same` marks pairs
-    with the same answer twice. `to_judge` pairs from the beginning were to be judged. ValueError outside [-1, 1].
-    """
-    if not all(math.isfinite(v) and abs(v) <= 1 for v in (*outcomes, *scores) if v is not None):
-        raise ValueError("an opinion lies outside [-1, 1]")
+def compare_pairs(drawn: Drawn, settings: ProofSettings, *, differing: float = 1.0) -> Compared:
+    """The test on drawn pairs; `differing` is the share of dev calls on which both sides differ."""
+    outcomes, same, planned = drawn.outcomes, drawn.same, drawn.planned
     n = next((i for i, outcome in enumerate(outcomes[:planned]) if outcome is None), planned)
     known = [outcome for outcome in outcomes[:n] if outcome is not None]
     by_people = sum(not is_equal for is_equal in same[:n])
-    per_label = _per_label(scores, planned, to_judge) if settings.judge else 0
+    per_label = _per_label(drawn) if settings.judge else 0
     is_aided = per_label > 0 and differing * planned >= settings.least_labels
-    path = _bets(known, scores, per_label if is_aided else 0, planned, settings)
+    path = _bets(known, drawn.scores, per_label if is_aided else 0, planned, settings)
     is_too_early = is_aided and by_people < settings.least_labels
     low, high = _interval(known)
-    own = [value for value in scores if value is not None] if settings.judge else []
+    own = [value for value in drawn.scores if value is not None] if settings.judge else []
     judge_low, judge_high = _normal(own)
-    return Judged(
+    return Compared(
         planned=planned,
         n=n,
         by_people=by_people,
@@ -167,12 +172,12 @@ def judged(
         high=high,
         judge=settings.judge,
         judged=len(own),
-        unreadable=unreadable,
+        unreadable=drawn.unreadable,
         judge_mean=math.fsum(own) / len(own) if own else None,
         judge_low=judge_low,
         judge_high=judge_high,
         is_aided=is_aided,
-        powered=_powered(known, scores) if settings.judge and by_people else None,
+        powered=_powered(known, drawn.scores) if settings.judge and by_people else None,
         least_labels=settings.least_labels,
         margin=settings.margin,
         decided_at=None if is_too_early else path.decided_at,
@@ -181,33 +186,51 @@ def judged(
     )
 
 
-def weigh(
+def weigh_opinions(
     kind: str, examples: Sequence[Example], owned: Sequence[str], opinions: Opinions, settings: ProofSettings
-) -> Judged:
+) -> Compared:
     """The test on one model's answers to the proof split, with what people and the judge said about them."""
     drawn = draw_pairs(examples, settings.seed)
     ids = [examples[position].id for position in drawn]
     same = [is_same(kind, owned[position], examples[position].incumbent) for position in drawn]
-    outcomes = [0.0 if s else opinions.labels.get(i) for i, s in zip(ids, same, strict=True)]
+    outcomes = _outcomes(ids, same, opinions)
     unreadable = {i for i in ids if i in opinions.scores and opinions.scores[i] is None}
     scores = [0.0 if s or i in unreadable else opinions.scores.get(i) for i, s in zip(ids, same, strict=True)]
-    return judged(
-        outcomes,
-        scores,
+    pairs = Drawn(
+        outcomes=outcomes,
+        scores=scores,
         same=same,
         planned=planned_pairs(kind, len(drawn), settings),
-        settings=settings,
         to_judge=judged_pairs(len(drawn), settings),
         unreadable=len(unreadable),
-        differing=opinions.differing,
     )
+    return compare_pairs(pairs, settings, differing=opinions.differing)
 
 
-def _per_label(scores: Sequence[float | None], planned: int, to_judge: int) -> int:
+def preferences(
+    kind: str, examples: Sequence[Example], owned: Sequence[str], opinions: Opinions, settings: ProofSettings
+) -> list[float | None]:
+    """D of each call of the proof split, in its order; None for what was not drawn, or not decided without a gap."""
+    drawn = draw_pairs(examples, settings.seed)
+    drawn = drawn[: planned_pairs(kind, len(drawn), settings)]
+    same = [is_same(kind, owned[position], examples[position].incumbent) for position in drawn]
+    preferred: list[float | None] = [None] * len(examples)
+    for position, outcome in zip(drawn, _outcomes([examples[p].id for p in drawn], same, opinions), strict=True):
+        if outcome is None:
+            break
+        preferred[position] = outcome
+    return preferred
+
+
+def _outcomes(ids: Sequence[str], same: Sequence[bool], opinions: Opinions) -> list[float | None]:
+    return [0.0 if is_equal else opinions.labels.get(i) for i, is_equal in zip(ids, same, strict=True)]
+
+
+def _per_label(drawn: Drawn) -> int:
     """How many judged pairs each label has to itself; 0 where the judge has not scored all that it was to score."""
-    if not planned or any(value is None for value in scores[:to_judge]):
+    if not drawn.planned or any(value is None for value in drawn.scores[: drawn.to_judge]):
         return 0
-    return max(0, to_judge - planned) // planned
+    return max(0, drawn.to_judge - drawn.planned) // drawn.planned
 
 
 def _bets(

@@ -29,7 +29,8 @@ from dataclasses import dataclass
 
 from freehold.core.example import Example
 from freehold.core.scoring import score
-from freehold.prove.measure import Side, mean_interval, summarise
+from freehold.prove.measure import Side, summarise
+from freehold.prove.spread import mean_interval
 
 LEAST_CALLS = 30
 MOST_DISAGREEMENT = 0.2
@@ -38,7 +39,7 @@ _STEP = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noise:
-    """Self-agreement of the provider, and beside it the owned model's agreement with it on the same calls.
+    """Self-agreement of the provider, and beside it the owned model's agreement with it, on calls of the dev split.
 
     `owned` is None where the owned model was not asked; `difference` is its agreement less the provider's own, with its
     95% interval. `margin` is None where none can be proposed, and `reason` says why in either case.
@@ -57,9 +58,9 @@ class Noise:
 
 
 def measure_noise(
-    kind: str, examples: Sequence[Example], again: Sequence[str], owned: Sequence[str] | None = None
+    kind: str, examples: Sequence[Example], again: Sequence[str], owned: Sequence[str | None] | None = None
 ) -> Noise:
-    """Compare the second answers, and the owned ones where there are any, with the provider's first.
+    """Compare the second answers, and the owned ones where there are any (None: not there), with the provider's first.
 
     ValueError where there is no example, or not one answer for each.
     """
@@ -69,12 +70,14 @@ def measure_noise(
     own = [score(kind, example.incumbent, text) for example, text in zip(examples, again, strict=True)]
     itself = summarise("provider, asked again", own, groups)
     difference, low, high, side = None, -1.0, 1.0, None
-    if owned is not None:
-        scores = [score(kind, example.incumbent, text) for example, text in zip(examples, owned, strict=True)]
-        side = summarise("owned model", scores, groups)
-        differences = [float(a.is_exact) - float(b.is_exact) for a, b in zip(scores, own, strict=True)]
+    shown = [i for i, text in enumerate(owned or ()) if text is not None]
+    if owned and shown:
+        scores = [score(kind, examples[i].incumbent, owned[i] or "") for i in shown]
+        of_shown = [groups[i] for i in shown]
+        side = summarise("owned model", scores, of_shown)
+        differences = [float(a.is_exact) - float(own[i].is_exact) for i, a in zip(shown, scores, strict=True)]
         difference = math.fsum(differences) / len(differences)
-        low, high = mean_interval(differences, groups)
+        low, high = mean_interval(differences, of_shown)
     most = 1 - itself.low
     margin, reason = _propose(kind, itself, most)
     return Noise(

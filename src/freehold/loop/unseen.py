@@ -1,0 +1,50 @@
+"""Which held-out calls a model may be proven on: none that it learnt from, or that came before that learning ended.
+
+On the model's own dataset the freeze saw to that. On another one a held-out call is left out when
+
+- it, or a call with nearly the same input, is in the train or dev split of the model's own dataset;
+- it is as old as those, so that it is no traffic from after the training cut-off;
+- its user or session is among theirs; unless more than six in ten of the calls that are left would go for that, as
+  where the same few users always call: then those calls stay, and are counted.
+
+Not covered: calls that earlier proofs looked at (`loop.entering`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from freehold.core import Example
+from freehold.dataset import near_repeats
+
+LEAST_KEPT = 0.4
+_NO_GROUP = "call:"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unseen:
+    """Why calls are left out, by id; `of_trained_users` counts those that stay although their user was learnt from."""
+
+    left_out: dict[str, str] = field(default_factory=dict)
+    of_trained_users: int = 0
+
+
+def unseen(proof: Sequence[Example], learnt: Sequence[Example], *, near_duplicate: float) -> Unseen:
+    """Which of the `proof` calls a model may not be proven on that learnt from `learnt`."""
+    known = {example.id for example in learnt}
+    cutoff_at = max((example.created_at for example in learnt), default=0.0)
+    left_out: dict[str, str] = {}
+    for example in proof:
+        if example.id in known:
+            left_out[example.id] = "trained on"
+        elif learnt and example.created_at <= cutoff_at:
+            left_out[example.id] = "older than the training cut-off"
+    rest = [example for example in proof if example.id not in left_out]
+    left_out |= dict.fromkeys(near_repeats(rest, learnt, near_duplicate), "nearly trained on")
+    groups = {example.group for example in learnt if not example.group.startswith(_NO_GROUP)}
+    rest = [example for example in rest if example.id not in left_out]
+    shared = [example.id for example in rest if example.group in groups]
+    if len(rest) - len(shared) < LEAST_KEPT * len(rest):
+        return Unseen(left_out=left_out, of_trained_users=len(shared))
+    return Unseen(left_out=left_out | dict.fromkeys(shared, "of users trained on"))
