@@ -201,6 +201,19 @@ def test_a_correction_is_kept(recorded: Run) -> None:
     assert "is empty" in recorded("correct", listed, stdin="\n").stderr
 
 
+def test_a_rating_is_kept_and_the_freeze_counts_it(recorded: Run) -> None:
+    name = _task_name(recorded)
+    listed = recorded("calls", "--task", name, "-n", "1").stdout.splitlines()[1].split()[0]
+    assert recorded("rate", listed, "bad").exit_code == 0
+    (feedback,) = json.loads(recorded("calls", listed, "--json").stdout)["feedback"]
+    assert (feedback["kind"], feedback["value"]) == ("boolean", "false")
+    assert recorded("rate", listed, "worse").exit_code == 2
+    assert "no single call" in recorded("rate", "nothing", "good").stderr
+    folder = Path(json.loads(recorded("freeze", name, "--json").stdout)["path"])
+    rows = [json.loads(line) for split in ("train", "dev", "proof") for line in (folder / f"{split}.jsonl").open()]
+    assert [row["source"] for row in rows if row["source"] != "provider"] == ["rejected"]
+
+
 JSON_VERBS = (("tasks",), ("calls",), ("status",), ("settings",), ("freeze", "TASK"), ("verify", "TASK"))
 
 

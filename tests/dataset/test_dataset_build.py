@@ -123,6 +123,30 @@ def test_a_correction_is_the_target_and_the_answer_stays_as_the_incumbent() -> N
     assert all(e.incumbent == e.target for e in examples(frozen) if e.source == "provider")
 
 
+def test_an_answer_that_was_rated_bad_is_learnt_by_nobody_and_known_to_the_proof() -> None:
+    calls = [replace(c, is_good=False) if i % 10 == 3 else c for i, c in enumerate(many(200))]
+    calls[5] = replace(calls[5], is_good=True)
+    calls[13] = replace(calls[13], correction="delivery")
+    frozen = build(calls, task=TASK)
+    assert {e.source for e in frozen.examples["train"]} == {"provider", "correction"}
+    assert {e.source for e in frozen.examples["dev"]} == {"provider"}
+    rejected = [e for e in frozen.examples["proof"] if e.is_rejected]
+    assert [e.id for e in rejected] == ["c00163", "c00173", "c00183", "c00193"]
+    assert frozen.manifest.dropped == {"rated_bad": 15}
+    assert by_id(frozen)["c00013"].source == "correction"
+    assert Example.from_row(rejected[0].to_row()) == rejected[0]
+
+
+def test_an_answer_rated_bad_once_counts_for_none_of_the_same_input() -> None:
+    same = [call(500 + i, text="where is it now?", answer=a) for i, a in enumerate(["other", "other", "refund"])]
+    same[0] = replace(same[0], is_good=False)
+    kept = by_id(build([*many(100), *same], task=TASK))
+    assert "c00502" in kept
+    assert kept["c00502"].target == "refund"
+    alone = [replace(c, is_good=False) for c in same[:2]]
+    assert by_id(build([*many(100), *alone], task=TASK))["c00501"].is_rejected
+
+
 def test_the_same_input_is_kept_once_with_the_answer_that_most_got() -> None:
     same = [
         call(500 + i, text="where is it now?", answer=a)

@@ -19,8 +19,14 @@ from freehold.prove import ProofSettings, metric_sources, prove
 from freehold.prove.metrics import judge, read_metrics
 
 
+def wanting(target: str) -> Example:
+    return Example(
+        id="c1", messages=(), target=target, incumbent=target, source="provider", group="call:c1", created_at=0.0
+    )
+
+
 def value(metric: str, kind: str, wanted: str, got: str) -> float:
-    return judge(kind, read_metrics(metric), wanted, got, call_id="c1").values[0]
+    return judge(kind, read_metrics(metric), wanting(wanted), got).values[0]
 
 
 @pytest.mark.parametrize(
@@ -51,7 +57,7 @@ def test_built_in_metrics(metric: str, kind: str, wanted: str, got: str, expecte
 
 @pytest.mark.parametrize(("metrics", "is_right"), [("graded>=0.5", True), ("graded", False), ("valid,exact", False)])
 def test_a_call_is_right_when_every_metric_reaches_its_mark(metrics: str, is_right: bool) -> None:
-    judged = judge("json", read_metrics(metrics), '{"a": 1, "b": 2}', '{"a": 1, "b": 3}', call_id="c1")
+    judged = judge("json", read_metrics(metrics), wanting('{"a": 1, "b": 2}'), '{"a": 1, "b": 3}')
     assert judged.score.is_exact is is_right
     assert not judged.is_equal
 
@@ -118,7 +124,7 @@ def test_a_file_that_cannot_run_is_one_clear_line(tmp_path: Path, body: str) -> 
 
 def test_none_is_a_missing_score_and_counts_against_the_model(tmp_path: Path) -> None:
     metric = write(tmp_path, "return None if 'number 1' in wanted or got != wanted else 1.0")
-    judged = judge("text", read_metrics(metric), "a", "b", call_id="c1")
+    judged = judge("text", read_metrics(metric), wanting("a"), "b")
     assert math.isnan(judged.values[0])
     assert not judged.score.is_exact
     verdict = prove_with(tmp_path, write(tmp_path, "return None"), accuracy=1.0)

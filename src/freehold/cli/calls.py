@@ -65,6 +65,23 @@ def correct(call_id: str, answer: str | None) -> None:
     next_command("freehold tasks")
 
 
+@click.command()
+@click.argument("call_id")
+@click.argument("rating", type=click.Choice(["good", "bad"]))
+def rate(call_id: str, rating: str) -> None:
+    """Say whether the answer to a call was good.
+
+    No model learns from an answer that was rated bad, and a proof counts it as the provider's mistake. What should have
+    been answered says more: freehold correct. The newest rating counts.
+    """
+    from freehold.loop.browsing import rate_call
+
+    with open_estate() as estate:
+        call = rate_call(estate, call_id, is_good=rating == "good")
+    tell(f"The answer to call {call.id} is rated {rating}.")
+    next_command("freehold tasks")
+
+
 def _list(estate: Estate, options: dict[str, Any], *, as_json: bool) -> None:
     from freehold.loop.browsing import CallFilter, count_calls, find_calls
     from freehold.loop.sorting import sort_new_calls

@@ -8,7 +8,7 @@ import click
 
 from freehold import __version__
 from freehold.cli.boundary import Boundary
-from freehold.cli.calls import calls, correct
+from freehold.cli.calls import calls, correct, rate
 from freehold.cli.demo import demo
 from freehold.cli.keys import keys
 from freehold.cli.label import label
@@ -27,6 +27,7 @@ _VERBS = (
     up,
     calls,
     correct,
+    rate,
     tasks,
     freeze,
     verify,

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from freehold.core.exchange import Message
 
-Source = Literal["provider", "correction", "import"]
+Source = Literal["provider", "correction", "import", "rejected"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,7 +15,8 @@ class Example:
     """One input and the output that is wanted for it.
 
     `messages` are what is left of the prompt once the text that all calls share is taken out. `target` is the wanted
-    output: a correction where there is one, else the provider's answer. `incumbent` is the provider's answer, kept so
+    output: a correction where there is one, else the provider's answer. Where that was rated bad and nobody said what
+    was wanted, it is known to be wrong, and the source is `rejected`. `incumbent` is the provider's answer, kept so
     that a proof can score both sides against the target. `group` is the user or session; it never crosses a split.
     `also` are the ids of the other calls with the same input, whose answers were weighed when the target was chosen.
     """
@@ -28,6 +29,11 @@ class Example:
     group: str
     created_at: float
     also: tuple[str, ...] = ()
+
+    @property
+    def is_rejected(self) -> bool:
+        """Whether the target is known to be wrong, and what was wanted is not known."""
+        return self.source == "rejected"
 
     def to_row(self) -> dict[str, Any]:
         """The JSON object that a dataset file holds on one line; without `also` where there are no such calls."""

@@ -60,8 +60,12 @@ def build(
     _check_enough(task, candidates, dropped, settings.min_examples)
     parted = part(candidates, settings)
     splits, leaking = without_leaks(parted.splits, settings.near_duplicate)
+    splits, rejected = _without_rejected(splits)
     dropped += Counter(
-        group_crosses_split=parted.crossing, near_across_splits=leaking, unmatched_correction=unmatched_corrections
+        rated_bad=rejected,
+        group_crosses_split=parted.crossing,
+        near_across_splits=leaking,
+        unmatched_correction=unmatched_corrections,
     )
     _check_splits(task, splits, dropped)
     parted = replace(parted, splits=splits)
@@ -84,6 +88,14 @@ def _wanted_texts(calls: Sequence[LabelledCall]) -> list[str]:
     """The texts that the usual form of an answer is learnt from."""
     answers = [call.answer.text for call in calls if call.answer is not None and why_unusable(call) is None]
     return answers + [call.correction for call in calls if call.correction]
+
+
+def _without_rejected(splits: Mapping[Split, list[Candidate]]) -> tuple[dict[Split, list[Candidate]], int]:
+    """The splits, with answers that were rated bad in the proof alone, and how many left the others."""
+    kept = {
+        split: [c for c in candidates if split == "proof" or not c.is_rejected] for split, candidates in splits.items()
+    }
+    return kept, sum(len(splits[split]) - len(kept[split]) for split in splits)
 
 
 def _check_enough(task: Task, candidates: Sequence[Candidate], dropped: Mapping[str, int], needed: int) -> None:

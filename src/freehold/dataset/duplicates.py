@@ -1,10 +1,11 @@
 """One example per input: exact duplicates, answers that contradict each other, near duplicates.
 
 Of calls with the same input the newest correction counts; without one, the answer most of them got, and of those calls
-the newest. The others are dropped as `exact_duplicate`, or `conflicting` when they got another answer; the one that is
-kept names them, so that from each of these calls one finds what learned from it. Of inputs that are nearly the same and
-got the same answer the newest stays, and the others are in no dataset; nearly the same with another answer both stay,
-since the difference is what a model has to learn. Not covered: near duplicates in two splits (`split`).
+the newest. An answer that was rated bad for one of them counts for none while there is another. The others are dropped
+as `exact_duplicate`, or `conflicting` when they got another answer; the one that is kept names them, so that from each
+of these calls one finds what learned from it. Of inputs that are nearly the same and got the same answer the newest
+stays, and the others are in no dataset; nearly the same with another answer both stay, since the difference is what a
+model has to learn. Not covered: near duplicates in two splits (`split`).
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ def without_near(candidates: Sequence[Candidate], threshold: float) -> tuple[lis
     if not candidates:
         return [], Counter()
     likeness = Likeness([candidate.text for candidate in candidates], threshold)
-    _, answers = np.unique([candidate.target for candidate in candidates], return_inverse=True)
+    told = [f"{candidate.is_rejected} {candidate.target}" for candidate in candidates]
+    _, answers = np.unique(told, return_inverse=True)
     is_kept = np.zeros(len(candidates), dtype=np.bool_)
     for position in range(len(candidates) - 1, -1, -1):
         is_kept[position] = likeness.find(position, is_kept & (answers == answers[position])) is None
@@ -57,6 +59,9 @@ def _choose(same: Sequence[Candidate]) -> Candidate:
     corrected = [candidate for candidate in same if candidate.source == "correction"]
     if corrected:
         return max(corrected, key=by_time)
-    counts = Counter(candidate.target for candidate in same)
+    rejected = {candidate.target for candidate in same if candidate.is_rejected}
+    good = [candidate for candidate in same if candidate.target not in rejected]
+    usable = good or [candidate for candidate in same if candidate.is_rejected]
+    counts = Counter(candidate.target for candidate in usable)
     most = max(counts.values())
-    return max((candidate for candidate in same if counts[candidate.target] == most), key=by_time)
+    return max((candidate for candidate in usable if counts[candidate.target] == most), key=by_time)

@@ -1,6 +1,9 @@
 """Which calls can become examples, and why the others cannot; every call that is left out is counted.
 
-A correction makes a call usable whose answer alone was not: it is what was wanted. Not covered: redaction.
+A correction makes a call usable whose answer alone was not: it is what was wanted. An answer that was rated bad, with
+no correction, stays as a rejected one: a proof has to know of it, and nothing may learn from it.
+
+Not covered: redaction.
 """
 
 from __future__ import annotations
@@ -20,13 +23,17 @@ _REFUSED = frozenset({"content_filter", "refusal"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledCall:
-    """One call with what is known about its answer; `is_whole` is False for a stream that broke."""
+    """One call with what is known about its answer; `is_whole` is False for a stream that broke.
+
+    `is_good` is what the newest rating of its answer says; None where nobody rated it.
+    """
 
     call_id: str
     created_at: float
     asked: Asked
     answer: Answer | None
     correction: str | None = None
+    is_good: bool | None = None
     user: str | None = None
     session: str | None = None
     is_whole: bool = True
@@ -49,6 +56,11 @@ class Candidate:
     user: str | None
     session: str | None
     also: tuple[str, ...] = ()
+
+    @property
+    def is_rejected(self) -> bool:
+        """Whether the target is known to be wrong."""
+        return self.source == "rejected"
 
     @property
     def text(self) -> str:
@@ -121,7 +133,7 @@ def _candidate(call: LabelledCall, template: Template, canonical: Canonical, mis
         messages=messages,
         target=target,
         incumbent=answered if incumbent is None else incumbent,
-        source="correction" if is_corrected else "provider",
+        source="correction" if is_corrected else "rejected" if call.is_good is False else "provider",
         user=call.user,
         session=call.session,
     )

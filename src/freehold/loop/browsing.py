@@ -12,7 +12,16 @@ from freehold.loop.estate import Estate
 from freehold.loop.sorting import read_call
 from freehold.store import CallFilter
 
-__all__ = ["CallFilter", "CallView", "correct_call", "count_calls", "feedback_on", "find_call", "find_calls"]
+__all__ = [
+    "CallFilter",
+    "CallView",
+    "correct_call",
+    "count_calls",
+    "feedback_on",
+    "find_call",
+    "find_calls",
+    "rate_call",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +73,13 @@ def correct_call(estate: Estate, call_id: str, answer: str) -> Call:
         raise UsageError("The correction is empty.", hint="Give the wanted answer as an argument or on stdin.")
     call = find_call(estate, call_id).call
     estate.store.calls.add_feedback(call.id, "correction", answer.strip(), time.time())
+    return call
+
+
+def rate_call(estate: Estate, call_id: str, *, is_good: bool) -> Call:
+    """Keep whether the answer to a call was good."""
+    call = find_call(estate, call_id).call
+    estate.store.calls.add_feedback(call.id, "boolean", "true" if is_good else "false", time.time())
     return call
 
 

@@ -1,9 +1,10 @@
-"""Freeze: a task's calls, with their corrections, become a registered dataset."""
+"""Freeze: a task's calls, with their corrections and ratings, become a registered dataset."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from freehold.core import Call
@@ -17,17 +18,17 @@ from freehold.store import CallFilter
 
 def freeze(estate: Estate, task: Task, report: Reporter) -> str:
     """Freeze all of a task's calls so far and return the dataset's hash; the same calls give the same dataset."""
-    corrections = estate.store.calls.corrections(task.id)
+    said = _Said(estate.store.calls.corrections(task.id), estate.store.calls.ratings(task.id))
     wanted = CallFilter(task_id=task.id, is_direct=True)
     total = estate.store.calls.count(wanted)
-    labelled = list(_labelled(estate.store.calls.stream(wanted), corrections, total, report))
+    labelled = list(_labelled(estate.store.calls.stream(wanted), said, total, report))
     report(Progress(stage="freeze", note=f"removing duplicates from {len(labelled):,} calls, splitting"))
     seen = {call.call_id for call in labelled}
     frozen = build(
         labelled,
         task=task,
         settings=freeze_settings(estate),
-        unmatched_corrections=sum(call_id not in seen for call_id in corrections),
+        unmatched_corrections=sum(call_id not in seen for call_id in said.corrections),
     )
     path = write(frozen, estate.folder("datasets"))
     estate.store.book.put_dataset(frozen.manifest, str(Path(path).absolute()), time.time())
@@ -54,13 +55,19 @@ def freeze_settings(estate: Estate) -> FreezeSettings:
     )
 
 
-def _labelled(
-    calls: Iterator[Call], corrections: dict[str, str], total: int, report: Reporter
-) -> Iterator[LabelledCall]:
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What people said of a task's calls, by call id."""
+
+    corrections: dict[str, str]
+    ratings: dict[str, bool]
+
+
+def _labelled(calls: Iterator[Call], said: _Said, total: int, report: Reporter) -> Iterator[LabelledCall]:
     for done, call in enumerate(calls, 1):
         if done % 500 == 0 or done == total:
             report(Progress(stage="freeze", done=done, total=total, note="calls read"))
-        if call.arm != "rented" and call.id not in corrections:
+        if call.arm != "rented" and call.id not in said.corrections:
             continue  # an owned answer is no evidence of what was wanted; the model would learn from itself
         read = read_call(call)
         if read.asked is not None:
@@ -69,7 +76,8 @@ def _labelled(
                 created_at=call.created_at,
                 asked=read.asked,
                 answer=read.answer,
-                correction=corrections.get(call.id),
+                correction=said.corrections.get(call.id),
+                is_good=said.ratings.get(call.id),
                 user=call.user_key,
                 session=call.session_key,
                 is_whole=call.error is None,

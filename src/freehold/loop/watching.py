@@ -52,7 +52,6 @@ _JUMP_S = 60.0
 _SORTED_S = 30.0
 """Calls that look like no task's when they come are sorted by then."""
 _NO_VERSION = 0
-_GOOD = ("true", "1", "yes", "good")
 _LOG = logging.getLogger("freehold.watch")
 
 
@@ -215,7 +214,7 @@ class _Follower:
         page = self._page(kept.rated, self._now - self._rating_s)
         local = [call for call in page if call.arm == "owned"]
         words = [
-            Word(call_id=word.call_id, is_good=word.value.strip().lower() in _GOOD, arrived_at=word.created_at)
+            Word(call_id=word.call_id, is_good=word.is_good, arrived_at=word.created_at)
             for word in self._following.feedback([call.id for call in local], "boolean")
         ]
         watch = kept.watch

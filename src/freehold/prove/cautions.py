@@ -116,6 +116,11 @@ def unshown(verdict: Verdict, evidence: Sheet) -> tuple[str, ...]:
             "That the answers are true. No call here was corrected, so “right” means “agrees with the provider”. Where"
             " the provider is wrong, a model that agrees with it is wrong too."
         )
+    if evidence.count("rejected_calls"):
+        sentences.append(
+            f"What was wanted in {evidence.count('rejected_calls'):,} calls whose answer was rated bad: both sides"
+            " count as wrong there, whatever the owned model answered."
+        )
     noise = evidence.at("noise") if evidence.has("noise") else evidence.at("facts", "noise")
     if noise.number("agreement") is not None:
         sentences.append(

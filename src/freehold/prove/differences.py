@@ -14,6 +14,7 @@ from freehold.prove.measure import Held
 from freehold.prove.weighing import Examined
 
 MOST_DIFFERENCES = 200
+NOT_KNOWN = "(not known: the provider's answer was rated bad)"
 _LONGEST_TEXT = 2000
 _BEFORE = 200
 
@@ -45,7 +46,7 @@ def difference_rows(held: Held, examined: Examined) -> list[Difference]:
             Difference(
                 id=example.id,
                 input=_cut(shown_input(example), 0),
-                wanted=_cut(example.target, start),
+                wanted=NOT_KNOWN if example.is_rejected else _cut(example.target, start),
                 provider=_cut(example.incumbent, start),
                 owned=_cut(guess.text, start),
                 confidence=guess.confidence,

@@ -91,12 +91,14 @@ def gather(
 
 
 def _counted(held: Held) -> Figures:
-    """How many calls and users there were, and whether anything was corrected."""
+    """How many calls and users there were, and whether anything was corrected or rated bad."""
+    rejected = sum(example.is_rejected for example in held.examples)
     return {
         "calls": len(held.examples),
         "users": len(set(held.groups)),
         "is_agreement": not held.has_corrections,
-        "corrected_calls": sum(not judged.is_equal for judged in held.judged),
+        "corrected_calls": sum(not judged.is_equal for judged in held.judged) - rejected,
+        "rejected_calls": rejected,
     }
 
 

@@ -164,7 +164,7 @@ def _fit(
 ) -> ConfidenceHead:
     """Fit the head on the dev answers that the gateway could use."""
     pairs = [
-        (given, judge(frozen.kind, metrics, example.target, given.text, call_id=example.id).score.is_exact)
+        (given, judge(frozen.kind, metrics, example, given.text).score.is_exact)
         for example, given in zip(frozen.dev, answers, strict=True)
         if is_acceptable(frozen.kind, given.text)
     ]

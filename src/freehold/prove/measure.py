@@ -124,7 +124,7 @@ def hold_out(kind: str, examples: Sequence[Example], metrics: Sequence[Metric] |
     """Score the provider on the proof split; without metrics, whether it answered what is wanted."""
     asked = tuple(metrics or read_metrics("exact"))
     check_fields(kind, asked, [example.target for example in examples])
-    judged = tuple(judge(kind, asked, e.target, e.incumbent, call_id=e.id) for e in examples)
+    judged = tuple(judge(kind, asked, e, e.incumbent) for e in examples)
     return Held(kind=kind, examples=tuple(examples), metrics=asked, judged=judged)
 
 
@@ -132,7 +132,7 @@ def score_guesses(name: str, held: Held, guesses: Sequence[Guess]) -> Scored:
     """Score `guesses`, one per call of a split."""
     usable = tuple(g if is_acceptable(held.kind, g.text) else replace(g, confidence=0.0) for g in guesses)
     pairs = zip(held.examples, usable, strict=True)
-    judged = tuple(judge(held.kind, held.metrics, e.target, guess.text, call_id=e.id) for e, guess in pairs)
+    judged = tuple(judge(held.kind, held.metrics, e, guess.text) for e, guess in pairs)
     return Scored(name=name, guesses=usable, judged=judged)
 
 

@@ -14,6 +14,9 @@ it is, owned against provider, and all of them must certify. No correction of al
 the very metric that is too bad to be certified, which alone has a chance of at most alpha (intersection-union; Berger
 1982). What is divided is power, so more calls are needed.
 
+Where the provider's answer was rated bad and nobody said what was wanted (`Example.is_rejected`), both sides count as
+not equal: known of the provider, and the worst for the other. Metrics that look at the wanted answer are missing.
+
 A score of None is missing: -1 in the paired test, and wrong at its confidence in the cascade. A function that throws,
 or gives anything else, ends the proof with an error that names it and the call.
 
@@ -31,6 +34,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
+from freehold.core.example import Example
 from freehold.core.ids import sha256_hex
 from freehold.core.scoring import Score, field_name, normal_text, score
 from freehold.errors import DataError, SettingError
@@ -60,7 +64,12 @@ class Metric:
     @property
     def is_agreement(self) -> bool:
         """Whether it says no more than how near an answer is to the wanted one: what people compare in its place."""
-        return self.name.partition(">=")[0].strip() in _AGREEMENT
+        return self.built_in in _AGREEMENT
+
+    @property
+    def built_in(self) -> str:
+        """Its name without a mark."""
+        return self.name.partition(">=")[0].strip()
 
     def passes(self, value: float) -> bool:
         """Whether a value reaches the mark; NaN, which is missing, does not."""
@@ -97,12 +106,23 @@ def metric_sources(text: str) -> tuple[str, ...]:
     return tuple(metric.source for metric in read_metrics(text) if metric.source)
 
 
-def judge(kind: str, metrics: Sequence[Metric], wanted: str, got: str, *, call_id: str) -> Judged:
-    """Put one answer to every metric; DataError where a function of the user's fails."""
+def judge(kind: str, metrics: Sequence[Metric], example: Example, got: str) -> Judged:
+    """Put one answer to an example to every metric; DataError where a function of the user's fails."""
+    wanted, call_id = example.target, example.id
     plain = score(kind, wanted, got)
+    if example.is_rejected:
+        return _judge_unknown(metrics, replace(plain, is_exact=False, graded=0.0, fields={}))
     values = tuple(_value(metric, wanted, got, plain, call_id) for metric in metrics)
     is_right = all(metric.passes(value) for metric, value in zip(metrics, values, strict=True))
     return Judged(score=replace(plain, is_exact=is_right), values=values, is_equal=plain.is_exact)
+
+
+def _judge_unknown(metrics: Sequence[Metric], plain: Score) -> Judged:
+    """What can be said of an answer where it is only known that the provider's was wrong."""
+    known = {"exact": 0.0, "valid": float(plain.is_valid)}
+    values = tuple(known.get(metric.built_in, math.nan) for metric in metrics)
+    is_right = all(metric.passes(value) for metric, value in zip(metrics, values, strict=True))
+    return Judged(score=replace(plain, is_exact=is_right), values=values, is_equal=False)
 
 
 def check_fields(kind: str, metrics: Sequence[Metric], wanted: Sequence[str]) -> None:

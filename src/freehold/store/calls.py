@@ -26,6 +26,7 @@ StaticParts = Callable[[Call], Sequence[bytes]]
 
 LEAST_ID_CHARS = 4
 _COLUMNS = tuple(f.name for f in fields(Call))
+_GOOD = ("true", "1", "yes", "good")
 _ROWS_PER_READ = 1000
 _BYTES_PER_READ = 32 * 2**20
 _IDS_PER_STATEMENT = 500
@@ -57,6 +58,10 @@ class CallFilter:
     newest_first: bool = False
 
 
+def _says_good(value: str) -> bool:
+    return value.strip().lower() in _GOOD
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feedback:
     """What somebody said about a call; `kind` is boolean, number, comment or correction."""
@@ -66,6 +71,11 @@ class Feedback:
     created_at: float
     kind: str
     value: str
+
+    @property
+    def is_good(self) -> bool:
+        """What a boolean rating says."""
+        return _says_good(self.value)
 
 
 class CallTable:
@@ -181,6 +191,17 @@ class CallTable:
             .order_by(table.c.created_at, table.c.id)
         )
         return {row.call_id: row.value for row in self._rows(query)}
+
+    def ratings(self, task_id: str) -> dict[str, bool]:
+        """Whether the answer of each rated call of a task was good, by call id; the newest rating counts."""
+        table, calls = schema.feedback, schema.calls
+        query = (
+            select(table.c.call_id, table.c.value)
+            .join(calls, calls.c.id == table.c.call_id)
+            .where(calls.c.task_id == task_id, table.c.kind == "boolean")
+            .order_by(table.c.created_at, table.c.id)
+        )
+        return {row.call_id: _says_good(row.value) for row in self._rows(query)}
 
     def feedback_of(self, call_id: str) -> list[Feedback]:
         """All feedback on one call, oldest first."""
