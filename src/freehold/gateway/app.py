@@ -17,6 +17,7 @@ from freehold.gateway.admission import Admitted
 from freehold.gateway.background import Background
 from freehold.gateway.chance import AUDIT, DROPPED, SHADOW, Toss, toss
 from freehold.gateway.config import GatewaySettings, Placed, Provider, Switchboard
+from freehold.gateway.exchange import CLIENT_GONE_STATUS
 from freehold.gateway.http1.asgi import AsgiApp, answer_with
 from freehold.gateway.http1.client import Pool
 from freehold.gateway.http1.request import ClientGoneError, Request
@@ -28,7 +29,6 @@ from freehold.gateway.refusal import RefusedError, json_headers, reply
 from freehold.gateway.rented import Rented
 from freehold.record import Decision, Exchange, Recorder, ResponseSide
 
-CLIENT_GONE_STATUS = 499
 _LOG = logging.getLogger("freehold.gateway")
 
 
