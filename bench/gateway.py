@@ -109,7 +109,7 @@ def _chosen(options: argparse.Namespace) -> list[System]:
             raise SystemExit(2)
         wanted = {"direct", *options.only}  # what a gateway adds is counted from there
         return [system for system in systems if system.name in wanted]
-    return [system for system in systems if not options.quick or not (system.kind == "peer" or system.gateways > 1)]
+    return [system for system in systems if not options.quick or (system.kind != "peer" and system.is_quick)]
 
 
 def _plan(options: argparse.Namespace) -> Plan:

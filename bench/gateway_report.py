@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 
 from gateway_figures import Plain, Record, Result, Steady, Streams
 from gateway_measure import RATE, STREAM_RATE
+from gateway_systems import on_one_core
 
 MB = 1e6
 
@@ -105,6 +106,8 @@ def aims(report: Report, workers: int) -> list[Aim]:
 
     scaled = report.find(f"freehold x{workers}")
     gain = report.ratio(scaled, _per_s) if scaled else None
+    together = report.find(on_one_core(workers))
+    shared = report.ratio(together, _per_s) if together else None
     nginx = over("nginx")
     return [
         _at_least("10,000 requests/s or more", per_s, 10_000, "{:,.0f}"),
@@ -118,6 +121,7 @@ def aims(report: Report, workers: int) -> list[Aim]:
         _at_most("resident memory below 150 MB", many.highest_bytes / MB if many else None, 150, "{:.0f} MB"),
         _at_most("memory grows by less than 5%", growth, 0.05, "{:+.1%}"),
         _at_least(f"{workers} workers: {0.8 * workers:.1f} times one, or more", gain, 0.8 * workers, "{:.2f}x"),
+        _at_least(f"{workers} workers on one core: 0.8 of one, or more", shared, 0.8, "{:.2f}x"),
         Aim("no call failed", f"{_all_failed(mine):,} failed", _all_failed(mine) == 0),
         Aim("every answered call is in the record", _record(mine.record), _is_whole(mine)),
     ]

@@ -12,11 +12,12 @@ from starlette.testclient import TestClient
 
 from freehold.console import build_console
 from freehold.console.loopback import is_loopback
-from freehold.core import Verdict
+from freehold.core import Route, Verdict
 from freehold.core.task import Task
 from freehold.errors import StateError
 from freehold.loop.estate import Estate
 from freehold.loop.sorting import sort_new_calls
+from freehold.route import rolled_back
 
 HERE = "http://127.0.0.1:8700"
 HOSTILE = "<script>alert('x')</script>"
@@ -79,6 +80,18 @@ def test_hostile_names_are_text(estate: Estate) -> None:
     page = _client(estate).get("/").text
     assert HOSTILE not in page
     assert "&lt;script&gt;" in page
+
+
+def test_a_route_that_was_taken_back_says_why_and_runs_no_script(estate: Estate) -> None:
+    estate.store.book.put_tasks([Task(id="t", name="triage", key="k")])
+    estate.store.calls.add([a_call(task_id="t")])
+    moved = Route(task_id="t", version=1, kind="cascade", model_id="m")
+    estate.store.book.put_route(moved)
+    estate.store.book.put_route(rolled_back(moved, created_at=1e9, reason=f"7 of 9 disagreed {HOSTILE}"))
+    page = _client(estate).get("/").text
+    assert '<small class="hold">rolled back 2001-09-0' in page
+    assert "7 of 9 disagreed &lt;script&gt;" in page
+    assert HOSTILE not in page
 
 
 def test_pages_run_no_script_and_load_nothing(estate: Estate) -> None:

@@ -148,7 +148,7 @@ def test_no_audit_beyond_the_rate(town: Town, plan: Plan, client: OpenAI) -> Non
 
 
 def test_shadow_route(town: Town, plan: Plan, client: OpenAI) -> None:
-    plan.route = route("shadow")
+    plan.route = route("shadow", shadow_rate=1.0)
     raw = client.chat.completions.with_raw_response.create(model="chat", messages=ask("sure"))
     assert raw.parse().model == "chat-2026-01-01"
     shadow = town.shelf.wait_for(lambda call: call.arm == "shadow")

@@ -13,8 +13,9 @@ from freehold.core import ModelCard, Verdict
 from freehold.core.task import Task
 from freehold.errors import BusyError, DataError, NotFoundError
 from freehold.loop.estate import Estate
+from freehold.loop.faring import live_views
 from freehold.loop.freezing import freeze
-from freehold.loop.moving import back_plan, live_views, move_plan, put_route, return_all
+from freehold.loop.moving import back_plan, move_plan, put_route, return_all
 from freehold.loop.overview import overviews
 from freehold.loop.progress import Progress
 from freehold.loop.sorting import sort_new_calls

@@ -16,8 +16,8 @@ from made import BEGAN_AT, Run, a_call, an_estate, answer_body, triage_calls
 from freehold.core.route import Route
 from freehold.loop import retention
 from freehold.loop.estate import Estate
+from freehold.loop.faring import live_view
 from freehold.loop.freezing import freeze
-from freehold.loop.moving import live_view
 from freehold.loop.sorting import sort_new_calls
 from freehold.store import CallFilter
 

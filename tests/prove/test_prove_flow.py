@@ -174,7 +174,7 @@ def test_corrections_make_it_accuracy(tmp_path: Path) -> None:
     assert verdict.evidence["users"] == 80
     assert verdict.evidence["outcome"]["scope"] == "whole"
     text = (tmp_path / "out" / "report.txt").read_text("utf-8")
-    assert "Accuracy against corrected answers" in text
+    assert "Right answers, against the corrected ones" in text
     assert "right by definition" not in text
 
 

@@ -87,14 +87,15 @@ def test_a_model_exported_wrongly_does_not_pass(
 
 
 def test_the_real_base_is_tokenized_as_llama_cpp_does(tmp_path: Path) -> None:
-    """Runs where FREEHOLD_BASE names the GGUF of smollm2-135m."""
-    path = os.environ.get("FREEHOLD_BASE", "")
-    if not path:
-        pytest.skip("FREEHOLD_BASE does not name a base; `freehold pull smollm2-135m` fetches one")
+    """Runs where FREEHOLD_BASE names a state folder with smollm2-135m."""
+    folder = Path(os.environ.get("FREEHOLD_BASE", "")) / "bases" / "smollm2-135m"
+    path = next(folder.glob("*.gguf"), None)
+    if path is None:
+        pytest.skip("FREEHOLD_BASE names no folder with the base; `freehold pull smollm2-135m` fetches it")
     from freehold.train.base import load_tokenizer, read_shape, tokenize_with
 
-    tokenize = tokenize_with(load_tokenizer(Path(path), read_shape(Path(path)).split_rule))
-    with serving(Path(path), log=tmp_path / "log", threads=1, slots=1) as url:
+    tokenize = tokenize_with(load_tokenizer(path, read_shape(path).split_rule))
+    with serving(path, log=tmp_path / "log", threads=1, slots=1) as url:
         assert [_engine_ids(url, text) for text in TEXTS] == tokenize(list(TEXTS))
 
 

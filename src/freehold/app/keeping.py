@@ -1,4 +1,4 @@
-"""What the parent keeps up to date beside its workers: engines as routes want them, tasks as calls come in.
+"""What the parent keeps up to date beside its workers: engines as routes want them, routes as evidence has it, tasks.
 
 Not covered: the workers (`app.supervisor`), the journal (`app.delivering`).
 """
@@ -11,6 +11,7 @@ from freehold.loop.directory import Directory
 from freehold.loop.engines import Engines
 from freehold.loop.retention import Retention
 from freehold.loop.sorting import sort_new_calls
+from freehold.loop.watching import Watching
 from freehold.settings import Settings
 
 _FOLLOW_S = 0.25
@@ -26,8 +27,10 @@ class Keeping:
         self._directory = Directory(late.store)
         self._engines = Engines(settings)
         self._retention: Retention | None = None
+        self._watching: Watching | None = None
         self._threads = (
             Periodic("engines", self._follow, pause_s=_FOLLOW_S),
+            Periodic("watching", self._watch, pause_s=settings.number("watch.every_s")),
             Periodic("sorting", self._sort, pause_s=_SORT_S, is_background=True),
             Periodic("retention", self._prune, pause_s=_LOOK_FOR_OLD_S, is_background=True),
         )
@@ -53,6 +56,10 @@ class Keeping:
 
     def _sort(self) -> None:
         sort_new_calls(self._late.get())
+
+    def _watch(self) -> None:
+        self._watching = self._watching or Watching(self._late.get())
+        self._watching.look()
 
     def _prune(self) -> None:
         self._retention = self._retention or Retention(self._late.get())

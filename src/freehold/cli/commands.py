@@ -11,11 +11,14 @@ from freehold.cli.boundary import Boundary
 from freehold.cli.calls import calls, correct
 from freehold.cli.demo import demo
 from freehold.cli.keys import keys
+from freehold.cli.lineage import lineage
 from freehold.cli.opening import Root
 from freehold.cli.operate import backup, doctor, prune, restore
+from freehold.cli.receipts import receipts
 from freehold.cli.road import exit_task, freeze, prove, train, verify
-from freehold.cli.routes import back, move, status
+from freehold.cli.routes import back, move
 from freehold.cli.server import pull, settings, up
+from freehold.cli.standing import status
 from freehold.cli.tasks import tasks
 
 _VERBS = (
@@ -31,6 +34,8 @@ _VERBS = (
     back,
     status,
     exit_task,
+    receipts,
+    lineage,
     keys,
     pull,
     settings,

@@ -11,7 +11,7 @@ import click
 
 from freehold.cli.opening import json_option, open_estate, setting_option
 from freehold.settings import Value
-from freehold.terminal import next_command, reporting, say, say_json, tell
+from freehold.terminal import next_command, reporting, say, say_json, say_rows, tell
 
 if TYPE_CHECKING:
     from freehold.core import Route, Verdict
@@ -103,11 +103,16 @@ def train(task: str, *, as_json: bool, **flags: Value | None) -> None:
 @setting_option("prove.margin", "--margin")
 @setting_option("prove.alpha", "--alpha")
 @setting_option("prove.risk", "--risk")
+@setting_option("prove.contract", "--contract")
+@setting_option("prove.slice_risk", "--slice-risk")
 @setting_option("prove.delta", "--delta")
 @setting_option("prove.min_coverage", "--min-coverage")
 @setting_option("prove.seed", "--seed")
+@setting_option("prove.metrics", "--metrics")
+@setting_option("prove.fresh", "--fresh")
+@click.option("--plan", "is_plan", is_flag=True, help="Say how many more calls a decision needs; prove nothing.")
 @json_option
-def prove(task: str, *, model: str | None, as_json: bool, **flags: Value | None) -> None:
+def prove(task: str, *, model: str | None, is_plan: bool, as_json: bool, **flags: Value | None) -> None:
     """Prove how much of TASK's traffic its model can take over.
 
     The model answers calls that were held out, and both sides are scored. Exit code 0: move. 3: hold, or more calls
@@ -115,6 +120,9 @@ def prove(task: str, *, model: str | None, as_json: bool, **flags: Value | None)
     """
     from freehold.loop.walks import prove_task
 
+    if is_plan:
+        _show_plan(task, flags, as_json=as_json)
+        return
     with open_estate(flags, task=task) as estate, reporting() as report:
         verdict = prove_task(estate, task, model, report)
         name = estate.task(task).name
@@ -144,6 +152,39 @@ def exit_task(task: str, *, and_move: bool, as_json: bool, **flags: Value | None
         name = estate.task(task).name
         route = estate.store.book.route(verdict.task_id) if and_move else None
     _show_verdict(verdict, name, as_json=as_json, route=route)
+
+
+def _show_plan(task: str, flags: dict[str, Value | None], *, as_json: bool) -> None:
+    from freehold.loop.planning import plan_proof
+
+    with open_estate(flags, task=task) as estate:
+        plan = plan_proof(estate, task)
+    if as_json:
+        say_json(plan.plain())
+        return
+    basis = "assumed discordances: nothing was proven yet" if plan.is_assumed else f"{plan.held_out:,} calls proven on"
+    tell(f"Proof {plan.attempt} of {plan.task!r}, planned from {basis}. A plan promises nothing.")
+    rows = [
+        (
+            row.way,
+            f"{row.limit:.1%}",
+            f"{row.discordance:.1%}" if row.way == "whole" else "-",
+            "none would do" if row.calls is None else f"{row.calls:,}",
+            "-" if row.more is None else f"{row.more:,}",
+            _in_days(plan.days(row), row.more),
+        )
+        for row in plan.rows
+    ]
+    say_rows(("way", "limit", "discordance", "held-out calls", "more", "ready in"), rows, right=(1, 2, 3, 4, 5))
+    next_command(f"freehold freeze {plan.task}; freehold prove {plan.task}")
+
+
+def _in_days(days: float | None, more: int | None) -> str:
+    if more == 0:
+        return "now"
+    if days is None:
+        return "unknown"
+    return f"{days * 24:.0f} h" if days < 2 else f"{days:,.0f} days"
 
 
 def _show_verdict(verdict: Verdict, task: str, *, as_json: bool, route: Route | None = None) -> None:

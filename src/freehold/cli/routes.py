@@ -1,39 +1,62 @@
-"""`freehold move`, `back` and `status`: change where traffic goes, and see where it goes."""
+"""`freehold move` and `back`: change where traffic goes."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
 
 from freehold.cli.opening import json_option, open_estate, setting_option
-from freehold.core.spoken import usd
+from freehold.errors import UsageError
 from freehold.settings import Value
-from freehold.terminal import next_command, say, say_json, say_rows, tell
+from freehold.terminal import next_command, say, say_json, tell
 
 if TYPE_CHECKING:
     from freehold.core import Route
-    from freehold.loop.moving import LiveView, RoutePlan
+    from freehold.loop.moving import RoutePlan
 
 NOTHING_CHANGED = "Nothing was changed."
 
 
 @click.command()
 @click.argument("task")
+@click.option("--ramp", is_flag=True, help="Begin with a small share that grows as live evidence does.")
+@click.option(
+    "--shadow", is_flag=True, help="Let the provider answer everything and compare the model; needs no verdict."
+)
+@click.option("--again", is_flag=True, help="Move although live evidence has taken this verdict back.")
+@click.option("--model", metavar="ID", help="With --shadow: the model to compare (default: the newest).")
 @click.option("--dry-run", is_flag=True, help="Show the plan and change nothing.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask (nothing is asked where there is no terminal).")
+@setting_option("route.harm", "--harm")
+@setting_option("route.shadow_rate", "--shadow-rate")
 @setting_option("route.audit_rate", "--audit-rate")
 @json_option
-def move(task: str, *, dry_run: bool, yes: bool, as_json: bool, **flags: Value | None) -> None:
+def move(
+    task: str,
+    *,
+    ramp: bool,
+    shadow: bool,
+    again: bool,
+    model: str | None,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+    **flags: Value | None,
+) -> None:
     """Put TASK's route in place: a cascade at the proven threshold.
 
-    The plan is shown first.
+    With --ramp a canary, which becomes that cascade by itself; with --shadow a comparison that no client notices. The
+    plan is shown first.
     """
-    from freehold.loop.moving import move_plan, put_route
+    from freehold.loop.moving import move_plan, put_route, shadow_plan
 
+    _check(ramp=ramp, shadow=shadow, model=model, flags=flags)
     with open_estate(flags, task=task) as estate:
-        plan, name = move_plan(estate, task), estate.task(task).name
+        plan = shadow_plan(estate, task, model) if shadow else move_plan(estate, task, is_ramped=ramp, is_again=again)
+        name = estate.task(task).name
         tell(plan.text)
         if dry_run:
             _show_plan(plan, name, as_json=as_json)
@@ -44,6 +67,21 @@ def move(task: str, *, dry_run: bool, yes: bool, as_json: bool, **flags: Value |
         route = put_route(estate, plan.route)
     _show_route(route, name, as_json=as_json)
     next_command(f"freehold status; freehold back {name} undoes it at once")
+
+
+def _check(*, ramp: bool, shadow: bool, model: str | None, flags: Mapping[str, Value | None]) -> None:
+    """UsageError for options that have nothing to say to each other."""
+    if ramp and shadow:
+        raise UsageError("--ramp and --shadow are two routes.", hint="Shadow first, ramp once a verdict says `move`.")
+    if model is not None and not shadow:
+        raise UsageError("--model goes with --shadow: what is moved is the proven model.", hint="Leave it out.")
+    for key, flag, is_meant in (
+        ("route__harm", "--harm", ramp),
+        ("route__shadow_rate", "--shadow-rate", ramp or shadow),
+        ("route__audit_rate", "--audit-rate", not shadow),
+    ):
+        if flags.get(key) is not None and not is_meant:
+            raise UsageError(f"{flag} says nothing to this route.", hint="See: freehold move --help")
 
 
 @click.command()
@@ -65,45 +103,28 @@ def back(task: str, *, dry_run: bool, as_json: bool) -> None:
     next_command("freehold status")
 
 
-@click.command()
-@json_option
-def status(*, as_json: bool) -> None:
-    """Show each task's route and how it has fared since it was put."""
-    from freehold.loop.moving import live_views
-    from freehold.loop.sorting import sort_new_calls
-
-    with open_estate() as estate:
-        sort_new_calls(estate)
-        views = live_views(estate)
-    if as_json:
-        say_json([view.plain() for view in views])
-        return
-    heads = ("task", "route", "local", "audits agree", "own ms", "rent ms", "saved")
-    say_rows(heads, [_row(view) for view in views], right=(4, 5, 6), flexible=0)
-    next_command("freehold tasks" if views else "freehold up, then point a client at it")
-
-
-def _row(view: LiveView) -> tuple[str, ...]:
-    figures = view.figures
-    local = "-" if figures.share_local is None else f"{figures.share_local:.0%} of {figures.calls:,}"
-    saved = usd(figures.saved_usd) if figures.local else "-"
-    latencies = (_ms(figures.owned_p50_ms), _ms(figures.rented_p50_ms))
-    return (view.task, view.route, local, view.agreement_text, *latencies, saved)
-
-
-def _ms(value: float | None) -> str:
-    return "-" if value is None else f"{value:,.0f}"
-
-
 def _show_plan(plan: RoutePlan, task: str, *, as_json: bool) -> None:
     if as_json:
-        planned = {"route": plan.route.kind, "version": plan.route.version, "threshold": plan.route.threshold}
-        say_json({"task": task, **planned, "is_dry_run": True})
+        say_json({**_plain(plan.route, task), "is_dry_run": True})
     tell(NOTHING_CHANGED)
 
 
 def _show_route(route: Route, task: str, *, as_json: bool) -> None:
     if as_json:
-        say_json({"task": task, "route": route.kind, "version": route.version, "threshold": route.threshold})
+        say_json(_plain(route, task))
     else:
         say(f"{task}: {route.kind}, version {route.version}; running gateways follow within a second")
+
+
+def _plain(route: Route, task: str) -> dict[str, object]:
+    plain: dict[str, object] = {
+        "task": task,
+        "route": route.kind,
+        "version": route.version,
+        "threshold": route.threshold,
+    }
+    if route.kind != "rented":
+        plain |= {"model": route.model_id, "audit_rate": route.audit_rate, "risk": route.risk}
+    if route.kind in ("canary", "shadow"):
+        plain |= {"harm": route.harm, "shadow_rate": route.shadow_rate}
+    return plain

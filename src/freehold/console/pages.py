@@ -7,6 +7,7 @@ alone), sorting new calls (the gateway does so every few seconds).
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, select_autoescape
@@ -17,6 +18,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route as Endpoint
 
 from freehold import __version__
+from freehold.console.api import LetIn, api_endpoints, is_open_path
 from freehold.console.loopback import LoopbackOnly
 from freehold.core.spoken import count, ms, usd
 from freehold.errors import FreeholdError
@@ -32,8 +34,12 @@ _HEADERS = {
 }
 
 
-def build_console(estate: Estate, *, is_simulated: bool) -> Starlette:
-    """The console as an ASGI application; `is_simulated` says so on every page."""
+def no_key_needed(_header: Callable[[bytes], str]) -> None:
+    """Let everybody in who asks from this machine."""
+
+
+def build_console(estate: Estate, *, is_simulated: bool, let_in: LetIn = no_key_needed) -> Starlette:
+    """The console and the admin API as an ASGI application; `is_simulated` says so on every page."""
     templates = Environment(loader=PackageLoader("freehold.console"), autoescape=select_autoescape(default=True))
     templates.filters.update(usd=usd, ms=ms, count=count)
 
@@ -59,8 +65,12 @@ def build_console(estate: Estate, *, is_simulated: bool) -> Starlette:
         return HTMLResponse(path.read_bytes(), headers=_HEADERS)
 
     return Starlette(
-        routes=[Endpoint("/", tasks_page), Endpoint("/reports/{verdict_id}", report_page)],
-        middleware=[Middleware(LoopbackOnly)],
+        routes=[
+            Endpoint("/", tasks_page),
+            Endpoint("/reports/{verdict_id}", report_page),
+            *api_endpoints(estate, let_in),
+        ],
+        middleware=[Middleware(LoopbackOnly, is_open=is_open_path)],
         exception_handlers={404: _missing, FreeholdError: _failed},
     )
 

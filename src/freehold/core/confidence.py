@@ -1,9 +1,11 @@
 """How sure the owned model is of one answer, from the log probabilities of its tokens.
 
 A logistic head on a few figures of the token log probabilities: quantiles, mean, sum, first token, length (token
-quantiles tell right from wrong better than the sum or the mean alone: Gupta et al. 2024, arXiv 2404.10136). The same
-function scores an answer in the proof and in the gateway, where it takes microseconds. What a proof promises never
-depends on this score being good: a poor head costs coverage, not correctness.
+quantiles tell right from wrong better than the sum or the mean alone: Gupta et al. 2024, arXiv 2404.10136). For JSON
+there are the same figures of the tokens that carry values (`core.values`), named `value_...`. The same function scores
+an answer in the proof and in the gateway, where it takes microseconds. What a proof promises never depends on this
+score being good: a poor head costs coverage, not correctness. A head names its features, so that one of an older
+version goes on scoring as it was proven.
 
 Not covered: fitting the head (`prove.head`), asking the model several times.
 """
@@ -18,6 +20,7 @@ from typing import Any
 from freehold.core.engine import OwnedAnswer
 
 FEATURES = ("least", "second", "q10", "q25", "q50", "mean", "sum", "first", "p_least", "p_answer", "log_length")
+VALUE_FEATURES = tuple(f"value_{name}" for name in FEATURES)
 LEAST_CONFIDENCE = 1e-6
 _LOWEST_LOGPROB = -30.0
 _LOWEST_SUM = -200.0
@@ -46,6 +49,24 @@ def features(logprobs: Sequence[float]) -> tuple[float, ...] | None:
     )
 
 
+def figures(answer: OwnedAnswer, names: Sequence[str]) -> tuple[float, ...] | None:
+    """The named figures of one answer; None for an answer that must not be used.
+
+    That is one that was cut off, has no tokens, has a log probability that is not finite, or was kept without its value
+    tokens where they are asked for. Where values cannot be told from the rest, all tokens stand for them.
+    """
+    found = features(answer.logprobs) if answer.is_whole else None
+    if found is None:
+        return None
+    known = dict(zip(FEATURES, found, strict=True))
+    if any(name in VALUE_FEATURES for name in names):
+        if answer.value_logprobs is None:
+            return None
+        of_values = features(answer.value_logprobs) or found
+        known.update(zip(VALUE_FEATURES, of_values, strict=True))
+    return tuple(known[name] for name in names)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfidenceHead:
     """A logistic regression on standardised features: sigmoid(bias + sum of weights * (x - mean) / scale)."""
@@ -54,22 +75,23 @@ class ConfidenceHead:
     scale: tuple[float, ...]
     weights: tuple[float, ...]
     bias: float
+    features: tuple[str, ...] = FEATURES
 
     def __post_init__(self) -> None:
-        if not len(self.mean) == len(self.scale) == len(self.weights) == len(FEATURES):
-            raise ValueError(f"a confidence head has {len(FEATURES)} features, not {len(self.weights)!r}")
+        unknown = sorted(set(self.features) - {*FEATURES, *VALUE_FEATURES})
+        if unknown:
+            raise ValueError(f"a confidence head asks for features that this version does not know: {unknown!r}")
+        if not len(self.mean) == len(self.scale) == len(self.weights) == len(self.features):
+            raise ValueError(f"a confidence head has {len(self.features)} features, not {len(self.weights)!r}")
         if not all(map(math.isfinite, (*self.mean, *self.scale, *self.weights, self.bias))) or 0.0 in self.scale:
             raise ValueError("a confidence head holds a number that is not finite, or a scale of 0")
 
     def score(self, answer: OwnedAnswer) -> float:
-        """The confidence in `answer`: from LEAST_CONFIDENCE to 1, and 0.0 for one that must not be used.
-
-        That is an answer that was cut off, has no tokens, or has a log probability that is not finite.
-        """
-        figures = features(answer.logprobs) if answer.is_whole else None
-        if figures is None:
+        """The confidence in `answer`: from LEAST_CONFIDENCE to 1, and 0.0 for one that must not be used."""
+        found = figures(answer, self.features)
+        if found is None:
             return 0.0
-        terms = zip(figures, self.mean, self.scale, self.weights, strict=True)
+        terms = zip(found, self.mean, self.scale, self.weights, strict=True)
         logit = self.bias + math.fsum(w * (x - mean) / scale for x, mean, scale, w in terms)
         if logit < 0:
             odds = math.exp(max(logit, -700.0))
@@ -79,7 +101,7 @@ class ConfidenceHead:
     def to_json(self) -> dict[str, Any]:
         """The head as a JSON object; `features` names what the numbers stand for."""
         return {
-            "features": list(FEATURES),
+            "features": list(self.features),
             "mean": list(self.mean),
             "scale": list(self.scale),
             "weights": list(self.weights),
@@ -88,10 +110,9 @@ class ConfidenceHead:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> ConfidenceHead:
-        """Read what `to_json` wrote; ValueError where it was written for other features."""
-        if tuple(data.get("features", ())) != FEATURES:
-            raise ValueError(f"not a confidence head of this version: its features are {data.get('features')!r}")
+        """Read what this version or an older one wrote; ValueError where it names features that are not known."""
         return cls(
+            features=tuple(map(str, data["features"])),
             mean=tuple(map(float, data["mean"])),
             scale=tuple(map(float, data["scale"])),
             weights=tuple(map(float, data["weights"])),

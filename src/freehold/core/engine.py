@@ -12,17 +12,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from freehold.core.exchange import Message
+from freehold.core.values import Token, value_logprobs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnedAnswer:
     """What the owned model answered; `logprobs` holds the natural-log probability of each generated token.
 
-    `is_whole` is False when the answer was cut by `max_tokens`; such an answer is never used.
+    `value_logprobs` are those of them that lie in the values of a JSON answer: empty where they cannot be told from the
+    others, None for an answer that was kept before they were looked for. `is_whole` is False when the answer was cut by
+    `max_tokens`; such an answer is never used.
     """
 
     text: str
     logprobs: tuple[float, ...] = ()
+    value_logprobs: tuple[float, ...] | None = None
     input_tokens: int = 0
     output_tokens: int = 0
     latency_ms: float = 0.0
@@ -50,15 +54,25 @@ def read_owned(body: bytes, *, latency_ms: float) -> OwnedAnswer:
         choice = data["choices"][0]
         text = choice["message"]["content"] or ""
         usage = data.get("usage") or {}
-        tokens = (choice.get("logprobs") or {}).get("content") or []
-        logprobs = tuple(float(token["logprob"]) for token in tokens)
+        content = (choice.get("logprobs") or {}).get("content") or []
+        tokens = [_token(entry) for entry in content]
+        logprobs = tuple(logprob for _, logprob in tokens)
     except (KeyError, IndexError, TypeError) as error:
         raise ValueError(f"not a chat completion: {body[:200]!r}") from error
     return OwnedAnswer(
         text=text,
         logprobs=logprobs,
+        value_logprobs=value_logprobs(text, tokens),
         input_tokens=int(usage.get("prompt_tokens") or 0),
         output_tokens=int(usage.get("completion_tokens") or len(logprobs)),
         latency_ms=latency_ms,
         is_whole=choice.get("finish_reason") == "stop",
     )
+
+
+def _token(entry: dict[str, Any]) -> Token:
+    """One entry of an engine's `logprobs`; its bytes are right even where a character is split over tokens."""
+    spelled = entry.get("bytes")
+    if spelled is None:
+        return str(entry.get("token") or "").encode("utf-8", "surrogatepass"), float(entry["logprob"])
+    return bytes(spelled), float(entry["logprob"])

@@ -17,6 +17,7 @@ class Example:
     `messages` are what is left of the prompt once the text that all calls share is taken out. `target` is the wanted
     output: a correction where there is one, else the provider's answer. `incumbent` is the provider's answer, kept so
     that a proof can score both sides against the target. `group` is the user or session; it never crosses a split.
+    `also` are the ids of the other calls with the same input, whose answers were weighed when the target was chosen.
     """
 
     id: str
@@ -26,9 +27,11 @@ class Example:
     source: Source
     group: str
     created_at: float
+    also: tuple[str, ...] = ()
 
     def to_row(self) -> dict[str, Any]:
-        """The JSON object that a dataset file holds on one line."""
+        """The JSON object that a dataset file holds on one line; without `also` where there are no such calls."""
+        also: dict[str, Any] = {"also": list(self.also)} if self.also else {}
         return {
             "id": self.id,
             "messages": [{"role": m.role, "content": m.content} for m in self.messages],
@@ -37,6 +40,7 @@ class Example:
             "source": self.source,
             "group": self.group,
             "created_at": self.created_at,
+            **also,
         }
 
     @classmethod
@@ -50,4 +54,5 @@ class Example:
             source=row["source"],
             group=row["group"],
             created_at=row["created_at"],
+            also=tuple(row.get("also", ())),
         )

@@ -4,8 +4,8 @@ Not covered: reading calls from the record (`loop` hands them in), redaction, im
 """
 
 from freehold.dataset.build import Frozen, build
-from freehold.dataset.files import Dataset, load, verify, write
+from freehold.dataset.files import Dataset, load, verify, write, written_hash
 from freehold.dataset.select import LabelledCall
 from freehold.dataset.settings import FreezeSettings
 
-__all__ = ["Dataset", "FreezeSettings", "Frozen", "LabelledCall", "build", "load", "verify", "write"]
+__all__ = ["Dataset", "FreezeSettings", "Frozen", "LabelledCall", "build", "load", "verify", "write", "written_hash"]

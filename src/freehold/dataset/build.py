@@ -159,4 +159,5 @@ def _example(candidate: Candidate, group: str) -> Example:
         source=candidate.source,
         group=group,
         created_at=candidate.created_at,
+        also=candidate.also,
     )

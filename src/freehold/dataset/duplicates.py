@@ -1,15 +1,17 @@
 """One example per input: exact duplicates, answers that contradict each other, near duplicates.
 
 Of calls with the same input the newest correction counts; without one, the answer most of them got, and of those calls
-the newest. The others are dropped as `exact_duplicate`, or `conflicting` when they got another answer. Of inputs that
-are nearly the same and got the same answer the newest stays; nearly the same with another answer both stay, since the
-difference is what a model has to learn. Not covered: near duplicates in two splits (`split`).
+the newest. The others are dropped as `exact_duplicate`, or `conflicting` when they got another answer; the one that is
+kept names them, so that from each of these calls one finds what learned from it. Of inputs that are nearly the same and
+got the same answer the newest stays, and the others are in no dataset; nearly the same with another answer both stay,
+since the difference is what a model has to learn. Not covered: near duplicates in two splits (`split`).
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 from freehold.dataset.near import Likeness
 from freehold.dataset.select import Candidate
@@ -24,7 +26,7 @@ def one_per_input(candidates: Sequence[Candidate]) -> tuple[list[Candidate], Cou
     kept = []
     for same in by_input.values():
         chosen = _choose(same)
-        kept.append(chosen)
+        kept.append(replace(chosen, also=tuple(sorted(other.call_id for other in same if other is not chosen))))
         for other in same:
             if other is not chosen:
                 dropped["exact_duplicate" if other.target == chosen.target else "conflicting"] += 1

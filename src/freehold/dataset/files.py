@@ -104,6 +104,12 @@ def verify(path: Path) -> list[str]:
     ]
 
 
+def written_hash(path: Path) -> str | None:
+    """The hash of the dataset in this folder; None where any byte is not what was written."""
+    problems, manifest = _check_hashes(path)
+    return None if problems or manifest is None else manifest.hash
+
+
 def render_rows(examples: Sequence[Example]) -> bytes:
     """Examples as a dataset file holds them."""
     return "".join(json.dumps(example.to_row(), ensure_ascii=False) + "\n" for example in examples).encode()

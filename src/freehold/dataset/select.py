@@ -35,7 +35,10 @@ class LabelledCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A usable call: its input without shared text, its wanted answer, its incumbent answer, in their one form."""
+    """A usable call: its input without shared text, its wanted answer, its incumbent answer, in their one form.
+
+    `also` are the ids of other calls with the same input, once it has been chosen among them.
+    """
 
     call_id: str
     created_at: float
@@ -45,6 +48,7 @@ class Candidate:
     source: Source
     user: str | None
     session: str | None
+    also: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:

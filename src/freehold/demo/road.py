@@ -24,8 +24,9 @@ from freehold.demo.traffic import GENTLE_CONCURRENCY, Request
 from freehold.demo.venue import Venue, venue
 from freehold.errors import DataError
 from freehold.loop.estate import Estate, open_estate
+from freehold.loop.faring import live_views
 from freehold.loop.locks import locked
-from freehold.loop.moving import live_views, move_plan, put_route
+from freehold.loop.moving import move_plan, put_route
 from freehold.loop.overview import overviews
 from freehold.loop.progress import Reporter
 from freehold.loop.sorting import read_call, sort_new_calls

@@ -9,12 +9,13 @@ Not covered: HTTP itself (`gateway.http1`), settings, tables, and which task a r
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from freehold.gateway.admission import Admitted
+from freehold.gateway.background import Background
+from freehold.gateway.chance import AUDIT, DROPPED, SHADOW, Toss, toss
 from freehold.gateway.config import GatewaySettings, Placed, Provider, Switchboard
 from freehold.gateway.http1.asgi import AsgiApp, answer_with
 from freehold.gateway.http1.client import Pool
@@ -22,13 +23,12 @@ from freehold.gateway.http1.request import ClientGoneError, Request
 from freehold.gateway.inbound import Inbound
 from freehold.gateway.models import is_model_list, merged_models, sole_source
 from freehold.gateway.oversight import Oversight
-from freehold.gateway.owned import Owned, decision_of, fits
+from freehold.gateway.owned import Attempt, Owned, decision_of, fits, unfit
 from freehold.gateway.refusal import RefusedError, json_headers, reply
 from freehold.gateway.rented import Rented
 from freehold.record import Decision, Exchange, Recorder, ResponseSide
 
 CLIENT_GONE_STATUS = 499
-_BACKGROUND_WAIT_S = 10.0
 _LOG = logging.getLogger("freehold.gateway")
 
 
@@ -53,15 +53,11 @@ class Gateway:
         self._pool = Pool()
         self._rented = Rented(settings, providers, self._pool, recorder)
         self._owned = Owned(settings, switchboard, self._pool, recorder)
-        self._background: set[asyncio.Task[None]] = set()
+        self._background = Background(settings.background_asks, self.oversight.meter.add)
 
     async def shutdown(self) -> None:
         """Let audits and shadows end, for a while, then close the pool."""
-        if self._background:
-            await asyncio.wait(self._background, timeout=_BACKGROUND_WAIT_S)
-        for task in self._background:
-            task.cancel()
-        await asyncio.gather(*self._background, return_exceptions=True)
+        await self._background.close()
         self._pool.close()
 
     async def __call__(self, request: Request) -> None:
@@ -168,21 +164,48 @@ class Gateway:
             )
 
     async def _answer(self, inbound: Inbound, placed: Placed | None) -> Exchange:
-        """Let the owned model answer where the route says so and it is sure; else the provider."""
+        """Let the owned model answer where the route and the coin say so and it is sure; else the provider."""
         if placed is None or placed.route.kind == "rented" or not fits(inbound, placed):
-            return await self._rented.answer(inbound, decision_of(placed))
-        if placed.route.kind == "shadow":
-            self._start(self._shadow(inbound, placed))
-            return await self._rented.answer(inbound, decision_of(placed))
+            return await self._rented.answer(inbound, decision_of(placed, unfit(placed)))
+        tossed = self._as_far_as_there_is_room(toss(placed, self._switchboard.draw))
+        if not tossed.is_local:
+            if tossed.is_shadowed:
+                self._background.start("shadow", self._shadow(inbound, placed))
+            beside = Attempt(propensity=tossed.propensity, tags=tossed.tags)
+            return await self._rented.answer(inbound, decision_of(placed, beside))
         with inbound.http.attended():
-            attempt = await self._owned.attempt(inbound, placed)
+            attempt = await self._attempt(inbound, placed, tossed)
         if attempt.is_used:
             kept = await self._owned.answer(inbound, placed, attempt)
-            self._maybe_audit(inbound, placed)
+            if tossed.is_audited:
+                decision = replace(decision_of(placed), arm="audit", propensity=placed.route.audit_rate)
+                self._background.start("audit", self._audit(inbound, decision))
             return kept
         if attempt.answer is not None:
             self._recorder.add(self._owned.kept(inbound, placed, attempt, arm="shadow", parent_id=inbound.id))
         return await self._rented.answer(inbound, decision_of(placed, attempt))
+
+    async def _attempt(self, inbound: Inbound, placed: Placed, tossed: Toss) -> Attempt:
+        """Ask the owned model; its answer is used only while the route holds, which may just have been taken back."""
+        attempt = await self._owned.attempt(inbound, placed)
+        if attempt.is_used and not await self._switchboard.holds(placed):
+            attempt = replace(attempt, is_used=False, tags={"owned": "withdrawn"})
+        return replace(attempt, propensity=tossed.propensity, tags={**tossed.tags, **attempt.tags})
+
+    def _as_far_as_there_is_room(self, tossed: Toss) -> Toss:
+        """What is left out for want of room is left out before any answer is known, so that it says nothing of them."""
+        if tossed.is_audited and not self._background.has_room("audit"):
+            return replace(tossed, is_audited=False, tags={**tossed.tags, AUDIT: DROPPED})
+        if tossed.is_shadowed and not self._background.has_room("shadow"):
+            return replace(tossed, is_shadowed=False, tags={**tossed.tags, SHADOW: DROPPED})
+        return tossed
+
+    async def _audit(self, inbound: Inbound, decision: Decision) -> None:
+        await self._rented.collect(inbound.again(), replace(decision, parent_id=inbound.id))
+
+    async def _shadow(self, inbound: Inbound, placed: Placed) -> None:
+        attempt = replace(await self._owned.attempt(inbound, placed), propensity=placed.route.shadow_rate)
+        self._recorder.add(self._owned.kept(inbound, placed, attempt, arm="shadow", parent_id=inbound.id))
 
     def _place(self, inbound: Inbound, admitted: Admitted | None) -> Placed | None:
         """The task of a request, where that matters; RefusedError when its key is not for the task or the model."""
@@ -203,22 +226,6 @@ class Gateway:
         except Exception:
             _LOG.exception("Call %s could not be placed in a task; the provider answers.", inbound.id)
             return None
-
-    def _maybe_audit(self, inbound: Inbound, placed: Placed) -> None:
-        rate = placed.route.audit_rate
-        if self._switchboard.draw() < rate:
-            decision = replace(decision_of(placed), arm="audit", propensity=rate, parent_id=inbound.id)
-            self._start(self._rented.collect(inbound.again(), decision))
-
-    async def _shadow(self, inbound: Inbound, placed: Placed) -> None:
-        attempt = await self._owned.attempt(inbound, placed)
-        if attempt.answer is not None:
-            self._recorder.add(self._owned.kept(inbound, placed, attempt, arm="shadow", parent_id=inbound.id))
-
-    def _start(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
 
     async def _list_models(self, inbound: Inbound) -> Exchange:
         body = await merged_models(self._providers, inbound, self._pool)

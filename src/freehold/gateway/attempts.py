@@ -19,7 +19,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
 from freehold.core.ids import uuid7
@@ -72,7 +72,7 @@ class Attempts:
         plan = provider.resilience
         if not (plan.retries or plan.fallbacks or plan.hedge_after_s or plan.breaker_failures):
             exchange = ProviderExchange(inbound, decision, provider, self._settings)
-            with _closing(exchange):
+            with _left_on_failure(exchange):
                 await exchange.open(self._pool)
             return exchange
         return await self._search(inbound, decision, provider)
@@ -134,7 +134,7 @@ class Attempts:
         """The exchange, if its response can go to the client; else None, and it is among the failed."""
         provider = exchange.provider
         try:
-            with _closing(exchange):
+            with _left_on_failure(exchange):
                 await exchange.open(self._pool)
                 if exchange.status not in _RETRIED_STATUSES:
                     self._breakers.succeeded(provider)
@@ -254,15 +254,11 @@ async def _leave(tasks: Sequence[asyncio.Task[ProviderExchange | None]]) -> None
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-class _closing:  # noqa: N801  (reads as a statement)
+@contextmanager
+def _left_on_failure(exchange: ProviderExchange) -> Iterator[None]:
     """Leave the provider when the block is left by an exception."""
-
-    def __init__(self, exchange: ProviderExchange) -> None:
-        self._exchange = exchange
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None:
-            self._exchange.close()
+    try:
+        yield
+    except BaseException:
+        exchange.close()
+        raise

@@ -6,7 +6,7 @@ Not covered: where these values come from (`freehold.settings`, `freehold.app`).
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -28,6 +28,7 @@ class GatewaySettings:
     engine_timeout_s: float = 10.0
     record_wait_s: float = 5.0
     add_usage: bool = True
+    background_asks: int = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,12 +78,17 @@ class Provider:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placed:
-    """A request that belongs to a task; `messages` is the owned model's input, None where the request does not fit."""
+    """A request that belongs to a task.
+
+    `messages` is the owned model's input, None where the request does not fit. `share` is the share of calls that the
+    cascade may answer now, which only a canary looks at.
+    """
 
     task_id: str
     task_key: str
     route: Route
     messages: tuple[Message, ...] | None = None
+    share: float = 1.0
 
 
 def _is_never_idle() -> bool:
@@ -104,8 +110,18 @@ def _no_confidence(route: Route, answer: OwnedAnswer) -> float:
     return 0.0
 
 
+def _withhold_nothing(route: Route, messages: Sequence[Message], text: str) -> str:
+    del route, messages, text
+    return ""
+
+
 def _accept_any(route: Route, text: str) -> bool:
     del route, text
+    return True
+
+
+async def _always_holds(placed: Placed) -> bool:
+    del placed
     return True
 
 
@@ -115,7 +131,9 @@ class Switchboard:
 
     `is_idle` holds while no task has ever had a route, so that requests need not be read to find one. `find` places a
     request, given the task that the caller named, if any. `engine_url` is where a model is served now.
-    `confidence` and `is_acceptable` judge an owned answer. `draw` gives a random number in [0, 1).
+    `confidence` and `is_acceptable` judge an owned answer; `withheld` names the slice of traffic for whose sake it is
+    not used, if any. `holds` says whether the route that placed a request is still the newest one, also where another
+    process changed it a moment ago. `draw` gives random numbers in [0, 1).
     """
 
     is_idle: Callable[[], bool] = _is_never_idle
@@ -123,4 +141,6 @@ class Switchboard:
     engine_url: Callable[[str], str | None] = _no_engine
     confidence: Callable[[Route, OwnedAnswer], float] = _no_confidence
     is_acceptable: Callable[[Route, str], bool] = _accept_any
+    holds: Callable[[Placed], Awaitable[bool]] = _always_holds
+    withheld: Callable[[Route, Sequence[Message], str], str] = _withhold_nothing
     draw: Callable[[], float] = random.random

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 
@@ -243,7 +242,7 @@ class ProviderExchange:
         if self.response is not None:
             self.response.close()
 
-    def kept(self, error: str | None, *, tags: Mapping[str, str] | None = None) -> Exchange:
+    def kept(self, error: str | None) -> Exchange:
         """What the record keeps of the exchange."""
         now = time.perf_counter()
         begun_at = self._inbound.begun_at
@@ -261,8 +260,7 @@ class ProviderExchange:
             gateway_ms=1000 * ((self._asked_at - begun_at) + (now - ended_at)),
             note=self._note,
         )
-        decision = replace(self.decision, tags={**self.decision.tags, **tags}) if tags else self.decision
-        return Exchange(self._inbound.side(), decision, side)
+        return Exchange(self._inbound.side(), self.decision, side)
 
 
 @lru_cache(maxsize=256)

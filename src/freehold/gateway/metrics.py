@@ -11,7 +11,7 @@ import asyncio
 import logging
 import operator
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -31,6 +31,7 @@ _COUNTERS: Mapping[str, tuple[str, Labels]] = {
     "freehold_calls": ("Calls that were answered, by who answered and how.", _BY_CALL),
     "freehold_refused": ("Requests that the gateway answered with an error of its own.", ("code",)),
     "freehold_upstream_failures": ("Times that a provider could not be reached or broke off.", ("provider", "kind")),
+    "freehold_background_dropped": ("Audits and shadows that were left out for want of room.", ("kind",)),
     "freehold_recorded_calls": ("Calls that were delivered to the database.", ("task", "provider", "arm")),
     "freehold_tokens": ("Tokens of recorded calls.", ("task", "provider", "arm", "direction")),
     "freehold_cost_usd": ("Cost of recorded calls with a known price, in USD.", ("task", "provider", "arm")),
@@ -49,19 +50,29 @@ _GAUGES: Mapping[str, str] = {
     "freehold_journal_bytes": "Bytes of calls in the journal that wait for the database.",
     "freehold_journal_oldest_seconds": "How long the oldest of them has waited.",
 }
+_LEVELS: Mapping[str, str] = {
+    "freehold_route_share": "Share of calls that the owned model may answer now, by task and kind of route.",
+    "freehold_route_audit_rate": "Share of local answers that are audited now.",
+    "freehold_route_stale": "Reasons why the evidence behind the route is no longer what it was.",
+}
+_BY_ROUTE = ("task", "route")
+Level = tuple[str, Labels, float]
+"""The name of a level, its labels (task, route), and its value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
     """Where a process finds what it shows: the folder of all figures, its own name in it, and the run it is part of.
 
-    `gauges` are asked when figures are taken; `task_name` turns a task's id into the name that people know.
+    `gauges` are asked when figures are taken, and added up over processes; `levels` are the same for all of them, and
+    are asked when the page is. `task_name` turns a task's id into the name that people know.
     """
 
     folder: Path
     name: str
     run: str
     gauges: Callable[[], Mapping[str, float]] = dict
+    levels: Callable[[], Iterable[Level]] = tuple
     task_name: Callable[[str], str] = str
 
 
@@ -104,7 +115,8 @@ class Metrics:
         self._save_or_warn()
         others = [path for path in sorted(self._sources.folder.glob("*.json")) if path != self._path]
         found = [figures for path in others if (figures := _read(path)) is not None]
-        return render(add_up([self._figures(), *found], self._sources.run), self._sources.task_name)
+        sources = self._sources
+        return render(add_up([self._figures(), *found], sources.run), sources.task_name, list(sources.levels()))
 
     @property
     def _path(self) -> Path:
@@ -120,7 +132,7 @@ class Metrics:
             _LOG.warning("The metrics cannot be kept in %s: %s.", self._path, error.strerror)
 
 
-def render(figures: Figures, task_name: Callable[[str], str] = str) -> bytes:
+def render(figures: Figures, task_name: Callable[[str], str] = str, levels: Sequence[Level] = ()) -> bytes:
     """Figures in the text format; a metric that has never counted is declared all the same."""
     lines: list[str] = []
     for name, (text, labels) in _COUNTERS.items():
@@ -133,6 +145,11 @@ def render(figures: Figures, task_name: Callable[[str], str] = str) -> bytes:
             lines += _histogram(name, _labelled(labels, values), spread, bounds)
     for name, text in _GAUGES.items():
         lines += [*_head(name, text, "gauge"), f"{name} {figures.gauges.get(name, 0):.17g}"]
+    for name, text in _LEVELS.items():
+        lines += _head(name, text, "gauge")
+        pairs = [(labels, value) for level, labels, value in levels if level == name]
+        for values, value in _by_name(_BY_ROUTE, pairs, task_name, max):
+            lines.append(f"{name}{{{_labelled(_BY_ROUTE, values)}}} {value:.17g}")
     return "\n".join([*lines, ""]).encode()
 
 

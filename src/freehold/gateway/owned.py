@@ -27,16 +27,21 @@ from freehold.gateway.upstream import ask_engine
 from freehold.record import Decision, Exchange, Recorder, ResponseSide
 
 LOCAL_PROVIDER = "freehold"
+ENGINE_FAILED_STATUS = 503
 _LOG = logging.getLogger("freehold.gateway")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """What came of asking the owned model; `tags` say why its answer is not used."""
+    """What came of asking the owned model; `tags` say why its answer is not used, and what chance decided before.
+
+    `propensity` is the probability with which it was asked.
+    """
 
     answer: OwnedAnswer | None = None
     confidence: float | None = None
     is_used: bool = False
+    propensity: float = 1.0
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -45,6 +50,13 @@ def fits(inbound: Inbound, placed: Placed) -> bool:
     asked = inbound.asked
     is_plain = asked is not None and asked.is_plain and can_render(asked.dialect)
     return is_plain and placed.messages is not None and placed.route.model_id is not None
+
+
+def unfit(placed: Placed | None) -> Attempt | None:
+    """What is said of a request that does not fit the template that the route was proven with; None of any other."""
+    if placed is None or placed.route.model_id is None or placed.messages is not None:
+        return None
+    return Attempt(tags={"owned": "unfit"})
 
 
 class Owned:
@@ -81,6 +93,9 @@ class Owned:
         confidence = self._switchboard.confidence(route, answer)
         if not self._switchboard.is_acceptable(route, answer.text):
             return Attempt(answer=answer, confidence=confidence, tags={"owned": "unacceptable"})
+        kept_out = self._switchboard.withheld(route, messages, answer.text)
+        if kept_out:
+            return Attempt(answer=answer, confidence=confidence, tags={"owned": "withheld", "slice": kept_out})
         if not _is_sure(route, confidence):
             return Attempt(answer=answer, confidence=confidence, tags={"owned": "unsure"})
         return Attempt(answer=answer, confidence=confidence, is_used=True)
@@ -118,11 +133,17 @@ class Owned:
     def kept(
         self, inbound: Inbound, placed: Placed, attempt: Attempt, *, arm: Arm, parent_id: str | None = None
     ) -> Exchange:
-        """What the record keeps of an owned answer; beside another call (`parent_id`) it has an id of its own."""
+        """What the record keeps of an owned answer; beside another call (`parent_id`) it has an id of its own.
+
+        Of an engine that gave none, it keeps that.
+        """
         asked, answer = inbound.asked, attempt.answer
         assert asked is not None
-        assert answer is not None
         request = inbound.side() if parent_id is None else replace(inbound.side(), id=uuid7())
+        decision = replace(decision_of(placed, attempt), arm=arm, provider=LOCAL_PROVIDER, parent_id=parent_id)
+        if answer is None:
+            error = f"engine_{attempt.tags.get('engine', 'error')}"
+            return Exchange(request, decision, ResponseSide(status=ENGINE_FAILED_STATUS, error=error))
         body = render_answer(
             asked.dialect,
             id=request.id,
@@ -132,7 +153,6 @@ class Owned:
             created=int(request.created_at),
         )
         latency_ms = answer.latency_ms if parent_id else 1000 * (time.perf_counter() - inbound.begun_at)
-        decision = replace(decision_of(placed, attempt), arm=arm, provider=LOCAL_PROVIDER, parent_id=parent_id)
         side = ResponseSide(
             status=200,
             body=body,
@@ -154,6 +174,7 @@ def decision_of(placed: Placed | None, attempt: Attempt | None = None) -> Decisi
         task_key=placed.task_key,
         route_version=placed.route.version,
         confidence=attempt.confidence if attempt else None,
+        propensity=attempt.propensity if attempt else 1.0,
         tags=attempt.tags if attempt else {},
     )
 

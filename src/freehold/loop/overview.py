@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass
 from freehold.core import ModelCard, Route, Verdict, rented_route
 from freehold.core.task import Task
 from freehold.loop.estate import Estate
+from freehold.loop.moving import taken_back
 from freehold.loop.sorting import NO_TASK
+from freehold.loop.standing import Standing, is_taken_back, remarks, route_words, standing_of
 from freehold.store import CallFilter, DatasetRow, TaskFigures
 from freehold.tasks import next_step
 
@@ -23,6 +25,7 @@ class TaskOverview:
     verdict: Verdict | None
     route: Route
     next_step: str
+    standing: Standing | None = None
 
     @property
     def name(self) -> str:
@@ -33,6 +36,16 @@ class TaskOverview:
     def kind(self) -> str:
         """What the task's answers are: label, json, text or tools."""
         return self.task.kind
+
+    @property
+    def route_text(self) -> str:
+        """The route as it is now, in two words."""
+        return route_words(self.route, self.standing)
+
+    @property
+    def remarks(self) -> list[str]:
+        """What there is to say about the route beside its figures."""
+        return remarks(self.route, self.standing)
 
     def plain(self) -> dict[str, object]:
         """The overview as JSON-able values."""
@@ -48,6 +61,8 @@ class TaskOverview:
             "route": self.route.kind,
             "route_version": self.route.version,
             "threshold": self.route.threshold,
+            "share": self.standing.share if self.standing else None,
+            "remarks": self.remarks,
             "next": self.next_step,
         }
 
@@ -72,6 +87,10 @@ def _overview(estate: Estate, task: Task, route: Route) -> TaskOverview:
     dataset = next(iter(book.datasets(task.id)), None)
     model = next(iter(book.models(task.id)), None)
     verdict = next(iter(book.verdicts(task.id)), None)
+    if verdict is not None and is_taken_back(route) and taken_back(estate, task.id, verdict.id) is not None:
+        waits = f"taken back by live evidence; with new calls or corrections: freehold freeze {task.name}"
+    else:
+        waits = None
     return TaskOverview(
         task=task,
         figures=figures,
@@ -79,7 +98,9 @@ def _overview(estate: Estate, task: Task, route: Route) -> TaskOverview:
         model=model,
         verdict=verdict,
         route=route,
-        next_step=next_step(
+        standing=standing_of(estate, route),
+        next_step=waits
+        or next_step(
             task,
             calls=figures.calls,
             has_dataset=dataset is not None,

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import msgspec
@@ -19,7 +19,9 @@ from freehold.core import Example, ModelCard, OwnedAnswer, Verdict
 from freehold.core.ids import canonical_json, sha256_hex
 from freehold.core.task import Task
 from freehold.errors import ParityError
+from freehold.loop.entering import entry_of
 from freehold.loop.estate import Estate
+from freehold.loop.expecting import expect
 from freehold.loop.progress import Progress, Reporter
 from freehold.loop.training import model_file
 from freehold.prove import ProofFacts, ProofSettings, prove
@@ -47,8 +49,10 @@ def prove_model(estate: Estate, task: Task, dataset: DatasetRow, card: ModelCard
             settings=settings,
             facts=_facts(estate, task, card, verdict_id),
             out_dir=estate.folder("proofs") / verdict_id,
+            entry=entry_of(estate, task, dataset, card, proof_id=verdict_id, is_fresh=settings.is_fresh),
             on_progress=lambda step, done, total: report(Progress(stage="prove", done=done, total=total, note=step)),
         )
+        verdict = replace(verdict, expected=expect(estate, dataset, answer))
     estate.store.book.put_verdict(verdict)
     return verdict
 
@@ -105,6 +109,10 @@ def proof_settings(estate: Estate) -> ProofSettings:
         delta=s.number("prove.delta"),
         min_coverage=s.number("prove.min_coverage"),
         seed=s.whole("prove.seed"),
+        metrics=s.text("prove.metrics"),
+        is_fresh=s.flag("prove.fresh"),
+        contract="B" if s.text("prove.contract") == "B" else "A",
+        slice_risk=s.number("prove.slice_risk"),
     )
 
 
@@ -162,6 +170,8 @@ def _facts(estate: Estate, task: Task, card: ModelCard, verdict_id: str) -> Proo
         provider_input_tokens=figures.rented_input_tokens,
         provider_output_tokens=figures.rented_output_tokens,
         audit_rate=estate.settings.number("route.audit_rate"),
+        harm=estate.settings.number("route.harm"),
+        patience=estate.settings.number("watch.patience"),
         machine=platform.platform(terse=True),
         parity=card.parity,
         recipe=card.recipe,

@@ -12,9 +12,13 @@ must also be certified by `prove.betting` on the users' mean losses, at the same
 higher one: E[-loss] >= -risk is a paired test whose incumbent is never wrong. Both must pass, so the chosen threshold
 is never lower than contract A alone would give.
 
+Withholding more calls afterwards, whichever and for whatever reason, only lowers P(local and wrong): what is proven of
+a threshold holds for every policy that answers a part of what it would have answered (`prove.policy` relies on it).
+
 Checkable: k = 0, n = 45 has upper(.10) = .0499; k = 0, n = 44 has .0510.
 
-Not covered: contract B, P(wrong | local); moving the threshold on live traffic.
+Not covered: contract B, P(wrong | local), which is not monotone (`prove.contract_b`); which slices are withheld
+(`prove.policy`); moving the threshold on live traffic.
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from freehold.core.confidence import LEAST_CONFIDENCE
+from freehold.core.verdict import Contract
 from freehold.prove.betting import log_wealth, user_order
 
 if TYPE_CHECKING:
@@ -34,7 +39,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurvePoint:
-    """One threshold: `local` calls at or above it, `wrong` of them wrong, `upper` bounds the share of those."""
+    """One threshold: `local` calls at or above it, `wrong` of them wrong, `upper` bounds the share of those.
+
+    That is the share in all calls under contract A, and in the local ones under contract B.
+    """
 
     threshold: float
     local: int
@@ -45,19 +53,17 @@ class CurvePoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cascade:
-    """What contract A gives: the curve from the highest threshold down, and the point chosen (None: none is proven)."""
+    """What a contract gives: the curve from the highest threshold down, and the point chosen (None: none is proven).
+
+    `threshold` is the proven one: LEAST_CONFIDENCE where every usable answer may be used.
+    """
 
     n: int
     curve: tuple[CurvePoint, ...]
     chosen: CurvePoint | None
+    threshold: float | None
     is_by_user: bool
-
-    @property
-    def threshold(self) -> float | None:
-        """The proven threshold: LEAST_CONFIDENCE where every usable answer may be used."""
-        if self.chosen is None:
-            return None
-        return LEAST_CONFIDENCE if self.chosen is self.curve[-1] else self.chosen.threshold
+    contract: Contract = "A"
 
     @property
     def coverage(self) -> float:
@@ -77,7 +83,7 @@ def contract_a(
     """Find the lowest proven threshold; an answer with confidence 0.0 is never used at any threshold."""
     import numpy as np
 
-    scores = np.asarray(confidences, dtype=float)
+    scores = usable_scores(confidences)
     wrong = ~np.asarray(is_right, dtype=bool)
     n = len(scores)
     levels = np.unique(scores[scores > 0])[::-1]
@@ -94,7 +100,17 @@ def contract_a(
         for t, a, k, u, ok in zip(levels, local, errors, uppers, proven, strict=True)
     )
     last = int(proven.sum()) - 1
-    return Cascade(n=n, curve=curve, chosen=curve[last] if last >= 0 else None, is_by_user=is_by_user)
+    chosen = curve[last] if last >= 0 else None
+    threshold = None if chosen is None else LEAST_CONFIDENCE if chosen is curve[-1] else chosen.threshold
+    return Cascade(n=n, curve=curve, chosen=chosen, threshold=threshold, is_by_user=is_by_user)
+
+
+def usable_scores(confidences: Sequence[float]) -> NDArray[np.float64]:
+    """The confidences as an array; one that is no number is 0.0, so that its answer is never used."""
+    import numpy as np
+
+    scores = np.asarray(confidences, dtype=float)
+    return np.where(np.isfinite(scores), scores, 0.0)
 
 
 def _at_or_above(scores: NDArray[np.float64], levels: NDArray[np.float64]) -> NDArray[np.int_]:

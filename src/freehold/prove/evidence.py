@@ -9,27 +9,36 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from freehold import __version__
 from freehold.core.engine import OwnedAnswer
 from freehold.core.intervals import wilson
 from freehold.core.scoring import JsonValue
+from freehold.core.slices import SliceShape
+from freehold.core.verdict import Verdict
+from freehold.prove.attempts import level
 from freehold.prove.cascade import Cascade, lower_bound
+from freehold.prove.cautions import is_enough
 from freehold.prove.decide import Paired, calls_needed, whole_calls
+from freehold.prove.differences import MOST_DIFFERENCES, difference_rows
 from freehold.prove.folder import Frozen
+from freehold.prove.foresight import audits_until_rollback, ramp_of_equal
 from freehold.prove.head import ranking
 from freehold.prove.measure import Examined, Held, summarise
+from freehold.prove.sensitivity import Sensitivity
 from freehold.prove.settings import ProofFacts, ProofSettings
-from freehold.prove.story import needs_no_model
+from freehold.prove.slices import Slice, describe
 from freehold.prove.tables import (
-    MOST_DIFFERENCES,
     MOST_ROWS,
+    agreement_interval,
+    confidence_bins,
     curve_points,
-    difference_rows,
     field_rows,
     savings,
-    slice_rows,
     speed,
 )
 
+TURNED_TIMES = 3
+"""The report says how soon it would be noticed that wrong answers are so many times as frequent as promised."""
 _MOST_STEPS = 200
 Figures = dict[str, JsonValue]
 
@@ -41,44 +50,108 @@ def gather(
     others: Sequence[Examined],
     answers: Sequence[OwnedAnswer],
     *,
+    verdict: Verdict,
     settings: ProofSettings,
     facts: ProofFacts,
+    shape: SliceShape,
+    readings: Sensitivity,
 ) -> Figures:
-    """The evidence; floats stay as computed, so that a reader of the JSON can check every one."""
-    provider = summarise(facts.provider, held.incumbent, held.groups)
-    title, slices = slice_rows(held, owned)
-    fields, differences = field_rows(owned), difference_rows(held, owned)
-    passing = [examined.side.name for examined in others if examined.outcome.decision == "move"]
+    """The evidence; floats stay as computed, so that a reader of the JSON can check every one.
+
+    `settings` are what was asked for; the verdict's attempt spent its part of them. `readings` are what other settings
+    would have given.
+    """
+    spent, planned = settings.spending(verdict.level), settings.spending(level(verdict.attempt + 1))
     return {
         "task": frozen.task,
         "kind": frozen.kind,
         "calls": len(held.examples),
         "users": len(set(held.groups)),
         "is_agreement": not held.has_corrections,
-        "corrected_calls": sum(not s.is_exact for s in held.incumbent),
+        "corrected_calls": sum(not judged.is_equal for judged in held.judged),
         "outcome": _plain(owned.outcome),
-        "sides": [{**_plain(provider), "decision": "", "coverage": None}, *(_side(e) for e in (owned, *others))],
-        "passing_baselines": [*passing],
-        "needs_no_model": any(needs_no_model(owned, examined) for examined in others),
-        "paired": _paired(owned.paired, settings),
-        "cascade": _cascade(owned.cascade, settings),
+        **_compared(held, owned, others, facts),
+        "paired": _paired(owned.paired, spent),
+        "cascade": _cascade(owned.cascade, spent),
         "calls_that_would_decide": calls_needed(
-            owned.paired, owned.cascade, has_corrections=held.has_corrections, settings=settings
+            owned.paired, owned.cascade, can_provider_err=held.can_provider_err, settings=planned
         ),
-        "ranking": ranking([g.confidence for g in owned.guesses], [s.is_exact for s in owned.scores]),
-        "fields": [_plain(row) for row in fields[:MOST_ROWS]],
-        "fields_left_out": max(0, len(fields) - MOST_ROWS),
-        "slice_title": title,
-        "slices": [_plain(row) for row in slices[:MOST_ROWS]],
-        "slices_left_out": max(0, len(slices) - MOST_ROWS),
-        "differences": [_plain(row) for row in differences[:MOST_DIFFERENCES]],
-        "differences_in_all": len(differences),
+        "attempt": verdict.attempt,
+        "level": verdict.level,
+        "used": _json(verdict.used),
+        "spent": {"alpha": spent.alpha, "delta": spent.delta},
+        **_judged(held, owned, settings, shape),
+        **_listed(held, owned),
         "speed": _plain(speed(answers)),
         "savings": _plain(savings(owned, facts)),
+        **_after(owned, settings, facts),
+        "sensitivity": _plain(readings),
         "settings": _plain(settings),
         "facts": _plain(facts),
         "dataset": {"hash": frozen.hash, "counts": {**frozen.counts}, "dropped": {**frozen.dropped}},
+        "freehold": __version__,
     }
+
+
+def _compared(held: Held, owned: Examined, others: Sequence[Examined], facts: ProofFacts) -> Figures:
+    """Both sides and the baselines, and whether a baseline would do."""
+    provider = summarise(facts.provider, held.incumbent, held.groups)
+    passing = [other for other in others if other.outcome.decision == "move"]
+    return {
+        "sides": [{**_plain(provider), "decision": "", "coverage": None}, *(_side(e) for e in (owned, *others))],
+        "passing_baselines": [other.side.name for other in passing],
+        "needs_no_model": any(is_enough(other.outcome.coverage, owned.outcome.coverage) for other in passing),
+    }
+
+
+def _judged(held: Held, owned: Examined, settings: ProofSettings, shape: SliceShape) -> Figures:
+    """The owned model's answers under each metric, by their confidence, and in each slice."""
+    return {
+        "metrics": [_plain(row) for row in owned.metrics],
+        "ranking": ranking([g.confidence for g in owned.guesses], [s.is_exact for s in owned.scores]),
+        "confidence": [_plain(row) for row in confidence_bins(owned)],
+        "contract": settings.contract,
+        "withheld": [*owned.withheld],
+        "slices_of": describe(shape),
+        "slice_limit": settings.slice_limit,
+        "slices": [_slice(row, owned, held) for row in owned.slices],
+    }
+
+
+def _listed(held: Held, owned: Examined) -> Figures:
+    """Fields and differing calls, worst first, with how many there are in all."""
+    fields, differences = field_rows(owned), difference_rows(held, owned)
+    return {
+        "fields": [_plain(row) for row in fields[:MOST_ROWS]],
+        "fields_left_out": max(0, len(fields) - MOST_ROWS),
+        "differences": [_plain(row) for row in differences[:MOST_DIFFERENCES]],
+        "differences_in_all": len(differences),
+    }
+
+
+def _slice(row: Slice, owned: Examined, held: Held) -> Figures:
+    """A slice with its share of right answers and an interval that holds for all slices at once."""
+    per_user = len(held.groups) / max(len(set(held.groups)), 1)
+    low, high = agreement_interval(row.right, row.n, slices=len(owned.slices), calls_per_user=per_user)
+    share = {"share": row.right / row.n if row.n else None, "share_low": low, "share_high": high}
+    return {**_plain(row), **share}
+
+
+def _after(owned: Examined, settings: ProofSettings, facts: ProofFacts) -> Figures:
+    """What would follow a move: the ramp, and how soon a rollback would come."""
+    if owned.outcome.decision != "move":
+        return {}
+    turned = min(1.0, TURNED_TIMES * settings.risk)
+    audits = audits_until_rollback(settings.risk, turned, patience=facts.patience)
+    a_day = (facts.calls_per_day or 0.0) * facts.audit_rate
+    a_day *= (owned.outcome.coverage or 0.0) if settings.contract == "B" else 1.0
+    found: Figures = {
+        "rollback": {"turned_to": turned, "audits": audits, "days": audits / a_day if audits and a_day else None}
+    }
+    if facts.harm is not None:
+        plan = ramp_of_equal(min(1.0, owned.paired.discordance), harm=facts.harm, alpha=settings.alpha)
+        found["ramp"] = _plain(plan)
+    return found
 
 
 def _side(examined: Examined) -> Figures:
@@ -108,6 +181,7 @@ def _cascade(cascade: Cascade, settings: ProofSettings) -> Figures:
         "chosen": _plain(chosen) if chosen else None,
         "wrong_share_interval": [low, high] if chosen else None,
         "is_by_user": cascade.is_by_user,
+        "contract": cascade.contract,
         "curve": [_plain(point) for point in curve_points(cascade)],
     }
 

@@ -1,31 +1,43 @@
 """The proof of a task: the owned model against the provider on calls that neither training nor tuning has seen.
 
-    dev    fits the confidence head, and nothing else
+    dev    fits the confidence head, then fixes the slices, what is withheld, and the order of contract B's thresholds
     proof  gives every figure, for the owned model and for each baseline alike
+
+The head scores the dev answers that it was fitted on a little too well. What is fixed there may therefore be chosen
+less well, which costs coverage; what is proven rests on the proof split alone.
+
+All answers are scored first; then the proof takes its place among the task's attempts, which says what it may spend of
+alpha and delta; only then is anything tested.
 
 Not covered: serving the model and checking its parity (handed in), acting on the verdict (`freehold.route`).
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from freehold.core.confidence import ConfidenceHead
 from freehold.core.engine import OwnedAnswer
 from freehold.core.example import Example
-from freehold.core.scoring import is_acceptable, score
+from freehold.core.ids import canonical_json, sha256_hex
+from freehold.core.scoring import is_acceptable
 from freehold.core.verdict import Verdict
+from freehold.errors import DataError
+from freehold.prove.attempts import Attempt, Entry, call_mark, level
 from freehold.prove.baseline import baselines
 from freehold.prove.evidence import gather
-from freehold.prove.folder import Frozen, read_folder
-from freehold.prove.head import fit_head
-from freehold.prove.measure import Examined, Guess, Held, examine, hold_out
-from freehold.prove.plot import cascade_plot, evidence_plot
+from freehold.prove.folder import Frozen, read_folder, read_split
+from freehold.prove.head import features_for, fit_head
+from freehold.prove.measure import Examined, Guess, Held, Scored, hold_out, score_guesses, tune_on, weigh
+from freehold.prove.metrics import Metric, judge, read_metrics
+from freehold.prove.policy import Tuning
 from freehold.prove.report import write_reports
+from freehold.prove.sensitivity import sensitivity
 from freehold.prove.settings import ProofFacts, ProofSettings
-from freehold.prove.story import Told, tell
-from freehold.prove.tables import savings, speed
 
 Answering = Callable[[Sequence[Example]], Sequence[OwnedAnswer]]
 Progress = Callable[[str, int, int], None]
@@ -36,6 +48,27 @@ def silent(step: str, done: int, total: int) -> None:
     """Report progress to nobody."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """One set of answers on the dev split, which tunes, and on the proof split, which decides."""
+
+    dev: Scored
+    proof: Scored
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """Everything that was asked and scored, before any test."""
+
+    frozen: Frozen
+    dev: Held
+    held: Held
+    head: ConfidenceHead
+    answers: Sequence[OwnedAnswer]
+    ours: _Pair
+    theirs: Sequence[_Pair]
+
+
 def prove(
     dataset: Path,
     *,
@@ -43,36 +76,67 @@ def prove(
     settings: ProofSettings,
     facts: ProofFacts,
     out_dir: Path,
+    entry: Entry | None = None,
     on_progress: Progress = silent,
 ) -> Verdict:
     """Prove the model behind `answer` on the dataset in this folder; the three reports are written to `out_dir`.
 
-    `answer` gives one owned answer per example, in order. `on_progress` is told the step, what is done and of how much.
+    `answer` gives one owned answer per example, in order. `entry` says which held-out calls may enter and what this
+    attempt may spend: all of them, as a task's first, where it is not given. `on_progress` is told the step, what is
+    done and of how much.
     """
-    frozen = read_folder(dataset)
+    entry = entry or Entry()
+    metrics = read_metrics(settings.metrics)
+    frozen = _entering(read_folder(dataset), entry)
     tuning = _ask(answer, frozen.dev, "dev", on_progress)
-    head = _fit(frozen, tuning)
     answers = _ask(answer, frozen.proof, "proof", on_progress)
-    held = hold_out(frozen.kind, frozen.proof)
-    owned = examine("owned model", held, _guesses(head, answers), settings)
-    others = _examine_baselines(frozen, held, settings, on_progress)
-    verdict = _verdict(frozen, owned, head, settings, facts, out_dir)
-    evidence = gather(frozen, held, owned, others, answers, settings=settings, facts=facts)
-    story = tell(
-        Told(
-            task=frozen.task,
-            verdict=verdict,
-            held=held,
-            owned=owned,
-            others=tuple(others),
-            savings=savings(owned, facts),
-            speed=speed(answers),
-            settings=settings,
-            facts=facts,
-        )
+    head = _fit(frozen, tuning, metrics, features_for(frozen.kind, [*tuning, *answers]))
+    dev, held = (hold_out(frozen.kind, split, metrics) for split in (frozen.dev, frozen.proof))
+    ours = _Pair(
+        score_guesses("owned model", dev, _guesses(head, tuning)),
+        score_guesses("owned model", held, _guesses(head, answers)),
     )
-    plots = {"cascade": cascade_plot(owned.cascade, risk=settings.risk), "evidence": evidence_plot(owned.paired)}
-    return write_reports(verdict, evidence, story, plots, out_dir)
+    theirs = _score_baselines(frozen, dev, held, on_progress)
+    answered = _Answered(frozen, dev, held, head, answers, ours, theirs)
+    return _decided(answered, entry, settings, facts, out_dir)
+
+
+def _decided(given: _Answered, entry: Entry, settings: ProofSettings, facts: ProofFacts, out_dir: Path) -> Verdict:
+    """Take the proof's place among the task's attempts, then test, and write down what came of it."""
+    frozen, held = given.frozen, given.held
+    attempt = entry.claim(frozen.proof)
+    weighing = _Weighing(dev=given.dev, held=held, number=attempt.number)
+    owned, *others = (weighing.decide(pair, settings) for pair in (given.ours, *given.theirs))
+    shape = weighing.tuning(given.ours, settings).shape
+    head = {**given.head.to_json(), "slices": shape.to_json()}
+    verdict = _verdict(frozen, owned, head, settings, facts, out_dir, attempt=attempt, entry=entry)
+    evidence = gather(
+        frozen,
+        held,
+        owned,
+        others,
+        given.answers,
+        verdict=verdict,
+        settings=settings,
+        facts=facts,
+        shape=shape,
+        readings=sensitivity(lambda asked: weighing.decide(given.ours, asked), settings),
+    )
+    return write_reports(replace(verdict, evidence=evidence), out_dir)
+
+
+def _entering(frozen: Frozen, entry: Entry) -> Frozen:
+    """The dataset as the proof may use it; DataError where no held-out call is left."""
+    proof = tuple(example for example in frozen.proof if example.id not in entry.left_out)
+    if not proof:
+        reasons = Counter(entry.left_out[example.id] for example in frozen.proof)
+        told = ", ".join(f"{count:,} {reason}" for reason, count in sorted(reasons.items()))
+        raise DataError(
+            f"Task {frozen.task!r} has no held-out call left to prove on: {told}.",
+            hint=f"Record newer calls, then: freehold freeze {frozen.task}",
+        )
+    dev = read_split(entry.tuned_on, "dev") if entry.tuned_on else frozen.dev
+    return replace(frozen, dev=dev, proof=proof)
 
 
 def _ask(answer: Answering, examples: Sequence[Example], step: str, on_progress: Progress) -> list[OwnedAnswer]:
@@ -88,35 +152,62 @@ def _ask(answer: Answering, examples: Sequence[Example], step: str, on_progress:
     return answers
 
 
-def _fit(frozen: Frozen, answers: Sequence[OwnedAnswer]) -> ConfidenceHead:
+def _fit(
+    frozen: Frozen, answers: Sequence[OwnedAnswer], metrics: Sequence[Metric], features: tuple[str, ...]
+) -> ConfidenceHead:
     """Fit the head on the dev answers that the gateway could use."""
     pairs = [
-        (given, score(frozen.kind, example.target, given.text).is_exact)
+        (given, judge(frozen.kind, metrics, example.target, given.text, call_id=example.id).score.is_exact)
         for example, given in zip(frozen.dev, answers, strict=True)
         if is_acceptable(frozen.kind, given.text)
     ]
-    return fit_head([given for given, _ in pairs], [is_right for _, is_right in pairs])
+    return fit_head([given for given, _ in pairs], [is_right for _, is_right in pairs], features)
 
 
 def _guesses(head: ConfidenceHead, answers: Sequence[OwnedAnswer]) -> list[Guess]:
     return [Guess(text=given.text, confidence=head.score(given)) for given in answers]
 
 
-def _examine_baselines(frozen: Frozen, held: Held, settings: ProofSettings, on_progress: Progress) -> list[Examined]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Weighing:
+    """Decides on answers as attempt `number` of the task would for what is asked."""
+
+    dev: Held
+    held: Held
+    number: int
+
+    def tuning(self, answered: _Pair, asked: ProofSettings) -> Tuning:
+        return tune_on(self.dev, answered.dev, asked.spending(level(self.number)))
+
+    def decide(self, answered: _Pair, asked: ProofSettings) -> Examined:
+        spent, planned = (asked.spending(level(number)) for number in (self.number, self.number + 1))
+        return weigh(answered.proof, self.held, spent, self.tuning(answered, asked), planned)
+
+
+def _score_baselines(frozen: Frozen, dev: Held, held: Held, on_progress: Progress) -> list[_Pair]:
     on_progress("baselines", 0, 1)
-    found = baselines(frozen.kind, frozen.train, frozen.proof)
-    examined = [examine(baseline.name, held, baseline.guesses, settings) for baseline in found]
+    cut = len(frozen.dev)
+    scored = [
+        _Pair(
+            score_guesses(baseline.name, dev, baseline.guesses[:cut]),
+            score_guesses(baseline.name, held, baseline.guesses[cut:]),
+        )
+        for baseline in baselines(frozen.kind, frozen.train, [*frozen.dev, *frozen.proof])
+    ]
     on_progress("baselines", 1, 1)
-    return examined
+    return scored
 
 
 def _verdict(
     frozen: Frozen,
     owned: Examined,
-    head: ConfidenceHead,
+    head: dict[str, Any],
     settings: ProofSettings,
     facts: ProofFacts,
     out_dir: Path,
+    *,
+    attempt: Attempt,
+    entry: Entry,
 ) -> Verdict:
     outcome = owned.outcome
     return Verdict(
@@ -130,7 +221,26 @@ def _verdict(
         coverage=outcome.coverage,
         margin=settings.margin,
         risk=settings.risk,
-        head=head.to_json(),
+        contract=settings.contract,
+        withheld=owned.withheld,
+        attempt=attempt.number,
+        level=attempt.level,
+        used=_used(frozen, attempt, entry),
+        head=head,
         report_path=str(out_dir / "report.html"),
         created_at=facts.created_at,
     )
+
+
+def _used(frozen: Frozen, attempt: Attempt, entry: Entry) -> dict[str, Any]:
+    """What names the calls that the proof used up, and what is known of where they stand."""
+    times = [example.created_at for example in frozen.proof]
+    return {
+        "calls": len(frozen.proof),
+        "digest": sha256_hex(canonical_json(sorted(call_mark(example.id) for example in frozen.proof))),
+        "first_at": min(times),
+        "last_at": max(times),
+        "looked_at_before": attempt.looked_at_before,
+        "left_out": dict(sorted(Counter(entry.left_out.values()).items())),
+        **entry.notes,
+    }

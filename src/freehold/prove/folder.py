@@ -6,6 +6,7 @@ Not covered: making and verifying datasets (`freehold.dataset`).
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,11 @@ def read_folder(folder: Path) -> Frozen:
     )
 
 
+def read_split(folder: Path, name: str) -> tuple[Example, ...]:
+    """The examples of one split of the dataset in `folder`; DataError where the file is missing or damaged."""
+    return _examples(folder / f"{name}.jsonl")
+
+
 def _manifest(folder: Path) -> dict[str, Any]:
     path = folder / "manifest.json"
     try:
@@ -73,9 +79,12 @@ def _examples(path: Path) -> tuple[Example, ...]:
 
 def _example(path: Path, number: int, line: str) -> Example:
     try:
-        return Example.from_row(json.loads(line))
-    except (ValueError, KeyError, TypeError) as error:
+        example = Example.from_row(json.loads(line))
+        if not math.isfinite(example.created_at):
+            raise ValueError(f"created_at is {example.created_at!r}")
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise _damaged(path, f"line {number}: {error!r}") from error
+    return example
 
 
 def _damaged(path: Path, why: object) -> DataError:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from freehold.core.confidence import ConfidenceHead, features, untrained_head
+from freehold.core.confidence import FEATURES, VALUE_FEATURES, ConfidenceHead, figures, untrained_head
 from freehold.core.engine import OwnedAnswer
 
 if TYPE_CHECKING:
@@ -24,21 +24,34 @@ _BIAS_RIDGE = 1e-2
 _MAX_STEPS = 50
 
 
-def fit_head(answers: Sequence[OwnedAnswer], is_right: Sequence[bool]) -> ConfidenceHead:
+def features_for(kind: str, answers: Sequence[OwnedAnswer]) -> tuple[str, ...]:
+    """The features to fit on: those of the value tokens too where the output is JSON and every answer has them.
+
+    An answer that an earlier version kept has none. Then all are scored without, so that the gateway scores as the
+    proof did.
+    """
+    has_values = kind in ("json", "tools") and all(answer.value_logprobs is not None for answer in answers)
+    return (*FEATURES, *VALUE_FEATURES) if has_values else FEATURES
+
+
+def fit_head(
+    answers: Sequence[OwnedAnswer], is_right: Sequence[bool], features: tuple[str, ...] = FEATURES
+) -> ConfidenceHead:
     """Fit P(right) on the answers that can be used; the untrained head where there are under LEAST_ANSWERS of them."""
     import numpy as np
 
-    rows = [(features(a.logprobs), right) for a, right in zip(answers, is_right, strict=True) if a.is_whole]
-    usable = [(figures, right) for figures, right in rows if figures is not None]
+    rows = [(figures(a, features), right) for a, right in zip(answers, is_right, strict=True)]
+    usable = [(found, right) for found, right in rows if found is not None]
     rights = sum(right for _, right in usable)
     if len(usable) < LEAST_ANSWERS or rights in (0, len(usable)):
         return untrained_head()
-    x = np.array([figures for figures, _ in usable])
+    x = np.array([found for found, _ in usable])
     y = np.array([right for _, right in usable], dtype=float)
     mean, scale = x.mean(axis=0), x.std(axis=0)
     scale = np.where(scale > 1e-9, scale, 1.0)
     beta = newton((x - mean) / scale, y)
     return ConfidenceHead(
+        features=features,
         mean=tuple(mean.tolist()),
         scale=tuple(scale.tolist()),
         weights=tuple(beta[1:].tolist()),

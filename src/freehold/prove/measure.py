@@ -4,6 +4,9 @@ The owned model and every baseline go through `examine`, so that all are held to
 Wilson's where every user made one call; else it is normal, from the users' totals (cluster-robust; Wilson's over users
 where all calls are alike), and approximate: shown, never decided by.
 
+Whether an answer is "right" (`Score.is_exact` of the scores here) is for the metrics of the proof to say, see
+`prove.metrics`; without any settings it is that it equals the wanted one.
+
 Not covered: where the answers come from; the tables of a report (`prove.tables`).
 """
 
@@ -11,15 +14,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from freehold.core.example import Example
-from freehold.core.intervals import Z95, wilson
-from freehold.core.scoring import Score, is_acceptable, normal_label, normal_text, score
+from freehold.core.scoring import Score, is_acceptable, normal_label, normal_text
+from freehold.core.slices import SliceShape
 from freehold.prove.betting import star, user_means
-from freehold.prove.cascade import Cascade, contract_a
+from freehold.prove.cascade import Cascade
 from freehold.prove.decide import Outcome, Paired, decide
+from freehold.prove.metrics import Judged, Metric, check_fields, judge, read_metrics
+from freehold.prove.policy import Tuning, find_policy, tune
+from freehold.prove.served import serve
 from freehold.prove.settings import ProofSettings
+from freehold.prove.slices import Slice, Sliced, answered_locally, shape_slices, slice_calls
+from freehold.prove.spread import mean_interval, share_interval
 from freehold.prove.tango import tango_interval, tango_z
 
 
@@ -46,12 +54,40 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MetricRow:
+    """One metric of both sides; the interval of the difference is 95%, `missing` counts calls without a score.
+
+    Means are over the calls that have one. `is_certified` says that the owned model alone is no worse than the provider
+    by more than the margin; `passed` is the share of owned answers that reach the mark.
+    """
+
+    name: str
+    mark: float
+    n: int
+    missing: int
+    owned: float | None
+    incumbent: float | None
+    difference: float
+    low: float
+    high: float
+    passed: float
+    is_certified: bool
+    decided_at: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """The proof split with the provider's answers scored against the wanted ones."""
+    """The proof split with the provider's answers scored against the wanted ones, under every metric."""
 
     kind: str
     examples: tuple[Example, ...]
-    incumbent: tuple[Score, ...]
+    metrics: tuple[Metric, ...]
+    judged: tuple[Judged, ...]
+
+    @property
+    def incumbent(self) -> tuple[Score, ...]:
+        """The provider's scores."""
+        return tuple(judged.score for judged in self.judged)
 
     @property
     def groups(self) -> list[str]:
@@ -60,8 +96,13 @@ class Held:
 
     @property
     def has_corrections(self) -> bool:
-        """Whether the provider can be wrong here: some wanted answer is not what it answered."""
-        return not all(s.is_exact for s in self.incumbent)
+        """Whether some wanted answer is not what the provider answered."""
+        return not all(judged.is_equal for judged in self.judged)
+
+    @property
+    def can_provider_err(self) -> bool:
+        """Whether the provider falls short of a full score anywhere, so that both sides can."""
+        return not all(judged.score.is_exact and min(judged.values) == 1.0 for judged in self.judged)
 
     @property
     def distinct_targets(self) -> int:
@@ -71,46 +112,119 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """One set of answers under every metric, before any test; an answer that no client could read has confidence 0."""
+
+    name: str
+    guesses: tuple[Guess, ...]
+    judged: tuple[Judged, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Examined:
-    """One set of answers, scored and put through the whole proof."""
+    """One set of answers, scored and put through the whole proof; `paired` is the metric furthest from certified.
+
+    `slices` are judged under the policy that the outcome serves, `withheld` names those that it keeps out, and
+    `is_local` says of each call whether it is answered locally.
+    """
 
     side: Side
     guesses: tuple[Guess, ...]
     scores: tuple[Score, ...]
+    metrics: tuple[MetricRow, ...]
     paired: Paired
     cascade: Cascade
     outcome: Outcome
+    slices: tuple[Slice, ...] = ()
+    withheld: tuple[str, ...] = ()
+    is_local: tuple[bool, ...] = ()
 
 
-def hold_out(kind: str, examples: Sequence[Example]) -> Held:
-    """Score the provider on the proof split."""
-    incumbent = tuple(score(kind, example.target, example.incumbent) for example in examples)
-    return Held(kind=kind, examples=tuple(examples), incumbent=incumbent)
+def hold_out(kind: str, examples: Sequence[Example], metrics: Sequence[Metric] | None = None) -> Held:
+    """Score the provider on the proof split; without metrics, whether it answered what is wanted."""
+    asked = tuple(metrics or read_metrics("exact"))
+    check_fields(kind, asked, [example.target for example in examples])
+    judged = tuple(judge(kind, asked, e.target, e.incumbent, call_id=e.id) for e in examples)
+    return Held(kind=kind, examples=tuple(examples), metrics=asked, judged=judged)
 
 
-def examine(name: str, held: Held, guesses: Sequence[Guess], settings: ProofSettings) -> Examined:
-    """Score `guesses`, one per call of the proof split, and decide on them as on an owned model's."""
-    usable = tuple(g if is_acceptable(held.kind, g.text) else Guess(text=g.text, confidence=0.0) for g in guesses)
+def score_guesses(name: str, held: Held, guesses: Sequence[Guess]) -> Scored:
+    """Score `guesses`, one per call of a split."""
+    usable = tuple(g if is_acceptable(held.kind, g.text) else replace(g, confidence=0.0) for g in guesses)
     pairs = zip(held.examples, usable, strict=True)
-    scores = tuple(score(held.kind, example.target, guess.text) for example, guess in pairs)
-    paired = compare(held, scores, settings)
-    cascade = contract_a(
-        [guess.confidence for guess in usable],
-        [s.is_exact for s in scores],
-        held.groups,
-        risk=settings.risk,
-        delta=settings.delta,
-        seed=settings.seed,
-    )
+    judged = tuple(judge(held.kind, held.metrics, e.target, guess.text, call_id=e.id) for e, guess in pairs)
+    return Scored(name=name, guesses=usable, judged=judged)
+
+
+def tune_on(dev: Held, scored: Scored, settings: ProofSettings) -> Tuning:
+    """Fix on the dev split's answers what must be fixed before the proof split is looked at."""
+    shape = shape_slices(dev.kind, dev.examples, [guess.text for guess in scored.guesses])
+    return tune(shape, _sliced(shape, dev, scored, is_by_call=True), settings)
+
+
+def examine(
+    name: str, held: Held, guesses: Sequence[Guess], settings: ProofSettings, tuning: Tuning | None = None
+) -> Examined:
+    """Score `guesses` and decide on them as on an owned model's answers; `tuning` as in `weigh`."""
+    return weigh(score_guesses(name, held, guesses), held, settings, tuning)
+
+
+def weigh(
+    scored: Scored,
+    held: Held,
+    settings: ProofSettings,
+    tuning: Tuning | None = None,
+    planned: ProofSettings | None = None,
+) -> Examined:
+    """Decide on scored answers.
+
+    `tuning` is what the dev split fixed (`tune_on`); without it no slices are judged. `planned` is what a next proof
+    may spend, where that is not what this one does.
+    """
+    scores = tuple(judged.score for judged in scored.judged)
+    compared = [compare(held, scored.judged, i, settings) for i in range(len(held.metrics))]
+    paired = max((pair for _, pair in compared), key=_distance)
+    tuned = tuning or Tuning()
+    calls = _sliced(tuned.shape, held, scored)
+    policy = find_policy(calls, tuned, settings)
     outcome = decide(
         paired,
-        cascade,
-        has_corrections=held.has_corrections,
+        policy.cascade,
+        can_provider_err=held.can_provider_err,
         distinct_targets=held.distinct_targets,
         settings=settings,
+        planned=planned or settings,
     )
-    side = summarise(name, scores, held.groups)
-    return Examined(side=side, guesses=usable, scores=scores, paired=paired, cascade=cascade, outcome=outcome)
+    harms = [float(b.is_exact) - float(a.is_exact) for a, b in zip(scores, held.incumbent, strict=True)]
+    served, outcome = serve(outcome, policy, calls.paired(harms), settings)
+    return Examined(
+        side=summarise(scored.name, scores, held.groups),
+        guesses=scored.guesses,
+        scores=scores,
+        metrics=tuple(row for row, _ in compared),
+        paired=paired,
+        cascade=policy.cascade,
+        outcome=outcome,
+        slices=served.slices,
+        withheld=served.withheld,
+        is_local=answered_locally(calls, outcome.threshold, served.withheld),
+    )
+
+
+def _sliced(shape: SliceShape, held: Held, scored: Scored, *, is_by_call: bool = False) -> Sliced:
+    return slice_calls(
+        shape,
+        held.examples,
+        [guess.text for guess in scored.guesses],
+        confidences=[guess.confidence for guess in scored.guesses],
+        losses=[float(not judged.score.is_exact) for judged in scored.judged],
+        is_by_call=is_by_call,
+    )
+
+
+def _distance(paired: Paired) -> tuple[bool, float]:
+    """How far a paired test is from certifying: the one that has not, then the one with the least evidence."""
+    return not paired.is_certified, -max(paired.log_wealth, default=0.0)
 
 
 def summarise(name: str, scores: Sequence[Score], groups: Sequence[str]) -> Side:
@@ -130,51 +244,55 @@ def summarise(name: str, scores: Sequence[Score], groups: Sequence[str]) -> Side
     )
 
 
-def compare(held: Held, owned: Sequence[Score], settings: ProofSettings) -> Paired:
-    """The paired test of the owned answers alone against the provider's."""
-    differences = [float(a.is_exact) - float(b.is_exact) for a, b in zip(owned, held.incumbent, strict=True)]
+def compare(held: Held, owned: Sequence[Judged], place: int, settings: ProofSettings) -> tuple[MetricRow, Paired]:
+    """The paired test of the owned answers alone against the provider's, under the metric at `place`."""
+    metric = held.metrics[place]
+    ours, theirs = [j.values[place] for j in owned], [j.values[place] for j in held.judged]
+    differences = [a - b for a, b in zip(ours, theirs, strict=True)]
     units = user_means(differences, held.groups, seed=settings.seed)
     evidence = star(units, settings.margin, alpha=settings.alpha, cap=len(units))
-    n, worse, better = len(differences), differences.count(-1.0), differences.count(1.0)
-    by_call = len(units) == n
-    low, high = tango_interval(worse, better, n) if by_call else mean_interval(differences, held.groups)
-    return Paired(
+    entered = [-1.0 if math.isnan(d) else d for d in differences]
+    n, worse, better = len(entered), sum(d < 0 for d in entered), sum(d > 0 for d in entered)
+    difference = math.fsum(entered) / n
+    is_plain = len(units) == n and {*entered} <= {-1.0, 0.0, 1.0}
+    low, high = tango_interval(worse, better, n) if is_plain else mean_interval(entered, held.groups)
+    paired = Paired(
+        metric=metric.name,
+        metrics=len(held.metrics),
         n=n,
         users=len(units),
-        difference=(better - worse) / n,
-        low=low,
-        high=high,
-        discordance=(better + worse) / n,
+        difference=difference,
+        low=max(-1.0, min(low, difference)),
+        high=min(1.0, max(high, difference)),
+        discordance=math.fsum(d * d for d in entered) / n,
         owned_only_wrong=worse,
         incumbent_only_wrong=better,
         is_certified=evidence.is_certified,
         decided_at=evidence.decided_at,
         log_wealth=evidence.log_wealth,
         log_goal=evidence.log_goal,
-        tango_z=tango_z(worse, better, n, settings.margin),
+        tango_z=tango_z(worse, better, n, settings.margin) if is_plain else None,
+    )
+    return _row(metric, ours, theirs, paired), paired
+
+
+def _row(metric: Metric, ours: Sequence[float], theirs: Sequence[float], paired: Paired) -> MetricRow:
+    return MetricRow(
+        name=metric.name,
+        mark=metric.mark,
+        n=paired.n,
+        missing=sum(math.isnan(a - b) for a, b in zip(ours, theirs, strict=True)),
+        owned=_mean_of_known(ours),
+        incumbent=_mean_of_known(theirs),
+        difference=paired.difference,
+        low=paired.low,
+        high=paired.high,
+        passed=sum(map(metric.passes, ours)) / paired.n,
+        is_certified=paired.is_certified,
+        decided_at=paired.decided_at,
     )
 
 
-def share_interval(values: Sequence[float], groups: Sequence[str]) -> tuple[float, float]:
-    """A 95% interval for a share: Wilson's, or cluster-robust where users made several calls."""
-    if len(set(groups)) == len(values):
-        return wilson(round(math.fsum(values)), len(values))
-    users = len(set(groups))
-    if len(set(values)) == 1:
-        return wilson(round(values[0]) * users, users)
-    low, high = mean_interval(values, groups)
-    return max(0.0, low), min(1.0, high)
-
-
-def mean_interval(values: Sequence[float], groups: Sequence[str]) -> tuple[float, float]:
-    """A 95% normal interval for the mean per call, from the residual totals of each user; (-1, 1) for one user."""
-    n = len(values)
-    mean = math.fsum(values) / n
-    totals: dict[str, float] = {}
-    for value, group in zip(values, groups, strict=True):
-        totals[group] = totals.get(group, 0.0) + value - mean
-    users = len(totals)
-    if users < 2:
-        return -1.0, 1.0
-    error = math.sqrt(users / (users - 1) * math.fsum(t * t for t in totals.values())) / n
-    return mean - Z95 * error, mean + Z95 * error
+def _mean_of_known(values: Sequence[float]) -> float | None:
+    known = [value for value in values if not math.isnan(value)]
+    return math.fsum(known) / len(known) if known else None

@@ -1,20 +1,28 @@
-"""The top of a report in plain sentences: what moves, what it saves, what could go wrong and how it is caught.
+"""The top of a report in plain sentences, told from the evidence alone: what moves, what it saves, what comes next.
 
-Not covered: numbers beyond those sentences, layout (`templates/`).
+Not covered: what could go wrong, what stays and what is not shown (`prove.cautions`), statistics (`prove.statement`),
+layout (`templates/`).
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from freehold.core.verdict import Verdict
-from freehold.prove.decide import Outcome
-from freehold.prove.measure import Examined, Held
-from freehold.prove.settings import ProofFacts, ProofSettings
-from freehold.prove.tables import Savings, Speed
+from freehold.prove import cautions
+from freehold.prove.page.sheet import Sheet
+from freehold.prove.page.words import in_hundred, in_points, interval, milliseconds, money, number, share
 
-ENOUGH_OF_MODEL = 0.9
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """One large figure: its name, how it is shown, and where in the evidence the value lies (`of`, a dotted path)."""
+
+    name: str
+    shown: str
+    value: float | None
+    of: str
+    note: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,170 +31,163 @@ class Story:
 
     headline: str
     notices: tuple[str, ...]
+    tiles: tuple[Tile, ...]
     moves: tuple[str, ...]
     saves: tuple[str, ...]
     risks: tuple[str, ...]
+    stays: tuple[str, ...]
+    unshown: tuple[str, ...]
     next_command: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """Everything that the story is told from."""
-
-    task: str
-    verdict: Verdict
-    held: Held
-    owned: Examined
-    others: tuple[Examined, ...]
-    savings: Savings
-    speed: Speed
-    settings: ProofSettings
-    facts: ProofFacts
-
-
-def tell(told: Told) -> Story:
-    """Put a proof into sentences."""
+def tell(verdict: Verdict, evidence: Sheet) -> Story:
+    """Put a verdict into sentences."""
     return Story(
-        headline=_headline(told.owned.outcome, told.task),
-        notices=_notices(told),
-        moves=_moves(told),
-        saves=_saves(told),
-        risks=_risks(told),
-        next_command=next_command(told.task, told.verdict),
+        headline=_headline(verdict, evidence),
+        notices=cautions.notices(verdict, evidence),
+        tiles=_tiles(verdict, evidence),
+        moves=_moves(verdict, evidence),
+        saves=_saves(verdict, evidence),
+        risks=cautions.risks(verdict, evidence),
+        stays=cautions.stays(verdict, evidence),
+        unshown=cautions.unshown(verdict, evidence),
+        next_command=next_command(verdict, evidence),
     )
 
 
-def next_command(task: str, verdict: Verdict) -> str:
+def next_command(verdict: Verdict, evidence: Sheet) -> str:
     """The command that follows from the verdict."""
+    task = evidence.text("task")
     match verdict.decision:
         case "move":
             return f"freehold move {task}"
+        case "need" if _is_for_people(evidence):
+            return f"freehold label {task}"
         case "need":
-            return f"freehold freeze {task}   # once {verdict.need:,} more calls can be held out"
+            return f"freehold freeze {task}   # once {verdict.need or 0:,} more calls can be held out"
         case "hold":
             return f"freehold status {task}"
 
 
-def needs_no_model(owned: Examined, baseline: Examined) -> bool:
-    """Whether a baseline passes the proof and takes over nearly as much as the owned model does."""
-    if baseline.outcome.decision != "move":
-        return False
-    return (baseline.outcome.coverage or 0.0) >= ENOUGH_OF_MODEL * (owned.outcome.coverage or 0.0)
+def _is_for_people(evidence: Sheet) -> bool:
+    """Whether what is needed are comparisons by people."""
+    return evidence.text("outcome", "need_of") == "labels"
 
 
-def money(value_usd: float | None) -> str:
-    """Dollars with as many digits as matter; unknown where there is no figure."""
-    if value_usd is None:
-        return "unknown"
-    if value_usd == 0 or abs(value_usd) >= 0.995:
-        return f"${value_usd:,.2f}"
-    return f"${value_usd:.{1 - math.floor(math.log10(abs(value_usd)))}f}"
-
-
-def _headline(outcome: Outcome, task: str) -> str:
-    match outcome.decision:
-        case "move" if outcome.scope == "whole":
+def _headline(verdict: Verdict, evidence: Sheet) -> str:
+    task = evidence.text("task")
+    match verdict.decision:
+        case "move" if evidence.text("outcome", "scope") == "whole" and not verdict.withheld:
             return f"The owned model can take over {task}."
         case "move":
-            return f"The owned model can answer {outcome.coverage or 0:.0%} of the calls of {task}."
+            return f"The owned model can answer {verdict.coverage or 0:.0%} of the calls of {task}."
+        case "need" if _is_for_people(evidence):
+            return f"Not decided yet: people have to compare {verdict.need or 0:,} more pairs of answers of {task}."
         case "need":
-            return f"Not decided yet: {outcome.need:,} more held-out calls of {task} would decide."
+            return f"Not decided yet: {verdict.need or 0:,} more held-out calls of {task} would decide."
         case "hold":
             return f"Keep {task} with the provider."
 
 
-def _notices(told: Told) -> tuple[str, ...]:
-    notices = [_of_baseline(told.owned, other) for other in told.others if other.outcome.decision == "move"]
-    if told.facts.is_provider_simulated:
-        notices.append("The provider is simulated: its answers, latency and prices stand for no real product.")
-    if not told.held.has_corrections:
-        notices.append(
-            "No call here was corrected, so “right” means “agrees with the provider”. Where the provider is wrong,"
-            " a model that agrees with it is wrong too."
-        )
-    return tuple(notices)
-
-
-def _of_baseline(owned: Examined, other: Examined) -> str:
-    share = other.outcome.coverage or 0.0
-    if needs_no_model(owned, other):
+def _tiles(verdict: Verdict, evidence: Sheet) -> tuple[Tile, ...]:
+    speed = _tile("An answer takes", milliseconds, evidence, "speed.latency_p50_ms", _speed_note(evidence))
+    if verdict.decision == "move":
+        a_day = evidence.number("savings", "local_per_day")
+        moved = "of the calls" + (f", about {number(a_day)} a day" if a_day is not None else "")
         return (
-            f"This task needs no language model: the baseline “{other.side.name}” passes the same proof"
-            f" and answers {share:.0%} of the calls."
+            _tile("Moves", share, evidence, "savings.local_share", moved),
+            _saved(evidence),
+            speed,
+            _asked(evidence),
         )
-    return (
-        f"{share:.0%} of the calls need no language model: for them the baseline “{other.side.name}” passes the same"
-        f" proof. The owned model answers {owned.outcome.coverage or 0:.0%}."
+    owned = evidence.at("sides", 1)
+    word = "agrees with the provider" if evidence.flag("is_agreement") else "is right"
+    seen = f"of the calls; {interval(owned.number('low'), owned.number('high'))}, n={number(owned.number('n'))}"
+    kept = Tile(
+        name="Moves",
+        shown="nothing",
+        value=evidence.number("savings", "local_share"),
+        of="savings.local_share",
+        note="all calls stay with the provider",
     )
-
-
-def _moves(told: Told) -> tuple[str, ...]:
-    outcome, n = told.owned.outcome, len(told.held.examples)
-    sentences = [outcome.reason]
-    if outcome.decision == "move":
-        sentences.append(
-            f"Of {n:,} held-out calls the owned model would have answered {round((outcome.coverage or 0) * n):,};"
-            f" the provider keeps the other {n - round((outcome.coverage or 0) * n):,}."
-        )
-    if outcome.decision == "need":
-        sentences.append(f"With {outcome.need:,} more held-out calls a decision is likely. Nothing moves until then.")
-    if outcome.decision == "hold":
-        sentences.append("All calls stay with the provider; nothing is lost by it.")
-    return tuple(sentences)
-
-
-def _saves(told: Told) -> tuple[str, ...]:
-    if told.owned.outcome.decision != "move":
-        return ("Nothing yet: no traffic moves.",)
-    saved, facts = told.savings, told.facts
-    sentences = []
-    if saved.per_month_usd is None:
-        sentences.append(f"{saved.share_of_bill:.0%} of this task's bill, audits paid{_per_thousand(saved, facts)}.")
+    tiles = [kept, _tile(f"The model {word} in", share, evidence, "sides.1.share", seen), _asked(evidence)]
+    if verdict.decision == "need":
+        what = "pairs for people to compare" if _is_for_people(evidence) else "held-out calls would decide"
+        tiles.insert(1, _tile("Needs", lambda value: f"{number(value)} more", evidence, "outcome.need", what))
     else:
+        tiles.append(speed)
+    return tuple(tiles)
+
+
+def _tile(name: str, words: cautions.Words, evidence: Sheet, of: str, note: str) -> Tile:
+    path = [int(step) if step.isdigit() else step for step in of.split(".")]
+    value = evidence.number(*path)
+    return Tile(name=name, shown=words(value), value=value, of=of, note=note)
+
+
+def _saved(evidence: Sheet) -> Tile:
+    of_bill = share(evidence.number("savings", "share_of_bill"))
+    if evidence.number("savings", "per_month_usd") is None:
+        return _tile("Saves", share, evidence, "savings.share_of_bill", "of the bill, audits paid")
+    return _tile("Saves", money, evidence, "savings.per_month_usd", f"a month, {of_bill} of the bill, audits paid")
+
+
+def _speed_note(evidence: Sheet) -> str:
+    rented = evidence.number("facts", "provider_latency_ms")
+    return "median; the provider's is unknown" if rented is None else f"median; the provider's {milliseconds(rented)}"
+
+
+def _asked(evidence: Sheet) -> Tile:
+    if evidence.text("outcome", "scope") == "whole":
+        note = "points at most fewer right answers than the provider"
+        return _tile("Promise", in_points, evidence, "settings.margin", note)
+    whose = "local answers are wrong, at most" if cautions.is_b(evidence) else "calls are local and wrong, at most"
+    return _tile("Promise", in_hundred, evidence, "settings.risk", whose)
+
+
+def _moves(verdict: Verdict, evidence: Sheet) -> tuple[str, ...]:
+    sentences = [evidence.text("outcome", "reason")]
+    n, local = evidence.count("calls"), cautions.local_calls(verdict, evidence)
+    match verdict.decision:
+        case "move":
+            sentences.append(
+                f"Of {n:,} held-out calls the owned model would have answered {local:,};"
+                f" the provider keeps the other {n - local:,}."
+            )
+        case "need" if _is_for_people(evidence):
+            sentences.append("Nothing moves until then.")
+        case "need":
+            sentences.append(f"With {verdict.need or 0:,} more held-out calls a decision is likely. Nothing moves now.")
+        case "hold":
+            sentences.append("All calls stay with the provider; nothing is lost by it.")
+    return tuple(sentence for sentence in sentences if sentence)
+
+
+def _saves(verdict: Verdict, evidence: Sheet) -> tuple[str, ...]:
+    if verdict.decision != "move":
+        return ("Nothing yet: no traffic moves.",)
+    saved, facts = evidence.at("savings"), evidence.at("facts")
+    of_bill = f"{saved.number('share_of_bill') or 0:.0%}"
+    if saved.number("per_month_usd") is None:
+        sentences = [f"{of_bill} of this task's bill, audits paid{_per_thousand(evidence)}."]
+    else:
+        sentences = [
+            f"{money(saved.number('per_month_usd'))} a month ({of_bill} of the bill at"
+            f" {number(facts.number('calls_per_day'))} calls a day), audits paid. Your own hardware is not counted."
+        ]
+    rented = facts.number("provider_latency_ms")
+    if rented is not None:
         sentences.append(
-            f"{money(saved.per_month_usd)} a month ({saved.share_of_bill:.0%} of the bill at {facts.calls_per_day:,.0f}"
-            f" calls a day), audits paid. Your own hardware is not counted."
-        )
-    if facts.provider_latency_ms is not None:
-        sentences.append(
-            f"A local answer took {told.speed.latency_p50_ms:,.0f} ms (median, asked several at once, on this machine);"
-            f" the provider took {facts.provider_latency_ms:,.0f} ms."
+            f"A local answer took {milliseconds(evidence.number('speed', 'latency_p50_ms'))} (median, asked several at"
+            f" once, on this machine); the provider took {milliseconds(rented)}."
         )
     sentences.append("A call that is passed on to the provider waits for the local answer first.")
     return tuple(sentences)
 
 
-def _per_thousand(saved: Savings, facts: ProofFacts) -> str:
+def _per_thousand(evidence: Sheet) -> str:
     """The amount for a task whose calls a day are not known yet."""
-    if facts.provider_cost_per_call_usd is None:
+    cost, part = evidence.number("facts", "provider_cost_per_call_usd"), evidence.number("savings", "share_of_bill")
+    if cost is None or part is None:
         return "; its amount is unknown, as prices are not set"
-    return f": {money(1000 * saved.share_of_bill * facts.provider_cost_per_call_usd)} for every 1,000 calls"
-
-
-def _risks(told: Told) -> tuple[str, ...]:
-    outcome, settings = told.owned.outcome, told.settings
-    if outcome.decision != "move":
-        return ("Nothing changes for your users.",)
-    chosen = told.owned.cascade.chosen
-    sentences = []
-    if outcome.scope == "cascade" and chosen is not None:
-        sentences.append(
-            f"Wrong answers: {chosen.wrong:,} of {told.owned.cascade.n:,} held-out calls would have been answered"
-            f" locally and wrong; in traffic like this it is at most {settings.risk:.1%} of calls,"
-            f" with {1 - settings.delta:.0%} confidence."
-        )
-    else:
-        sentences.append(
-            "Wrong answers: the share of right ones is at most"
-            f" {100 * settings.margin:.1f} points below the provider's, with {1 - settings.alpha:.0%} confidence."
-        )
-    sentences.append(
-        "Changed traffic: the proof holds for calls like those held out."
-        + (
-            f" {told.facts.audit_rate:.0%} of local answers are audited against the provider to notice."
-            if told.facts.audit_rate
-            else " No audits are planned, so a change would not be noticed: set an audit rate."
-        )
-    )
-    sentences.append(f"Anything else: “freehold back {told.task}” returns everything to the provider at once.")
-    return tuple(sentences)
+    return f": {money(1000 * part * cost)} for every 1,000 calls"

@@ -1,6 +1,6 @@
-"""The tables of a report: curve, fields, slices, examples that differ, latency and tokens, savings.
+"""The tables of a report: curve, fields, slices, confidence, latency and tokens, savings.
 
-Each table says how many rows it left out. Not covered: rendering (`prove.report`).
+Not covered: the calls that differ (`prove.differences`), rendering (`prove.report`).
 """
 
 from __future__ import annotations
@@ -9,53 +9,42 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 from freehold.core.engine import OwnedAnswer
-from freehold.core.example import Example
-from freehold.core.scoring import field_name, leaves, normal_label, parse_json
+from freehold.core.intervals import wilson
+from freehold.core.scoring import field_name
 from freehold.prove.cascade import Cascade, CurvePoint
-from freehold.prove.measure import Examined, Held
+from freehold.prove.measure import Examined
 from freehold.prove.settings import ProofFacts
 
-MOST_DIFFERENCES = 25
 MOST_ROWS = 60
 MOST_POINTS = 120
-_MOST_SLICES = 100
+_BINS = 20
+_FAMILY_LEVEL = 0.05
 _DAYS_PER_MONTH = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldRow:
-    """How often both sides agree on one JSON field, of the calls where either has it."""
+    """How often both sides agree on one JSON field, of the calls where either has it; the interval is 95%."""
 
     name: str
     n: int
     agreed: int
+    share: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SliceRow:
-    """One slice of the proof: its calls, those answered rightly, those answered locally, and those local and wrong."""
+class ConfidenceBin:
+    """The usable answers with a confidence from `low` up to `high`, and how many of them are right."""
 
-    name: str
+    low: float
+    high: float
     n: int
     right: int
-    local: int
-    local_wrong: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """One call that the owned model answered otherwise than wanted."""
-
-    id: str
-    input: str
-    wanted: str
-    provider: str
-    owned: str
-    confidence: float
-    is_local: bool
-    fields: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +63,8 @@ class Savings:
 
     local_share: float
     provider_share: float
+    local_per_day: float | None
+    audited_per_day: float | None
     per_day_usd: float | None
     per_month_usd: float | None
     share_of_bill: float
@@ -99,50 +90,37 @@ def field_rows(examined: Examined) -> list[FieldRow]:
             by_name[name] = by_name.get(name, True) and is_same
         seen.update(list(by_name))
         agreed.update(name for name, is_same in by_name.items() if is_same)
-    rows = [FieldRow(name=name, n=n, agreed=agreed[name]) for name, n in seen.items()]
-    return sorted(rows, key=lambda row: (row.agreed / row.n, -row.n, row.name))
+    rows = []
+    for name, n in seen.items():
+        low, high = wilson(agreed[name], n)
+        rows.append(FieldRow(name=name, n=n, agreed=agreed[name], share=agreed[name] / n, low=low, high=high))
+    return sorted(rows, key=lambda row: (row.share, -row.n, row.name))
 
 
-def slice_rows(held: Held, examined: Examined) -> tuple[str, list[SliceRow]]:
-    """What the slices are cut by, and one row per slice, largest first."""
-    title, names = _slices(held)
-    threshold = examined.outcome.threshold
-    counts: dict[str, list[int]] = {}
-    for name, guess, score in zip(names, examined.guesses, examined.scores, strict=True):
-        is_local = is_answered_locally(guess.confidence, threshold)
-        row = counts.setdefault(name, [0, 0, 0, 0])
-        for i, flag in enumerate((True, score.is_exact, is_local, is_local and not score.is_exact)):
-            row[i] += flag
-    rows = [
-        SliceRow(name=name, n=n, right=right, local=local, local_wrong=wrong)
-        for name, (n, right, local, wrong) in counts.items()
+def agreement_interval(right: int, n: int, *, slices: int, calls_per_user: float) -> tuple[float, float]:
+    """An interval for the share of right answers in a slice that holds for all `slices` at once with 95%.
+
+    Wilson's, with Bonferroni's quantile, as if all calls of one user had the same outcome: then n calls say as much as
+    n / calls_per_user users. That is too wide rather than too narrow.
+    """
+    if n <= 0:
+        return 0.0, 1.0
+    z = NormalDist().inv_cdf(1 - _FAMILY_LEVEL / (2 * max(slices, 1)))
+    low, high = wilson(right, n, z=z)
+    share, widening = right / n, math.sqrt(max(calls_per_user, 1.0))
+    return max(0.0, share - widening * (share - low)), min(1.0, share + widening * (high - share))
+
+
+def confidence_bins(examined: Examined) -> list[ConfidenceBin]:
+    """How many usable answers have which confidence; the last bin holds 1.0 too."""
+    counts = [[0, 0] for _ in range(_BINS)]
+    for guess, score in zip(examined.guesses, examined.scores, strict=True):
+        if guess.confidence > 0:
+            counts[min(int(guess.confidence * _BINS), _BINS - 1)][score.is_exact] += 1
+    return [
+        ConfidenceBin(low=i / _BINS, high=(i + 1) / _BINS, n=wrong + right, right=right)
+        for i, (wrong, right) in enumerate(counts)
     ]
-    return title, sorted(rows, key=lambda row: (-row.n, row.name))
-
-
-def difference_rows(held: Held, examined: Examined) -> list[Difference]:
-    """The calls the owned model got wrong, worst first: those it would have answered, then those it was sure of."""
-    threshold = examined.outcome.threshold
-    rows = [
-        Difference(
-            id=example.id,
-            input=_shown(example),
-            wanted=example.target,
-            provider=example.incumbent,
-            owned=guess.text,
-            confidence=guess.confidence,
-            is_local=is_answered_locally(guess.confidence, threshold),
-            fields=tuple(path for path, is_same in score.fields.items() if not is_same),
-        )
-        for example, guess, score in zip(held.examples, examined.guesses, examined.scores, strict=True)
-        if not score.is_exact
-    ]
-    return sorted(rows, key=lambda row: (not row.is_local, -row.confidence, row.id))
-
-
-def is_answered_locally(confidence: float, threshold: float | None) -> bool:
-    """Whether an answer of this confidence is used at the threshold; None uses none."""
-    return threshold is not None and confidence >= threshold
 
 
 def speed(answers: Sequence[OwnedAnswer]) -> Speed:
@@ -161,39 +139,16 @@ def savings(examined: Examined, facts: ProofFacts) -> Savings:
     """What the coverage saves of the provider's bill: a local answer is free, an audited one is paid for again."""
     local = examined.outcome.coverage or 0.0
     share = local * (1 - facts.audit_rate)
+    a_day = facts.calls_per_day
     per_day = None
     if facts.calls_per_day is not None and facts.provider_cost_per_call_usd is not None:
         per_day = facts.calls_per_day * facts.provider_cost_per_call_usd * share
     return Savings(
         local_share=local,
         provider_share=1 - local,
+        local_per_day=None if a_day is None else a_day * local,
+        audited_per_day=None if a_day is None else a_day * local * facts.audit_rate,
         per_day_usd=per_day,
         per_month_usd=None if per_day is None else per_day * _DAYS_PER_MONTH,
         share_of_bill=share,
     )
-
-
-def _slices(held: Held) -> tuple[str, list[str]]:
-    if held.kind == "label":
-        return "label", [normal_label(example.target) for example in held.examples]
-    if held.kind in ("json", "tools"):
-        rows = [leaves(parse_json(example.target)[0]) for example in held.examples]
-        sizes = {name: len({str(row.get(name)) for row in rows}) for name in dict.fromkeys(k for r in rows for k in r)}
-        common = {name: size for name, size in sizes.items() if sum(name in row for row in rows) >= 0.9 * len(rows)}
-        few = {name: size for name, size in common.items() if 2 <= size <= min(_MOST_SLICES, max(2, len(rows) // 3))}
-        if few:
-            name = max(few, key=lambda key: (few[key], key))
-            return name, [str(row.get(name, "(left out)")) for row in rows]
-    lengths = sorted(len(_shown(example)) for example in held.examples)
-    third, two_thirds = lengths[len(lengths) // 3], lengths[2 * len(lengths) // 3]
-    names = [f"up to {third} characters", f"up to {two_thirds} characters", "longer"]
-    return "length of the input", [
-        names[(len(_shown(e)) > third) + (len(_shown(e)) > two_thirds)] for e in held.examples
-    ]
-
-
-def _shown(example: Example) -> str:
-    """The input as a reader sees it: one message bare, several with their roles."""
-    if len(example.messages) == 1:
-        return example.messages[0].content
-    return "\n".join(f"{message.role}: {message.content}" for message in example.messages)

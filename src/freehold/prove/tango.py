@@ -36,10 +36,12 @@ def tango_interval(b: int, c: int, n: int, *, z: float = Z95_TWO_SIDED) -> tuple
     return _edge(b, c, n, z, inside=estimate, outside=-1.0), _edge(b, c, n, -z, inside=estimate, outside=1.0)
 
 
-def n_fixed(discordance: float, margin: float, *, difference: float = 0.0, alpha: float = 0.05) -> int:
-    """Pairs that a fixed-sample test needs for 80% power; ValueError where the difference is at or below -margin.
+def n_fixed(
+    discordance: float, margin: float, *, difference: float = 0.0, alpha: float = 0.05, power: float = 0.8
+) -> int:
+    """Pairs that a fixed-sample test needs for this power; ValueError where the difference is at or below -margin.
 
-    ([z_{1-alpha} sqrt(max(psi, m) - m^2) + z_{.8} sqrt(psi - Delta^2)] / (m + Delta))^2. Checkable: psi = .05 and
+    ([z_{1-alpha} sqrt(max(psi, m) - m^2) + z_power sqrt(psi - Delta^2)] / (m + Delta))^2. Checkable: psi = .05 and
     m = .02 give 769.
     """
     from scipy.special import ndtri
@@ -47,7 +49,7 @@ def n_fixed(discordance: float, margin: float, *, difference: float = 0.0, alpha
     if difference <= -margin:
         raise ValueError(f"no number of calls shows a difference of {difference!r} to be above {-margin!r}")
     under_null = float(ndtri(1 - alpha)) * math.sqrt(max(discordance, margin) - margin**2)
-    under_truth = float(ndtri(0.8)) * math.sqrt(max(discordance - difference**2, 0.0))
+    under_truth = float(ndtri(power)) * math.sqrt(max(discordance - difference**2, 0.0))
     return math.ceil(((under_null + under_truth) / (margin + difference)) ** 2)
 
 

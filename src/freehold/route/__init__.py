@@ -1,15 +1,22 @@
 """Where a task's traffic goes: routes from verdicts, plans in words, and how a route fares."""
 
 from freehold.route.figures import LiveCall, LiveFigures, live_figures
-from freehold.route.routing import back, confidence, is_acceptable, plan_text, propose
+from freehold.route.ramping import canary, ramped, rolled_back, shadow
+from freehold.route.routing import back, confidence, is_acceptable, plan_text, propose, withheld, words
 
 __all__ = [
     "LiveCall",
     "LiveFigures",
     "back",
+    "canary",
     "confidence",
     "is_acceptable",
     "live_figures",
     "plan_text",
     "propose",
+    "ramped",
+    "rolled_back",
+    "shadow",
+    "withheld",
+    "words",
 ]

@@ -1,21 +1,23 @@
 """Makes routes from verdicts, returns them, and says what a change would do.
 
-All functions are pure: they give a new route with the next version, and the driver stores it. Not covered: ramps and
-automatic rollback, asking the engine (`freehold.gateway`).
+All functions are pure: they give a new route with the next version, and the driver stores it. Not covered: canaries and
+shadows (`route.ramping`), what takes a route back by itself (`freehold.watch`), asking the engine (`freehold.gateway`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from freehold.core import scoring
 from freehold.core.confidence import ConfidenceHead
 from freehold.core.engine import OwnedAnswer
+from freehold.core.exchange import Message
 from freehold.core.model import ModelCard
 from freehold.core.route import Route, rented_route
+from freehold.core.slices import SliceShape
 from freehold.core.verdict import Verdict
-from freehold.errors import DataError, UsageError
+from freehold.errors import DataError, StateError, UsageError
 
 
 def propose(
@@ -43,8 +45,6 @@ def propose(
             f" {model.id!r} of task {old.task_id!r}.",
             hint="Prove this model on this task first.",
         )
-    if not 0.0 <= audit_rate <= 1.0:
-        raise UsageError(f"The audit rate is {audit_rate!r}, which is not a share.", hint="0.05 audits 5 in 100.")
     return Route(
         task_id=old.task_id,
         version=old.version + 1,
@@ -53,14 +53,25 @@ def propose(
         model_path=model.path,
         verdict_id=verdict.id,
         threshold=verdict.threshold,
-        audit_rate=audit_rate,
+        audit_rate=as_share("audit rate", audit_rate),
         output_kind=output_kind,
         head=dict(verdict.head),
         template=dict(template),
+        risk=verdict.risk,
+        contract=verdict.contract,
+        withheld=verdict.withheld,
+        expected=dict(verdict.expected),
         max_output_tokens=max_output_tokens,
         reason=f"verdict {verdict.id}",
         created_at=created_at,
     )
+
+
+def as_share(name: str, value: float) -> float:
+    """The value, if it is a share; UsageError where it is none."""
+    if not 0.0 <= value <= 1.0:
+        raise UsageError(f"The {name} is {value!r}, which is not a share.", hint="0.05 is 5 in 100.")
+    return value
 
 
 def back(route: Route, *, created_at: float, reason: str = "returned by hand") -> Route:
@@ -70,15 +81,23 @@ def back(route: Route, *, created_at: float, reason: str = "returned by hand") -
 
 def plan_text(old: Route, new: Route, *, coverage: float | None = None) -> str:
     """What replacing `old` by `new` does, in lines; `coverage` is the share of calls expected to stay local."""
-    lines = [f"task     {new.task_id}", f"now      {_words(old)}", f"then     {_words(new)}"]
-    if new.kind == "rented":
-        lines.append("effect   every call goes to the provider, from the next one on")
-    elif coverage is not None:
-        lines.append(f"effect   about {coverage:.0%} of calls are answered locally, the rest by the provider")
-    if new.kind != "rented":
-        lines.append(f"audits   {new.audit_rate:.1%} of local answers are also asked of the provider")
-        lines.append(f"undo     freehold back {new.task_id}")
-    return "\n".join(lines)
+    lines = [f"task     {new.task_id}", f"now      {words(old)}", f"then     {words(new)}"]
+    match new.kind:
+        case "rented":
+            return "\n".join([*lines, "effect   every call goes to the provider, from the next one on"])
+        case "shadow":
+            lines.append(f"effect   none for clients; {new.shadow_rate:.0%} of calls are also asked of the owned model")
+        case _:
+            if coverage is not None:
+                lines.append(f"effect   about {coverage:.0%} of calls are answered locally, the rest by the provider")
+            if new.withheld:
+                lines.append(f"withheld {', '.join(new.withheld)}: the provider answers")
+            lines.append(f"audits   {new.audit_rate:.1%} of local answers are also asked of the provider")
+    if new.kind == "canary":
+        lines.insert(
+            -1, f"ramp     as evidence grows, with at most {new.harm:.2%} more failures per call on average than now"
+        )
+    return "\n".join([*lines, f"undo     freehold back {new.task_id}"])
 
 
 def is_acceptable(route: Route, text: str) -> bool:
@@ -87,8 +106,38 @@ def is_acceptable(route: Route, text: str) -> bool:
 
 
 def confidence(route: Route, answer: OwnedAnswer) -> float:
-    """The calibrated confidence in an owned answer; 0.0 for one not to be used, or where the route has no head."""
-    return ConfidenceHead.from_json(route.head).score(answer) if route.head else 0.0
+    """The calibrated confidence in an owned answer; 0.0 for one not to be used, or where the route has no head.
+
+    A head of an older version scores as it was proven; StateError for one that cannot be read.
+    """
+    if not route.head:
+        return 0.0
+    try:
+        head = ConfidenceHead.from_json(route.head)
+    except (KeyError, TypeError, ValueError) as error:
+        raise _unreadable(route, error) from error
+    return head.score(answer)
+
+
+def withheld(route: Route, messages: Sequence[Message], text: str) -> str:
+    """The withheld slice that a call with this input and this owned answer lies in; empty for a call in none.
+
+    StateError where the route withholds slices and does not say how calls are cut.
+    """
+    if not route.withheld:
+        return ""
+    try:
+        names = SliceShape.from_json(route.head["slices"]).names(messages, text)
+    except (KeyError, TypeError, ValueError) as error:
+        raise _unreadable(route, error) from error
+    return next((name for name in names if name in route.withheld), "")
+
+
+def _unreadable(route: Route, error: Exception) -> StateError:
+    return StateError(
+        f"Version {route.version} of the route of {route.task_id!r} cannot judge answers: {error!r}.",
+        hint="Prove the task again with this version of Freehold, then move it.",
+    )
 
 
 def _instead_of_moving(verdict: Verdict) -> str:
@@ -97,8 +146,12 @@ def _instead_of_moving(verdict: Verdict) -> str:
     return f"The reasons are in {verdict.report_path or 'its report'}."
 
 
-def _words(route: Route) -> str:
-    if route.kind == "rented":
-        return f"rented: the provider answers everything (version {route.version})"
+def words(route: Route) -> str:
+    """What a route does, in one line."""
+    match route.kind:
+        case "rented":
+            return f"rented: the provider answers everything (version {route.version})"
+        case "shadow":
+            return f"shadow: the provider answers, model {route.model_id} is compared (version {route.version})"
     threshold = "" if route.threshold is None else f" at confidence {route.threshold:.3g} or more"
     return f"{route.kind}: model {route.model_id}{threshold}, otherwise the provider (version {route.version})"

@@ -108,13 +108,54 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("prove", "margin", 0.02, "How much worse, in score per call, a full replacement may be.", most=1),
     Setting("prove", "alpha", 0.05, "Chance that a model worse than the margin is certified all the same.", 1e-6, 0.5),
     Setting("prove", "risk", 0.05, "Most calls, as a share, that a cascade may answer locally and wrongly.", most=1),
+    Setting(
+        "prove",
+        "contract",
+        "A",
+        "What the risk bounds: A, calls answered locally and wrongly; B, wrong ones among those answered locally.",
+        choices=("A", "B"),
+    ),
+    Setting(
+        "prove",
+        "slice_risk",
+        0.0,
+        "Most calls of a slice, as a share, that may be so answered; 0: twice the risk.",
+        most=1,
+    ),
     Setting("prove", "delta", 0.10, "Chance that the cascade's risk bound does not hold.", 1e-6, 0.5),
     Setting(
         "prove", "min_coverage", 0.10, "Least share of calls that a cascade must take over to be worth it.", most=1
     ),
+    Setting(
+        "prove",
+        "metrics",
+        "exact",
+        "What answers are judged by, all of which must pass: exact, graded, valid, fields:NAME, FILE.py:FUNCTION.",
+    ),
+    Setting("prove", "fresh", False, "Leave out held-out calls that an earlier proof of the task looked at."),
     Setting("prove", "seed", 0, "Seed of the order in which calls enter the proof."),
     Setting("route", "audit_rate", 0.05, "Share of locally answered calls that the provider is asked too.", most=1),
     Setting("route", "engine_timeout_s", 10.0, "Longest wait for the owned model before the provider answers."),
+    Setting("route", "harm", 0.02, "Most excess failures per call, on average, while a canary is ramped.", 1e-4, 1),
+    Setting("route", "shadow_rate", 1.0, "Share of the provider's answers that a canary or shadow compares.", most=1),
+    Setting("route", "background_asks", 64, "Most audits, and most shadows, under way at once in a worker.", 1, 10_000),
+    Setting("watch", "patience", 73_000.0, "Audits until a good model is taken back once by mistake, at least.", 100),
+    Setting("watch", "audit_wait_s", 60.0, "Longest wait for an audit or a shadow before it counts as missing.", 0),
+    Setting("watch", "every_s", 0.5, "Seconds between two looks at what moved routes answered.", 0.01, 3600),
+    Setting("watch", "settle_s", 1.0, "Age from which calls are looked at; younger ones may not be in the record.", 0),
+    Setting(
+        "watch", "invalid_share", 0.02, "Unreadable share of owned answers that is borne, if not the proof's.", 1e-4, 1
+    ),
+    Setting(
+        "watch", "refusal_share", 0.01, "Refused share of owned answers that is borne, if not the proof's.", 1e-4, 1
+    ),
+    Setting("watch", "slow_share", 0.1, "Share of owned answers that may be slow.", 1e-4, 0.99),
+    Setting("watch", "slow_ms", 0.0, "Milliseconds from which an owned answer is slow; 0: watch.slow_factor decides."),
+    Setting("watch", "slow_factor", 3.0, "An owned answer is slow from so many times the proof's 95th percentile.", 1),
+    Setting("watch", "call_patience", 10_000_000.0, "The same in calls, for what every local answer shows.", 100),
+    Setting("watch", "unhappy_share", 0.05, "Share of local answers, rated or not, that may be rated bad.", 1e-4, 0.99),
+    Setting("watch", "feedback_wait_s", 86_400.0, "Seconds within which ratings of an answer count.", 0),
+    Setting("watch", "valid_days", 90.0, "Days after which a verdict's evidence is stale; 0: never."),
 )
 
 TASK_SETTINGS = (
@@ -124,9 +165,17 @@ TASK_SETTINGS = (
     "margin",
     "alpha",
     "risk",
+    "contract",
+    "slice_risk",
     "delta",
     "min_coverage",
+    "metrics",
     "audit_rate",
+    "harm",
+    "shadow_rate",
+    "patience",
+    "slow_ms",
+    "valid_days",
     "keep_days",
 )
 """What `[tasks.NAME]` may set for one task."""

@@ -16,7 +16,7 @@ from freehold.errors import SettingError
 from freehold.settings.declared import SETTINGS, TASK_SETTINGS, Value, coerce, declared, unknown
 from freehold.settings.providers import DEFAULT_PROVIDERS, ProviderSettings, read_providers
 
-_BY_TASK = ("record", "train", "prove", "route")
+_BY_TASK = ("record", "train", "prove", "route", "watch")
 """The sections whose settings a task may have of its own."""
 
 

@@ -1,28 +1,38 @@
 """The only place with SQL: the record and everything that is known about tasks, on SQLite or PostgreSQL."""
 
+from freehold.store.attempts import AttemptRow, AttemptTable
 from freehold.store.calls import CallFilter, CallTable, Feedback
 from freehold.store.copies import copy_sqlite
 from freehold.store.database import translated
 from freehold.store.facts import DatabaseFacts, read_facts
 from freehold.store.figures import TaskFigures
+from freehold.store.following import Following, Place
 from freehold.store.keys import KeyTable
+from freehold.store.receipts import ReceiptTable
 from freehold.store.store import Store
 from freehold.store.taskbook import DatasetRow, TaskBook
 from freehold.store.upkeep import Before, OldBodies, Upkeep
+from freehold.store.watches import WatchRow
 
 __all__ = [
+    "AttemptRow",
+    "AttemptTable",
     "Before",
     "CallFilter",
     "CallTable",
     "DatabaseFacts",
     "DatasetRow",
     "Feedback",
+    "Following",
     "KeyTable",
     "OldBodies",
+    "Place",
+    "ReceiptTable",
     "Store",
     "TaskBook",
     "TaskFigures",
     "Upkeep",
+    "WatchRow",
     "copy_sqlite",
     "read_facts",
     "translated",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, update
@@ -34,7 +34,10 @@ _LARGEST_COUNT = 2**31 - 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallFilter:
-    """Which calls to read; None means any. Times are Unix seconds; direct calls are those a client made itself."""
+    """Which calls to read; None means any. Times are Unix seconds; direct calls are those a client made itself.
+
+    `before` is a call's id: only older ones.
+    """
 
     task_id: str | None = None
     arm: str | None = None
@@ -47,6 +50,7 @@ class CallFilter:
     parent_id: str | None = None
     since: float | None = None
     until: float | None = None
+    before: str | None = None
     is_sorted_out: bool | None = None
     is_direct: bool | None = None
     limit: int | None = None
@@ -114,7 +118,7 @@ class CallTable:
         if not rows and len(call_id) >= LEAST_ID_CHARS:
             is_like = or_(column.startswith(call_id, autoescape=True), column.endswith(call_id, autoescape=True))
             rows = self._rows(select(schema.calls).where(is_like).limit(2))
-        return self._read(rows)[0] if len(rows) == 1 else None
+        return self.read(rows)[0] if len(rows) == 1 else None
 
     def find(self, chosen: CallFilter) -> list[Call]:
         """The calls that pass the filter, oldest first unless asked otherwise."""
@@ -134,7 +138,7 @@ class CallTable:
             found = self._rows(query.order_by(c.id.desc() if chosen.newest_first else c.id).limit(page))
             for ids in _groups([(row.id, row.size_bytes) for row in found]):
                 rows = self._rows(select(schema.calls).where(c.id.in_(ids)))
-                yield from self._read(sorted(rows, key=_id_of, reverse=chosen.newest_first))
+                yield from self.read(sorted(rows, key=_id_of, reverse=chosen.newest_first))
             if len(found) < page:
                 return
             last = found[-1].id
@@ -188,7 +192,8 @@ class CallTable:
         with self._database.reading() as connection:
             return list(connection.execute(query))
 
-    def _read(self, rows: Sequence[Row[Any]]) -> list[Call]:
+    def read(self, rows: Sequence[Row[Any]]) -> list[Call]:
+        """Rows of the table as calls, with the parts that they share with others put back."""
         wanted = {str(cut[1]) for row in rows for cut in row.request_parts}
         slices: dict[str, bytes] = {}
         if wanted:
@@ -216,13 +221,16 @@ def _id_of(row: Row[Any]) -> str:
 
 
 def _call(row: Row[Any], slices: Mapping[str, bytes]) -> Call:
-    call = Call(**{name: row._mapping[name] for name in _COLUMNS})
+    values = dict(zip(row._fields, row, strict=True))
+    cuts = values.pop("request_parts")
     try:
-        return replace(call, request_body=unfold(row.request_body, row.request_parts, slices))
+        if cuts:
+            values["request_body"] = unfold(values["request_body"], cuts, slices)
     except KeyError as error:
         raise StateError(
-            f"Call {call.id!r} cannot be read: the shared part {error} is missing.", hint="Restore a backup."
+            f"Call {row.id!r} cannot be read: the shared part {error} is missing.", hint="Restore a backup."
         ) from error
+    return Call(**values)
 
 
 def _storable(value: Any) -> Any:
@@ -258,6 +266,8 @@ def _where(chosen: CallFilter) -> ColumnElement[bool]:
         tests.append(c.created_at >= chosen.since)
     if chosen.until is not None:
         tests.append(c.created_at < chosen.until)
+    if chosen.before is not None:
+        tests.append(c.id < chosen.before)
     if chosen.is_failed is not None:
         failed = (c.status >= 400) | (c.error.is_not(None))
         tests.append(failed if chosen.is_failed else ~failed)

@@ -208,3 +208,4 @@ receipts = Table(
     Column("task_id", String(64), nullable=False, index=True),
     Column("document", Text, nullable=False),
 )
+"""Only ever appended to: triggers of the migration refuse UPDATE and DELETE."""

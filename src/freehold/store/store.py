@@ -1,24 +1,36 @@
-"""The store: one database, three tables of contents."""
+"""The store: one database, and a table of contents for each part."""
 
 from __future__ import annotations
 
 from freehold.core.call import Call
 from freehold.core.dialects import static_parts
+from freehold.store.attempts import AttemptTable
 from freehold.store.calls import CallTable
 from freehold.store.database import open_database
+from freehold.store.following import Following
 from freehold.store.keys import KeyTable
+from freehold.store.receipts import ReceiptTable
 from freehold.store.taskbook import TaskBook
 from freehold.store.upkeep import Upkeep
+from freehold.store.watches import WatchTable
 
 
 class Store:
-    """Calls in `calls`, tasks in `book`, gateway keys in `keys`; safe to use from several threads and processes."""
+    """Calls in `calls` (read as they come: `following`), tasks in `book`, gateway keys in `keys`, watches in `watches`,
+    proofs tried in `attempts`, what was decided in `receipts`.
+
+    Safe to use from several threads and processes.
+    """
 
     def __init__(self, url: str) -> None:
         self._database = open_database(url)
         self.calls = CallTable(self._database, _static_parts)
+        self.following = Following(self._database, self.calls)
         self.book = TaskBook(self._database)
         self.keys = KeyTable(self._database)
+        self.receipts = ReceiptTable(self._database)
+        self.watches = WatchTable(self._database)
+        self.attempts = AttemptTable(self._database)
         self.upkeep = Upkeep(self._database)
 
     @property

@@ -1,6 +1,7 @@
 """Tasks and what was made for them: datasets, models, verdicts, routes.
 
 Documents are stored as JSON and read back as the core values they were. Routes only grow: the highest version holds.
+A verdict or a route is written in one transaction with its receipt (`store.receipts`).
 """
 
 from __future__ import annotations
@@ -8,10 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
-from sqlalchemy import Row, Table, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Table, delete, func, insert, select, update
 
 from freehold.core.dataset import Manifest
 from freehold.core.model import ModelCard
@@ -19,12 +20,12 @@ from freehold.core.route import Route, rented_route
 from freehold.core.task import Task
 from freehold.core.template import Template
 from freehold.core.verdict import Verdict
-from freehold.errors import BusyError, StateError
+from freehold.errors import BusyError
 from freehold.store import schema
 from freehold.store.database import Database
+from freehold.store.documents import read_document
 from freehold.store.figures import TaskFigures, read_figures
-
-T = TypeVar("T")
+from freehold.store.receipts import append_route, append_verdict, report_sums, take_turn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +78,8 @@ class TaskBook:
         row = {"id": manifest.hash, "task_id": manifest.task_id, "created_at": now, "path": path, "document": document}
         self._put(schema.datasets, row)
 
-    def datasets(self, task_id: str) -> list[DatasetRow]:
-        """A task's datasets, newest first."""
+    def datasets(self, task_id: str | None) -> list[DatasetRow]:
+        """A task's datasets, or those of all tasks, newest first."""
         return [_dataset_row(row) for row in self._newest_first(schema.datasets, task_id)]
 
     def dataset(self, dataset_hash: str) -> DatasetRow | None:
@@ -88,41 +89,55 @@ class TaskBook:
 
     def put_model(self, card: ModelCard) -> None:
         """Register a model or replace its card (for example when parity was checked)."""
-        self._put_document(schema.models, card.id, card.task_id, card.created_at, card)
+        self._put(schema.models, _row_of(card))
 
-    def models(self, task_id: str) -> list[ModelCard]:
-        """A task's models, newest first."""
-        return [_convert(row.document, ModelCard) for row in self._newest_first(schema.models, task_id)]
+    def models(self, task_id: str | None) -> list[ModelCard]:
+        """A task's models, or those of all tasks, newest first."""
+        return [read_document(row.document, ModelCard) for row in self._newest_first(schema.models, task_id)]
+
+    def model(self, model_id: str) -> ModelCard | None:
+        """The model of this id."""
+        row = self._row(schema.models, model_id)
+        return None if row is None else read_document(row.document, ModelCard)
 
     def put_verdict(self, verdict: Verdict) -> None:
-        """Register a verdict; the same proof run again replaces it."""
-        self._put_document(schema.verdicts, verdict.id, verdict.task_id, verdict.created_at, verdict)
+        """Register a verdict with its receipt; the same proof run again replaces it, and needs no second receipt."""
+        report = report_sums(verdict.report_path)
+        with self._database.writing() as connection:
+            take_turn(connection)
+            append_verdict(connection, verdict, report)
+            self._write(connection, schema.verdicts, _row_of(verdict))
 
-    def verdicts(self, task_id: str) -> list[Verdict]:
-        """A task's verdicts, newest first."""
-        return [_convert(row.document, Verdict) for row in self._newest_first(schema.verdicts, task_id)]
+    def verdicts(self, task_id: str | None) -> list[Verdict]:
+        """A task's verdicts, or those of all tasks, newest first."""
+        return [read_document(row.document, Verdict) for row in self._newest_first(schema.verdicts, task_id)]
 
     def verdict(self, verdict_id: str) -> Verdict | None:
         """The verdict of this id."""
         row = self._row(schema.verdicts, verdict_id)
-        return None if row is None else _convert(row.document, Verdict)
+        return None if row is None else read_document(row.document, Verdict)
 
     def put_route(self, route: Route) -> None:
-        """Append a task's next route; BusyError when its version was taken by another one meanwhile."""
+        """Append a task's next route with its receipt; BusyError when its version was taken meanwhile."""
+        routes = schema.routes.c
+        own = select(routes.document).where(routes.task_id == route.task_id)
         row = {
             "task_id": route.task_id,
             "version": route.version,
             "created_at": route.created_at,
             "document": msgspec.to_builtins(route),
         }
-        try:
-            with self._database.writing() as connection:
-                connection.execute(insert(schema.routes), [row])
-        except BusyError as error:
-            raise BusyError(
-                f"The route was changed by another process: version {route.version} is taken.",
-                hint="Look with: freehold status; then try again.",
-            ) from error
+        with self._database.writing() as connection:
+            take_turn(connection)
+            if connection.execute(own.where(routes.version == route.version)).first() is not None:
+                raise BusyError(
+                    f"The route was changed by another process: version {route.version} is taken.",
+                    hint="Look with: freehold status; then try again.",
+                )
+            newest = connection.execute(own.order_by(routes.number.desc()).limit(1)).scalar()
+            before = rented_route(route.task_id) if newest is None else read_document(newest, Route)
+            append_route(connection, route, before)
+            connection.execute(insert(schema.routes), [row])
 
     def route(self, task_id: str) -> Route:
         """A task's current route; rented, version 0, when none was ever put."""
@@ -133,15 +148,22 @@ class TaskBook:
         newest = select(func.max(schema.routes.c.number)).group_by(schema.routes.c.task_id)
         query = select(schema.routes.c.document).where(schema.routes.c.number.in_(newest))
         with self._database.reading() as connection:
-            found = [_convert(row.document, Route) for row in connection.execute(query)]
+            found = [read_document(row.document, Route) for row in connection.execute(query)]
         return {route.task_id: route for route in found}
 
-    def route_history(self, task_id: str) -> list[Route]:
-        """All versions of a task's route, newest first."""
-        query = select(schema.routes.c.document).where(schema.routes.c.task_id == task_id)
+    def newest_versions(self, task_ids: Sequence[str]) -> dict[str, int]:
+        """The newest version of each of these tasks' routes, out of an index; a task without a route has none."""
+        routes = schema.routes.c
+        query = select(routes.task_id, func.max(routes.version)).where(routes.task_id.in_(task_ids))
         with self._database.reading() as connection:
-            rows = connection.execute(query.order_by(schema.routes.c.number.desc()))
-            return [_convert(row.document, Route) for row in rows]
+            return {str(task_id): int(newest) for task_id, newest in connection.execute(query.group_by(routes.task_id))}
+
+    def route_history(self, task_id: str | None) -> list[Route]:
+        """All versions of a task's route, or of all tasks' routes, newest first."""
+        query = select(schema.routes.c.document).order_by(schema.routes.c.number.desc())
+        with self._database.reading() as connection:
+            rows = connection.execute(query if task_id is None else query.where(schema.routes.c.task_id == task_id))
+            return [read_document(row.document, Route) for row in rows]
 
     def stamp(self) -> tuple[int, int, float]:
         """A value that changes whenever a task or a route does; cheap enough to ask several times a second."""
@@ -156,27 +178,31 @@ class TaskBook:
         return read_figures(self._database, task_id)
 
     def _put(self, table: Table, row: dict[str, Any]) -> None:
+        with self._database.writing() as connection:
+            self._write(connection, table, row)
+
+    def _write(self, connection: Connection, table: Table, row: dict[str, Any]) -> None:
         changed = {name: value for name, value in row.items() if name != "id"}
         statement = self._database.insert(table).values(row)
-        with self._database.writing() as connection:
-            connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changed))
+        connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changed))
 
-    def _put_document(self, table: Table, row_id: str, task_id: str, created_at: float, value: object) -> None:
-        document = msgspec.to_builtins(value)
-        self._put(table, {"id": row_id, "task_id": task_id, "created_at": created_at, "document": document})
-
-    def _newest_first(self, table: Table, task_id: str) -> Sequence[Row[Any]]:
-        query = select(table).where(table.c.task_id == task_id).order_by(table.c.created_at.desc(), table.c.id.desc())
+    def _newest_first(self, table: Table, task_id: str | None) -> Sequence[Row[Any]]:
+        query = select(table).order_by(table.c.created_at.desc(), table.c.id.desc())
         with self._database.reading() as connection:
-            return list(connection.execute(query))
+            return list(connection.execute(query if task_id is None else query.where(table.c.task_id == task_id)))
 
     def _row(self, table: Table, row_id: str) -> Row[Any] | None:
         with self._database.reading() as connection:
             return connection.execute(select(table).where(table.c.id == row_id)).first()
 
 
+def _row_of(value: ModelCard | Verdict) -> dict[str, Any]:
+    document = msgspec.to_builtins(value)
+    return {"id": value.id, "task_id": value.task_id, "created_at": value.created_at, "document": document}
+
+
 def _dataset_row(row: Row[Any]) -> DatasetRow:
-    manifest = _convert(row.document, Manifest)
+    manifest = read_document(row.document, Manifest)
     return DatasetRow(id=row.id, task_id=row.task_id, created_at=row.created_at, path=row.path, manifest=manifest)
 
 
@@ -187,13 +213,4 @@ def _task_document(task: Task) -> dict[str, Any]:
 
 def _read_task(document: dict[str, Any]) -> Task:
     template = Template.from_json(document["template"])
-    return replace(_convert(document | {"template": {}}, Task), template=template)
-
-
-def _convert(document: object, kind: type[T]) -> T:
-    try:
-        return msgspec.convert(document, kind)
-    except msgspec.ValidationError as error:
-        raise StateError(
-            f"A stored {kind.__name__.lower()} cannot be read: {error}.", hint="Restore a backup."
-        ) from error
+    return replace(read_document(document | {"template": {}}, Task), template=template)

@@ -3,7 +3,7 @@
     machine     state folder, disk, clock, port, open files, extras
     rented      providers: can they be reached, is there a key, what do they offer
     record      the database and the journal
-    estate      models and datasets that routes and tasks name
+    estate      models and datasets that routes and tasks name; the chain of receipts
 
 Not covered: mending anything; what a running gateway measures of itself (`/metrics`, `/readyz`).
 """

@@ -1,4 +1,4 @@
-"""What routes and tasks name: models with their files, datasets with theirs, an engine to serve with."""
+"""What routes and tasks name: models with their files, datasets, an engine to serve with; and what was decided."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from freehold.dataset import verify
 from freehold.errors import StateError
 from freehold.loop.doctor.finding import Finding
 from freehold.loop.estate import Estate, open_estate
+from freehold.loop.receipts import verify_database
 from freehold.loop.training import MODEL_FILE, model_file
 from freehold.settings import Settings
 from freehold.store import read_facts
@@ -29,6 +30,23 @@ def check_estate(settings: Settings, *, is_deep: bool) -> list[Finding]:
         estate.store.close()
     text = f"{len(tasks)} tasks, {len(served)} of them on an owned model"
     return wrong or [Finding("estate", "ok", text)]
+
+
+def check_receipts(settings: Settings) -> list[Finding]:
+    """Whether the chain of receipts is whole and tells of the verdicts and routes that there are."""
+    facts = read_facts(settings.database_url, check_s=0)
+    if facts is None or facts.version != facts.wanted:
+        return []
+    estate = open_estate(settings)
+    try:
+        verified = verify_database(estate, None, lambda _: None)
+    finally:
+        estate.store.close()
+    if verified.problems:
+        more = f", and {len(verified.problems) - 1} more problems" if len(verified.problems) > 1 else ""
+        hint = "Run: freehold receipts verify; and compare with a backup or an export."
+        return [Finding("receipts", "fail", f"{verified.problems[0]}{more}", hint)]
+    return [Finding("receipts", "ok", f"{verified.receipts:,} receipts, whole")]
 
 
 def _models(estate: Estate, *, is_deep: bool) -> Iterator[Finding]:

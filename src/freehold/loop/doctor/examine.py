@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from freehold.errors import FreeholdError
-from freehold.loop.doctor.estate import check_estate
+from freehold.loop.doctor.estate import check_estate, check_receipts
 from freehold.loop.doctor.finding import Finding
 from freehold.loop.doctor.machine import (
     check_extras,
@@ -38,6 +38,7 @@ def examine(settings: Settings, environment: Mapping[str, str], *, is_deep: bool
         yield from _made("journal", lambda: check_journal(settings))
         yield from _made("estate", lambda: check_estate(settings, is_deep=is_deep))
         skews: list[float] = []
+        yield from _made("receipts", lambda: check_receipts(settings))
         for name, answer in asked:
             yield from _made(f"provider {name}", lambda answer=answer: answer.result().findings)  # type: ignore[misc]
             if answer.exception() is None and (skew_s := answer.result().skew_s) is not None:

@@ -5,6 +5,17 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+_REFUSE_ON_SQLITE = """
+CREATE TRIGGER receipts_are_not_{verb}d BEFORE {verb} ON receipts
+BEGIN SELECT RAISE(ABORT, 'receipts are never changed or deleted'); END
+"""
+_REFUSE_ON_POSTGRESQL = """
+CREATE FUNCTION refuse_to_change_receipts() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'receipts are never changed or deleted'; END $$;
+CREATE TRIGGER receipts_are_kept BEFORE UPDATE OR DELETE OR TRUNCATE ON receipts
+FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_change_receipts()
+"""
+
 revision = "0004"
 down_revision = "0003"
 
@@ -53,3 +64,8 @@ def upgrade() -> None:
         sa.UniqueConstraint("previous"),
     )
     op.create_index("ix_receipts_task_id", "receipts", ["task_id"])
+    if op.get_bind().dialect.name == "sqlite":
+        for verb in ("update", "delete"):
+            op.execute(_REFUSE_ON_SQLITE.format(verb=verb))
+    else:
+        op.execute(_REFUSE_ON_POSTGRESQL)

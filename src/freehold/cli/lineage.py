@@ -1,0 +1,97 @@
+"""`freehold lineage`: from a call to the models that learned from it, and from a model to its calls."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from freehold.cli.opening import json_option, open_estate
+from freehold.core.explanation import flat
+from freehold.terminal import next_command, say, say_json, tell
+
+if TYPE_CHECKING:
+    from freehold.loop.lineage import Contents, Lineage, ModelLine, Use
+
+_HASH_CHARS = 16
+_PART = {"train": "learned from it", "dev": "was tuned with it", "proof": "was judged by it"}
+
+
+@click.command()
+@click.argument("id")
+@click.option("--all", "is_all", is_flag=True, help="List all calls behind a dataset, a model or a verdict.")
+@json_option
+def lineage(id: str, *, is_all: bool, as_json: bool) -> None:  # noqa: A002  (the argument's name on the help page)
+    """Show which models learned from a call, or from which calls.
+
+    ID is a call, an example, a dataset, a model or a verdict; the beginning of one is enough, and of a call the end.
+    """
+    from freehold.loop.lineage import calls_behind, trace
+
+    with open_estate() as estate:
+        traced = trace(estate, id)
+        if as_json:
+            behind: dict[str, list[str]] = {}
+            for split, call_id in calls_behind(estate, traced) if is_all else ():
+                behind.setdefault(split, []).append(call_id)
+            say_json(traced.plain() | ({"calls": behind} if is_all else {}))
+        elif is_all and traced.kind != "call":
+            for split, call_id in calls_behind(estate, traced):
+                say(f"{split:<5}  {call_id}")
+        else:
+            _say(traced)
+        for problem in traced.problems:
+            tell(problem)
+    next_command(_next(traced))
+
+
+def _say(traced: Lineage) -> None:
+    task = f" of task {traced.task}" if traced.task else ""
+    corrected = ", corrected" if traced.is_corrected else ""
+    say(f"{traced.kind} {traced.id}{task}{corrected}")
+    if traced.kind == "call":
+        for use in traced.uses:
+            say(f"  {_use(use)}")
+            for model in traced.models:
+                if model.dataset == use.dataset:
+                    _say_model(model, f"model {model.id} {_PART[use.split]}", indent=4)
+        if not traced.uses:
+            say("  in no dataset: no model learned from it")
+        return
+    if traced.kind != "dataset":
+        say(f"  dataset {(traced.dataset or '')[:_HASH_CHARS]}")
+    for contents in traced.contents:
+        say(f"    {_contents(contents)}")
+    for model in traced.models:
+        _say_model(model, f"model {model.id}, base {model.base}", indent=2)
+    if traced.recipe:
+        say("  recipe " + ", ".join(f"{name} {value}" for name, value in flat(traced.recipe)))
+
+
+def _use(use: Use) -> str:
+    by = "its correction" if use.source == "correction" else "its answer"
+    how = f"{by} is the target" if use.is_kept else f"same input as example {use.example}"
+    return f"dataset {use.dataset[:_HASH_CHARS]}, {use.split} split: {how}"
+
+
+def _contents(contents: Contents) -> str:
+    corrected = f", {contents.corrections:,} out of corrections" if contents.corrections else ""
+    more = contents.calls - len(contents.first)
+    listed = ", ".join(contents.first) + (f" and {more:,} more (--all)" if more > 0 else "")
+    return f"{contents.split}: {contents.examples:,} examples out of {contents.calls:,} calls{corrected}: {listed}"
+
+
+def _say_model(model: ModelLine, title: str, *, indent: int) -> None:
+    say(f"{' ' * indent}{title}")
+    for verdict in model.verdicts:
+        say(f"{' ' * indent}  verdict {verdict.id}: {verdict.words}")
+    for route in model.routes:
+        now = ", in force" if route.is_in_force else ""
+        say(f"{' ' * indent}  route version {route.version}: {route.kind}{now}")
+
+
+def _next(traced: Lineage) -> str:
+    if traced.kind == "call":
+        return f"freehold lineage {traced.models[0].id}" if traced.models else f"freehold calls {traced.id}"
+    verdicts = [verdict for model in traced.models for verdict in model.verdicts]
+    return f"freehold receipts show {verdicts[-1].id}" if verdicts else "freehold tasks"

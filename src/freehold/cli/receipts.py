@@ -1,0 +1,236 @@
+"""`freehold receipts`: list, show, verify and export what was decided."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from freehold.cli.opening import json_option, open_estate
+from freehold.errors import NotFoundError, UsageError
+from freehold.terminal import next_command, reporting, say, say_json, say_rows, shorten, tell
+
+if TYPE_CHECKING:
+    from freehold.core.receipt import Head, Receipt
+    from freehold.loop.estate import Estate
+    from freehold.loop.exhibits import Exhibit
+    from freehold.loop.receipts import Neighbours, Verified
+
+_HASH_CHARS = 12
+_TASK_CHARS = 16
+_MINUTE_CHARS = len("2027-01-31 18:00")
+_EMPTY = "There are no receipts yet: each verdict and each change of a route from now on gets one."
+
+
+@click.group(invoke_without_command=True)
+@click.option("--task", help="Receipts of this task.")
+@click.option("-n", "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Most receipts.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON line per receipt instead of text.")
+@click.pass_context
+def receipts(ctx: click.Context, *, task: str | None, limit: int, as_json: bool) -> None:
+    """List what was decided, by whom, and verify it.
+
+    Every verdict and every change of a route has a receipt, sealed with the one before it. Receipts are never changed
+    and never deleted. Newest last.
+    """
+    if ctx.invoked_subcommand is None:
+        with open_estate() as estate:
+            _list(estate, task, limit, as_json=as_json)
+
+
+@receipts.command()
+@click.argument("receipt")
+@click.option("--files", is_flag=True, help="Look whether the files that it names are still what they were.")
+@json_option
+def show(receipt: str, *, files: bool, as_json: bool) -> None:
+    """Explain one receipt in plain words.
+
+    RECEIPT is its number, the beginning of its hash, or the id of a verdict.
+    """
+    from freehold.loop.exhibits import exhibits
+    from freehold.loop.receipts import find_receipt, neighbours
+
+    with open_estate() as estate:
+        found = find_receipt(estate, receipt)
+        around = neighbours(estate, found)
+        looked = list(exhibits(estate, [found])) if files else []
+    if as_json:
+        line = json.loads(found.line) | {"is_sealed": found.is_sealed}
+        say_json(line | ({"files": [_plain(exhibit) for exhibit in looked]} if files else {}))
+    else:
+        _say_receipt(found, around, looked)
+    next_command("freehold receipts verify")
+
+
+@receipts.command()
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option("--head", "known", metavar="N:HASH", help="A head that was kept elsewhere; the chain must have it.")
+@click.option("--files", is_flag=True, help="Also look whether datasets, models and reports are what they were.")
+@json_option
+def verify(file: Path | None, *, known: str | None, files: bool, as_json: bool) -> None:
+    """Check the whole chain, of this state folder or of an exported FILE.
+
+    A FILE needs nothing else. Without --head nobody can tell whether receipts were cut off at the end, or the whole
+    chain was written anew. Exit code 1 when anything is wrong.
+    """
+    from freehold.core.receipt import read_head
+    from freehold.loop.receipts import verify_database, verify_file
+
+    head = None if known is None else read_head(known)
+    if file is not None and files:
+        raise UsageError("--files looks at this state folder, not at a file.", hint="Leave FILE out.")
+    looked: list[Exhibit] = []
+    with reporting() as report:
+        if file is not None:
+            verified = verify_file(file, head, report)
+        else:
+            with open_estate() as estate:
+                verified = verify_database(estate, head, report)
+                looked = _look(estate) if files else []
+    _say_verified(verified, looked, is_headed=head is not None, as_json=as_json)
+
+
+@receipts.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def export(file: Path) -> None:
+    """Write all receipts to FILE, a line of JSON each; - is standard output.
+
+    Whoever has the file can verify it: freehold receipts verify FILE, or with a few lines of any language.
+    """
+    from freehold.loop.receipts import export as write_all
+    from freehold.loop.receipts import export_file
+
+    with open_estate() as estate:
+        if estate.store.receipts.head().number == 0:
+            raise NotFoundError(_EMPTY, hint="Run: freehold prove TASK")
+        head = write_all(estate, sys.stdout.write) if str(file) == "-" else export_file(estate, file)
+    tell(f"{head.number:,} receipts. Newest: {head}")
+    next_command(f"freehold receipts verify {file}")
+
+
+@receipts.command("head")
+@json_option
+def head_(*, as_json: bool) -> None:
+    """Print the newest receipt's number and hash.
+
+    Keep it where nobody who can write to this machine can change it: a mail, a ticket, a piece of paper. Later
+    `freehold receipts verify --head` shows that nothing up to there was changed or cut off.
+    """
+    with open_estate() as estate:
+        head = estate.store.receipts.head()
+    if as_json:
+        say_json({"number": head.number, "hash": head.hash})
+    else:
+        say(str(head))
+    next_command(f"keep it elsewhere; later: freehold receipts verify --head {head.number}:{head.hash[:16]}")
+
+
+def _list(estate: Estate, task: str | None, limit: int, *, as_json: bool) -> None:
+    table = estate.store.receipts
+    found = table.newest(limit, None if task is None else _task_id(estate, task))
+    if as_json:
+        for receipt in found:
+            say_json({"problem": receipt} if isinstance(receipt, str) else json.loads(receipt.line))
+        return
+    rows = [_row(receipt) for receipt in found]
+    say_rows(("no", "when", "task", "what", "by"), rows, right=(0,), flexible=3)
+    head = table.head()
+    tell(f"{len(rows):,} of {head.number:,} receipts." if head.number else _EMPTY)
+    if not head.number and (older := _older(estate)):
+        tell(f"{older:,} verdicts and routes are older than receipts and have none.")
+    next_command(f"freehold receipts show {head.number}" if head.number else "freehold prove TASK")
+
+
+def _task_id(estate: Estate, name: str) -> str:
+    """The id of a task; receipts outlive tasks, so an id that only they know is taken as it is."""
+    try:
+        return estate.task(name).id
+    except NotFoundError:
+        if not estate.store.receipts.newest(1, name):
+            raise
+        return name
+
+
+def _older(estate: Estate) -> int:
+    return len(estate.store.book.verdicts(None)) + len(estate.store.book.route_history(None))
+
+
+def _row(receipt: Receipt | str) -> tuple[str, ...]:
+    from freehold.core.explanation import moment
+    from freehold.core.statement import headline
+
+    if isinstance(receipt, str):
+        return ("?", "", "", receipt, "")
+    said = receipt.content
+    task = shorten(str(said.get("task") or receipt.task_id), _TASK_CHARS)
+    when = moment(receipt.created_at)[:_MINUTE_CHARS]
+    return (str(receipt.number), when, task, headline(said), str(said.get("decided_by")))
+
+
+def _say_receipt(found: Receipt, around: Neighbours, looked: list[Exhibit]) -> None:
+    from freehold.core.explanation import explain
+
+    sealed = "its hash is that of what it says" if found.is_sealed else "CHANGED: its hash is not that of what it says"
+    lines = [
+        ("receipt", f"{found.number}, a {found.kind}; {sealed}"),
+        *explain(found),
+        ("hash", found.hash),
+        ("after", _neighbour(around.before, "it is the first", wanted=found.previous)),
+        ("before", _neighbour(around.after, "it is the newest", wanted=None)),
+        *(("file", exhibit.words) for exhibit in looked),
+    ]
+    last = ""
+    for label, text in lines:
+        say(f"{'' if label == last else label:<9} {text}")
+        last = label
+
+
+def _neighbour(receipt: Receipt | str | None, at_end: str, *, wanted: str | None) -> str:
+    from freehold.core.statement import headline
+
+    if receipt is None:
+        return at_end
+    if isinstance(receipt, str):
+        return receipt
+    broken = "" if wanted in (None, receipt.hash) else "; NOT the one that it was sealed with"
+    said = headline(receipt.content)
+    return f"receipt {receipt.number}, {receipt.kind}: {said} ({receipt.hash[:_HASH_CHARS]}){broken}"
+
+
+def _look(estate: Estate) -> list[Exhibit]:
+    from freehold.core.receipt import Receipt
+    from freehold.loop.exhibits import exhibits
+
+    sealed = (r for r in estate.store.receipts.stream() if isinstance(r, Receipt) and r.is_sealed)
+    return list(exhibits(estate, sealed))
+
+
+def _say_verified(verified: Verified, looked: list[Exhibit], *, is_headed: bool, as_json: bool) -> None:
+    is_ok = not verified.problems and all(exhibit.is_sound for exhibit in looked)
+    head: Head = verified.head
+    if as_json:
+        files = [_plain(exhibit) for exhibit in looked]
+        counted = {"ok": is_ok, "receipts": verified.receipts, "head": str(head)}
+        say_json(counted | {"problems": verified.problems, "notes": verified.notes, "files": files})
+    else:
+        for line in (*verified.problems, *(exhibit.words for exhibit in looked)):
+            say(line)
+        if not verified.problems:
+            say(f"whole: {verified.receipts:,} receipts, the newest is {head}")
+        for note in verified.notes:
+            tell(note)
+        if not is_headed and not verified.problems:
+            tell("Without --head it cannot be told whether the end was cut off or all of it was written anew.")
+    if is_ok:
+        next_command("freehold receipts head, and keep it elsewhere")
+        return
+    next_command("compare with a backup or an export; what a receipt said: freehold receipts show N")
+    sys.exit(1)
+
+
+def _plain(exhibit: Exhibit) -> dict[str, object]:
+    return asdict(exhibit) | {"path": str(exhibit.path) if exhibit.path else None}

@@ -1,0 +1,69 @@
+"""`freehold status`: where traffic goes, how it has fared, and how the evidence stands."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+import click
+
+from freehold.cli.opening import json_option, open_estate
+from freehold.core.spoken import usd
+from freehold.terminal import next_command, say, say_json, say_rows, terminal_width
+
+if TYPE_CHECKING:
+    from freehold.loop.faring import LiveView
+    from freehold.loop.standing import Standing
+
+
+@click.command()
+@click.argument("task", required=False)
+@json_option
+def status(task: str | None, *, as_json: bool) -> None:
+    """Show each task's route and how it has fared since it was put.
+
+    With how the evidence stands: what was found, and what would take the route back. With TASK, that one in detail.
+    """
+    from freehold.loop.faring import live_view, live_views
+    from freehold.loop.sorting import sort_new_calls
+
+    with open_estate() as estate:
+        sort_new_calls(estate)
+        views = live_views(estate) if task is None else [live_view(estate, estate.task(task))]
+    if as_json:
+        say_json([view.plain() for view in views] if task is None else views[0].plain())
+        return
+    heads = ("task", "route", "local", "audits agree", "own ms", "rent ms", "saved")
+    say_rows(heads, [_row(view) for view in views], right=(4, 5, 6), flexible=0)
+    for view in views:
+        if view.remarks:
+            say(f"\n{view.task}")
+        for remark in view.remarks:
+            say(textwrap.fill(remark, terminal_width() - 1, initial_indent="  ", subsequent_indent="    "))
+    if task is not None and views[0].standing is not None:
+        _show_detail(views[0].standing)
+    next_command("freehold tasks" if views else "freehold up, then point a client at it")
+
+
+def _row(view: LiveView) -> tuple[str, ...]:
+    figures = view.figures
+    local = "-" if figures.share_local is None else f"{figures.share_local:.0%} of {figures.calls:,}"
+    saved = usd(figures.saved_usd) if figures.local else "-"
+    latencies = (_ms(figures.owned_p50_ms), _ms(figures.rented_p50_ms))
+    return (view.task, view.route_text, local, view.agreement_text, *latencies, saved)
+
+
+def _show_detail(standing: Standing) -> None:
+    say("")
+    rows = [
+        (e.detector, f"{e.evidence:,.3g}", f"{e.patience:,.0f}", f"{e.tolerated:.1%}", f"{e.observed:,}")
+        for e in standing.evidence
+    ]
+    say_rows(("detector", "evidence", "rolls back at", "bears", "seen"), rows, right=(1, 2, 3, 4))
+    say(f"\nwatched: {standing.calls:,} calls, {standing.local:,} local, {standing.audited:,} audited")
+    if standing.ramp is not None:
+        say("ramp: " + ", ".join(f"{share:.0%} at {pairs:,}" for pairs, share in standing.ramp.history[-8:]))
+
+
+def _ms(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.0f}"

@@ -1,0 +1,282 @@
+"""What the admin API can do: one function for each operation, and one table of them all.
+
+The endpoints and the OpenAPI document are both made from the table, so neither can say what the other does not.
+Least power: programs read, tell feedback, and return a task to the provider. Moving traffic to an owned model, keys and
+settings are left to the command line. Not covered: HTTP (`console.api.serving`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from freehold import __version__
+from freehold.console.api import models as m
+from freehold.core import Call, Route, Verdict
+from freehold.core.task import Task
+from freehold.errors import NotFoundError
+from freehold.loop.browsing import CallFilter, CallView, find_call, find_calls
+from freehold.loop.estate import Estate
+from freehold.loop.moving import return_all
+from freehold.loop.overview import TaskOverview, overviews
+
+_LATE_S = 2.0
+_POLL_S = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One request: the names in its path, its parameters, its body, and the key that let it in from elsewhere."""
+
+    names: Mapping[str, str]
+    query: Any
+    body: Any
+    key_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One operation; `errors` are the statuses, beside 400 and 403, with which it can fail.
+
+    `is_open` says that callers elsewhere may use it too, with a gateway key.
+    """
+
+    name: str
+    method: str
+    path: str
+    summary: str
+    run: Callable[[Estate, Asked], Any]
+    gives: Any
+    query: Any = m.Nothing
+    body: Any = None
+    status: int = 200
+    errors: tuple[int, ...] = ()
+    is_open: bool = False
+    examples: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _version(_estate: Estate, _asked: Asked) -> m.Health:
+    return m.Health(version=__version__)
+
+
+def _tasks(estate: Estate, _asked: Asked) -> m.Tasks:
+    return m.Tasks(tasks=[_task_view(view) for view in overviews(estate)])
+
+
+def _task(estate: Estate, asked: Asked) -> m.TaskView:
+    task = _named(estate, asked)
+    return next(_task_view(view) for view in overviews(estate) if view.task.id == task.id)
+
+
+def _verdicts(estate: Estate, asked: Asked) -> m.Verdicts:
+    task = _named(estate, asked)
+    return m.Verdicts(verdicts=[_verdict_view(verdict, task.name) for verdict in estate.store.book.verdicts(task.id)])
+
+
+def _routes(estate: Estate, asked: Asked) -> m.Routes:
+    task = _named(estate, asked)
+    return m.Routes(routes=[_route_view(route, task.name) for route in estate.store.book.route_history(task.id)])
+
+
+def _back(estate: Estate, asked: Asked) -> m.RouteView:
+    task = _named(estate, asked)
+    return _route_view(return_all(estate, task.id, reason=asked.body.reason, decided_by="api"), task.name)
+
+
+def _calls(estate: Estate, asked: Asked) -> m.Calls:
+    query: m.CallsAsked = asked.query
+    chosen = CallFilter(
+        task_id=estate.task(query.task).id if query.task else None,
+        arm=query.arm,
+        model=query.model,
+        provider=query.provider,
+        user_key=query.user,
+        session_key=query.session,
+        is_failed=None if query.outcome is None else query.outcome == "failed",
+        since=query.since,
+        before=query.before,
+        limit=query.limit + 1,
+        newest_first=True,
+    )
+    found = [_summary(view) for view in find_calls(estate, chosen)]
+    page = found[: query.limit]
+    return m.Calls(calls=page, next=page[-1].id if len(found) > query.limit else None)
+
+
+def _call(estate: Estate, asked: Asked) -> m.CallDetail:
+    view = find_call(estate, asked.names["call"])
+    plain = view.plain()
+    told = estate.store.calls.feedback_of(view.call.id)
+    return m.CallDetail(
+        call=_summary(view),
+        request_body=str(plain["request_body"]),
+        response_body=str(plain["response_body"]),
+        feedback=[m.FeedbackView(id=f.id, created_at=f.created_at, kind=f.kind, value=f.value) for f in told],
+    )
+
+
+def _tell(estate: Estate, asked: Asked) -> m.Kept:
+    call = _recorded(estate, asked.names["call"])
+    if asked.key_id is not None and call.key_id != asked.key_id:
+        raise _no_call(asked.names["call"])  # whether others made such a call is none of this caller's business
+    match asked.body:
+        case m.Rating(value=value):
+            kind, text = "boolean", "true" if value else "false"
+        case m.Number(value=value):
+            kind, text = "number", repr(value)
+        case m.Comment(value=value):
+            kind, text = "comment", value
+        case _:
+            kind, text = "correction", asked.body.value.strip()
+    return m.Kept(id=estate.store.calls.add_feedback(call.id, kind, text, time.time()), call_id=call.id)
+
+
+def _recorded(estate: Estate, call_id: str) -> Call:
+    """The call of exactly this id; one that has just ended may need a moment to arrive in the record."""
+    deadline = time.monotonic() + _LATE_S
+    while (call := estate.store.calls.get(call_id)) is None or call.id != call_id:
+        if time.monotonic() > deadline:
+            raise _no_call(call_id)
+        time.sleep(_POLL_S)
+    return call
+
+
+def _no_call(call_id: str) -> NotFoundError:
+    return NotFoundError(f"There is no call {call_id!r}.", hint="Its id is in the response header freehold-call-id.")
+
+
+def _named(estate: Estate, asked: Asked) -> Task:
+    return estate.task(asked.names["task"])
+
+
+def _task_view(view: TaskOverview) -> m.TaskView:
+    return m.TaskView(
+        id=view.task.id,
+        name=view.name,
+        kind=view.kind,
+        calls=view.figures.calls,
+        cost_usd=view.figures.cost_usd,
+        dataset=view.dataset.id if view.dataset else None,
+        model=view.model.id if view.model else None,
+        verdict_id=view.verdict.id if view.verdict else None,
+        verdict=view.verdict.words if view.verdict else None,
+        route=view.route.kind,
+        route_version=view.route.version,
+        next=view.next_step,
+    )
+
+
+def _verdict_view(verdict: Verdict, task: str) -> m.VerdictView:
+    return m.VerdictView(
+        id=verdict.id,
+        task=task,
+        model=verdict.model_id,
+        dataset=verdict.dataset_hash,
+        decision=verdict.decision,
+        words=verdict.words,
+        need=verdict.need,
+        threshold=verdict.threshold,
+        coverage=verdict.coverage,
+        risk=verdict.risk,
+        margin=verdict.margin,
+        created_at=verdict.created_at,
+        report=f"/reports/{verdict.id}",
+    )
+
+
+def _route_view(route: Route, task: str) -> m.RouteView:
+    return m.RouteView(
+        task=task,
+        version=route.version,
+        kind=route.kind,
+        model=route.model_id,
+        verdict=route.verdict_id,
+        threshold=route.threshold,
+        audit_rate=route.audit_rate,
+        decided_by=route.decided_by,
+        reason=route.reason,
+        created_at=route.created_at,
+    )
+
+
+def _summary(view: CallView) -> m.CallSummary:
+    names = m.CallSummary.__struct_fields__
+    return m.CallSummary(task=view.task, **{name: getattr(view.call, name) for name in names if name != "task"})
+
+
+OPERATIONS = (
+    Operation(
+        name="version", method="GET", path="/version", summary="Which version answers", run=_version, gives=m.Health
+    ),
+    Operation(name="tasks", method="GET", path="/tasks", summary="All tasks", run=_tasks, gives=m.Tasks),
+    Operation(
+        name="task",
+        method="GET",
+        path="/tasks/{task}",
+        summary="One task, by name or id",
+        run=_task,
+        gives=m.TaskView,
+        errors=(404,),
+    ),
+    Operation(
+        name="verdicts",
+        method="GET",
+        path="/tasks/{task}/verdicts",
+        summary="What was proven of a task",
+        run=_verdicts,
+        gives=m.Verdicts,
+        errors=(404,),
+    ),
+    Operation(
+        name="routes",
+        method="GET",
+        path="/tasks/{task}/routes",
+        summary="Where a task's traffic went, and why",
+        run=_routes,
+        gives=m.Routes,
+        errors=(404,),
+    ),
+    Operation(
+        name="back",
+        method="POST",
+        path="/tasks/{task}/back",
+        summary="Return a task's traffic to the provider at once",
+        run=_back,
+        gives=m.RouteView,
+        body=m.Back,
+        errors=(404, 409, 413, 415),
+    ),
+    Operation(
+        name="calls",
+        method="GET",
+        path="/calls",
+        summary="Recorded calls, newest first",
+        run=_calls,
+        gives=m.Calls,
+        query=m.CallsAsked,
+        errors=(404,),
+    ),
+    Operation(
+        name="call",
+        method="GET",
+        path="/calls/{call}",
+        summary="One call whole",
+        run=_call,
+        gives=m.CallDetail,
+        errors=(404,),
+    ),
+    Operation(
+        name="tell",
+        method="POST",
+        path="/calls/{call}/feedback",
+        summary="Tell what an answer was worth",
+        run=_tell,
+        gives=m.Kept,
+        body=m.NewFeedback,
+        status=201,
+        errors=(401, 404, 413, 415, 429),
+        is_open=True,
+    ),
+)

@@ -1,0 +1,68 @@
+"""The bounds that a route is watched against: what its verdict promised and expected, and what the settings bear.
+
+Fixed when a version of a route is first seen, and kept with its evidence. Not covered: the watch itself (`watch`).
+"""
+
+from __future__ import annotations
+
+import math
+
+from freehold.core.route import Route
+from freehold.settings import Settings
+from freehold.watch import Plan, tolerated_share
+
+_MOST_SHARE = 0.99
+
+
+def plan_of(route: Route, settings: Settings) -> Plan:
+    """The plan for a route; `settings` are those of its task.
+
+    Pairs of a canary are held against the proven risk, too: what is shown to be worse on calls that the provider
+    answered need not be tried on more. A shadow shows how a ramp would go.
+    """
+    number = settings.number
+    harm = {"canary": route.harm or number("route.harm"), "shadow": number("route.harm")}.get(route.kind)
+    risk = _bound(route.risk)
+    return Plan(
+        contract=route.contract,
+        risk=risk,
+        margin=risk if route.kind == "canary" else None,
+        invalid=tolerated_share(_seen(route, "invalid_share"), least=number("watch.invalid_share")),
+        refused=tolerated_share(_seen(route, "refusal_share"), least=number("watch.refusal_share")),
+        slow=None if slow_ms(route, settings) is None else number("watch.slow_share"),
+        bad=number("watch.unhappy_share") if number("watch.feedback_wait_s") > 0 else None,
+        base_rate=route.audit_rate,
+        patience=number("watch.patience"),
+        call_patience=number("watch.call_patience"),
+        harm=harm,
+        alpha=number("prove.alpha"),
+        proven_at=_seen(route, "created_at", route.created_at),
+        valid_days=number("watch.valid_days") or None,
+        models=_names(route, "models"),
+        fingerprints=_names(route, "fingerprints"),
+    )
+
+
+def slow_ms(route: Route, settings: Settings) -> float | None:
+    """From when on an owned answer is slow; None where nothing says so."""
+    own = settings.number("watch.slow_ms")
+    if own:
+        return own
+    seen = _seen(route, "owned_p95_ms")
+    return seen * settings.number("watch.slow_factor") if seen else None
+
+
+def _bound(risk: float | None) -> float | None:
+    return None if risk is None or risk <= 0 else min(risk, _MOST_SHARE)
+
+
+def _seen(route: Route, name: str, otherwise: float = 0.0) -> float:
+    """A figure of the proof; `otherwise` where the verdict has none, as those of earlier versions."""
+    value = route.expected.get(name)
+    is_figure = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return float(value) if is_figure and value is not None else otherwise
+
+
+def _names(route: Route, name: str) -> tuple[str, ...]:
+    value = route.expected.get(name)
+    return tuple(str(one) for one in value) if isinstance(value, list | tuple) else ()

@@ -1,0 +1,106 @@
+"""How routes fare: who answered, how often audits agree, what was saved, and how the evidence stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+from freehold import route as routing
+from freehold.core import Call, Route
+from freehold.core.task import Task
+from freehold.loop.estate import Estate
+from freehold.loop.sorting import read_call
+from freehold.loop.standing import Standing, remarks, route_words, standing_of
+from freehold.route import LiveCall, LiveFigures
+from freehold.store import CallFilter
+
+
+@dataclass(frozen=True, slots=True)
+class LiveView:
+    """A task's route and how it has fared since it was put in place; `standing` is None while nothing is watched."""
+
+    task: str
+    placed: Route
+    figures: LiveFigures
+    standing: Standing | None = None
+
+    @property
+    def route(self) -> str:
+        """The kind of the route."""
+        return self.placed.kind
+
+    @property
+    def version(self) -> int:
+        """The version of the route."""
+        return self.placed.version
+
+    @property
+    def route_text(self) -> str:
+        """The route as it is now, in two words."""
+        return route_words(self.placed, self.standing)
+
+    @property
+    def remarks(self) -> list[str]:
+        """What there is to say beside the figures."""
+        return remarks(self.placed, self.standing)
+
+    @property
+    def agreement_text(self) -> str:
+        """The share of audits that agree with the provider, with interval and n."""
+        f = self.figures
+        if f.agreement is None or f.agreement_low is None or f.agreement_high is None:
+            return "none yet"
+        return f"{f.agreement:.0%} [{f.agreement_low:.0%}, {f.agreement_high:.0%}], n={f.audits}"
+
+    def plain(self) -> dict[str, object]:
+        """The view as JSON-able values."""
+        route = self.placed
+        return {
+            "task": self.task,
+            "route": route.kind,
+            "version": route.version,
+            "decided_by": route.decided_by,
+            "decided_at": route.created_at or None,
+            "reason": route.reason,
+            "risk": route.risk,
+            "contract": route.contract,
+            "watch": self.standing.plain() if self.standing else None,
+            **asdict(self.figures),
+        }
+
+
+def live_views(estate: Estate) -> list[LiveView]:
+    """Each task's route with its live figures."""
+    return [live_view(estate, task) for task in estate.store.book.tasks()]
+
+
+def live_view(estate: Estate, task: Task) -> LiveView:
+    """One task's route with its live figures, since that route was put in place."""
+    route = estate.store.book.route(task.id)
+    since = route.created_at or None
+    calls = estate.store.calls.stream(CallFilter(task_id=task.id, since=since, is_failed=False))
+    rows = list(_live_calls(calls))
+    figures = routing.live_figures(rows, output_kind=task.kind)
+    return LiveView(task.name, route, figures, standing_of(estate, route))
+
+
+def _live_calls(calls: Iterator[Call]) -> Iterator[LiveCall]:
+    local: dict[str, Call] = {}
+    audits: list[Call] = []
+    for call in calls:
+        if call.arm == "audit":
+            audits.append(call)
+        else:
+            if call.arm == "owned":
+                local[call.id] = call
+            yield LiveCall(arm=call.arm, latency_ms=call.latency_ms, cost_usd=call.cost_usd)
+    for audit in audits:
+        audited = local.get(audit.parent_id or "")
+        is_readable = audited is not None and "deleted" not in (audit.redaction, audited.redaction)
+        yield LiveCall(
+            arm="audit",
+            latency_ms=audit.latency_ms,
+            cost_usd=audit.cost_usd,
+            owned_text=read_call(audited).answer.text if audited and is_readable else None,
+            rented_text=read_call(audit).answer.text if is_readable else None,
+        )

@@ -1,0 +1,209 @@
+"""Receipts as people use them: find one, see what stands around it, verify the chain, export it.
+
+Verifying the database also holds the verdicts and routes that are in force against what their receipts say. An
+exported file is verified by itself, without any state folder. Not covered: the files that receipts name
+(`loop.exhibits`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from freehold.core import Route, Verdict
+from freehold.core.receipt import LONGEST_LINE_BYTES, START, Head, Receipt, read_lines, verify
+from freehold.core.statement import agrees
+from freehold.errors import DataError, NotFoundError, UsageError
+from freehold.loop.estate import Estate
+from freehold.loop.progress import Progress, Reporter
+
+_LEAST_HASH_CHARS = 4
+_FILE_MODE = 0o600
+_PROGRESS_EVERY = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """What verifying a chain found; `notes` are worth knowing and are no problem."""
+
+    receipts: int
+    head: Head
+    problems: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """The receipts on both sides of one; None at an end of the chain, words for one that cannot be read."""
+
+    before: Receipt | str | None
+    after: Receipt | str | None
+
+
+def find_receipt(estate: Estate, name: str) -> Receipt:
+    """The receipt of this number, hash, beginning of a hash, or verdict; NotFoundError when there is none."""
+    receipts, name = estate.store.receipts, name.strip()
+    number = int(name) if re.fullmatch(r"[0-9]{1,9}", name) else None
+    if number is not None and number <= receipts.head().number:
+        return _readable(receipts.numbered(number), name)
+    of_verdict = receipts.of_verdict(name)
+    if of_verdict is not None:
+        return of_verdict
+    numbers = receipts.beginning(name.lower()) if len(name) >= _LEAST_HASH_CHARS else []
+    if len(numbers) > 1:
+        raise UsageError(f"Several receipts have a hash that begins with {name!r}.", hint="Give more of it.")
+    return _readable(receipts.numbered(numbers[0]) if numbers else None, name)
+
+
+def neighbours(estate: Estate, receipt: Receipt) -> Neighbours:
+    """What stands before and after a receipt."""
+    numbered = estate.store.receipts.numbered
+    return Neighbours(numbered(receipt.number - 1) if receipt.number > 1 else None, numbered(receipt.number + 1))
+
+
+def verify_database(estate: Estate, head: Head | None, report: Reporter) -> Verified:
+    """Verify the chain of the database, and that verdicts and routes are what their receipts say."""
+    reading = _Reading(total=estate.store.receipts.head().number, report=report)
+    wanted = reading.watch(estate.store.receipts.stream())
+    problems = list(verify(wanted, head))
+    told = dict(reading.told)
+    verdicts, routes = estate.store.book.verdicts(None), estate.store.book.route_history(None)
+    for _ in reading.watch(estate.store.receipts.stream(after=reading.last.number)):
+        """What was put meanwhile is in the tables and belongs to what was told."""
+    known: list[Verdict | Route] = [*verdicts, *reversed(routes)]
+    differing, unknown = _compare(reading, known)
+    gone = told.keys() - {_key(value) for value in known}
+    problems += differing
+    problems += [f"receipt {told[key][0]} is of {_name(key)}, which is not in the database" for key in sorted(gone)]
+    return Verified(receipts=reading.count, head=reading.last, problems=tuple(problems), notes=tuple(unknown))
+
+
+def verify_file(path: Path, head: Head | None, report: Reporter) -> Verified:
+    """Verify an exported file; UsageError when it cannot be read."""
+    reading = _Reading(total=0, report=report)
+    try:
+        with path.open("rb") as file:
+            lines = iter(lambda: file.readline(LONGEST_LINE_BYTES + 1), b"")
+            problems = list(verify(reading.watch(read_lines(lines)), head))
+    except OSError as error:
+        raise UsageError(
+            f"The file {str(path)!r} cannot be read: {error.strerror}.", hint="Make one: freehold receipts export FILE"
+        ) from error
+    if not reading.count and not problems:
+        problems = ["the file holds no receipt"]
+    return Verified(receipts=reading.count, head=reading.last, problems=tuple(problems))
+
+
+def export(estate: Estate, write: Callable[[str], object]) -> Head:
+    """Write all receipts, a line each, and return the newest's number and hash; DataError where one is unreadable."""
+    last = START
+    for receipt in estate.store.receipts.stream():
+        if isinstance(receipt, str):
+            raise DataError(f"The chain cannot be exported: {receipt}.", hint="Run: freehold receipts verify")
+        write(receipt.line + "\n")
+        last = Head(receipt.number, receipt.hash)
+    return last
+
+
+def export_file(estate: Estate, path: Path) -> Head:
+    """Write all receipts to a new file, which is there whole or not at all; UsageError when something is there."""
+    if path.exists() or path.is_symlink():
+        raise UsageError(f"There is something at {str(path)!r} already.", hint="Give a name that is not taken.")
+    draft = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _FILE_MODE), "w", encoding="utf-8") as file:
+            last = export(estate, file.write)
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(draft, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise
+    return last
+
+
+Key = tuple[str, str, int]
+"""A verdict (its id) or a version of a task's route."""
+
+
+@dataclass(slots=True)
+class _Reading:
+    """A chain as it is read: how far, and what was last told of each verdict and each version of a route."""
+
+    total: int
+    report: Reporter
+    count: int = 0
+    last: Head = START
+    first_at: float | None = None
+    told: dict[Key, tuple[int, object]] = field(default_factory=dict)
+
+    def watch(self, found: Iterator[Receipt | str]) -> Iterator[Receipt | str]:
+        """The same receipts, noted as they pass."""
+        for receipt in found:
+            if isinstance(receipt, Receipt):
+                self._note(receipt)
+            if self.count and self.count % _PROGRESS_EVERY == 0:
+                total = max(self.total, self.count)
+                self.report(Progress(stage="receipts", done=self.count, total=total, note="verified"))
+            yield receipt
+
+    def _note(self, receipt: Receipt) -> None:
+        self.count += 1
+        self.last = Head(receipt.number, receipt.hash)
+        self.first_at = receipt.created_at if self.first_at is None else self.first_at
+        with contextlib.suppress(DataError):  # a changed document is found by its hash, and tells nothing
+            said = receipt.content.get(receipt.kind)
+            if isinstance(said, dict):
+                self.told[_told_of(receipt, said)] = (receipt.number, said)
+
+
+def _compare(reading: _Reading, known: list[Verdict | Route]) -> tuple[list[str], list[str]]:
+    """What differs from what was told of it; and, as notes, what nothing was told of because it is older."""
+    problems, unknown = [], 0
+    begun: set[str] = set()
+    for value in known:
+        key = _key(value)
+        number, said = reading.told.get(key, (None, None))
+        if number is None:
+            is_older = reading.first_at is None or value.created_at < reading.first_at
+            if is_older and not (isinstance(value, Route) and value.task_id in begun):
+                unknown += 1
+            else:
+                problems.append(f"{_name(key)} has no receipt: it was not written by Freehold")
+            continue
+        if isinstance(value, Route):
+            begun.add(value.task_id)
+        if not agrees(said, value):
+            problems.append(f"{_name(key)} is not what receipt {number} says of it")
+    notes = [f"{unknown} verdicts and routes are older than the first receipt: there is nothing to hold them against"]
+    return problems, notes if unknown else []
+
+
+def _told_of(receipt: Receipt, said: Mapping[str, object]) -> Key:
+    if receipt.kind == "verdict":
+        return ("verdict", str(said.get("id")), 0)
+    version = said.get("version")
+    return ("route", receipt.task_id, version if isinstance(version, int) else 0)
+
+
+def _key(value: Verdict | Route) -> Key:
+    return ("verdict", value.id, 0) if isinstance(value, Verdict) else ("route", value.task_id, value.version)
+
+
+def _name(key: Key) -> str:
+    return f"verdict {key[1]}" if key[0] == "verdict" else f"version {key[2]} of the route of task {key[1]}"
+
+
+def _readable(found: Receipt | str | None, name: str) -> Receipt:
+    if found is None:
+        raise NotFoundError(
+            f"There is no receipt {name!r}.", hint="Give a number, the beginning of a hash or a verdict's id."
+        )
+    if isinstance(found, str):
+        raise DataError(f"{found[:1].upper()}{found[1:]}.", hint="Run: freehold receipts verify")
+    return found

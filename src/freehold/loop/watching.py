@@ -1,0 +1,288 @@
+"""Watching: what moved routes answer becomes evidence, and evidence changes routes.
+
+Each round reads a task's settled calls after a cursor, folds them into its watch, writes watch and cursor in one row by
+compare-and-set, and then does what the watch says: the decision is a property of what was written, so that a process
+that dies in between, or a second one on the same database, finds the same decision and no call counts twice.
+
+Not covered: what the evidence is worth (`freehold.watch`), how a call is read (`loop.observing`), when rounds are made
+(`freehold.app`).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import takewhile
+
+import msgspec
+
+from freehold import route as routing
+from freehold.core.call import Call
+from freehold.core.route import Route
+from freehold.core.template import Template
+from freehold.errors import BusyError, FreeholdError, StateError
+from freehold.loop.bounds import plan_of, slow_ms
+from freehold.loop.estate import Estate
+from freehold.loop.journal import journal_folder
+from freehold.loop.moving import put_route
+from freehold.loop.observing import Eye, Seen, awaits, is_audit_due, is_shadow_due, is_stray, observation, stray
+from freehold.record import read_backlog
+from freehold.settings import Settings
+from freehold.store import Following, Place, WatchRow
+from freehold.watch import (
+    Finished,
+    RollBack,
+    Watch,
+    Word,
+    fold,
+    fold_feedback,
+    live_of,
+    new_watch,
+    outcomes,
+    standing,
+)
+
+CALLS_PER_ROUND = 2000
+_CALLS_AT_ONCE = 100
+_SKEW_S = 300.0
+"""A route may be put by a machine whose clock is ahead of that of the gateway."""
+_JUMP_S = 60.0
+_SORTED_S = 30.0
+"""Calls that look like no task's when they come are sorted by then."""
+_NO_VERSION = 0
+_GOOD = ("true", "1", "yes", "good")
+_LOG = logging.getLogger("freehold.watch")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A watch with where it is: `cursor` the last call folded, `rated` the last whose time for ratings is over.
+
+    `strays` is the last of the calls that were found to be the task's only after they had been answered.
+
+    `unreadable` counts answers that could not be compared, `restarts` how often evidence had to begin anew.
+    """
+
+    watch: Watch
+    cursor: Place
+    rated: Place
+    strays: Place
+    unreadable: int = 0
+    restarts: int = 0
+
+
+class Watching:
+    """Watches the moved routes of an estate; to be used on one thread. `clock` gives Unix seconds."""
+
+    def __init__(self, estate: Estate, clock: Callable[[], float] = time.time) -> None:
+        self._estate = estate
+        self._clock = clock
+        self._stamp: tuple[int, int, float] | None = None
+        self._routes: list[tuple[str, Route]] = []
+
+    def look(self) -> None:
+        """One round over all moved routes; what fails for one task keeps none of the others from being watched."""
+        failures: list[FreeholdError] = []
+        for name, route in self._moved():
+            try:
+                self._look_at(name, route)
+            except FreeholdError as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
+
+    def _moved(self) -> list[tuple[str, Route]]:
+        book = self._estate.store.book
+        stamp = book.stamp()
+        if stamp != self._stamp:
+            names = {task.id: task.name for task in book.tasks()}
+            found = [(names.get(task_id, task_id), route) for task_id, route in book.routes().items()]
+            self._routes = [(name, route) for name, route in found if route.kind != "rented"]
+            self._stamp = stamp
+        return self._routes
+
+    def _look_at(self, name: str, route: Route) -> None:
+        store, now = self._estate.store, self._clock()
+        settings = self._estate.settings.for_task(name)
+        row = store.watches.get(route.task_id)
+        kept = self._kept(row, route, settings, now)
+        follower = _Follower(store.following, route, settings, now)
+        seen = follower.strayed(follower.followed(kept, self._settled_until(settings, now)))
+        seen = follower.rated(seen)
+        if self._write(row, seen, now):
+            self._act(name, route, seen.watch, settings)
+
+    def _kept(self, row: WatchRow, route: Route, settings: Settings, now: float) -> Kept:
+        """The watch of this version; a fresh one for a new version, a clock that went far back, or damage."""
+        restarts = 0
+        if row.document.get("route_version") == route.version:
+            kept = read_kept(row.document)
+            if kept is not None and kept.cursor[0] <= now + _JUMP_S:
+                return kept
+            restarts = _whole(row.document.get("restarts")) + 1
+            why = "cannot be read" if kept is None else "is ahead of the clock, which went back"
+            _LOG.warning("%s: what was watched so far %s; its evidence begins anew.", route.task_id, why)
+        begin = (route.created_at - _SKEW_S if not restarts else now, "")
+        sketch = route.expected.get("inputs")
+        watch = new_watch(
+            route.task_id,
+            route.version,
+            plan_of(route, settings),
+            sketch=sketch if isinstance(sketch, dict) else None,
+        )
+        strays = (max(begin[0], route.created_at), "")
+        return Kept(watch=watch, cursor=begin, rated=begin, strays=strays, restarts=restarts)
+
+    def _settled_until(self, settings: Settings, now: float) -> float:
+        """Calls up to here are in the record, as far as this machine's journal is concerned."""
+        until = now - settings.number("watch.settle_s")
+        waiting = read_backlog(journal_folder(self._estate.settings)).oldest_at
+        return until if waiting is None else min(until, waiting)
+
+    def _write(self, row: WatchRow, kept: Kept, now: float) -> bool:
+        """Keep what was seen; False when another process has, which will act on it or be acted for."""
+        live = msgspec.json.decode(msgspec.json.encode(live_of(kept.watch, now=now)))
+        document = {
+            "live": live,
+            "route_version": kept.watch.route_version,
+            "cursor": list(kept.cursor),
+            "rated": list(kept.rated),
+            "strays": list(kept.strays),
+            "unreadable": kept.unreadable,
+            "restarts": kept.restarts,
+            "watch": kept.watch.to_json(),
+        }
+        if document == row.document:
+            return True
+        is_news = live != row.document.get("live")
+        changed_at = max(now, row.changed_at + 0.001) if is_news else row.changed_at
+        return self._estate.store.watches.put(replace(row, changed_at=changed_at, document=document))
+
+    def _act(self, name: str, route: Route, watch: Watch, settings: Settings) -> None:
+        """Do what the evidence says; whoever else has changed the route meanwhile was first, and that is fine."""
+        stands = standing(watch)
+        if stands is None or route.kind == "shadow":
+            return
+        new = _next_route(route, stands, settings, self._clock())
+        try:
+            if new is not None:
+                put_route(self._estate, new)
+                _LOG.warning("%s: %s: %s", name, routing.words(new), new.reason)
+        except BusyError:
+            _LOG.info("%s: its route was changed by somebody else first.", name)
+
+
+class _Follower:
+    """Reads one task's calls into its watch, as of one moment."""
+
+    def __init__(self, following: Following, route: Route, settings: Settings, now: float) -> None:
+        self._following = following
+        self._route = route
+        self._wait_s = settings.number("watch.audit_wait_s")
+        self._rating_s = settings.number("watch.feedback_wait_s")
+        self._now = now
+        self._eye = Eye(route=route, template=Template.from_json(route.template), slow_ms=slow_ms(route, settings))
+
+    def followed(self, kept: Kept, until: float) -> Kept:
+        """The watch with the calls that are settled by now, in request order, until one is not, or it has alarmed."""
+        page = self._page(kept.cursor, until)
+        for start in range(0, len(page), _CALLS_AT_ONCE):
+            some = page[start : start + _CALLS_AT_ONCE]
+            beside = self._following.beside([call.id for call in some if is_audit_due(call) or is_shadow_due(call)])
+            ready = self._ready(some, beside)
+            kept = self._folded(kept, ready, beside)
+            if len(ready) < len(some) or isinstance(standing(kept.watch), RollBack):
+                break
+        return replace(kept, unreadable=kept.unreadable + len(self._eye.unreadable))
+
+    def strayed(self, kept: Kept) -> Kept:
+        """The watch with the calls that no version placed and that do not fit: their prompt is not what was proven."""
+        page = self._page(kept.strays, self._now - _SORTED_S, version=_NO_VERSION)
+        watch = kept.watch
+        for start in range(0, len(page), _CALLS_AT_ONCE):
+            whole = self._following.whole([call.id for call in page[start : start + _CALLS_AT_ONCE]])
+            for call in whole.values():
+                if is_stray(call, self._eye):
+                    watch, _ = fold(watch, stray(call))
+        return replace(kept, watch=watch, strays=_end(page, kept.strays))
+
+    def rated(self, kept: Kept) -> Kept:
+        """The watch with the ratings of local answers whose time is over."""
+        if kept.watch.plan.bad is None:
+            return kept
+        page = self._page(kept.rated, self._now - self._rating_s)
+        local = [call for call in page if call.arm == "owned"]
+        words = [
+            Word(call_id=word.call_id, is_good=word.value.strip().lower() in _GOOD, arrived_at=word.created_at)
+            for word in self._following.feedback([call.id for call in local], "boolean")
+        ]
+        watch = kept.watch
+        asked = [(call.id, call.created_at) for call in local]
+        for outcome in outcomes(asked, words, horizon_s=self._rating_s, now=self._now):
+            watch, _ = fold_feedback(watch, outcome)
+        return replace(kept, watch=watch, rated=_end(page, kept.rated))
+
+    def _page(self, after: Place, until: float, version: int | None = None) -> list[Call]:
+        chosen = self._route.version if version is None else version
+        return self._following.page(self._route.task_id, chosen, after, until, CALLS_PER_ROUND)
+
+    def _ready(self, calls: Sequence[Call], beside: Mapping[str, Mapping[str, Call]]) -> list[Call]:
+        """The calls up to the first one that is not settled: what comes later waits for it, whatever it will show."""
+
+        def is_settled(call: Call) -> bool:
+            return self._now - call.created_at > self._wait_s or not awaits(call, beside.get(call.id, {}))
+
+        return list(takewhile(is_settled, calls))
+
+    def _folded(self, kept: Kept, ready: Sequence[Call], beside: Mapping[str, Mapping[str, Call]]) -> Kept:
+        ids = [call.id for call in ready]
+        whole = self._following.whole(ids)
+        corrections = {word.call_id: word.value for word in self._following.feedback(ids, "correction")}
+        watch = kept.watch
+        for call in ready:
+            answers = beside.get(call.id, {})
+            seen = Seen(
+                call=call,
+                whole=whole.get(call.id),
+                audit=answers.get("audit"),
+                shadow=answers.get("shadow"),
+                correction=corrections.get(call.id),
+            )
+            watch, _ = fold(watch, observation(seen, self._eye))
+        return replace(kept, watch=watch, cursor=_end(ready, kept.cursor))
+
+
+def read_kept(document: Mapping[str, object]) -> Kept | None:
+    """What was kept of a watch; None where it cannot be read."""
+    try:
+        watch = document.get("watch")
+        return Kept(
+            watch=Watch.from_json(watch if isinstance(watch, dict) else {}),
+            cursor=msgspec.convert(document.get("cursor"), tuple[float, str]),
+            rated=msgspec.convert(document.get("rated"), tuple[float, str]),
+            strays=msgspec.convert(document.get("strays"), tuple[float, str]),
+            unreadable=_whole(document.get("unreadable")),
+            restarts=_whole(document.get("restarts")),
+        )
+    except (StateError, msgspec.ValidationError):
+        return None
+
+
+def _end(calls: Sequence[Call], otherwise: Place) -> Place:
+    return (calls[-1].created_at, calls[-1].id) if calls else otherwise
+
+
+def _next_route(route: Route, stands: RollBack | Finished | object, settings: Settings, now: float) -> Route | None:
+    if isinstance(stands, RollBack):
+        return routing.rolled_back(route, created_at=now, reason=stands.reason)
+    if isinstance(stands, Finished) and route.kind == "canary":
+        reason = f"ramped: after {stands.pairs:,} pairs at most {max(0.0, -stands.low):.2%} more failures per call"
+        rate = settings.number("route.audit_rate")
+        return routing.ramped(route, audit_rate=rate, created_at=now, reason=reason)
+    return None
+
+
+def _whole(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0

@@ -1,0 +1,134 @@
+"""Contract B: how low may the threshold be, so that few of the answers given locally are wrong?
+
+    risk(tau) = P(wrong | confidence >= tau), per local answer, not per call
+    p(tau)    = BinomCDF(k_tau; n_tau, risk)       k_tau wrong among the n_tau local ones, of n calls
+
+risk(tau) need not fall as tau rises: a model's most confident answers may be its worst. So the thresholds are tested
+one after the other, each at delta, until the first that fails, and the loosest accepted one is used (Learn then Test:
+Angelopoulos et al. 2021, arXiv 2110.01052). Thresholds and order are fixed before the proof split is looked at: they
+are quantiles of the dev split's confidences, in the order of their p-values there (split fixed-sequence testing). To
+accept any false one, the first false one in that order must be accepted, so the chance of it is at most delta; any
+accepted threshold may be chosen, for whatever reason. Given which calls are local, the wrong ones among them are
+binomial, so p is exact.
+
+The dev split has fitted the confidence head too. Its own answers look a little better to the head than others do; that
+may put the thresholds in a poorer order and cost coverage, but no promise: nothing of the proof split went into either.
+
+Where users make several calls each, or losses are graded, the binomial does not hold. Then each threshold is tested by
+betting (`prove.betting`) on D_u = the user's mean of (risk - loss) * 1{local}: its expectation is at least 0 exactly
+where E[loss * 1{local}] <= risk * E[1{local}], that is where E[loss | local] <= risk for a call drawn by drawing a user
+first. It is a ratio of means, not a mean of the users' ratios, so users without a local answer bet nothing.
+1/sup K is its p-value. With users the binomial must pass as well, so they never loosen a threshold.
+
+Checkable: k = 0 of n = 59 has p = .0485 at risk .05, of 58 has .0510; the fewest without an error are
+ln(delta) / ln(1 - risk) = 58.4 at 5%/5%.
+
+Not covered: withholding slices (`prove.policy`), which must be fixed on dev, too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from freehold.core.confidence import LEAST_CONFIDENCE
+from freehold.prove.betting import log_wealth
+from freehold.prove.cascade import Cascade, CurvePoint, upper_bound, usable_scores
+from freehold.prove.units import user_means_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+MOST_CANDIDATES = 50
+WITHOUT_DEV = (0.9, 0.95, 0.8, 0.99, 0.7, 0.6, 0.5, LEAST_CONFIDENCE)
+"""The thresholds to test, in order, where there is no dev split to take them from."""
+
+
+def candidates(confidences: Sequence[float], losses: Sequence[float], *, risk: float) -> tuple[float, ...]:
+    """The thresholds to test, in order: quantiles of the usable dev confidences, by their p-values there.
+
+    The last resort LEAST_CONFIDENCE, at which every usable answer is used, is always among them.
+    """
+    import numpy as np
+
+    scores, loss = usable_scores(confidences), np.asarray(losses, dtype=float)
+    usable = scores[scores > 0]
+    if not len(usable):
+        return WITHOUT_DEV
+    shares = np.linspace(0, 1, MOST_CANDIDATES + 1)[1:]
+    levels = np.unique([LEAST_CONFIDENCE, *np.quantile(usable, shares, method="lower").tolist()])
+    local, lost = _at_levels(scores, loss, levels)
+    order = np.lexsort((levels, binomial_p(np.ceil(lost - 1e-9), local, risk)))
+    return tuple(levels[order].tolist())
+
+
+def contract_b(
+    confidences: Sequence[float],
+    losses: Sequence[float],
+    groups: Sequence[str],
+    *,
+    thresholds: Sequence[float],
+    risk: float,
+    delta: float,
+    seed: int,
+) -> Cascade:
+    """Test `thresholds` in their order; `losses` are in [0, 1], 1 for a wrong answer. ValueError for others.
+
+    In the curve, `wrong` counts the local answers with any loss.
+    """
+    import numpy as np
+
+    scores, loss = usable_scores(confidences), np.asarray(losses, dtype=float)
+    if not np.all((loss >= 0) & (loss <= 1)):
+        raise ValueError("a loss lies outside [0, 1]")
+    levels = np.asarray(thresholds, dtype=float)
+    local, wrong = _at_levels(scores, np.ceil(loss), levels)
+    is_by_user, is_graded = len(set(groups)) < len(loss), bool(np.any((loss > 0) & (loss < 1)))
+    passes = np.ones(len(levels), dtype=bool) if is_graded else binomial_p(wrong, local, risk) <= delta
+    if is_by_user or is_graded:
+        at_stake = (scores >= levels[:, None]) & (scores > 0)
+        units = user_means_of((risk - loss) * at_stake, groups, seed=seed)
+        passes &= log_wealth(units, 0.0, alpha=delta, cap=units.shape[1]).max(axis=1) >= math.log(1 / delta)
+    accepted = np.logical_and.accumulate(passes & (local > 0))
+    points = [
+        _point(float(levels[i]), int(local[i]), int(wrong[i]), delta, is_proven=bool(accepted[i]))
+        for i in np.argsort(-levels)
+    ]
+    proven = [point for point in points if point.is_proven]
+    chosen = proven[-1] if proven else None
+    return Cascade(
+        n=len(loss),
+        curve=tuple(points),
+        chosen=chosen,
+        threshold=chosen.threshold if chosen else None,
+        is_by_user=is_by_user,
+        contract="B",
+    )
+
+
+def binomial_p(wrong: NDArray[np.float64], local: NDArray[np.float64], risk: float) -> NDArray[np.float64]:
+    """P(at most `wrong` of `local`) where each is wrong with probability `risk`; 1 where none is local."""
+    import numpy as np
+    from scipy.special import bdtr
+
+    return np.where(local > 0, bdtr(wrong, np.maximum(local, 1).astype(int), risk), 1.0)
+
+
+def _at_levels(
+    scores: NDArray[np.float64], loss: NDArray[np.float64], levels: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How many answers are at or above each level, and what they lose in all; an answer at 0.0 never is."""
+    import numpy as np
+
+    order = np.argsort(scores)
+    ranked = scores[order]
+    lost = np.concatenate([[0.0], np.cumsum(loss[order][::-1])])
+    local = len(ranked) - np.searchsorted(ranked, np.maximum(levels, np.nextafter(0.0, 1.0)), side="left")
+    return local.astype(float), lost[local]
+
+
+def _point(threshold: float, local: int, wrong: int, delta: float, *, is_proven: bool) -> CurvePoint:
+    upper = float(upper_bound([wrong], local, delta)[0]) if local else 1.0
+    return CurvePoint(threshold=threshold, local=local, wrong=wrong, upper=upper, is_proven=is_proven)

@@ -1,0 +1,85 @@
+"""The calls that the owned model answered otherwise than wanted, worst first.
+
+First those that it would have answered itself, the surest first: a customer would have seen them. Then those that
+would have gone to the provider, the least alike first. Long texts are cut around the place where they begin to differ,
+with counts of what is left out. Not covered: showing them (`prove.page.differing`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from freehold.core.example import Example
+from freehold.prove.measure import Examined, Held
+
+MOST_DIFFERENCES = 200
+_LONGEST_TEXT = 2000
+_BEFORE = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One call that the owned model answered otherwise than wanted; `fields` are the JSON paths that differ."""
+
+    id: str
+    input: str
+    wanted: str
+    provider: str
+    owned: str
+    confidence: float
+    graded: float
+    is_local: bool
+    fields: tuple[str, ...]
+
+
+def difference_rows(held: Held, examined: Examined) -> list[Difference]:
+    """All differences, worst first; two of the same rank stand in the order of their ids."""
+    rows = []
+    answers = zip(held.examples, examined.guesses, examined.scores, examined.is_local, strict=True)
+    for example, guess, score, is_local in answers:
+        if score.is_exact:
+            continue
+        start = _first_difference(example.target, guess.text)
+        rows.append(
+            Difference(
+                id=example.id,
+                input=_cut(shown_input(example), 0),
+                wanted=_cut(example.target, start),
+                provider=_cut(example.incumbent, start),
+                owned=_cut(guess.text, start),
+                confidence=guess.confidence,
+                graded=score.graded,
+                is_local=is_local,
+                fields=tuple(path for path, is_same in score.fields.items() if not is_same)[:50],
+            )
+        )
+    return sorted(rows, key=_rank)
+
+
+def shown_input(example: Example) -> str:
+    """The input as a reader sees it: one message bare, several with their roles."""
+    if len(example.messages) == 1:
+        return example.messages[0].content
+    return "\n".join(f"{message.role}: {message.content}" for message in example.messages)
+
+
+def _rank(row: Difference) -> tuple[bool, float, float, str]:
+    if row.is_local:
+        return False, -row.confidence, row.graded, row.id
+    return True, row.graded, -row.confidence, row.id
+
+
+def _first_difference(first: str, second: str) -> int:
+    return next(
+        (i for i, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), min(len(first), len(second))
+    )
+
+
+def _cut(text: str, start: int) -> str:
+    """A text of at most _LONGEST_TEXT characters from a little before `start`, with what is left out on both sides."""
+    if len(text) <= _LONGEST_TEXT:
+        return text
+    begin = min(max(0, start - _BEFORE), len(text) - _LONGEST_TEXT)
+    before = f"({begin:,} characters before) … " if begin else ""
+    after = len(text) - begin - _LONGEST_TEXT
+    return f"{before}{text[begin : begin + _LONGEST_TEXT]}{f' … ({after:,} more characters)' if after else ''}"

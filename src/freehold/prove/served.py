@@ -1,0 +1,42 @@
+"""The last word on an outcome: what is served after slices were withheld, and that its reason says so.
+
+Not covered: the rules that gave the outcome (`prove.decide`), finding the policy (`prove.policy`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from freehold.prove.cascade import lower_bound
+from freehold.prove.decide import Outcome
+from freehold.prove.policy import Policy, find_whole
+from freehold.prove.settings import ProofSettings
+from freehold.prove.slices import Sliced
+
+_MOST_NAMED = 4
+
+
+def serve(outcome: Outcome, policy: Policy, paired: Sliced, settings: ProofSettings) -> tuple[Policy, Outcome]:
+    """The policy and the outcome as they are served; replacing the provider wholly has a policy of its own."""
+    if outcome.scope == "whole":
+        policy = find_whole(paired, settings)
+        coverage, n = policy.cascade.coverage, policy.cascade.n
+        outcome = replace(outcome, coverage=coverage)
+        if policy.withheld and lower_bound(round(coverage * n), n, settings.delta) < settings.least_coverage:
+            outcome = Outcome(decision="hold", reason="The owned model is no worse on the whole, but in most slices.")
+    return policy, replace(outcome, reason=" ".join([outcome.reason, *_remarks(policy)]))
+
+
+def _remarks(policy: Policy) -> list[str]:
+    found = []
+    if policy.withheld:
+        found.append(f"Calls in {_named(policy.withheld)} stay with the provider: too many were wrong there.")
+    if policy.blocking:
+        found.append(f"No threshold that is proven keeps {_named(policy.blocking)} within the limit of a slice.")
+    return found
+
+
+def _named(names: Sequence[str]) -> str:
+    rest = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")

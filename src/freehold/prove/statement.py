@@ -1,0 +1,259 @@
+"""The bottom of a report, for those who check it: design, hypotheses, levels, the statement, data, references.
+
+Told from the evidence alone. Not covered: the sentences at the top (`prove.story`), layout (`templates/`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from freehold.core.verdict import Verdict
+from freehold.prove.cautions import is_b
+from freehold.prove.page.sheet import Sheet
+from freehold.prove.page.words import amount, day, in_points, interval, level, number, one_line, percent, points, share
+from freehold.prove.references import Reference, references
+
+Row = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hypothesis:
+    """One thing that was tested: what would be wrong, what is claimed, by which test, and what came of it."""
+
+    name: str
+    null: str
+    alternative: str
+    test: str
+    result: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """What a statistician asks of a proof."""
+
+    claim: str
+    design: tuple[str, ...]
+    hypotheses: tuple[Hypothesis, ...]
+    levels: tuple[Row, ...]
+    data: tuple[Row, ...]
+    missing: tuple[str, ...]
+    assumptions: tuple[str, ...]
+    references: tuple[Reference, ...]
+
+
+def state(verdict: Verdict, evidence: Sheet) -> Statement:
+    """Put a verdict's statistics into words."""
+    hypotheses = [_alone(evidence), _contract(evidence)]
+    if evidence.has("slices"):
+        hypotheses.append(_slices(evidence))
+    if evidence.has("judged"):
+        hypotheses.append(_people(evidence))
+    return Statement(
+        claim=_claim(verdict, evidence),
+        design=_design(evidence),
+        hypotheses=tuple(hypotheses),
+        levels=_levels(verdict, evidence),
+        data=_data(verdict, evidence),
+        missing=_missing(evidence),
+        assumptions=_assumptions(evidence),
+        references=references(evidence),
+    )
+
+
+def _claim(verdict: Verdict, evidence: Sheet) -> str:
+    """The one statement that a move rests on, with its error rate."""
+    spent, scope = evidence.at("spent"), evidence.text("outcome", "scope")
+    if verdict.decision != "move":
+        return "Nothing is claimed. A verdict other than move has no error rate: it changes nothing."
+    if scope == "whole":
+        what = f"the owned model's mean score is at most {in_points(verdict.margin)} points below the provider's"
+        chance = spent.number("alpha")
+    elif is_b(evidence):
+        what = f"of the answers given locally a share of at most {percent(verdict.risk)} is wrong"
+        chance = spent.number("delta")
+    else:
+        what = f"a share of at most {percent(verdict.risk)} of all calls is answered locally and wrong"
+        chance = spent.number("delta")
+    return (
+        f"For traffic like the held-out calls, {what}. Were that not so, calls drawn like these would have led to this"
+        f" move with a probability of at most {amount(chance)}."
+    )
+
+
+def _design(evidence: Sheet) -> tuple[str, ...]:
+    n, users = evidence.count("calls"), evidence.count("users")
+    wanted = (
+        "the provider's own answers" if evidence.flag("is_agreement") else "the corrected answers where there are any"
+    )
+    metrics = ", ".join(one_line(row.text("name")) for row in evidence.rows("metrics")) or "exact"
+    by_user = (
+        "Each user made one call, so calls are the units."
+        if users == n
+        else f"Units are the {users:,} users or sessions: calls of one user may depend on each other, and count once."
+    )
+    return (
+        f"Paired: the owned model answered the same {n:,} held-out calls that the provider had answered. Both are held"
+        f" against {wanted}; metrics: {metrics}. All metrics must pass.",
+        by_user,
+        "The held-out calls are newer than the calls trained on; neither training, nor the choice of a checkpoint, nor"
+        " the confidence head has seen them. The head was fitted, and the slices cut, on another split (dev).",
+        f"The order of users was drawn by seed {number(evidence.number('settings', 'seed'))}. The evidence may be"
+        " looked at after each of them, and this proof may be run again, without a larger error.",
+    )
+
+
+def _alone(evidence: Sheet) -> Hypothesis:
+    paired, margin = evidence.at("paired"), percent(evidence.number("settings", "margin"))
+    found = (
+        f"{points(paired.number('difference'))} {interval(paired.number('low'), paired.number('high'), is_signed=True)}"
+    )
+    shown = (
+        f"shown after {number(paired.number('decided_at'))} of {number(paired.number('users'))}"
+        if paired.flag("is_certified")
+        else "not shown"
+    )
+    z = paired.number("tango_z")
+    check = (
+        f" Cross-check, for a fixed sample of yes/no answers: Tango's z = {z:+.2f} against the margin."
+        if z is not None
+        else " Tango's cross-check does not apply to these units."
+    )
+    metrics = paired.count("metrics")
+    which = f" The metric furthest from it, of {metrics:,}: {one_line(paired.text('metric'))}." if metrics > 1 else ""
+    return Hypothesis(
+        name="The owned model alone",
+        null=f"E[D] ≤ −{margin}, where D is the owned score less the provider's, averaged over each user's calls",
+        alternative=f"E[D] > −{margin}",
+        test=f"betting, target-recalculating, planned for {number(paired.number('users'))} units; shown once the"
+        f" evidence is 1/α = {amount(_inverse(evidence.number('spent', 'alpha')))}, at any look",
+        result=f"{shown}; difference {found} points, n={number(paired.number('n'))}.{which}{check}",
+    )
+
+
+def _contract(evidence: Sheet) -> Hypothesis:
+    cascade, risk = evidence.at("cascade"), percent(evidence.number("settings", "risk"))
+    chosen, delta = cascade.at("chosen"), amount(evidence.number("spent", "delta"))
+    by_user = (
+        "; users made several calls, so betting on users must certify it as well" if cascade.flag("is_by_user") else ""
+    )
+    if is_b(evidence):
+        null, alternative = f"P(wrong | confidence ≥ τ) > {risk}", f"P(wrong | confidence ≥ τ) ≤ {risk}"
+        test = (
+            f"exact binomial at δ = {delta}; thresholds τ fixed on dev, tested in the order of their p-values there"
+            f" until the first that fails{by_user}"
+        )
+    else:
+        null, alternative = f"P(confidence ≥ τ and wrong) > {risk}", f"P(confidence ≥ τ and wrong) ≤ {risk}"
+        test = (
+            f"Clopper and Pearson's upper bound at 1 − {delta}, for τ and every stricter threshold; the share falls"
+            f" as τ rises, so that one level serves all{by_user}"
+        )
+    if not chosen.has():
+        return Hypothesis(
+            name=f"Contract {evidence.text('contract') or 'A'}",
+            null=null,
+            alternative=alternative,
+            test=test,
+            result="not shown for any threshold",
+        )
+    result = (
+        f"shown for τ = {level(cascade.number('threshold'))}: {number(chosen.number('wrong'))} wrong among"
+        f" {number(chosen.number('local'))} local answers of {number(evidence.number('calls'))} calls, upper bound"
+        f" {share(chosen.number('upper'))}; coverage at least {share(cascade.number('coverage_at_least'))}"
+        f" (asked for: {percent(cascade.number('least_coverage'))})"
+    )
+    return Hypothesis(
+        name=f"Contract {evidence.text('contract') or 'A'}",
+        null=null,
+        alternative=alternative,
+        test=test,
+        result=result,
+    )
+
+
+def _slices(evidence: Sheet) -> Hypothesis:
+    rows, limit = evidence.rows("slices"), percent(evidence.number("slice_limit"))
+    counts = {state: sum(row.text("state") == state for row in rows) for state in ("kept", "broken", "open")}
+    return Hypothesis(
+        name=f"Each of {len(rows):,} slices",
+        null=f"P(local and wrong | slice) > {limit}; for a broken one, ≤ {limit}",
+        alternative="kept: within the limit; broken: beyond it; open: neither is shown",
+        test=f"Clopper and Pearson's bounds at δ/{len(rows):,}, so that all states hold together",
+        result=", ".join(f"{number(count)} {state}" for state, count in counts.items()),
+    )
+
+
+def _people(evidence: Sheet) -> Hypothesis:
+    judged = evidence.at("judged")
+    margin = percent(judged.number("margin") or evidence.number("settings", "margin"))
+    low, high = judged.number("low"), judged.number("high")
+    found = f"{points(judged.number('difference'))} {interval(low, high, is_signed=True)}"
+    shown = "shown" if judged.flag("is_certified") else "not shown"
+    rho = judged.number("powered", "rho")
+    return Hypothesis(
+        name="Preferred by people",
+        null=f"E[D] ≤ −{margin}, where D is 1 where people prefer the owned answer, −1 the provider's, 0 neither",
+        alternative=f"E[D] > −{margin}",
+        test="the same bets on blind comparisons in a drawn order"
+        + ("; the judge's scores sharpen them (prediction-powered)" if judged.flag("is_aided") else ""),
+        result=f"{shown}; {number(judged.number('by_people'))} pairs compared by people, difference {found} points;"
+        f" correlation of judge and people {amount(rho)}",
+    )
+
+
+def _levels(verdict: Verdict, evidence: Sheet) -> tuple[Row, ...]:
+    asked, spent = evidence.at("settings"), evidence.at("spent")
+    return (
+        ("α, over all proofs of the task", amount(asked.number("alpha"))),
+        ("δ, over all proofs of the task", amount(asked.number("delta"))),
+        ("this proof's number", f"{verdict.attempt:,}"),
+        ("share it may spend", percent(verdict.level)),
+        ("α spent by it", amount(spent.number("alpha"))),
+        ("δ spent by it", amount(spent.number("delta"))),
+    )
+
+
+def _data(verdict: Verdict, evidence: Sheet) -> tuple[Row, ...]:
+    used = evidence.at("used")
+    calls = number(used.number("calls") or evidence.number("calls"))
+    return (
+        ("held-out calls used up", calls),
+        ("of users or sessions", number(evidence.number("users"))),
+        ("first of them", day(used.number("first_at"))),
+        ("last of them", day(used.number("last_at"))),
+        ("looked at by earlier proofs", number(used.number("looked_at_before") or 0)),
+        ("digest of their ids", one_line(used.text("digest")) or "unknown"),
+        ("dataset", verdict.dataset_hash),
+    )
+
+
+def _missing(evidence: Sheet) -> tuple[str, ...]:
+    found = [
+        f"{row.count('missing'):,} of {row.count('n'):,} calls have no score under {one_line(row.text('name'))}: they"
+        " entered as the worst case."
+        for row in evidence.rows("metrics")
+        if row.count("missing")
+    ]
+    left_out = evidence.at("used", "left_out").value
+    if isinstance(left_out, dict):
+        found += [f"{number(count)} held-out calls were left out: {one_line(why)}." for why, count in left_out.items()]
+    owned = evidence.number("sides", 1, "valid")
+    if owned is not None and owned < 1:
+        found.append(
+            f"{share(1 - owned)} of the owned answers cannot be used; they count as wrong, and are never local."
+        )
+    return tuple(found) or ("None: every held-out call has both answers and a score.",)
+
+
+def _assumptions(evidence: Sheet) -> tuple[str, ...]:
+    wanted = "that the provider is right" if evidence.flag("is_agreement") else "that the corrections are right"
+    return (
+        "Users or sessions were drawn alike and independently. Calls of one user may depend on each other.",
+        "Traffic goes on as in the time of the held-out calls. Audits look for the opposite after the move.",
+        f"What is wanted is known: {wanted}.",
+        "No earlier proof's calls were used to choose this model, its settings or its metrics.",
+    )
+
+
+def _inverse(value: float | None) -> float | None:
+    return None if not value else 1 / value

@@ -1,0 +1,96 @@
+"""Reading a task's calls as they come: in request order, with what was asked beside them.
+
+A page has no bodies, so that following a busy task costs little; the bodies of the calls that are to be compared are
+read after it. Not covered: what is made of them (`loop.watching`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import Row, and_, func, literal, or_, select
+
+from freehold.core.call import Call
+from freehold.store import schema
+from freehold.store.calls import CallTable, Feedback
+from freehold.store.database import Database
+
+LARGEST_COMPARED_BYTES = 2**20
+_IDS_PER_STATEMENT = 200
+_LEFT_OUT = ("request_body", "request_parts", "response_body")
+_COLUMNS = [column for column in schema.calls.c if column.name not in _LEFT_OUT]
+_DIRECT = ("rented", "owned")
+
+Place = tuple[float, str]
+"""Where a reader is: the time and the id of the last call that it has read."""
+
+
+class Following:
+    """The calls of one task after another, from wherever a reader was."""
+
+    def __init__(self, database: Database, calls: CallTable) -> None:
+        self._database = database
+        self._calls = calls
+
+    def page(self, task_id: str, route_version: int, after: Place, until: float, limit: int) -> list[Call]:
+        """The next calls that a version of a task's route placed, by time and then id; their bodies are left empty."""
+        c = schema.calls.c
+        is_after = or_(c.created_at > after[0], and_(c.created_at == after[0], c.id > after[1]))
+        query = (
+            select(*_COLUMNS)
+            .where(c.task_id == task_id, c.created_at >= after[0], c.created_at <= until, is_after)
+            .where(c.parent_id.is_(None), c.arm.in_(_DIRECT), c.route_version == route_version)
+            .order_by(c.created_at, c.id)
+            .limit(limit)
+        )
+        return [Call(**row._mapping) for row in self._rows(query)]
+
+    def whole(self, ids: Collection[str]) -> dict[str, Call]:
+        """These calls with their bodies, by id; without those that are too large to compare."""
+        c = schema.calls.c
+        return {call.id: call for call in self._read(c.id, ids)}
+
+    def beside(self, ids: Collection[str]) -> dict[str, dict[str, Call]]:
+        """The audits and shadows of these calls with their bodies, by call id and then by arm."""
+        found: dict[str, dict[str, Call]] = {}
+        for call in self._read(schema.calls.c.parent_id, ids):
+            found.setdefault(call.parent_id or "", {})[call.arm] = call
+        return found
+
+    def feedback(self, ids: Collection[str], kind: str) -> list[Feedback]:
+        """All feedback of this kind on these calls, oldest first for each."""
+        table = schema.feedback
+        found: list[Feedback] = []
+        for some in _chunks(ids):
+            query = select(table).where(table.c.kind == kind, table.c.call_id.in_(some))
+            rows = self._rows(query.order_by(table.c.created_at, table.c.id))
+            found += [Feedback(**row._mapping) for row in rows]
+        return found
+
+    def rented_models(self, ids: Collection[str]) -> set[tuple[str | None, str | None]]:
+        """Which models and fingerprints answered these calls."""
+        c = schema.calls.c
+        found: set[tuple[str | None, str | None]] = set()
+        for some in _chunks(ids):
+            query = select(c.model_answered, c.system_fingerprint).where(c.id.in_(some), c.arm == "rented").distinct()
+            found |= {(row.model_answered, row.system_fingerprint) for row in self._rows(query)}
+        return found
+
+    def _read(self, column: Any, ids: Collection[str]) -> list[Call]:
+        c = schema.calls.c
+        is_small = func.length(c.request_body) + func.length(c.response_body) <= literal(LARGEST_COMPARED_BYTES)
+        found: list[Call] = []
+        for some in _chunks(ids):
+            rows = self._rows(select(schema.calls).where(column.in_(some), is_small).order_by(c.created_at, c.id))
+            found += self._calls.read(rows)
+        return found
+
+    def _rows(self, query: Any) -> list[Row[Any]]:
+        with self._database.reading() as connection:
+            return list(connection.execute(query))
+
+
+def _chunks(ids: Collection[str]) -> list[Sequence[str]]:
+    ordered = list(ids)
+    return [ordered[start : start + _IDS_PER_STATEMENT] for start in range(0, len(ordered), _IDS_PER_STATEMENT)]

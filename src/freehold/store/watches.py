@@ -1,0 +1,79 @@
+"""What watches a route: its state, one row a task, and the figures that running gateways follow.
+
+A row is replaced by compare-and-set on its revision: of two processes that read the same calls, one writes, and the
+other finds that it must read again. `changed_at` changes with the figures alone, so that gateways need not look at a
+row for every call that was watched.
+
+Not covered: what the state means (`freehold.watch`), who writes it (`loop.watching`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from sqlalchemy import func, select, update
+
+from freehold.core.live import Live
+from freehold.store import schema
+from freehold.store.database import Database
+
+_LOG = logging.getLogger("freehold.watch")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchRow:
+    """The state that one task's route is watched with; `document["live"]` is what gateways follow."""
+
+    task_id: str
+    revision: int = 0
+    changed_at: float = 0.0
+    document: Mapping[str, Any] = field(default_factory=dict)
+
+
+class WatchTable:
+    """The state of all watches."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, task_id: str) -> WatchRow:
+        """A task's row; of revision 0, and empty, where there is none."""
+        query = select(schema.watches).where(schema.watches.c.task_id == task_id)
+        with self._database.reading() as connection:
+            row = connection.execute(query).first()
+        return WatchRow(task_id=task_id) if row is None else WatchRow(**row._mapping)
+
+    def put(self, row: WatchRow) -> bool:
+        """Write a row as the revision after its own; False when another process has written meanwhile."""
+        table = schema.watches
+        values = {"revision": row.revision + 1, "changed_at": row.changed_at, "document": dict(row.document)}
+        is_read = (table.c.task_id == row.task_id) & (table.c.revision == row.revision)
+        with self._database.writing() as connection:
+            if row.revision:
+                return connection.execute(update(table).where(is_read).values(values)).rowcount == 1
+            insert = self._database.insert(table).values(task_id=row.task_id, **values)
+            return connection.execute(insert.on_conflict_do_nothing()).rowcount == 1
+
+    def lives(self) -> dict[str, Live]:
+        """What gateways follow, by task; a row that cannot be read is as none, until its watch begins anew."""
+        query = select(schema.watches.c.document["live"].label("live"))
+        with self._database.reading() as connection:
+            found = [_live(row.live) for row in connection.execute(query)]
+        return {live.task_id: live for live in found if live is not None}
+
+    def stamp(self) -> float:
+        """A value that changes whenever `lives` does."""
+        with self._database.reading() as connection:
+            return float(connection.execute(select(func.sum(schema.watches.c.changed_at))).scalar() or 0.0)
+
+
+def _live(document: object) -> Live | None:
+    try:
+        return msgspec.convert(document, Live)
+    except msgspec.ValidationError as error:
+        _LOG.warning("The figures of a watch cannot be read, so those of its route hold: %s.", error)
+        return None

@@ -1,0 +1,8 @@
+"""The scene of `bench/rollback.py`: a real `freehold up` between scripted sides."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))

@@ -1,0 +1,414 @@
+"""The watch on recorded calls: each counts once and in order, what is missing harms nobody, and routes follow."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from live.moved import PUT_AT, RIGHT, WRONG, Moved, a_moved_task, moved_in, plain
+from made import an_estate, chat_body
+
+from freehold.core import Route
+from freehold.errors import BusyError, StateError
+from freehold.loop.estate import Estate
+from freehold.loop.faring import live_views
+from freehold.loop.watching import Watching
+from freehold.store import Store
+
+
+@pytest.fixture
+def moved(tmp_path: Path) -> Iterator[Moved]:
+    moved = a_moved_task(tmp_path)
+    yield moved
+    moved.estate.store.close()
+
+
+def test_good_answers_change_nothing(moved: Moved) -> None:
+    moved.put()
+    for _ in range(30):
+        moved.local()
+    moved.look(2)
+    watch = moved.kept.watch
+    assert (watch.calls, watch.local, watch.audited, watch.missing) == (30, 30, 30, 0)
+    assert moved.route.kind == "cascade"
+    assert moved.evidence("contract") < 10
+    assert "evidence of harm" in live_views(moved.estate)[0].remarks[0]
+
+
+def test_bad_answers_take_the_route_back_and_say_why(moved: Moved, caplog: pytest.LogCaptureFixture) -> None:
+    moved.put()
+    for number in range(20):
+        moved.local(audit=RIGHT if number < 5 else WRONG)
+    moved.look()
+    route = moved.route
+    assert (route.kind, route.version, route.decided_by) == ("rented", 2, "rollback")
+    assert "of the last" in route.reason
+    assert "of 73,000" in route.reason
+    assert route.reason in caplog.text
+    (view,) = live_views(moved.estate)
+    assert view.route_text == "rolled back"
+    assert view.remarks[0].startswith("rolled back 20")
+    told: Any = plain(view.plain())
+    assert told["decided_by"] == "rollback"
+    assert told["watch"]["route_version"] == 1
+    assert any(e["has_alarmed"] for e in told["watch"]["evidence"])
+    moved.look(3)
+    assert moved.route.version == 2
+
+
+def test_a_decision_that_was_not_carried_out_is_found_again(moved: Moved, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after `kill -9` between keeping the evidence and changing the route."""
+    moved.put()
+    for _ in range(20):
+        moved.local(audit=WRONG)
+    with monkeypatch.context() as patch:
+        patch.setattr(Watching, "_act", lambda *_: None)
+        moved.look()
+    calls = moved.kept.watch.calls
+    assert moved.route.kind == "cascade"
+    Watching(moved.estate, clock=lambda: moved.now).look()
+    assert moved.route.decided_by == "rollback"
+    assert moved.kept.watch.calls == calls
+
+
+def test_a_person_who_was_first_is_not_overruled(moved: Moved, monkeypatch: pytest.MonkeyPatch) -> None:
+    moved.put()
+    for _ in range(20):
+        moved.local(audit=WRONG)
+
+    def too_late(_estate: Estate, _route: Route) -> Route:
+        raise BusyError("The route was changed by another process.", hint="Look.")
+
+    monkeypatch.setattr("freehold.loop.watching.put_route", too_late)
+    moved.look()
+    assert moved.route.kind == "cascade"
+
+
+def test_an_audit_that_is_awaited_holds_what_comes_after_it(moved: Moved) -> None:
+    moved.put()
+    moved.local()
+    waiting = moved.local(audit=None)
+    moved.local(audit=WRONG)
+    moved.now = waiting.created_at + 30
+    moved.look()
+    assert moved.kept.watch.calls == 1
+    moved.now = waiting.created_at + 61
+    moved.look()
+    watch = moved.kept.watch
+    assert (watch.calls, watch.audited, watch.missing) == (3, 2, 1)
+
+
+def test_audits_that_fail_or_never_come_take_nothing_back(moved: Moved) -> None:
+    moved.put()
+    for number in range(200):
+        moved.local(audit="" if number % 2 else None, owned=WRONG)
+    moved.look()
+    watch = moved.kept.watch
+    assert (watch.audited, watch.missing, moved.route.kind) == (0, 200, "cascade")
+    assert moved.evidence("contract") < 30
+    moved.put("canary", harm=0.1)
+    for _ in range(50):
+        moved.rented(shadow="", tags={"coin": "rented"})
+    moved.look()
+    ramp = moved.kept.watch.ramp
+    assert ramp is not None
+    assert (ramp.pairs, ramp.mean) == (50, -1.0)
+    assert ramp.share == 0.1
+    assert moved.evidence("harm") < 30
+
+
+def test_young_calls_wait_until_they_are_settled(moved: Moved) -> None:
+    moved.put()
+    call = moved.local(is_due=False)
+    moved.now = call.created_at + 0.5
+    moved.look()
+    assert moved.kept.watch.calls == 0
+    moved.now = call.created_at + 1.5
+    moved.look()
+    assert moved.kept.watch.calls == 1
+
+
+def test_calls_of_another_version_do_not_count(moved: Moved) -> None:
+    moved.put()
+    moved.local(audit=WRONG)
+    moved.look()
+    assert moved.kept.watch.audited == 1
+    moved.put(created_at=PUT_AT + 2)
+    moved.look()
+    assert (moved.kept.watch.calls, moved.kept.watch.route_version) == (0, 2)
+    moved.local(route_version=1, audit=WRONG)
+    moved.local()
+    moved.look()
+    assert moved.kept.watch.calls == 1
+
+
+def test_a_restart_goes_on_where_it_was(moved: Moved) -> None:
+    moved.put()
+    for _ in range(3):
+        moved.local(audit=WRONG)
+    moved.look()
+    before = moved.estate.store.watches.get(moved.task_id)
+    again = Moved(moved.estate, moved.task_id)
+    again.look()
+    assert moved.estate.store.watches.get(moved.task_id) == before
+    again.clock = moved.clock
+    again.local()
+    again.look()
+    assert again.kept.watch.calls == 4
+
+
+def test_two_watches_on_one_database_count_each_call_once(url: str, tmp_path: Path) -> None:
+    estates = [an_estate(tmp_path / name) for name in ("one", "two")]
+    stores = [Store(url) for _ in estates]
+    one, two = (replace(estate, store=store) for estate, store in zip(estates, stores, strict=True))
+    moved = moved_in(one)
+    moved.put()
+    for _ in range(150):
+        moved.local()
+    watches = [Watching(estate, clock=lambda: moved.now) for estate in (one, two)]
+    threads = [threading.Thread(target=lambda w=watch: [w.look() for _ in range(5)]) for watch in watches]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    watch = moved.kept.watch
+    assert (watch.calls, watch.audited, watch.repeated) == (150, 150, 0)
+    for _ in range(30):
+        moved.local(audit=WRONG)
+    for each in watches:
+        each.look()
+    assert (moved.route.version, moved.route.decided_by) == (2, "rollback")
+    for estate in (*estates, one, two):
+        estate.store.close()
+
+
+def test_a_write_that_lost_the_race_is_read_again(moved: Moved) -> None:
+    moved.put()
+    moved.local()
+    moved.look()
+    table = moved.estate.store.watches
+    row = table.get(moved.task_id)
+    assert table.put(row)
+    assert not table.put(row)
+    assert table.get(moved.task_id).revision == row.revision + 1
+    assert not table.put(replace(row, revision=0))
+
+
+@pytest.mark.parametrize("redaction", ["deleted", "none"])
+def test_what_cannot_be_read_is_missing_and_counted(moved: Moved, redaction: str) -> None:
+    moved.put()
+    for _ in range(40):
+        moved.local(owned=WRONG if redaction == "deleted" else "", redaction=redaction)
+    moved.look()
+    kept = moved.kept
+    assert (kept.watch.missing, kept.unreadable, moved.route.kind) == (40, 40, "cascade")
+
+
+def test_a_clock_that_went_far_back_begins_anew_and_says_so(moved: Moved, caplog: pytest.LogCaptureFixture) -> None:
+    moved.put()
+    for _ in range(4):
+        moved.local(audit=WRONG)
+    moved.look()
+    moved.now = moved.clock = PUT_AT - 7200
+    moved.local(audit=WRONG)
+    moved.now += 30
+    moved.look()
+    kept = moved.kept
+    assert kept.restarts == 1
+    assert "the clock, which went back" in caplog.text
+    moved.local()
+    moved.clock = moved.now + 1
+    moved.local()
+    moved.now += 10
+    moved.look()
+    assert moved.kept.watch.calls == 1
+
+
+def test_a_damaged_row_begins_anew_and_says_so(moved: Moved, caplog: pytest.LogCaptureFixture) -> None:
+    moved.put()
+    moved.local()
+    moved.look()
+    table = moved.estate.store.watches
+    row = table.get(moved.task_id)
+    document: dict[str, Any] = {**row.document, "watch": {"calls": "many"}}
+    assert table.put(replace(row, document=document))
+    assert live_views(moved.estate)[0].standing is None
+    moved.look()
+    assert moved.kept.restarts == 1
+    assert "cannot be read" in caplog.text
+
+
+def test_corrections_say_who_was_right(moved: Moved) -> None:
+    moved.put()
+    for _ in range(40):
+        call = moved.local(owned=WRONG, audit=RIGHT)
+        moved.estate.store.calls.add_feedback(call.id, "correction", WRONG, call.created_at + 0.5)
+    moved.look()
+    assert moved.route.kind == "cascade"
+    assert moved.kept.watch.audited == 40
+
+
+def test_ratings_count_in_request_order_once_their_time_is_over(tmp_path: Path) -> None:
+    moved = a_moved_task(tmp_path, watch__feedback_wait_s=600.0)
+    moved.put()
+    calls = [moved.local(is_due=False) for _ in range(300)]
+    last = calls[-1].created_at
+    moved.now = last + 30
+    burst = [*calls[150:], *calls[:150]][::-1]
+    for number, call in enumerate(burst):
+        late = last + 1 + number / 1000 if number % 5 else last + 5000.0
+        moved.estate.store.calls.add_feedback(call.id, "boolean", "false", late)
+    moved.look()
+    detector = moved.kept.watch.detector("feedback")
+    assert detector is not None
+    assert (detector.observed, moved.route.kind) == (0, "cascade")
+    moved.now = calls[99].created_at + 600
+    moved.look()
+    seen = moved.kept.watch.detector("feedback")
+    assert seen is not None
+    assert seen.observed == 100
+    assert moved.route.decided_by == "rollback"
+    assert "bad feedback" in moved.route.reason
+    moved.estate.store.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        ("validity", {"owned": '{"intent": '}, "could not be read"),
+        ("refusals", {"owned": "\"I'm sorry, but I can't help with that.\""}, "were refusals"),
+        ("latency", {"latency_ms": 5000.0}, "were slow"),
+    ],
+)
+def test_each_local_answer_shows_something_without_an_audit(
+    moved: Moved, name: str, change: dict[str, Any], words: str
+) -> None:
+    moved.put(expected={"owned_p95_ms": 120.0})
+    for number in range(160):
+        moved.local(is_due=False, **(change if number >= 100 else {}))
+    moved.look()
+    assert moved.route.decided_by == "rollback"
+    assert words in moved.route.reason
+    detector = moved.kept.watch.detector(name)
+    assert detector is not None
+    assert detector.alarm
+
+
+def test_answers_that_the_gateway_turned_away_count_as_invalid(moved: Moved) -> None:
+    moved.put()
+    for _ in range(60):
+        moved.rented(tags={"owned": "unacceptable"})
+    moved.look()
+    assert "could not be read" in moved.route.reason
+
+
+def test_a_schema_that_the_request_asked_for_is_kept_to(moved: Moved) -> None:
+    schema = {"type": "object", "required": ["intent"], "properties": {"intent": {"enum": ["refund", "invoice"]}}}
+    form = {"type": "json_schema", "json_schema": {"name": "triage", "schema": schema}}
+    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "x"}], "response_format": form}).encode()
+    moved.put()
+    for _ in range(60):
+        moved.local(is_due=False, owned='{"intent": "weather"}', request_body=body)
+    moved.look()
+    assert "could not be read" in moved.route.reason
+
+
+def test_a_canary_ramps_to_a_cascade_by_itself(moved: Moved) -> None:
+    moved.put("canary", harm=0.1, shadow_rate=1.0)
+    moved.look()
+    assert moved.estate.store.watches.lives()[moved.task_id].share == 0.1
+    shares = []
+    for _ in range(12):
+        for _ in range(10):
+            moved.rented(shadow=RIGHT, tags={"coin": "rented"})
+        moved.look()
+        if moved.route.kind == "cascade":
+            break
+        shares.append(moved.estate.store.watches.lives()[moved.task_id].share)
+    assert shares == sorted(shares)
+    assert (moved.route.kind, moved.route.decided_by, moved.route.audit_rate) == ("cascade", "ramp", 0.05)
+    assert moved.route.reason.startswith("ramped: after")
+
+
+def test_a_canary_that_is_worse_is_taken_back_from_its_shadows_alone(moved: Moved) -> None:
+    moved.put("canary", harm=0.02, shadow_rate=1.0)
+    for _ in range(60):
+        moved.rented(shadow=WRONG, tags={"coin": "rented"})
+    moved.look()
+    assert moved.route.decided_by == "rollback"
+    assert "pairs" in moved.route.reason
+
+
+def test_what_a_cascade_would_leave_to_the_provider_differs_in_nothing(moved: Moved) -> None:
+    moved.put("canary", harm=0.1, shadow_rate=1.0)
+    for _ in range(20):
+        moved.rented(shadow=WRONG, shadow_tags={"owned": "unsure"}, tags={"coin": "rented"})
+        moved.rented(tags={"coin": "owned", "audit": "due", "audit_rate": "0.5", "owned": "unsure"})
+        moved.rented(tags={"coin": "owned", "owned": "unsure"})
+        moved.rented(tags={"coin": "rented", "shadow": "dropped"})
+    moved.look()
+    ramp = moved.kept.watch.ramp
+    assert ramp is not None
+    assert (ramp.pairs, ramp.mean) == (40, 0.0)
+
+
+def test_a_shadow_gathers_evidence_and_changes_nothing(moved: Moved) -> None:
+    moved.put("shadow", risk=None, threshold=None, shadow_rate=1.0)
+    for number in range(300):
+        moved.rented(shadow=WRONG if number % 2 else RIGHT, shadow_tags={"owned": "unsure"})
+    moved.look()
+    ramp = moved.kept.watch.ramp
+    assert ramp is not None
+    assert (ramp.pairs, ramp.mean, moved.route.kind) == (300, -0.5, "shadow")
+
+
+def test_stale_evidence_is_said_and_raises_the_audit_rate(moved: Moved) -> None:
+    moved.put(expected={"models": ["gpt-4o"], "created_at": PUT_AT}, audit_rate=0.05)
+    for _ in range(6):
+        moved.rented(model_answered="gpt-5")
+    moved.look()
+    live = moved.estate.store.watches.lives()[moved.task_id]
+    assert "gpt-5" in live.stale[0]
+    assert live.audit_rate == pytest.approx(0.15)
+    assert any(line.startswith("stale: rented model changed") for line in live_views(moved.estate)[0].remarks)
+    moved.now = PUT_AT + 91 * 86400
+    moved.look()
+    assert any("days ago" in reason for reason in moved.estate.store.watches.lives()[moved.task_id].stale)
+
+
+def test_a_prompt_that_was_changed_is_said(moved: Moved) -> None:
+    """Its calls are placed by name and do not fit, or are found to be the task's only when they are sorted."""
+    moved.put(audit_rate=0.05)
+    for number in range(200):
+        moved.local(is_due=False)
+        if number % 2:
+            moved.rented(tags={"owned": "unfit"})
+        else:
+            moved.rented(route_version=0, request_body=chat_body("refund", system="Another prompt altogether."))
+            moved.rented(route_version=0)
+    moved.look()
+    (reason,) = moved.estate.store.watches.lives()[moved.task_id].stale
+    assert reason.startswith("template changed: ")
+    assert (moved.kept.watch.calls, moved.route.kind) == (400, "cascade")
+
+
+def test_one_task_that_cannot_be_watched_keeps_no_other_from_it(moved: Moved, monkeypatch: pytest.MonkeyPatch) -> None:
+    moved.put()
+    moved.local()
+    moved.estate.store.book.put_route(Route(task_id="a-broken", version=1, kind="cascade", model_id="m"))
+    plain_look = Watching._look_at
+
+    def look_at(self: Watching, name: str, route: Route) -> None:
+        if route.task_id == "a-broken":
+            raise StateError("It is broken.", hint="Mend it.")
+        plain_look(self, name, route)
+
+    monkeypatch.setattr(Watching, "_look_at", look_at)
+    with pytest.raises(StateError, match="broken"):
+        moved.look()
+    assert moved.kept.watch.calls == 1

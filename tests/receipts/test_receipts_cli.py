@@ -1,0 +1,336 @@
+"""`freehold receipts` and `freehold lineage`: golden text, exit codes, and what was tampered with is found."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from made import Run
+from proven import MODEL_BYTES, SECRET, recorded_estate, walked_estate, write_report
+
+from freehold.cli.commands import cli
+from freehold.core.receipt import Head, seal
+from freehold.core.route import Route
+from freehold.loop.doctor.estate import check_receipts
+from freehold.loop.estate import Estate
+from freehold.settings import load_settings
+
+GOLDEN = Path(__file__).parent / "golden"
+DOCS = Path(__file__).parents[2] / "docs" / "receipts.md"
+REFUSALS = ("receipts_are_not_updated", "receipts_are_not_deleted")
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs the command line in a temporary folder, 80 columns wide."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def call(*arguments: str, stdin: str = "") -> Result:
+        return CliRunner().invoke(cli, list(arguments), input=stdin, prog_name="freehold")
+
+    return call
+
+
+@pytest.fixture
+def walked(run: Run, tmp_path: Path) -> Run:
+    """The same, with a task that was proven, moved and returned."""
+    estate, _ = walked_estate(tmp_path / ".freehold")
+    estate.store.close()
+    return run
+
+
+def _golden(name: str, result: Result, folder: Path) -> None:
+    text = f"{result.stdout}--- stderr, exit {result.exit_code}\n{result.stderr}".replace(str(folder), "FOLDER")
+    text = re.sub(r"\b[0-9a-f]{64}\b", "HASH", text)
+    text = re.sub(r"\b[0-9a-f]{16}\b", "HASH16", text)
+    text = re.sub(r"\([0-9a-f]{12}\)", "(HASH12)", text)
+    text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d UTC)?", "TIME", text)
+    text = re.sub(r"as account \S+ of", "as account ACCOUNT of", text)
+    text = re.sub(r"(freehold )\d+\.\d+\.\S+ ", r"\1VERSION ", text)
+    path = GOLDEN / f"{name}.txt"
+    assert path.exists(), f"write {path} with:\n{text}"
+    assert text == path.read_text(encoding="utf-8")
+
+
+def _sql(folder: Path, *statements: str) -> None:
+    """Tamper with the database, as somebody would who may write to its file."""
+    connection = sqlite3.connect(folder / ".freehold" / "freehold.db")
+    for name in REFUSALS:
+        connection.execute(f"DROP TRIGGER IF EXISTS {name}")
+    for statement in statements:
+        assert connection.execute(statement).rowcount > 0, statement
+    connection.commit()
+    connection.close()
+
+
+def test_the_list_and_the_explanations(walked: Run, tmp_path: Path) -> None:
+    listed = walked("receipts")
+    _golden("list", listed, tmp_path)
+    assert max(len(line) for line in listed.stdout.splitlines()) <= 80
+    _golden("verdict", walked("receipts", "show", "verdict-1", "--files"), tmp_path)
+    _golden("route", walked("receipts", "show", "2"), tmp_path)
+    _golden("verified", walked("receipts", "verify"), tmp_path)
+
+
+def test_receipts_are_found_by_number_hash_and_verdict(walked: Run) -> None:
+    every = [json.loads(line) for line in walked("receipts", "--json").stdout.splitlines()]
+    assert [receipt["number"] for receipt in every] == [1, 2, 3]
+    for name in ("1", every[0]["hash"], every[0]["hash"][:10].upper(), "verdict-1"):
+        assert json.loads(walked("receipts", "show", name, "--json").stdout) == every[0] | {"is_sealed": True}
+    task = every[0]["document"]["task"]
+    assert len(walked("receipts", "--task", task, "-n", "2", "--json").stdout.splitlines()) == 2
+    assert walked("receipts", "--task", every[0]["task_id"], "--json").stdout == walked("receipts", "--json").stdout
+    for name in ("99", "zz", "", "a" * 64, "%", "1;"):
+        refused = walked("receipts", "show", name)
+        assert (refused.exit_code, refused.stdout) == (2, "")
+        assert "There is no receipt" in refused.stderr
+    assert "There is no task" in walked("receipts", "--task", "none").stderr
+
+
+def test_an_export_is_verified_without_any_state(walked: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "receipts.jsonl"
+    assert walked("receipts", "export", str(file)).exit_code == 0
+    assert walked("receipts", "export", str(file)).exit_code == 2, "an export is never written over"
+    assert walked("receipts", "export", "-").stdout.encode() == file.read_bytes()
+    head = walked("receipts", "head").stdout.strip()
+    away = tmp_path / "away"
+    away.mkdir()
+    monkeypatch.chdir(away)
+    verified = walked("receipts", "verify", str(file), "--head", head, "--json")
+    assert json.loads(verified.stdout)["ok"]
+    assert json.loads(verified.stdout)["head"] == head
+    assert not (away / ".freehold").exists()
+    content = file.read_bytes()
+    file.write_bytes(content.replace(b'"decision":"move"', b'"decision":"hold"', 1))
+    changed = walked("receipts", "verify", str(file))
+    assert changed.exit_code == 1
+    assert "receipt 1 was changed" in changed.stdout
+    file.write_bytes(b"".join(content.splitlines(keepends=True)[:2]))
+    assert walked("receipts", "verify", str(file)).exit_code == 0
+    cut = walked("receipts", "verify", str(file), "--head", head)
+    assert (cut.exit_code, "its end was cut off" in cut.stdout) == (1, True)
+    file.write_bytes(b"")
+    assert walked("receipts", "verify", str(file)).exit_code == 1
+    assert "cannot be read" in walked("receipts", "verify", str(away)).stderr
+    assert "Leave FILE out" in walked("receipts", "verify", str(file), "--files").stderr
+    assert "is not the head" in walked("receipts", "verify", "--head", "x").stderr
+
+
+def test_the_few_lines_of_the_docs_verify_an_export(walked: Run, tmp_path: Path) -> None:
+    file = tmp_path / "receipts.jsonl"
+    walked("receipts", "export", str(file))
+    python = re.search(r"```python\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
+    shell = re.search(r"```sh\n(while.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
+    assert python
+    assert shell
+    assert len(python[1].splitlines()) <= 10
+    checks = ([sys.executable, "-c", python[1]], ["bash", "-c", shell[1]])
+    head = walked("receipts", "head").stdout.strip()
+    for check in checks:
+        done = subprocess.run(check, cwd=tmp_path, capture_output=True, text=True, check=True)
+        assert head in done.stdout or head.split(":")[1] in done.stdout
+        assert "CHANGED" not in done.stdout
+    file.write_bytes(file.read_bytes().replace(b'"decision":"move"', b'"decision":"hold"', 1))
+    ended = [subprocess.run(check, cwd=tmp_path, capture_output=True, text=True, check=False) for check in checks]
+    assert ended[0].returncode != 0
+    assert "CHANGED" in ended[1].stdout
+
+
+TAMPERING: tuple[tuple[str, str], ...] = (
+    ("UPDATE receipts SET document = replace(document, '\"move\"', '\"hold\"') WHERE number = 1", "1 was changed"),
+    ("UPDATE receipts SET created_at = created_at + 1 WHERE number = 2", "2 was changed"),
+    ("UPDATE receipts SET task_id = 'other' WHERE number = 3", "3 was changed"),
+    ("UPDATE receipts SET number = 9 WHERE number = 3", "receipts 3 to 8 are missing"),
+    ("UPDATE receipts SET previous = 'x' WHERE number = 2", "its previous is no SHA-256"),
+    ("UPDATE receipts SET created_at = 'soon' WHERE number = 2", "its time is not a number"),
+    ("UPDATE receipts SET document = x'ff' WHERE number = 2", "receipt 2"),
+    ("DELETE FROM receipts WHERE number = 1", "receipt 1 is missing"),
+    ("DELETE FROM receipts WHERE number = 2", "receipt 2 is missing"),
+    ("DELETE FROM receipts WHERE number = 3", "version 2 of the route"),
+    ("DELETE FROM verdicts", "verdict verdict-1, which is not in the database"),
+    ("DELETE FROM routes WHERE version = 2", "which is not in the database"),
+    ("UPDATE verdicts SET document = replace(document, '0.625', '0.99')", "is not what receipt 1 says of it"),
+    ("UPDATE routes SET document = replace(document, '0.8', '0.1')", "is not what receipt 2 says of it"),
+    (
+        "INSERT INTO routes (task_id, version, created_at, document) SELECT task_id, 3, created_at + 9,"
+        " replace(document, '\"version\": 1', '\"version\": 3') FROM routes WHERE version = 1",
+        "has no receipt: it was not written by Freehold",
+    ),
+)
+
+
+@pytest.mark.parametrize(("statement", "words"), TAMPERING)
+def test_what_is_tampered_with_in_the_database_is_found(
+    walked: Run, tmp_path: Path, statement: str, words: str
+) -> None:
+    assert walked("receipts", "verify").exit_code == 0
+    _sql(tmp_path, statement)
+    found = walked("receipts", "verify")
+    assert found.exit_code == 1
+    assert words in found.stdout
+    assert all(len(line) < 300 for line in found.stdout.splitlines())
+    for verb in (("receipts",), ("receipts", "show", "2"), ("receipts", "show", "2", "--files")):
+        assert walked(*verb).exception is None or isinstance(walked(*verb).exception, SystemExit)
+
+
+def test_a_chain_sealed_anew_in_the_database_needs_a_head(walked: Run, tmp_path: Path) -> None:
+    head = walked("receipts", "head").stdout.strip()
+    last = [json.loads(line) for line in walked("receipts", "--json").stdout.splitlines()][-1]
+    last["document"]["account"] = "somebody else"
+    forged = seal(
+        Head(2, last["previous"]), kind="route", task_id=last["task_id"], document=last["document"], created_at=1.0
+    )
+    document = forged.document.replace("'", "''")
+    _sql(
+        tmp_path,
+        f"UPDATE receipts SET document = '{document}', hash = '{forged.hash}', created_at = 1.0 WHERE number = 3",
+    )
+    assert walked("receipts", "verify").exit_code == 0, "nothing in the chain can tell: that is why heads are kept"
+    assert "the head says" in walked("receipts", "verify", "--head", head).stdout
+
+
+def test_files_are_unchanged_changed_written_again_or_gone(walked: Run, tmp_path: Path) -> None:
+    def states() -> dict[str, str]:
+        found = json.loads(walked("receipts", "verify", "--files", "--json").stdout)
+        assert found["ok"] == all(exhibit["state"] in ("unchanged", "written again") for exhibit in found["files"])
+        return {Path(exhibit["path"]).name: exhibit["state"] for exhibit in found["files"]}
+
+    assert set(states().values()) == {"unchanged"}
+    assert len(states()) == 5
+    state = tmp_path / ".freehold"
+    (state / "models" / "model-1" / "model.gguf").write_bytes(MODEL_BYTES + b"x")
+    assert states()["model.gguf"] == "changed"
+    (state / "models" / "model-1" / "model.gguf").unlink()
+    assert states()["model.gguf"] == "gone"
+    page = state / "proofs" / "verdict-1" / "report.html"
+    page.write_text("<html>It is much better.</html>")
+    assert states()["report.html"] == "changed"
+    estate = _estate(tmp_path)
+    verdict = estate.store.book.verdict("verdict-1")
+    assert verdict
+    write_report(verdict, facts={"created_at": 2.0})
+    assert (states()["report.html"], states()["report.json"]) == ("written again", "written again")
+    write_report(verdict, calls=25)
+    assert states()["report.json"] == "changed"
+    (dataset,) = estate.store.book.datasets(None)
+    file = Path(dataset.path) / "dev.jsonl"
+    file.chmod(0o644)
+    file.write_bytes(file.read_bytes().replace(b"refund", b"refusal", 1))
+    assert states()[Path(dataset.path).name] == "changed"
+    estate.store.close()
+
+
+def _estate(tmp_path: Path) -> Estate:
+    from made import an_estate
+
+    return an_estate(tmp_path / ".freehold")
+
+
+def test_the_doctor_says_whether_the_chain_is_whole(walked: Run, tmp_path: Path) -> None:
+    def finding() -> tuple[str, str]:
+        (found,) = check_receipts(load_settings(environment={}, state=str(tmp_path / ".freehold")))
+        return found.level, found.text
+
+    assert finding() == ("ok", "3 receipts, whole")
+    _sql(tmp_path, "DELETE FROM receipts WHERE number = 2")
+    level, words = finding()
+    assert (level, "receipt 2 is missing" in words) == ("fail", True)
+
+
+def test_without_receipts_it_is_said(run: Run, tmp_path: Path) -> None:
+    estate, task = recorded_estate(tmp_path / ".freehold")
+    assert "There are no receipts yet" in run("receipts").stderr
+    assert run("receipts", "head").stdout == f"0:{'0' * 64}\n"
+    assert run("receipts", "verify").exit_code == 0
+    assert run("receipts", "export", "x").exit_code == 2
+    estate.store.book.put_route(Route(task_id=task.id, version=1, kind="shadow", created_at=1.0))
+    estate.store.close()
+    _sql(tmp_path, "DELETE FROM receipts")
+    assert "1 verdicts and routes are older" in run("receipts").stderr
+    assert "older than the first receipt" in run("receipts", "verify").stderr
+
+
+def test_hostile_text_in_a_receipt_is_shown_and_not_obeyed(run: Run, tmp_path: Path) -> None:
+    estate, task = recorded_estate(tmp_path / ".freehold")
+    reason = "\x1b[2Jgone\u202e\n\nforged line"
+    estate.store.book.put_route(Route(task_id=task.id, version=1, kind="shadow", decided_by="\x07", reason=reason))
+    estate.store.close()
+    for verb in (("receipts",), ("receipts", "show", "1"), ("receipts", "verify")):
+        shown = run(*verb)
+        assert shown.exit_code == 0
+        assert not {"\x1b", "\x07", "\u202e"} & set(shown.output)
+
+
+def test_lineage_goes_from_a_call_to_its_models_and_back(walked: Run, tmp_path: Path) -> None:
+    kept, weighed, corrected = (
+        "019100000000-7abc-0000000000",
+        "019000000000-7abc-0000000000",
+        "019000000007-7abc-0000000007",
+    )
+    _golden("lineage_call", walked("lineage", weighed), tmp_path)
+    _golden("lineage_corrected", walked("lineage", corrected), tmp_path)
+    _golden("lineage_model", walked("lineage", "model-1"), tmp_path)
+    for call in (kept, weighed):
+        found = json.loads(walked("lineage", call, "--json").stdout)
+        assert [model["id"] for model in found["models"]] == ["model-1"]
+        assert [use["split"] for use in found["uses"]] == ["train"]
+    behind = json.loads(walked("lineage", "model-1", "--all", "--json").stdout)["calls"]
+    assert {kept, weighed, corrected} <= set(behind["train"])
+    assert sum(len(ids) for ids in behind.values()) == 125
+    for name in ("verdict-1", "model-1"):
+        listed = walked("lineage", name, "--all").stdout.splitlines()
+        assert len(listed) == 125
+        assert f"train  {weighed}" in listed
+    dataset = json.loads(walked("lineage", "verdict-1", "--json").stdout)["dataset"]
+    assert json.loads(walked("lineage", dataset[:16], "--json").stdout)["kind"] == "dataset"
+    assert SECRET not in walked("lineage", "model-1", "--json").stdout
+
+
+def test_lineage_says_what_it_cannot_tell(walked: Run, tmp_path: Path) -> None:
+    for name in ("none", "", "%", "0190", "mod", "x" * 5000):
+        refused = walked("lineage", name)
+        assert (refused.exit_code, refused.stdout) == (2, "")
+        assert "There is no single call" in refused.stderr
+    estate = _estate(tmp_path)
+    (dataset,) = estate.store.book.datasets(None)
+    (card,) = estate.store.book.models(None)
+    estate.store.book.put_model(replace(card, id="model-2"))
+    assert "could be several things: model model-2, model model-1" in walked("lineage", "model").stderr
+    train = Path(dataset.path) / "train.jsonl"
+    train.chmod(0o644)
+    content = train.read_text(encoding="utf-8")
+    train.write_text(content.replace('"also"', '"Also"'), encoding="utf-8")
+    told = walked("lineage", "019000000000-7abc-0000000000")
+    assert "in no dataset" in told.stdout
+    assert "is not what was frozen" in told.stderr
+    train.write_text("{}\nnonsense\n", encoding="utf-8")
+    assert walked("lineage", "model-1").exit_code == 0
+    Path(dataset.path).chmod(0o755)
+    train.unlink()
+    assert "is gone" in walked("lineage", "model-1").stderr
+    estate.store.close()
+
+
+def test_a_dataset_that_names_one_call_an_example_is_told_to(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from freehold.core import Example
+
+    write: Callable[[Example], dict[str, object]] = Example.to_row
+    monkeypatch.setattr(Example, "to_row", lambda self: {k: v for k, v in write(self).items() if k != "also"})
+    estate, _ = walked_estate(tmp_path / ".freehold")
+    estate.store.close()
+    assert run("verify", json.loads(run("tasks", "--json").stdout)[0]["task"]).exit_code == 0
+    for name in ("019100000000-7abc-0000000000", "019000000000-7abc-0000000000", "model-1"):
+        told = run("lineage", name)
+        assert told.exit_code == 0
+        assert ("left out 5 calls" in told.stderr) == ("in no dataset" in told.stdout or name == "model-1")
