@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
+from bench_online import Row, beside, bounded, control
 from proof_draws import GRADED, Floats, Shares, clustered, paired
-from proof_figures import Effort, Part, Row, Table, control, rate, tell
+from proof_figures import Effort, Part, Table, chunks, tell
 from proof_rivals import bootstrap, paired_t, tango_once, tango_peeked
 
 from freehold.prove.betting import log_wealth
@@ -40,9 +41,7 @@ def measure(effort: Effort) -> Part:
     """All error rates of the paired test."""
     found = {cell: _grid_error(cell, effort) for cell in _cells(effort)}
     rows = [*_worst(found, effort), *_graded(effort), *_controls(effort)]
-    return Part(
-        name="error", title="A model exactly at the margin is certified, at any look", rows=rows, tables=[_table(found)]
-    )
+    return Part(title="A model exactly at the margin is certified, at any look", rows=rows, tables=[_table(found)])
 
 
 def certified(units: Floats, margin: float, alpha: float = ALPHA) -> int:
@@ -63,7 +62,7 @@ def _grid_error(cell: Cell, effort: Effort) -> float:
     rng = np.random.default_rng([effort.seed, 1, cell.cap, cell.per_user, *_thousandths(cell)])
     shares = Shares.of(cell.discordance, -cell.margin)
     wrong = 0
-    for runs in effort.chunks(effort.runs, cell.cap * cell.per_user):
+    for runs in chunks(effort.runs, cell.cap * cell.per_user):
         if cell.per_user == 1:
             units = paired(rng, runs, cell.cap, shares)
         else:
@@ -84,36 +83,34 @@ def _worst(found: dict[Cell, float], effort: Effort) -> Iterable[Row]:
         worst = max(cells, key=cells.__getitem__)
         of = "independent calls" if per_user == 1 else f"{per_user} calls a user, bet on once a user"
         where = f"{worst.margin:.0%} at {worst.discordance:.0%}, cap {worst.cap:,}"
-        yield rate(f"{of}: worst of {len(cells)} settings ({where})", cells[worst], ALPHA, effort.runs)
+        yield bounded(f"{of}: worst of {len(cells)} settings ({where})", cells[worst], ALPHA, effort.runs)
 
 
 def _graded(effort: Effort) -> Iterable[Row]:
     for number, (name, draw) in enumerate(GRADED.items()):
         rng = np.random.default_rng([effort.seed, 2, number])
         margin, cap = 0.05, 200
-        wrong = sum(certified(draw(rng, runs, cap, margin), margin) for runs in effort.chunks(effort.runs, cap))
-        yield rate(f"graded scores: {name}", wrong / effort.runs, ALPHA, effort.runs)
+        wrong = sum(certified(draw(rng, runs, cap, margin), margin) for runs in chunks(effort.runs, cap))
+        yield bounded(f"graded scores: {name}", wrong / effort.runs, ALPHA, effort.runs)
 
 
 def _controls(effort: Effort) -> Iterable[Row]:
     tell("error: controls")
     for per_user in (5, 20):
-        yield control(
-            f"control: betting on calls, {per_user} a user", _by_call(per_user, effort), ALPHA, effort.share(0.2)
-        )
+        yield control(f"betting on calls, {per_user} a user", _by_call(per_user, effort), ALPHA, effort.share(0.2))
     for name, decide in _once().items():
         wrong, rng = 0, np.random.default_rng([effort.seed, 4])
-        for runs in effort.chunks(effort.runs, 20_000):
+        for runs in chunks(effort.runs, 20_000):
             units = -(rng.random((runs, 100)) < 0.02).astype(float)
             wrong += int((decide(rng, units) > 0).sum())
-        yield control(f"control: {name}, 2% errors, n = 100", wrong / effort.runs, ALPHA, effort.runs)
+        yield control(f"{name}, 2% errors, n = 100", wrong / effort.runs, ALPHA, effort.runs)
     rng = np.random.default_rng([effort.seed, 5])
     runs = effort.share(0.2)
     stops = tango_peeked(paired(rng, runs, 1500, Shares.of(0.10, -0.02)), 0.02, ALPHA)
-    yield control("control: Tango's z at every look", float((stops > 0).mean()), ALPHA, runs)
-    units = np.concatenate([paired(rng, n, 1500, Shares.of(0.10, -0.02)) for n in effort.chunks(effort.runs, 1500)])
+    yield control("Tango's z at every look", float((stops > 0).mean()), ALPHA, runs)
+    units = np.concatenate([paired(rng, n, 1500, Shares.of(0.10, -0.02)) for n in chunks(effort.runs, 1500)])
     once = float((tango_once(units, 0.02, ALPHA, 1500) > 0).mean())
-    yield Row(name="beside: Tango's z looked at once", kind="shown", measured=once, runs=effort.runs)
+    yield beside("Tango's z looked at once", once)
 
 
 def _once() -> dict[str, Callable[[np.random.Generator, Floats], np.ndarray]]:
@@ -128,7 +125,7 @@ def _by_call(per_user: int, effort: Effort) -> float:
     rng = np.random.default_rng([effort.seed, 3, per_user])
     users, margin, wrong = 100, 0.05, 0
     wanted = effort.share(0.2)
-    for runs in effort.chunks(wanted, users * per_user):
+    for runs in chunks(wanted, users * per_user):
         units = clustered(rng, runs, users, per_user, Shares.of(0.10, -margin)).reshape(runs, -1)
         wrong += certified(units, margin)
     return wrong / wanted

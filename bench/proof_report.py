@@ -1,100 +1,81 @@
 """The tables of `proof.py`, as Markdown, and all of it as one JSON value.
 
-Not covered: measuring.
+A rate that was counted is shown with its standard error. Not covered: measuring.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from proof_figures import Part, Row, Table
+from bench_online import Row
+from proof_figures import Part
 
 
-def print_part(part: Part) -> None:
+def print_part(name: str, part: Part) -> None:
     """What one part promises beside what was measured, then its tables."""
-    print(f"\n## {part.title}\n")
+    print(f"\n## {name}: {part.title}\n")
     if part.rows:
-        head = ["", "measured", "promised", "bound", "runs", ""]
-        _print(head, [_line(row) for row in part.rows])
+        _print(["", "measured", "wanted", "runs", ""], [_line(row) for row in part.rows])
     for table in part.tables:
         print(f"\n{table.title}:\n")
         _print(table.head, table.rows)
-        if table.note:
-            print(f"\n{table.note}")
-    for line in part.skipped:
+    for line in part.left_out:
         print(f"\nLeft out: {line}")
 
 
-def print_end(parts: Sequence[Part]) -> None:
-    """How many guarantees hold, and which do not."""
-    rows = [row for part in parts for row in part.rows if row.wanted is not None]
-    short = [row for row in rows if not row.is_ok]
-    seconds = sum(part.seconds for part in parts)
-    print(f"\n{len(rows) - len(short)} of {len(rows)} figures are as promised; {seconds:.0f} s.")
-    for row in short:
-        print(f"SHORT: {row.name}: {_number(row.measured)}, wanted {_wanted(row)}")
+def print_end(parts: Mapping[str, Part]) -> None:
+    """How many figures are as wanted, and which are not."""
+    rows = [(name, row) for name, part in parts.items() for row in part.rows if row["wanted"] != "beside"]
+    short = [(name, row) for name, row in rows if not row["ok"]]
+    seconds = sum(part.seconds for part in parts.values())
+    print(f"\n{len(rows) - len(short)} of {len(rows)} figures are as wanted; {seconds:.0f} s.")
+    for name, row in short:
+        print(f"SHORT: {name}: {row['name']}: {_number(row['measured'])}, wanted {row['wanted']}")
 
 
-def as_json(parts: Sequence[Part], about: dict[str, Any]) -> str:
+def is_whole(parts: Mapping[str, Part]) -> bool:
+    """Whether every figure is as wanted."""
+    return all(row["ok"] for part in parts.values() for row in part.rows)
+
+
+def as_json(parts: Mapping[str, Part], about: Mapping[str, Any]) -> str:
     """Everything on one line; a figure that is not finite is null."""
-    value = {
-        "about": about,
-        "is_whole": all(row.is_ok for p in parts for row in p.rows),
-        "parts": [_part(p) for p in parts],
-    }
-    return json.dumps(value, allow_nan=False)
+    return json.dumps(
+        {**about, "is_whole": is_whole(parts), "parts": {name: _part(part) for name, part in parts.items()}},
+        allow_nan=False,
+    )
 
 
 def _part(part: Part) -> dict[str, Any]:
-    rows = [{**asdict(row), "measured": _finite(row.measured), "is_ok": row.is_ok} for row in part.rows]
-    tables = [_as_dict(table) for table in part.tables]
     return {
-        "name": part.name,
         "seconds": round(part.seconds, 1),
-        "guarantees": rows,
-        "tables": tables,
-        "left_out": list(part.skipped),
+        "rows": [{**row, "measured": _finite(row["measured"])} for row in part.rows],
+        "tables": [
+            {"title": t.title, "head": list(t.head), "rows": [list(row) for row in t.rows]} for t in part.tables
+        ],
+        "left_out": list(part.left_out),
     }
 
 
-def _as_dict(table: Table) -> dict[str, Any]:
-    return {"title": table.title, "head": list(table.head), "rows": [list(row) for row in table.rows]}
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
 
 
 def _line(row: Row) -> list[str]:
-    promised = (
-        "-" if row.level is None else f"{'more than' if row.kind == 'control' else 'at most'} {_number(row.level)}"
-    )
-    error = f" ± {row.error:.4f}" if row.error is not None else ""
-    verdict = "" if row.wanted is None else "ok" if row.is_ok else "**short**"
-    return [
-        row.name,
-        _number(row.measured) + error,
-        promised,
-        _wanted(row),
-        f"{row.runs:,}" if row.runs else "-",
-        verdict,
-    ]
+    measured, runs = row["measured"], row.get("runs", 0)
+    error = f" ± {math.sqrt(measured * (1 - measured) / runs):.4f}" if runs and measured is not None else ""
+    verdict = "" if row["wanted"] == "beside" else "ok" if row["ok"] else "**SHORT**"
+    note = f"; {row['note']}" if "note" in row else ""
+    return [row["name"] + note, _number(measured) + error, row["wanted"], f"{runs:,}" if runs else "", verdict]
 
 
-def _wanted(row: Row) -> str:
-    if row.wanted is None:
+def _number(value: float | None) -> str:
+    if value is None or not math.isfinite(value):
         return "-"
-    return f"{'≤' if row.kind in ('rate', 'at most') else '≥'} {_number(row.wanted)}"
-
-
-def _number(value: float) -> str:
-    if not math.isfinite(value):
-        return "unknown"
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.4f}" if abs(value) < 1 else f"{value:.2f}"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.4g}"
 
 
 def _print(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
