@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -64,10 +65,37 @@ def test_a_round_trip_changes_no_bit(head: ConfidenceHead, logprobs: list[float]
     assert again.score(answer(*logprobs)) == head.score(answer(*logprobs))
 
 
-def test_a_head_of_other_features_is_refused() -> None:
-    other = {**untrained_head().to_json(), "features": ["mean"]}
-    with pytest.raises(ValueError, match="features"):
+def test_a_head_that_an_older_version_stored_scores_as_it_did() -> None:
+    """As stored before there were value tokens: the same features by name, whatever else this version knows."""
+    stored = {"features": list(FEATURES), "mean": [-0.5] * WIDTH, "scale": [2.0] * WIDTH, "weights": [0.1] * WIDTH}
+    head = ConfidenceHead.from_json({**stored, "bias": 1.0})
+    figures = features((-0.1, -2.0, -0.3))
+    assert figures is not None
+    logit = 1.0 + sum(0.1 * (x + 0.5) / 2.0 for x in figures)
+    assert head.score(answer(-0.1, -2.0, -0.3)) == pytest.approx(1 / (1 + math.exp(-logit)))
+    fewer = ConfidenceHead.from_json(
+        {"features": ["mean"], "mean": [0.0], "scale": [1.0], "weights": [1.0], "bias": 0.0}
+    )
+    assert fewer.score(answer(-1.0, -1.0)) == pytest.approx(1 / (1 + math.e))
+
+
+def test_value_tokens_count_where_the_head_asks_for_them() -> None:
+    flat = {"mean": [0.0], "scale": [1.0], "weights": [1.0], "bias": 0.0}
+    of_values = ConfidenceHead.from_json({"features": ["value_mean"], **flat})
+    given = OwnedAnswer(text='{"a":1}', logprobs=(0.0, 0.0, -2.0), value_logprobs=(-2.0,))
+    assert of_values.score(given) == pytest.approx(1 / (1 + math.exp(2)))
+    untold = replace(given, value_logprobs=())
+    assert of_values.score(untold) == pytest.approx(1 / (1 + math.exp(2 / 3)))
+    assert of_values.score(replace(given, value_logprobs=None)) == 0.0
+    assert untrained_head().score(replace(given, value_logprobs=None)) == untrained_head().score(given) > 0
+
+
+def test_a_head_of_features_that_are_not_known_is_refused() -> None:
+    other = {**untrained_head().to_json(), "features": ["mean", "of a later version"]}
+    with pytest.raises(ValueError, match="of a later version"):
         ConfidenceHead.from_json(other)
+    with pytest.raises(ValueError, match="1 features, not 11"):
+        ConfidenceHead.from_json({**untrained_head().to_json(), "features": ["mean"]})
     with pytest.raises(ValueError, match="finite"):
         ConfidenceHead(mean=(0.0,) * WIDTH, scale=(0.0,) * WIDTH, weights=(0.0,) * WIDTH, bias=0.0)
     with pytest.raises(ValueError, match="features"):

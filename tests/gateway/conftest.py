@@ -15,6 +15,7 @@ from freehold.core import Message, Route
 from freehold.gateway.app import Gateway
 from freehold.gateway.config import GatewaySettings, Placed, Provider, Switchboard
 from freehold.gateway.http1.server import Limits
+from freehold.route import withheld
 
 SETTINGS = GatewaySettings(max_body_bytes=100_000, engine_timeout_s=0.3, record_wait_s=0.5)
 
@@ -68,6 +69,7 @@ class Plan:
             engine_url=lambda model_id: engine_url if model_id == "m1" else None,
             confidence=confidence,
             is_acceptable=is_json,
+            withheld=withheld,
             draw=lambda: self.draw,
         )
 

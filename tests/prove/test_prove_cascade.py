@@ -59,6 +59,12 @@ def test_equal_confidences_are_taken_together() -> None:
     assert len(cascade.curve) == 2
 
 
+@pytest.mark.parametrize("confidence", [math.nan, math.inf, -math.inf, -1.0])
+def test_a_confidence_that_is_no_number_is_none(confidence: float) -> None:
+    cascade = alone([0.9] * 60 + [confidence] * 40, [True] * 60 + [False] * 40)
+    assert (cascade.coverage, cascade.threshold) == (0.6, LEAST_CONFIDENCE)
+
+
 def test_an_answer_without_confidence_is_never_local() -> None:
     cascade = alone([0.9] * 60 + [0.0] * 40, [True] * 60 + [False] * 40)
     assert cascade.coverage == 0.6
@@ -92,7 +98,7 @@ def draw(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
 
 def test_the_contract_is_broken_no_more_often_than_delta_and_a_naive_threshold_breaks_it() -> None:
     rng = np.random.default_rng(21)
-    runs, broken, naive_broken, covered = 600, 0, 0, []
+    runs, broken, naive_broken, covered = 2000, 0, 0, []
     for _ in range(runs):
         u, is_right = draw(rng, 400)
         cascade = alone(u.tolist(), is_right.tolist())
@@ -101,8 +107,8 @@ def test_the_contract_is_broken_no_more_often_than_delta_and_a_naive_threshold_b
         covered.append(cascade.coverage)
         naive = [p.threshold for p in cascade.curve if p.wrong / 400 <= RISK]
         naive_broken += true_risk(min(naive)) > RISK
-    assert broken / runs <= DELTA + 3 * math.sqrt(DELTA * (1 - DELTA) / runs)
-    assert naive_broken / runs > 0.3
+    assert broken / runs <= DELTA
+    assert naive_broken / runs > 0.4
     oracle = 0.5 ** (1 / 3)
     assert np.mean(covered) >= 0.7 * oracle
 

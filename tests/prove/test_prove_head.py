@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from freehold.core.confidence import untrained_head
+from freehold.core.confidence import FEATURES, VALUE_FEATURES, untrained_head
 from freehold.core.engine import OwnedAnswer
-from freehold.prove.head import fit_head, newton, ranking
+from freehold.prove.head import features_for, fit_head, newton, ranking
 
 
 def answers(rng: np.random.Generator, n: int) -> tuple[list[OwnedAnswer], list[bool]]:
@@ -72,3 +72,38 @@ def test_ranking_by_hand() -> None:
     assert ranking([0.9, 0.8, 0.3, 0.2], [True, False, True, False]) == pytest.approx(0.75)
     assert ranking([0.5, 0.5], [True, False]) == pytest.approx(0.5)
     assert ranking([0.5, 0.5], [True, True]) is None
+
+
+def json_answers(rng: np.random.Generator, n: int) -> tuple[list[OwnedAnswer], list[bool]]:
+    """Answers of 24 tokens, 4 of them values; the doubt lies in the values, the other tokens say nothing."""
+    is_right = (rng.random(n) < 0.8).tolist()
+    given = []
+    for right in is_right:
+        values = tuple((-rng.exponential(0.05 if right else 0.3, 4)).tolist())
+        others = tuple((-rng.exponential(0.15, 20)).tolist())
+        given.append(OwnedAnswer(text="{}", logprobs=values + others, value_logprobs=values))
+    return given, is_right
+
+
+def test_value_tokens_rank_better_where_the_others_say_nothing() -> None:
+    rng = np.random.default_rng(33)
+    given, is_right = json_answers(rng, 200)
+    others, other_right = json_answers(rng, 600)
+    by_values, by_all = (fit_head(given, is_right, names) for names in (VALUE_FEATURES, FEATURES))
+    assert by_values.features == VALUE_FEATURES
+    ranks = [ranking([head.score(a) for a in others], other_right) for head in (by_values, by_all)]
+    assert ranks[0] is not None
+    assert ranks[1] is not None
+    assert ranks[0] > ranks[1] + 0.02
+
+
+def test_values_count_where_all_answers_have_the_same_fields() -> None:
+    given, _ = json_answers(np.random.default_rng(34), 5)
+    fixed = ['{"a": 1, "b": "x"}', '{"b": "y", "a": 2}'] * 20
+    loose = [*fixed[:30], *['{"a": 1}'] * 10]
+    assert features_for("json", fixed, given) == features_for("tools", fixed, given) == VALUE_FEATURES
+    assert features_for("json", [*fixed, "sorry"], given) == VALUE_FEATURES
+    assert features_for("json", loose, given) == features_for("json", [], given) == FEATURES
+    assert features_for("label", fixed, given) == FEATURES
+    kept = OwnedAnswer(text="{}", logprobs=(-0.1,))
+    assert features_for("json", fixed, [*given, kept]) == FEATURES

@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from freehold.core import ModelCard, OwnedAnswer, Verdict
 from freehold.core.call import Arm
 from freehold.core.confidence import untrained_head
+from freehold.core.exchange import Message
 from freehold.core.route import rented_route
-from freehold.errors import DataError, UsageError
-from freehold.route import LiveCall, back, confidence, is_acceptable, live_figures, plan_text, propose
+from freehold.core.slices import SliceShape
+from freehold.errors import DataError, StateError, UsageError
+from freehold.route import LiveCall, back, confidence, is_acceptable, live_figures, plan_text, propose, withheld
 
 MODEL = ModelCard(
     id="m1",
@@ -108,6 +110,30 @@ def test_the_gateway_scores_as_the_proof_did_also_after_storage() -> None:
     assert confidence(moved, replace(answer, is_whole=False)) == 0.0
     assert is_acceptable(moved, answer.text)
     assert not is_acceptable(moved, "sorry")
+
+
+def test_a_route_carries_the_contract_and_what_is_withheld_also_after_storage() -> None:
+    shape = SliceShape(labels=("refund", "track"), lengths=(5, 10))
+    head = {**untrained_head().to_json(), "slices": shape.to_json()}
+    verdict = replace(VERDICT, head=head, contract="B", withheld=("label:refund", "length:long"))
+    route = propose(verdict, model=MODEL, old=OLD, **HOW)
+    assert (route.risk, route.contract, route.withheld) == (0.05, "B", ("label:refund", "length:long"))
+    assert "withheld label:refund, length:long: the provider answers" in plan_text(OLD, route)
+    stored = replace(route, head=json.loads(json.dumps(route.head)))
+    short, long = (Message("user", "hi"),), (Message("user", "hello, hello"),)
+    assert withheld(stored, short, "Refund.") == "label:refund"
+    assert withheld(stored, long, "track") == "length:long"
+    assert withheld(stored, short, "track") == withheld(OLD, long, "refund") == ""
+    with pytest.raises(StateError, match="cannot judge"):
+        withheld(replace(route, head={}), short, "track")
+
+
+def test_a_head_that_cannot_be_read_says_what_to_do() -> None:
+    moved = propose(VERDICT, model=MODEL, old=OLD, **HOW)
+    broken = replace(moved, head={**moved.head, "features": ["of a later version"] * 11})
+    with pytest.raises(StateError, match="version") as caught:
+        confidence(broken, OwnedAnswer(text="x", logprobs=(-0.1,)))
+    assert "Prove the task again" in (caught.value.hint or "")
 
 
 def audit(owned: str | None, rented: str | None) -> LiveCall:

@@ -72,7 +72,7 @@ def read_owned(body: bytes, *, latency_ms: float) -> OwnedAnswer:
 
 def _token(entry: dict[str, Any]) -> Token:
     """One entry of an engine's `logprobs`; its bytes are right even where a character is split over tokens."""
-    spelled = entry.get("bytes")
-    if spelled is None:
-        return str(entry.get("token") or "").encode("utf-8", "surrogatepass"), float(entry["logprob"])
-    return bytes(spelled), float(entry["logprob"])
+    logprob, spelled = float(entry["logprob"]), entry.get("bytes")
+    if isinstance(spelled, list):
+        return bytes(spelled), logprob
+    return str(entry.get("token") or "").encode("utf-8", "surrogatepass"), logprob

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from freehold.core.verdict import Verdict
 from freehold.prove.page.sheet import Sheet
 from freehold.prove.page.words import (
-    day,
+    UNKNOWN,
     in_hundred,
     in_points,
     interval,
@@ -20,6 +20,7 @@ from freehold.prove.page.words import (
     one_line,
     percent,
     share,
+    span,
 )
 
 Words = Callable[[object], str]
@@ -122,9 +123,9 @@ def unshown(verdict: Verdict, evidence: Sheet) -> tuple[str, ...]:
             f" {interval(noise.number('low'), noise.number('high'))} of {number(noise.number('n'))} calls. Disagreement"
             " within that is its own noise."
         )
-    first, last = evidence.number("used", "first_at"), evidence.number("used", "last_at")
-    span = f", which came from {day(first)} to {day(last)}" if first is not None and last is not None else ""
-    sentences.append(f"Anything about other traffic: the proof is for calls like those held out{span}.")
+    when = span(evidence.at("used", "first_at").value, evidence.at("used", "last_at").value)
+    held_out = "those held out" if when == UNKNOWN else f"the held-out ones, {when}"
+    sentences.append(f"Anything about other traffic: the proof is for calls like {held_out}.")
     names = [slice_name(row.text("name")) for row in evidence.rows("slices") if row.text("state") == "open"]
     if names:
         sentences.append(f"Slices with too few calls to say: {_listed(names)}.")

@@ -42,14 +42,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MOST_CANDIDATES = 50
-WITHOUT_DEV = (0.9, 0.95, 0.8, 0.99, 0.7, 0.6, 0.5, LEAST_CONFIDENCE)
-"""The thresholds to test, in order, where there is no dev split to take them from."""
+WITHOUT_DEV = (LEAST_CONFIDENCE,)
+"""The one threshold to test where there is no dev split to take others from: every usable answer is used."""
 
 
 def candidates(confidences: Sequence[float], losses: Sequence[float], *, risk: float) -> tuple[float, ...]:
     """The thresholds to test, in order: quantiles of the usable dev confidences, by their p-values there.
 
-    The last resort LEAST_CONFIDENCE, at which every usable answer is used, is always among them.
+    LEAST_CONFIDENCE, at which every usable answer is used, is always among them.
     """
     import numpy as np
 

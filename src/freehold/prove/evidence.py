@@ -76,10 +76,7 @@ def gather(
         "calls_that_would_decide": calls_needed(
             owned.paired, owned.cascade, can_provider_err=held.can_provider_err, settings=planned
         ),
-        "attempt": verdict.attempt,
-        "level": verdict.level,
-        "used": _json(verdict.used),
-        "spent": {"alpha": spent.alpha, "delta": spent.delta},
+        **_attempt(verdict, spent),
         **_judged(held, owned, settings, shape),
         **_listed(held, owned),
         "speed": _plain(speed(answers)),
@@ -101,6 +98,16 @@ def _compared(held: Held, owned: Examined, others: Sequence[Examined], facts: Pr
         "sides": [{**_plain(provider), "decision": "", "coverage": None}, *(_side(e) for e in (owned, *others))],
         "passing_baselines": [other.side.name for other in passing],
         "needs_no_model": any(is_enough(other.outcome.coverage, owned.outcome.coverage) for other in passing),
+    }
+
+
+def _attempt(verdict: Verdict, spent: ProofSettings) -> Figures:
+    """Which of the task's proofs this is, what it may spend, and the calls that it used up."""
+    return {
+        "attempt": verdict.attempt,
+        "level": verdict.level,
+        "used": _json(verdict.used),
+        "spent": {"alpha": spent.alpha, "delta": spent.delta},
     }
 
 
@@ -130,11 +137,16 @@ def _listed(held: Held, owned: Examined) -> Figures:
 
 
 def _slice(row: Slice, owned: Examined, held: Held) -> Figures:
-    """A slice with its share of right answers and an interval that holds for all slices at once."""
+    """A slice with the share lost in it, and its share of right answers with an interval that holds for all slices."""
     per_user = len(held.groups) / max(len(set(held.groups)), 1)
     low, high = agreement_interval(row.right, row.n, slices=len(owned.slices), calls_per_user=per_user)
-    share = {"share": row.right / row.n if row.n else None, "share_low": low, "share_high": high}
-    return {**_plain(row), **share}
+    return {
+        **_plain(row),
+        "lost": (row.wrong - row.better) / row.n if row.n else None,
+        "share": row.right / row.n if row.n else None,
+        "share_low": low,
+        "share_high": high,
+    }
 
 
 def _after(owned: Examined, settings: ProofSettings, facts: ProofFacts) -> Figures:

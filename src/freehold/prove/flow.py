@@ -90,7 +90,8 @@ def prove(
     frozen = _entering(read_folder(dataset), entry)
     tuning = _ask(answer, frozen.dev, "dev", on_progress)
     answers = _ask(answer, frozen.proof, "proof", on_progress)
-    head = _fit(frozen, tuning, metrics, features_for(frozen.kind, [*tuning, *answers]))
+    features = features_for(frozen.kind, [example.target for example in frozen.dev], [*tuning, *answers])
+    head = _fit(frozen, tuning, metrics, features)
     dev, held = (hold_out(frozen.kind, split, metrics) for split in (frozen.dev, frozen.proof))
     ours = _Pair(
         score_guesses("owned model", dev, _guesses(head, tuning)),

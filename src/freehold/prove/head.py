@@ -3,16 +3,23 @@
 The head only orders answers; a proof's promise never depends on it. With few or one-sided answers the penalty keeps the
 weights near 0, and with none `untrained_head` takes over.
 
+For JSON there are two sets of features: figures of all tokens, or of those that carry values. Where all answers have
+the same fields, braces and field names say nothing, and the values' figures are used. Where fields come and go, their
+names carry much of the doubt, and all tokens count. (Measured: answers to mail with four fixed fields, 60 dev calls:
+ranking .820 by values, .809 by all; from 150 on no difference. Answers with optional slots: .76 by values, .86 by all.)
+
 Not covered: scoring (`core.confidence`).
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from freehold.core.confidence import FEATURES, VALUE_FEATURES, ConfidenceHead, figures, untrained_head
 from freehold.core.engine import OwnedAnswer
+from freehold.core.scoring import leaves, parse_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,16 +29,20 @@ LEAST_ANSWERS = 20
 _RIDGE = 1.0
 _BIAS_RIDGE = 1e-2
 _MAX_STEPS = 50
+_ONE_SHAPE_SHARE = 0.95
 
 
-def features_for(kind: str, answers: Sequence[OwnedAnswer]) -> tuple[str, ...]:
-    """The features to fit on: those of the value tokens too where the output is JSON and every answer has them.
+def features_for(kind: str, targets: Sequence[str], answers: Sequence[OwnedAnswer]) -> tuple[str, ...]:
+    """The features to fit on: those of the value tokens where the wanted answers are JSON of one and the same shape.
 
-    An answer that an earlier version kept has none. Then all are scored without, so that the gateway scores as the
+    An answer that an earlier version kept has no value tokens. Then none are used, so that the gateway scores as the
     proof did.
     """
-    has_values = kind in ("json", "tools") and all(answer.value_logprobs is not None for answer in answers)
-    return (*FEATURES, *VALUE_FEATURES) if has_values else FEATURES
+    if kind not in ("json", "tools") or any(answer.value_logprobs is None for answer in answers):
+        return FEATURES
+    shapes = Counter(frozenset(leaves(parse_json(target)[0])) for target in targets)
+    has_one_shape = bool(shapes) and shapes.most_common(1)[0][1] >= _ONE_SHAPE_SHARE * len(targets)
+    return VALUE_FEATURES if has_one_shape else FEATURES
 
 
 def fit_head(

@@ -25,16 +25,16 @@ def serve(outcome: Outcome, policy: Policy, paired: Sliced, settings: ProofSetti
         outcome = replace(outcome, coverage=coverage)
         if policy.withheld and lower_bound(round(coverage * n), n, settings.delta) < settings.least_coverage:
             outcome = Outcome(decision="hold", reason="The owned model is no worse on the whole, but in most slices.")
-    return policy, replace(outcome, reason=" ".join([outcome.reason, *_remarks(policy)]))
-
-
-def _remarks(policy: Policy) -> list[str]:
-    found = []
+    elif policy.blocking:
+        outcome = Outcome(
+            decision="hold",
+            reason=f"The contract is proven, but at every threshold {_named(policy.blocking)} would be answered wrong"
+            " too often, and the calls that tune the confidence were too few to show it and leave it out.",
+        )
     if policy.withheld:
-        found.append(f"Calls in {_named(policy.withheld)} stay with the provider: too many were wrong there.")
-    if policy.blocking:
-        found.append(f"No threshold that is proven keeps {_named(policy.blocking)} within the limit of a slice.")
-    return found
+        told = f"Calls in {_named(policy.withheld)} stay with the provider: too many were wrong there."
+        outcome = replace(outcome, reason=f"{outcome.reason} {told}")
+    return policy, outcome
 
 
 def _named(names: Sequence[str]) -> str:

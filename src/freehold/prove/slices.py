@@ -58,7 +58,8 @@ class Slice:
 
     `right` counts its calls without a loss, local or not. `withheld` says on which split it was decided that its calls
     stay with the provider; empty where they do not. Such a slice shows what would have been. `because` names the slice
-    of wanted answers for whose sake it was withheld.
+    of wanted answers for whose sake it was withheld. `better` counts the local calls that gain by the owned answer,
+    where both sides can be wrong; there the bounds are of the share wrong less the share better.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Slice:
     state: SliceState
     withheld: Literal["", "dev", "proof"] = ""
     because: str = ""
+    better: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,6 +217,7 @@ def judge(calls: Sliced, threshold: float, withheld: Iterable[str], limit: Limit
                 right=int(np.sum(calls.losses[member] <= 0)),
                 local=len(lost),
                 wrong=worse,
+                better=better,
                 low=low,
                 high=high,
                 state="open" if calls.is_by_user and state not in certified[name] else state,

@@ -85,7 +85,8 @@ def _design(evidence: Sheet) -> tuple[str, ...]:
     wanted = (
         "the provider's own answers" if evidence.flag("is_agreement") else "the corrected answers where there are any"
     )
-    metrics = ", ".join(one_line(row.text("name")) for row in evidence.rows("metrics")) or "exact"
+    names = [one_line(row.text("name")) for row in evidence.rows("metrics")] or ["exact"]
+    metrics = f"metric {names[0]}" if len(names) == 1 else f"metrics {', '.join(names)}, all of which must pass"
     by_user = (
         "Each user made one call, so calls are the units."
         if users == n
@@ -93,7 +94,7 @@ def _design(evidence: Sheet) -> tuple[str, ...]:
     )
     return (
         f"Paired: the owned model answered the same {n:,} held-out calls that the provider had answered. Both are held"
-        f" against {wanted}; metrics: {metrics}. All metrics must pass.",
+        f" against {wanted}, by {metrics}.",
         by_user,
         "The held-out calls are newer than the calls trained on; neither training, nor the choice of a checkpoint, nor"
         " the confidence head has seen them. The head was fitted, and the slices cut, on another split (dev).",
@@ -136,17 +137,18 @@ def _contract(evidence: Sheet) -> Hypothesis:
     by_user = (
         "; users made several calls, so betting on users must certify it as well" if cascade.flag("is_by_user") else ""
     )
+    served = "on the calls outside withheld slices: " if evidence.has("withheld") else ""
     if is_b(evidence):
         null, alternative = f"P(wrong | confidence ≥ τ) > {risk}", f"P(wrong | confidence ≥ τ) ≤ {risk}"
         test = (
-            f"exact binomial at δ = {delta}; thresholds τ fixed on dev, tested in the order of their p-values there"
-            f" until the first that fails{by_user}"
+            f"{served}exact binomial at δ = {delta}; thresholds τ fixed on dev, tested in the order of their p-values"
+            f" there until the first that fails{by_user}"
         )
     else:
         null, alternative = f"P(confidence ≥ τ and wrong) > {risk}", f"P(confidence ≥ τ and wrong) ≤ {risk}"
         test = (
-            f"Clopper and Pearson's upper bound at 1 − {delta}, for τ and every stricter threshold; the share falls"
-            f" as τ rises, so that one level serves all{by_user}"
+            f"{served}Clopper and Pearson's upper bound at 1 − {delta}, for τ and every stricter threshold; the share"
+            f" falls as τ rises, so that one level serves all{by_user}"
         )
     if not chosen.has():
         return Hypothesis(
@@ -222,7 +224,7 @@ def _data(verdict: Verdict, evidence: Sheet) -> tuple[Row, ...]:
         ("first of them", day(used.number("first_at"))),
         ("last of them", day(used.number("last_at"))),
         ("looked at by earlier proofs", number(used.number("looked_at_before") or 0)),
-        ("digest of their ids", one_line(used.text("digest")) or "unknown"),
+        ("digest of their ids", used.text("digest") or "unknown"),
         ("dataset", verdict.dataset_hash),
     )
 

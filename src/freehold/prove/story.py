@@ -176,10 +176,12 @@ def _saves(verdict: Verdict, evidence: Sheet) -> tuple[str, ...]:
             f" {number(facts.number('calls_per_day'))} calls a day), audits paid. Your own hardware is not counted."
         ]
     rented = facts.number("provider_latency_ms")
-    if rented is not None:
+    owned = evidence.number("speed", "latency_p50_ms")
+    if rented is not None and owned is not None:
+        slower = " It is slower here." if owned > rented else ""
         sentences.append(
-            f"A local answer took {milliseconds(evidence.number('speed', 'latency_p50_ms'))} (median, asked several at"
-            f" once, on this machine); the provider took {milliseconds(rented)}."
+            f"A local answer took {milliseconds(owned)} (median, asked several at once, on this machine); the provider"
+            f" took {milliseconds(rented)}.{slower}"
         )
     sentences.append("A call that is passed on to the provider waits for the local answer first.")
     return tuple(sentences)

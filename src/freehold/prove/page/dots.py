@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from freehold.prove.page.sheet import Sheet
-from freehold.prove.page.svg import Axis, scale, share_axis, track
+from freehold.prove.page.svg import Axis, scale, share_axis, span_axis, track
 from freehold.prove.page.words import interval, number, one_line, percent, points, share
 
 _STATES = {"kept": "✓ kept", "broken": "✕ broken", "open": "○ open", "withheld": "■ withheld"}
@@ -72,12 +72,13 @@ def slices(evidence: Sheet) -> Dots | None:
     """Calls answered locally and wrong in each slice, with the bounds that its state rests on and the limit."""
     found = [row for row in evidence.rows("slices") if row.count("n")]
     limit = evidence.number("slice_limit")
+    lowest = min((row.number("low") or 0.0 for row in found), default=0.0)
     tallest = max((row.number("high") or 0.0 for row in found), default=0.0)
-    axis = share_axis(min(1.0, max(1.05 * tallest, 1.5 * (limit or 0.0))), "", pieces=5)
+    axis = span_axis(lowest, min(1.0, max(1.05 * tallest, 1.5 * (limit or 0.0))))
     rows = []
     for row in found:
         state = "withheld" if row.has("withheld") else row.text("state")
-        drawn = _row(row, axis, "", value=row.count("wrong") / row.count("n"), style=state, limit=limit)
+        drawn = _row(row, axis, "", value=_lost(row), style=state, limit=limit)
         rows.append(_named(drawn, _slice_name(row), state))
     return _dots(rows, axis, limit=limit, limit_name=f"limit {percent(limit)}")
 
@@ -133,6 +134,11 @@ def _row(
         svg = track(ends[0], middle, ends[1], axis=axis, style=known, limit=limit, says=f"{figure} {words}")
     name = one_line(row.text("name"))
     return Row(name=name, svg=svg, figure=figure, interval=words, n=number(row.number("n")), style=style)
+
+
+def _lost(row: Sheet) -> float:
+    lost = row.number("lost")
+    return row.count("wrong") / row.count("n") if lost is None else lost
 
 
 def _slice_name(row: Sheet) -> str:

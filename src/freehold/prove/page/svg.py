@@ -6,6 +6,7 @@ Texts are made harmless and escaped here. Not covered: what is drawn (`prove.pag
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -15,7 +16,7 @@ from freehold.prove.page.words import one_line
 WIDTH, HEIGHT = 440.0, 270.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 50.0, 12.0, 30.0, 42.0
 _NEAR = 15.0
-_LETTER = 6.6
+_LETTER = 7.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +150,17 @@ def share_axis(high: float, name: str, *, pieces: int = 6) -> Axis:
     step = next((size for size in steps if top / size <= pieces), 0.25)
     ticks = tuple((i * step, f"{100 * i * step:g}%") for i in range(int(top / step + 1e-9) + 1))
     return Axis(0.0, top, ticks, name)
+
+
+def span_axis(low: float, high: float) -> Axis:
+    """An axis of shares that may begin under 0."""
+    if low >= 0:
+        return share_axis(high, "", pieces=5)
+    step = next((size for size in (0.01, 0.02, 0.05, 0.1, 0.2, 0.25) if (high - low) / size <= 6), 0.5)
+    first, last = math.floor(low / step), math.ceil(high / step)
+    return Axis(
+        first * step, last * step, tuple((i * step, f"{100 * i * step:g}%") for i in range(first, last + 1)), ""
+    )
 
 
 def count_axis(high: float, name: str, *, pieces: int = 5) -> Axis:

@@ -124,6 +124,14 @@ def day(unix_s: object) -> str:
         return UNKNOWN
 
 
+def span(first: object, last: object) -> str:
+    """From one moment to another; one moment where both read alike, unknown where either is."""
+    begin, end = day(first), day(last)
+    if UNKNOWN in (begin, end):
+        return UNKNOWN
+    return f"of {begin}" if begin == end else f"from {begin} to {end}"
+
+
 def visible(text: str) -> str:
     """The text with everything that hides, reorders or steers written out as its code point.
 
