@@ -6,6 +6,7 @@ error     a model exactly at the margin is certified, at any look: a grid of mar
 power     power and size for equal models, beside six other tests
 contracts cascades that break contract A or B, and what they answer of an oracle's share, beside six other ways
 attempts  twenty attempts at a task
+judge     a judge's scores corrected by few labels of people, beside the judge alone
 online    ramp, rollback, audits, late feedback, drift of inputs
 drift     rented models that changed (LLMDrift, in FREEHOLD_DATA)
 splits    both contracts on the answers that `bench/exit.py` kept in --folder
@@ -30,6 +31,7 @@ from pathlib import Path
 import proof_attempts
 import proof_contracts
 import proof_error
+import proof_judge
 import proof_power
 import proof_splits
 from bench_drift import drift_rows
@@ -71,6 +73,7 @@ def _parts(folder: Path) -> dict[str, Callable[[Effort], Part]]:
         "power": proof_power.measure,
         "contracts": proof_contracts.measure,
         "attempts": proof_attempts.measure,
+        "judge": proof_judge.measure,
         "online": _online,
         "drift": _drift,
         "splits": lambda effort: proof_splits.measure(effort, folder),

@@ -112,7 +112,7 @@ class Ranked:
 
 PLAIN = Ranked("smooth", lambda s: 0.25 * s**1.5, lambda s: 0.1 * s**2.5)
 OVERSURE = Ranked(
-    "surest 5% are 36% wrong",
-    lambda s: np.where(s < 0.05, 0.36, 0.20 * np.clip(s - 0.05, 0, None) ** 2),
-    lambda s: 0.36 * np.minimum(s, 0.05) + 0.20 * np.clip(s - 0.05, 0, None) ** 3 / 3,
+    "surest 2% are 36% wrong",
+    lambda s: np.where(s < 0.02, 0.36, 0.6 * np.clip(s - 0.02, 0, None) ** 4),
+    lambda s: 0.36 * np.minimum(s, 0.02) + 0.12 * np.clip(s - 0.02, 0, None) ** 5,
 )
