@@ -69,13 +69,13 @@ def group(units: Floats, margin: float, alpha: float, looks: int = 5) -> Stops:
 def obrien_fleming(looks: int, alpha: float) -> float:
     """The C with P(some S_k >= C sqrt(looks)) = alpha for a walk S of `looks` standard normal steps."""
     low, high = 1.0, 4.0
-    for _ in range(40):
+    for _ in range(30):
         middle = (low + high) / 2
         low, high = (low, middle) if _crossing(middle * math.sqrt(looks), looks) < alpha else (middle, high)
     return high
 
 
-def _crossing(edge: float, looks: int, points: int = 600) -> float:
+def _crossing(edge: float, looks: int, points: int = 300) -> float:
     """P(a normal walk reaches `edge` within `looks` steps), by integrating what has not reached it step by step."""
     grid, width = np.linspace(-6 * math.sqrt(looks), edge, points, retstep=True)
     weights = np.full(points, width)
