@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from freehold.core.ids import uuid7
@@ -136,3 +137,7 @@ def _check(host: str | None) -> None:
 
 
 _LEFT_OUT = pytest.StashKey[Counter[str]]()
+
+
+hypothesis.settings.register_profile("busy", suppress_health_check=[hypothesis.HealthCheck.too_slow], deadline=None)
+hypothesis.settings.load_profile("busy")  # a machine that does other work, too, is slow at times

@@ -20,6 +20,7 @@ from freehold.console.api.operations import OPERATIONS
 from freehold.errors import AwayError, UsageError
 from freehold.loop.estate import Estate
 from freehold.loop.sorting import sort_new_calls
+from freehold.store import CallFilter
 
 HERE = "http://127.0.0.1:8700"
 ELSEWHERE = "http://gateway.example.com"
@@ -89,19 +90,22 @@ def test_the_document_names_every_operation(client: TestClient) -> None:
     assert len(named) == 9
 
 
-def test_calls_are_read_page_by_page(client: TestClient) -> None:
+def test_calls_are_read_page_by_page(client: TestClient, estate: Estate) -> None:
     seen: list[str] = []
     before: str | None = ""
     while before is not None:
         page = client.get("/api/calls", params={"limit": "15", **({"before": before} if before else {})}).json()
         seen += [call["id"] for call in page["calls"]]
         before = page["next"]
-    assert len(seen) == len(set(seen)) == 40
+    assert len(seen) == len(set(seen)) == estate.store.calls.count(CallFilter())
+    assert len(seen) >= 40
+    assert client.get("/api/calls", params={"since": "null"}).status_code == 400
     assert seen == sorted(seen, reverse=True)
 
 
 def test_feedback_is_kept_with_its_call(client: TestClient, estate: Estate) -> None:
-    call = client.get("/api/calls", params={"limit": "1"}).json()["calls"][0]["id"]
+    name = estate.store.book.tasks()[0].name
+    call = client.get("/api/calls", params={"limit": "1", "task": name}).json()["calls"][0]["id"]
     told = [
         {"kind": "correction", "value": " {} "},
         {"kind": "boolean", "value": False},

@@ -242,6 +242,7 @@ def test_shapes_by_hand() -> None:
     assert shape_slices("text", examples, [""] * 30).labels == ()
     assert shape_slices("label", [], []) == SliceShape()
     assert describe(SliceShape()) == "nothing to cut by"
+    assert describe(shape, is_proven=False).endswith("as if every usable answer were used")
     same = [replace(e, messages=(Message("user", "same"),)) for e in examples]
     assert shape_slices("label", same, ["x"] * 30) == SliceShape()
     many = [replace(e, target=f"label {i}") for i, e in enumerate(examples * 2)]

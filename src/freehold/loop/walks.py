@@ -11,12 +11,13 @@ from freehold.loop.progress import Reporter
 from freehold.loop.road import Plan, Walked, walk
 from freehold.loop.sorting import sort_new_calls
 from freehold.loop.stages import Stages
+from freehold.settings import SETTINGS
 from freehold.store import CallFilter, DatasetRow
 
 _OPTIONS = {
     "freeze": ("freeze.proof_share", "freeze.proof_max", "freeze.dev_share", "freeze.dev_max", "freeze.near_duplicate"),
     "train": ("train.base", "train.minutes", "train.epochs", "train.seed"),
-    "prove": ("prove.margin", "prove.alpha", "prove.risk", "prove.delta", "prove.min_coverage", "prove.seed"),
+    "prove": tuple(setting.key for setting in SETTINGS if setting.section == "prove"),
     "move": ("route.audit_rate",),
 }
 

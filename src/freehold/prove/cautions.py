@@ -77,7 +77,7 @@ def notices(verdict: Verdict, evidence: Sheet) -> tuple[str, ...]:
 def risks(verdict: Verdict, evidence: Sheet) -> tuple[str, ...]:
     """What could go wrong, and how it would be caught."""
     if verdict.decision != "move":
-        return ("Nothing changes for your users.",)
+        return ()
     sentences = [promise(verdict, evidence)]
     wrong = evidence.number("cascade", "chosen", "wrong")
     if evidence.text("outcome", "scope") == "cascade" and wrong is not None:
@@ -95,7 +95,7 @@ def risks(verdict: Verdict, evidence: Sheet) -> tuple[str, ...]:
 def stays(verdict: Verdict, evidence: Sheet) -> tuple[str, ...]:
     """What the provider goes on answering."""
     if verdict.decision != "move":
-        return ("Everything.",)
+        return ()
     n, threshold = evidence.count("calls"), verdict.threshold or 0.0
     kept = n - local_calls(verdict, evidence)
     unsure = f"has a confidence under {level(threshold)}, or cannot" if threshold >= 0.001 else "cannot"

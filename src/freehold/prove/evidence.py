@@ -119,7 +119,7 @@ def _judged(held: Held, owned: Examined, settings: ProofSettings, shape: SliceSh
         "confidence": [_plain(row) for row in confidence_bins(owned)],
         "contract": settings.contract,
         "withheld": [*owned.withheld],
-        "slices_of": describe(shape),
+        "slices_of": describe(shape, is_proven=owned.cascade.chosen is not None or owned.outcome.scope == "whole"),
         "slice_limit": settings.slice_limit,
         "slices": [_slice(row, owned, held) for row in owned.slices],
     }

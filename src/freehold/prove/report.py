@@ -31,6 +31,7 @@ _MOST_SHOWN = 25
 _MOST_SHOWN_CHARS = 400_000
 _MOST_SHOWN_ROWS = 40
 _LONGEST_FACT = 200
+_LONGEST_TEXT = 4000
 _TEXT_WIDTH = 80
 
 
@@ -118,14 +119,18 @@ def _environment() -> Environment:
     )
     environment.filters.update(share=words.share, percent=words.percent, points=words.points, interval=words.interval)
     environment.filters.update(level=words.level, amount=words.amount, number=words.number, money=words.money)
-    environment.filters.update(milliseconds=words.milliseconds, day=words.day, one_line=words.one_line)
+    environment.filters.update(milliseconds=words.milliseconds, day=words.day, one_line=_name)
     environment.filters.update(pad=_pad, wrap=_wrap, fact=_fact)
     return environment
 
 
 def _harmless(value: object) -> object:
     """Every text that a template puts out, but for what is drawn or escaped already (`Markup` is no plain `str`)."""
-    return words.visible(value) if type(value) is str else value
+    return words.visible(words.clip(value, _LONGEST_TEXT)) if type(value) is str else value
+
+
+def _name(value: object) -> str:
+    return words.one_line(str(value))
 
 
 def _fact(value: object) -> str:

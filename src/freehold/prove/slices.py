@@ -163,8 +163,8 @@ def slice_calls(
     )
 
 
-def describe(shape: SliceShape) -> str:
-    """What the slices are, in a sentence."""
+def describe(shape: SliceShape, *, is_proven: bool = True) -> str:
+    """What the slices are, in a sentence; where no threshold is proven, they are judged as if all answers were used."""
     ways = []
     if shape.labels:
         owned = "the owned answer" if shape.field is None else f"the field {shape.field!r} of the owned answer"
@@ -174,7 +174,8 @@ def describe(shape: SliceShape) -> str:
         ways.append(f"length of the input: short up to {first:,} characters, middle up to {second:,}")
     if shape.languages:
         ways.append("language of the input, guessed from its script and its function words")
-    return "; ".join(ways) or "nothing to cut by"
+    told = "; ".join(ways) or "nothing to cut by"
+    return told if is_proven else f"{told}. No threshold is proven: judged as if every usable answer were used"
 
 
 def local_calls(calls: Sliced, threshold: float, withheld: Iterable[str]) -> NDArray[np.bool_]:

@@ -138,11 +138,12 @@ def _speed_note(evidence: Sheet) -> str:
 
 
 def _asked(evidence: Sheet) -> Tile:
+    name = "Promise" if evidence.text("outcome", "decision") == "move" else "Asked for"
     if evidence.text("outcome", "scope") == "whole":
         note = "points at most fewer right answers than the provider"
-        return _tile("Promise", in_points, evidence, "settings.margin", note)
+        return _tile(name, in_points, evidence, "settings.margin", note)
     whose = "local answers are wrong, at most" if cautions.is_b(evidence) else "calls are local and wrong, at most"
-    return _tile("Promise", in_hundred, evidence, "settings.risk", whose)
+    return _tile(name, in_hundred, evidence, "settings.risk", whose)
 
 
 def _moves(verdict: Verdict, evidence: Sheet) -> tuple[str, ...]:
@@ -155,17 +156,20 @@ def _moves(verdict: Verdict, evidence: Sheet) -> tuple[str, ...]:
                 f" the provider keeps the other {n - local:,}."
             )
         case "need" if _is_for_people(evidence):
-            sentences.append("Nothing moves until then.")
+            sentences.append("Nothing moves until then, and nothing changes for your users.")
         case "need":
-            sentences.append(f"With {verdict.need or 0:,} more held-out calls a decision is likely. Nothing moves now.")
+            sentences.append(
+                f"With {verdict.need or 0:,} more held-out calls a decision is likely. Until then nothing moves, and"
+                " nothing changes for your users."
+            )
         case "hold":
-            sentences.append("All calls stay with the provider; nothing is lost by it.")
+            sentences.append("All calls stay with the provider, and nothing changes for your users.")
     return tuple(sentence for sentence in sentences if sentence)
 
 
 def _saves(verdict: Verdict, evidence: Sheet) -> tuple[str, ...]:
     if verdict.decision != "move":
-        return ("Nothing yet: no traffic moves.",)
+        return ()
     saved, facts = evidence.at("savings"), evidence.at("facts")
     of_bill = f"{saved.number('share_of_bill') or 0:.0%}"
     if saved.number("per_month_usd") is None:

@@ -125,9 +125,13 @@ def _query(operation: Operation, request: Request) -> Any:
     if twice:
         raise UsageError(f"The parameter {twice[0]!r} is given twice.", hint="Give it once.")
     try:
-        return msgspec.convert(dict(given), operation.query, strict=False)
+        query = msgspec.convert(dict(given), operation.query, strict=False)
     except msgspec.ValidationError as error:
         raise UsageError(f"The parameters cannot be read: {error}.", hint=f"See {API_PATH}/openapi.json") from error
+    for name in names:
+        if msgspec.structs.asdict(query)[name] is None:
+            raise UsageError(f"The parameter {name!r} is null.", hint="Leave it out where it is not meant.")
+    return query
 
 
 async def _body(operation: Operation, request: Request) -> Any:

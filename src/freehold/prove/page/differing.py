@@ -21,6 +21,7 @@ _LONGEST_PIECE = 600
 _LONGEST_SAME = 260
 _AROUND = 100
 _SHOWN_INPUT = 280
+_LONGEST_INPUT = 2100
 _LEFT_OUT = "(left out)"
 
 
@@ -61,7 +62,7 @@ class SideBySide:
 
 def side_by_side(row: Sheet) -> SideBySide:
     """Put one difference of the evidence side by side."""
-    wanted, owned, shown = row.text("wanted"), row.text("owned"), row.text("input")
+    wanted, owned, shown = row.text("wanted"), row.text("owned"), clip(row.text("input"), _LONGEST_INPUT)
     pairs, alike = _by_field(wanted, owned)
     first, second = ((), ()) if pairs else by_word(wanted, owned)
     return SideBySide(

@@ -103,8 +103,7 @@ def metrics(evidence: Sheet) -> Dots | None:
     margin = evidence.number("settings", "margin") or 0.0
     ends = [value for row in found for value in (row.number("low"), row.number("high")) if value is not None]
     reach = min(1.0, 1.1 * max(2 * margin, *map(abs, ends))) if ends else 1.0
-    ticks = ((-reach, points(-reach)), (0.0, "0"), (reach, points(reach)))
-    axis = Axis(-reach, reach, ticks, "")
+    axis = span_axis(-reach, reach)
     rows = []
     for row in found:
         is_certified = row.flag("is_certified")

@@ -13,6 +13,7 @@ from freehold.prove.page.svg import Axis, Frame, Picture, count_axis, share_axis
 from freehold.prove.page.words import amount, in_hundred, level, number, percent, share
 
 _MOST_TICKS = 6
+_NEAR = 0.2
 
 
 def evidence_path(evidence: Sheet, who: str = "users or sessions") -> Picture | None:
@@ -31,7 +32,7 @@ def evidence_path(evidence: Sheet, who: str = "users or sessions") -> Picture | 
     frame = Frame(x_axis, Axis(frame.y.low, frame.y.high, frame.parted(ticks, keep=goal), frame.y.name))
     decided = paired.number("decided_at")
     at = next((y for x, y in path if x == decided), None)
-    body = [frame.level(goal, "enough"), frame.line([(0.0, 0.0), *path], "line-a")]
+    body = [frame.line(_while_inside([(0.0, 0.0), *path], frame.y), "line-a"), frame.level(goal, "enough")]
     if decided is not None and at is not None:
         body.append(frame.mark(decided, at, f"shown after {number(decided)}"))
         says = f"The evidence reached its goal of {number(math.exp(goal))} after {number(decided)} {who}."
@@ -57,15 +58,21 @@ def coverage_risk(evidence: Sheet) -> Picture | None:
     tallest = max(risk * 1.6, min(max(y for _, y in uppers), risk * 5))
     name = "wrong, of those answered locally" if is_b else "answered locally and wrong"
     frame = Frame(share_axis(1.0, "share of calls answered locally", pieces=5), share_axis(tallest, name))
+    seen, uppers = _while_inside(seen, frame.y), _while_inside(uppers, frame.y)
     body = [frame.area(seen, "area-b"), frame.line(seen, "line-b"), frame.line(uppers, "line-a")]
     body.append(frame.level(risk, f"contract: {percent(risk)}"))
     local, upper = cascade.number("chosen", "local"), cascade.number("chosen", "upper")
     if local is not None and upper is not None:
-        body.append(frame.mark(local / n, upper, f"chosen: {share(local / n)}"))
-        says = f"At the chosen threshold {share(local / n)} of calls are local, and the bound there is {share(upper)}."
+        is_used = evidence.text("outcome", "scope") == "cascade"
+        name = f"{'chosen' if is_used else 'proven, not used'}: {share(local / n)}"
+        body.append(frame.mark(local / n, upper, name, is_above=frame.y.part(risk) - frame.y.part(upper) > _NEAR))
+        says = (
+            f"At the {'chosen' if is_used else 'loosest proven'} threshold {share(local / n)} of calls are local, and"
+            f" the bound there is {share(upper)}."
+        )
     else:
         says = f"No threshold keeps the bound under the contract of {in_hundred(risk)} calls."
-    legend = (("a", "upper bound"), ("b", "seen"), ("l", "contract"), ("m", "chosen"))
+    legend = (("a", "upper bound"), ("b", "seen"), ("l", "contract"))
     return frame.picture("How much, at what risk", says, body, legend=legend)
 
 
@@ -81,13 +88,13 @@ def confidence(evidence: Sheet) -> Picture | None:
         low, high, n, right = row.number("low") or 0.0, row.number("high") or 0.0, row.count("n"), row.count("right")
         body.append(frame.bar(low, high, 0, n - right, "bar-bad"))
         body.append(frame.bar(low, high, n - right, n, "bar-good"))
-    threshold = evidence.number("cascade", "threshold")
+    threshold = evidence.number("outcome", "threshold")
     if threshold is not None:
         body.append(frame.upright(threshold, f"used from {level(threshold)}" if threshold >= 0.001 else "all are used"))
     unsure = sum(row.count("n") for row in bins if (row.number("high") or 0.0) <= 0.5)
     says = f"{number(unsure)} of {number(sum(row.count('n') for row in bins))} answers had a confidence under one half."
     words = ("agrees", "differs") if evidence.flag("is_agreement") else ("right", "wrong")
-    legend = (("good", words[0]), ("bad", words[1]), ("l", "threshold"))
+    legend = (("good", words[0]), ("bad", words[1]), *([("l", "threshold")] if threshold is not None else []))
     return frame.picture("How sure the model was", says, body, legend=legend)
 
 
@@ -111,6 +118,12 @@ def ramp(evidence: Sheet) -> Picture | None:
 def _evidence(log: float) -> str:
     """Evidence in words; what is next to nothing is not written out."""
     return "next to nothing" if log < math.log(0.001) else amount(math.exp(min(log, 30.0)))
+
+
+def _while_inside(points: list[tuple[float, float]], axis: Axis) -> list[tuple[float, float]]:
+    """The points up to where the line leaves the picture for good: it is not drawn along the edge."""
+    last = next((i for i in range(len(points) - 1, -1, -1) if axis.low <= points[i][1] <= axis.high), -1)
+    return points[: last + 2]
 
 
 def _powers(lowest: float, highest: float) -> list[tuple[float, str]]:

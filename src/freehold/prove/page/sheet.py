@@ -6,11 +6,11 @@ not cost it. Not covered: writing figures (`prove.evidence`).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from freehold.core.scoring import JsonValue
+from freehold.prove.page.words import finite
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +33,7 @@ class Sheet:
 
     def number(self, *path: str | int) -> float | None:
         """A finite number, or None."""
-        value = self.at(*path).value
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return None
-        try:
-            number = float(value)
-        except OverflowError:
-            return None
-        return number if math.isfinite(number) else None
+        return finite(self.at(*path).value)
 
     def count(self, *path: str | int) -> int:
         """A whole number; 0 where there is none."""

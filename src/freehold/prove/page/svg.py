@@ -16,7 +16,7 @@ from freehold.prove.page.words import one_line
 WIDTH, HEIGHT = 440.0, 270.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 50.0, 12.0, 30.0, 42.0
 _NEAR = 15.0
-_LETTER = 7.2
+_LETTER = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +98,15 @@ class Frame:
             f' x="{across + (-5 if is_right else 5):g}" y="{top + 9:g}">{_text(name)}</text>'
         )
 
-    def mark(self, x: float, y: float, name: str) -> str:
-        """A ring around a point with its name beside it, inside the frame."""
+    def mark(self, x: float, y: float, name: str, *, is_above: bool = False) -> str:
+        """A ring around a point with its name beside it, a little above or below it, inside the frame."""
         across, down = self.place(x, y)
         is_left = across + 10 + _LETTER * len(name) > WIDTH - _RIGHT
         beside = across - 10 if is_left else across + 10
         return (
             f'<circle class="marked" cx="{across:g}" cy="{down:g}" r="5"/>'
             f'<text class="mark-name" text-anchor="{"end" if is_left else "start"}" x="{beside:g}"'
-            f' y="{min(down + 17, HEIGHT - _BOTTOM - 4):g}">{_text(name)}</text>'
+            f' y="{down - 9 if is_above else min(down + 17, HEIGHT - _BOTTOM - 4):g}">{_text(name)}</text>'
         )
 
     def picture(self, title: str, says: str, body: Sequence[str], *, legend: Sequence[tuple[str, str]]) -> Picture:

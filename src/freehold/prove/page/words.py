@@ -21,7 +21,11 @@ def finite(value: object) -> float | None:
     """The value as a float; None for whatever is not a finite number."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if math.isfinite(value) else None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def share(value: object) -> str:

@@ -1,0 +1,53 @@
+"""A walk is another one as soon as anything is asked for differently."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from made import an_estate, triage_calls
+
+from freehold.core import ModelCard
+from freehold.loop import walks
+from freehold.loop.estate import Estate
+from freehold.loop.freezing import freeze
+from freehold.loop.road import Plan, Walked
+from freehold.loop.sorting import sort_new_calls
+from freehold.settings import SETTINGS
+
+OTHER = {"prove.contract": "B", "prove.metrics": "exact, valid", "prove.fresh": True, "prove.seed": 7}
+
+
+def test_every_setting_of_the_proof_makes_another_proof(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    estate = an_estate(tmp_path)
+    estate.store.calls.add(triage_calls(120))
+    sort_new_calls(estate)
+    (task,) = estate.store.book.tasks()
+    dataset_hash = freeze(estate, task, lambda _progress: None)
+    card = ModelCard(
+        id="m1",
+        task_id=task.id,
+        base="b",
+        base_sha256="s",
+        dataset_hash=dataset_hash,
+        recipe={},
+        seed=0,
+        metrics={},
+        path="p",
+    )
+    estate.store.book.put_model(card)
+    kinds: list[str] = []
+
+    def walked(_estate: object, _task: object, plan: Plan, _stages: object) -> Walked:
+        kinds.append(plan.kind)
+        return Walked(verdict_id="none")
+
+    monkeypatch.setattr(walks, "walk", walked)
+    keys = [setting.key for setting in SETTINGS if setting.section == "prove"]
+    for changed in ("", *keys):
+        values = {changed: OTHER.get(changed, 0.31)} if changed else {}
+        asked = Estate(estate.settings.override(values), estate.store)
+        with pytest.raises(Exception, match="none"):
+            walks.prove_task(asked, task.name, None, lambda _progress: None)
+    assert len(keys) >= 9
+    assert len(set(kinds)) == len(keys) + 1
