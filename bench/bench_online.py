@@ -293,13 +293,15 @@ def kinds(draw: Floats, worse: float, better: float) -> NDArray[np.int64]:
 def bounded(name: str, share: float, level: float, runs: int) -> Row:
     """A guarantee: at most the level, up to three standard errors of so many runs."""
     most = gate(level, runs)
-    return {"name": name, "measured": share, "wanted": f"<= {level:.3g} (here {most:.3g})", "ok": bool(share <= most)}
+    wanted = f"<= {level:.3g} (here {most:.3g})"
+    return {"name": name, "measured": share, "wanted": wanted, "ok": bool(share <= most), "runs": runs}
 
 
 def control(name: str, share: float, level: float, runs: int) -> Row:
     """A negative control: it must exceed what the guarantee allows."""
     most = gate(level, runs)
-    return {"name": f"control: {name}", "measured": share, "wanted": f"> {most:.3g}", "ok": bool(share > most)}
+    is_seen = bool(share > most)
+    return {"name": f"control: {name}", "measured": share, "wanted": f"> {most:.3g}", "ok": is_seen, "runs": runs}
 
 
 def near(name: str, measured: float, wanted: float, *, within: float = 0.1) -> Row:

@@ -141,7 +141,7 @@ def _contract(evidence: Sheet) -> Hypothesis:
     if is_b(evidence):
         null, alternative = f"P(wrong | confidence ≥ τ) > {risk}", f"P(wrong | confidence ≥ τ) ≤ {risk}"
         test = (
-            f"{served}exact binomial at δ = {delta}; thresholds τ fixed on dev, tested in the order of their p-values"
+            f"{served}exact binomial at δ = {delta}; thresholds τ fixed on dev, tested from the one that does best"
             f" there until the first that fails{by_user}"
         )
     else:

@@ -1,0 +1,144 @@
+"""The proof's benchmark: its worlds have the truth that they claim, its rivals are the tests they are named after."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from freehold.prove.tango import tango_z
+
+BENCH = Path(__file__).parents[2] / "bench"
+
+
+@pytest.fixture(autouse=True)
+def _bench_modules(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(BENCH))
+
+
+def test_paired_and_clustered_worlds_have_the_shares_that_they_are_given() -> None:
+    from proof_draws import RHO, Shares, clustered, paired
+
+    rng, shares = np.random.default_rng(1), Shares.of(0.10, -0.02)
+    alone = paired(rng, 400, 500, shares)
+    assert (float(alone.mean()), float(abs(alone).mean())) == pytest.approx((-0.02, 0.10), abs=0.003)
+    users = clustered(rng, 400, 500, 2, shares)
+    assert (float(users.mean()), float(abs(users).mean())) == pytest.approx((-0.02, 0.10), abs=0.005)
+    centred = users - users.mean()
+    correlation = float((centred[:, :, 0] * centred[:, :, 1]).mean() / (centred**2).mean())
+    assert correlation == pytest.approx(RHO, abs=0.03)
+    with pytest.raises(ValueError, match="more discordance"):
+        Shares.of(0.01, -0.02)
+
+
+def test_graded_worlds_lie_exactly_at_the_margin() -> None:
+    from proof_draws import GRADED
+
+    for draw in GRADED.values():
+        units = draw(np.random.default_rng(2), 400, 1_000, 0.05)
+        assert np.abs(units).max() <= 1
+        assert float(units.mean()) == pytest.approx(-0.05, abs=4 * float(units.std()) / math.sqrt(units.size))
+    assert len(GRADED) == 3
+
+
+def test_ranked_worlds_know_their_truth() -> None:
+    from proof_draws import OVERSURE, PLAIN
+
+    for world in (PLAIN, OVERSURE):
+        share, wrong = world.draw(np.random.default_rng(3), 200, 2_000)
+        for at in (0.1, 0.5, 1.0):
+            assert float((wrong & (share <= at)).mean()) == pytest.approx(
+                float(world.wrong_up_to(np.array(at))), abs=0.003
+            )
+    assert PLAIN.oracle(0.05, is_among_local=False) == pytest.approx(0.5**0.4, abs=1e-5)
+    assert PLAIN.oracle(0.05, is_among_local=True) == pytest.approx(0.5 ** (2 / 3), abs=1e-5)
+
+
+def test_the_rivals_are_what_they_are_named_after() -> None:
+    from proof_rivals import group, obrien_fleming, tango, tango_once
+
+    assert obrien_fleming(5, 0.025) == pytest.approx(2.040, abs=1e-3)  # Jennison & Turnbull, table 2.3
+    assert obrien_fleming(1, 0.05) == pytest.approx(1.645, abs=1e-3)
+    b, c = np.array([7.0, 0.0, 3.0]), np.array([1.0, 4.0, 3.0])
+    assert tango(b, c, 100, 0.02) == pytest.approx(
+        [tango_z(7, 1, 100, 0.02), tango_z(0, 4, 100, 0.02), tango_z(3, 3, 100, 0.02)]
+    )
+    same = np.zeros((1, 400))
+    assert tango_once(same, 0.05, 0.05, 400)[0] == 400
+    assert group(same, 0.05, 0.05)[0] == 160
+    assert group(-np.ones((1, 400)), 0.05, 0.05)[0] == 0
+
+
+def test_ways_to_choose_a_threshold_by_hand() -> None:
+    """100 calls, wrong at ranks 40, 60 and 90: 2% of all calls up to rank 90, 2% of the local ones up to rank 60."""
+    from proof_cutoffs import CONTRACT_A, CONTRACT_B, crc_a, naive_a, naive_b
+
+    wrong = np.zeros((1, 100), dtype=bool)
+    wrong[0, [40, 60, 90]] = True
+    assert naive_a(wrong, 0.02, 0.1)[0] == 90
+    assert crc_a(wrong, 0.02, 0.1)[0] == 60
+    assert naive_b(wrong, 0.02, 0.1)[0] == 60
+    for choose in (*CONTRACT_A.values(), *CONTRACT_B.values()):
+        assert choose(np.ones((2, 300), dtype=bool), 0.05, 0.1).max() <= 0.05 * 300
+        assert choose(np.zeros((1, 3_000), dtype=bool), 0.05, 0.1)[0] == 3_000
+
+
+def test_a_row_that_falls_short_or_is_no_number_is_told_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    from bench_online import bounded, control
+    from proof_figures import Part, at_least
+    from proof_report import as_json, is_whole, print_end, print_part
+
+    good = Part(title="good", rows=[bounded("a rate", 0.05, 0.05, 1_000), control("broken", 0.3, 0.05, 1_000)])
+    bad = Part(title="bad", rows=[at_least("unknown", math.nan, 0.8)], left_out=["the rest"])
+    assert is_whole({"good": good})
+    assert not is_whole({"good": good, "bad": bad})
+    print_part("bad", bad)
+    print_end({"good": good, "bad": bad})
+    said = capsys.readouterr().out
+    assert "2 of 3 figures are as wanted" in said
+    assert "SHORT: bad: unknown" in said
+    assert "nan" not in said
+    told = json.loads(as_json({"bad": bad}, {"runs": 1_000}))
+    assert told["is_whole"] is False
+    assert told["parts"]["bad"]["rows"][0]["measured"] is None
+
+
+@pytest.mark.parametrize("is_b", [False, True])
+def test_splits_move_a_good_model_and_never_a_useless_one(is_b: bool) -> None:
+    from proof_splits import Pool, _split
+
+    rng = np.random.default_rng(4)
+    scores = rng.random(900)
+    good, useless = Pool(scores, scores < 0.1), Pool(scores, np.ones(900, dtype=bool))
+    for _ in range(5):
+        split = _split(good, rng, is_b=is_b)
+        assert split.is_moved
+        assert 0.7 < split.coverage <= 1
+        assert not _split(useless, rng, is_b=is_b).is_moved
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(BENCH / "proof.py"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+def test_the_command_ends_with_one_line_of_json_and_says_what_it_left_out(tmp_path: Path) -> None:
+    done = run("--quick", "--json", "--only", "splits", "--folder", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told["is_whole"] is True
+    assert len(told["parts"]["splits"]["left_out"]) == 5
+    assert "python bench/exit.py viggo" in done.stdout
+
+
+@pytest.mark.parametrize("wrong", [["--only", "nothing"], ["--runs", "7"], ["--runs", "many"], ["--seed", "-1"]])
+def test_a_wrong_option_is_a_mistake_of_the_caller(wrong: list[str]) -> None:
+    done = run(*wrong)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert wrong[-1].lstrip("-") in done.stderr
