@@ -6,7 +6,7 @@ DATA   ?=
 BASE   := .freehold-cache
 MINUTES ?= 5
 
-.PHONY: help demo test test-long lint types bench-gateway bench-peers fuzz format clean
+.PHONY: help demo test test-long lint types bench-gateway bench-peers bench-proof fuzz format clean
 help:  ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
@@ -41,6 +41,9 @@ bench-peers: $(VENV)/.ready  ## Set up the gateways by others that bench-gateway
 
 bench-gateway: $(VENV)/.ready  ## Measure the gateway beside nginx and the peers (needs wrk, nginx; 20 minutes).
 	@$(BIN)/python bench/gateway.py --json
+
+bench-proof: $(VENV)/.ready  ## Hold what the proof promises against known truth (3 minutes).
+	@$(BIN)/python bench/proof.py
 
 fuzz: $(VENV)/.ready  ## Fuzz the parsers for MINUTES=5; what it finds is kept in files.
 	@PYTHONPATH=tests $(BIN)/python -m fuzz.run --minutes $(MINUTES)

@@ -12,8 +12,8 @@ drift     rented models that changed (LLMDrift, in FREEHOLD_DATA)
 splits    both contracts on the answers that `bench/exit.py` kept in --folder
 
 Rates are held to their level plus three standard errors. Controls break a guarantee on purpose, and must be seen to.
-Exit code 1 where a guarantee or a control falls short. 10,000 runs take about @FULL@ on one slow core; --quick ends
-within a minute, with wider bounds.
+Exit code 1 where a guarantee or a control falls short. 10,000 runs take about three minutes on one slow core; --quick
+ends within a minute, with wider bounds.
 
 Not covered: rollback through the real gateway (`bench/rollback.py`), how good a model becomes (`bench/exit.py`).
 """

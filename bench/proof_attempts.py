@@ -32,7 +32,7 @@ def measure(effort: Effort) -> Part:
 
 
 def _paired(effort: Effort) -> tuple[list[Row], Table]:
-    runs = effort.share(0.5, least=500)
+    runs = effort.runs
     rng = np.random.default_rng([effort.seed, 30])
     spent, unspent = np.zeros(runs, dtype=bool), np.zeros(runs, dtype=bool)
     after = {}

@@ -33,7 +33,7 @@ def measure(effort: Effort) -> Part:
     """Breaches and coverage of both contracts, and of both with users."""
     rows: list[Row] = []
     tables = []
-    runs = effort.share(0.5, least=200)
+    runs = effort.runs
     for number, world in enumerate((PLAIN, OVERSURE)):
         for is_b in (False, True):
             tell(f"contracts: {'B' if is_b else 'A'}, {world.name}")

@@ -48,7 +48,7 @@ METHODS = ("judge alone", "PPI++, one look", "people alone, bets", "Freehold: co
 
 def measure(effort: Effort) -> Part:
     """Error and power of each method with each judge."""
-    runs = effort.share(0.5, least=200)
+    runs = effort.runs
     rows: list[Row] = []
     shown = []
     for number, (name, judge) in enumerate(JUDGES.items()):
