@@ -10,14 +10,15 @@ from freehold.watch.detector import Detector, new_detector, observe, observe_dif
 from freehold.watch.drift import Drift, new_conformal_drift, new_probe_drift, observe_p, observe_probe
 from freehold.watch.feedback import Outcome, Word, outcomes
 from freehold.watch.inputs import InputDrift, make_sketch, new_input_drift, observe_input
-from freehold.watch.observation import Decision, Finished, Observation, RampTo, RollBack
+from freehold.watch.observation import Decision, Finished, Observation, RampTo, RollBack, Withhold
 from freehold.watch.plan import Plan, tolerated_share
 from freehold.watch.ramp import Ramp, new_ramp, observe_pair
 from freehold.watch.staleness import Staleness, stale_reasons
-from freehold.watch.watcher import Watch, cursor_of, fold, fold_feedback, live_of, new_watch, standing
-from freehold.watch.words import evidence_words
+from freehold.watch.watcher import Watch, cursor_of, fold, fold_feedback, live_of, new_watch, standing, without_slices
+from freehold.watch.words import SLICE, evidence_words
 
 __all__ = [
+    "SLICE",
     "Decision",
     "Detector",
     "Drift",
@@ -31,6 +32,7 @@ __all__ = [
     "RollBack",
     "Staleness",
     "Watch",
+    "Withhold",
     "Word",
     "audit_rate",
     "cursor_of",
@@ -56,4 +58,5 @@ __all__ = [
     "standing",
     "tolerated_share",
     "weight_of",
+    "without_slices",
 ]
