@@ -42,6 +42,9 @@ class Replies:
     def __contains__(self, key: str) -> bool:
         return key in self._kept
 
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(self._kept))
+
     def get(self, key: str) -> Reply | None:
         """The reply of this key."""
         return self._kept.get(key)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from freehold.core.route import Route
 from freehold.errors import StateError
 from freehold.store import Place
 from freehold.watch import Watch
@@ -58,6 +59,17 @@ def read_kept(document: Mapping[str, object]) -> Kept | None:
         )
     except (StateError, msgspec.ValidationError):
         return None
+
+
+def said_by_probes(document: Mapping[str, object], route: Route) -> tuple[str, ...]:
+    """Why probes of the provider make the proof behind a route stale; nothing where they came before that proof."""
+    probes = document.get("probes")
+    found = probes if isinstance(probes, dict) else {}
+    why, asked_at = found.get("changed"), found.get("asked_at")
+    proven_at = route.expected.get("created_at", route.created_at)
+    if not isinstance(why, str) or not why or not isinstance(asked_at, float):
+        return ()
+    return (why,) if not isinstance(proven_at, float) or asked_at > proven_at else ()
 
 
 def restarts_of(document: Mapping[str, object]) -> int:

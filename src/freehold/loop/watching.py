@@ -29,7 +29,7 @@ from freehold.loop.estate import Estate
 from freehold.loop.journal import journal_folder
 from freehold.loop.moving import put_route
 from freehold.loop.observing import Eye, Seen, awaits, is_audit_due, is_shadow_due, is_stray, observation, stray
-from freehold.loop.watched import Kept, read_kept, restarts_of
+from freehold.loop.watched import Kept, read_kept, restarts_of, said_by_probes
 from freehold.record import read_backlog
 from freehold.settings import Settings
 from freehold.store import Following, Place, WatchRow
@@ -98,7 +98,7 @@ class Watching:
         follower = _Follower(store.following, route, settings, now)
         seen = follower.strayed(follower.followed(kept, self._settled_until(settings, now)))
         seen = follower.rated(seen)
-        if self._write(row, seen, now):
+        if self._write(row, seen, route, now):
             self._act(name, route, seen.watch, settings)
 
     def _kept(self, row: WatchRow, route: Route, settings: Settings, now: float) -> Kept:
@@ -128,10 +128,12 @@ class Watching:
         waiting = read_backlog(journal_folder(self._estate.settings)).oldest_at
         return until if waiting is None else min(until, waiting)
 
-    def _write(self, row: WatchRow, kept: Kept, now: float) -> bool:
+    def _write(self, row: WatchRow, kept: Kept, route: Route, now: float) -> bool:
         """Keep what was seen; False when another process has, which will act on it or be acted for."""
-        live = msgspec.json.decode(msgspec.json.encode(live_of(kept.watch, now=now)))
-        document = {"live": live, **kept.to_json()}
+        found = live_of(kept.watch, now=now, also=said_by_probes(row.document, route))
+        live = msgspec.json.decode(msgspec.json.encode(found))
+        probes = {"probes": row.document["probes"]} if "probes" in row.document else {}
+        document = {"live": live, **kept.to_json(), **probes}
         if document == row.document:
             return True
         is_news = live != row.document.get("live")

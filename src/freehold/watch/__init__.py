@@ -7,7 +7,7 @@ says, and passes `live_of` to the gateways.
 
 from freehold.watch.audits import audit_rate, weight_of
 from freehold.watch.detector import Detector, new_detector, observe, observe_difference
-from freehold.watch.drift import Drift, new_conformal_drift, new_probe_drift, observe_p, observe_probe
+from freehold.watch.drift import Drift, new_conformal_drift, new_probe_drift, observe_p, observe_probe, sign_of_change
 from freehold.watch.feedback import Outcome, Word, outcomes
 from freehold.watch.inputs import InputDrift, make_sketch, new_input_drift, observe_input
 from freehold.watch.observation import Decision, Finished, Observation, RampTo, RollBack, Withhold
@@ -54,6 +54,7 @@ __all__ = [
     "observe_pair",
     "observe_probe",
     "outcomes",
+    "sign_of_change",
     "stale_reasons",
     "standing",
     "tolerated_share",

@@ -193,9 +193,9 @@ def standing(w: Watch) -> Decision | None:
     return None
 
 
-def live_of(w: Watch, *, now: float) -> Live:
-    """What running gateways follow now: share, audit rate, and why the evidence is stale."""
-    stale = stale_reasons(w.staleness, w.plan, w.inputs, now=now)
+def live_of(w: Watch, *, now: float, also: tuple[str, ...] = ()) -> Live:
+    """What running gateways follow now: share, audit rate, and why the evidence is stale, `also` for these reasons."""
+    stale = stale_reasons(w.staleness, w.plan, w.inputs, now=now) + also
     factor = w.plan.stale_factor if stale else 1.0
     return Live(
         task_id=w.task_id,
