@@ -59,7 +59,7 @@ def _show_detail(standing: Standing) -> None:
         (e.detector, f"{e.evidence:,.3g}", f"{e.patience:,.0f}", f"{e.tolerated:.1%}", f"{e.observed:,}")
         for e in standing.evidence
     ]
-    say_rows(("detector", "evidence", "rolls back at", "bears", "seen"), rows, right=(1, 2, 3, 4))
+    say_rows(("detector", "evidence", "acts at", "bears", "seen"), rows, right=(1, 2, 3, 4))
     say(f"\nwatched: {standing.calls:,} calls, {standing.local:,} local, {standing.audited:,} audited")
     if standing.ramp is not None:
         say("ramp: " + ", ".join(f"{share:.0%} at {pairs:,}" for pairs, share in standing.ramp.history[-8:]))
