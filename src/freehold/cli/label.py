@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ import click
 from freehold.cli.opening import json_option, open_estate, setting_option
 from freehold.errors import UsageError
 from freehold.settings import Value
-from freehold.terminal import next_command, reporting, say_json, say_rows, tell
+from freehold.terminal import next_command, reporting, say_json, say_rows, tell, terminal_width
 
 if TYPE_CHECKING:
     from freehold.loop.estate import Estate
@@ -129,7 +130,14 @@ def _quoted(text: str) -> str:
     shown = text[:_LONGEST_TEXT]
     if len(text) > len(shown):
         shown += f"\n[{len(text) - len(shown):,} more characters]"
-    return "\n".join(f"  | {line}" for line in shown.splitlines() or [""])
+    width = max(20, terminal_width() - 4)
+    lines = [part for line in shown.splitlines() or [""] for part in _folded(line, width)]
+    return "\n".join(f"  | {line}" for line in lines)
+
+
+def _folded(line: str, width: int) -> list[str]:
+    """A line in parts that fit; nothing of it is lost."""
+    return textwrap.wrap(line, width, replace_whitespace=False, drop_whitespace=False, break_on_hyphens=False) or [""]
 
 
 def _export(comparison: Comparison, path: Path, count: int | None) -> None:

@@ -110,7 +110,8 @@ def show_verdict(verdict: Verdict, task: str, *, as_json: bool, route: Route | N
         say((report.parent / "report.txt").read_text(encoding="utf-8").rstrip())
     tell(f"Report: {report}")
     if verdict.decision != "move":
-        next_command(f"freehold tasks   (verdict: {verdict.words})")
+        step = f"freehold label {task}" if verdict.need_of == "labels" else "freehold tasks"
+        next_command(f"{step}   (verdict: {verdict.words})")
         sys.exit(HOLD_EXIT_CODE)
     if route is None:
         next_command(f"freehold move {task}")

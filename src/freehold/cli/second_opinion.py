@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import os
 import sys
+import textwrap
 from typing import TYPE_CHECKING
 
 import click
 
 from freehold.core.spoken import usd
 from freehold.errors import UsageError
-from freehold.terminal import next_command, reporting, say, say_json, say_rows, tell
+from freehold.terminal import next_command, reporting, say, say_json, say_rows, tell, terminal_width
 
 if TYPE_CHECKING:
     from freehold.loop.estate import Estate
@@ -83,7 +84,11 @@ def _agree(count: int, expected_usd: float | None, *, whom: str, budget: float |
             sys.exit(1)
         return
     if budget is None or expected_usd is None or budget < expected_usd:
-        least = "" if expected_usd is None else f", or --budget with at least {math.ceil(100 * expected_usd) / 100:.2f}"
+        least = (
+            ""
+            if expected_usd is None
+            else f", or --budget with at least {math.ceil(round(100 * expected_usd, 6)) / 100:.2f}"
+        )
         raise UsageError("Asking costs money, and there is no terminal to agree on.", hint=f"Add --yes{least}.")
 
 
@@ -96,13 +101,15 @@ def _tell_asked(asked: Asked) -> None:
 
 def _show(found: NoiseFound, task: str) -> None:
     noise = found.noise
-    say(f"noise of {task}: agreement with the provider's first answer, 95% intervals\n")
-    say_rows(("who", "agrees", "interval", "n", "graded"), found.rows, right=(1, 2, 3, 4))
-    if noise.difference is not None:
+    say(f"Noise of {task}: agreement with the provider's first answer\n")
+    say_rows(("who", "agrees", "95% interval", "n", "graded"), found.rows, right=(1, 2, 3, 4))
+    if noise.difference is not None and noise.owned is not None:
         low, high = 100 * noise.low, 100 * noise.high
-        say(f"\nowned less provider: {100 * noise.difference:+.1f} [{low:+.1f}, {high:+.1f}] points, n={noise.n:,}")
-    if noise.owned is None:
-        say("\nThere is no owned model yet to set beside it.")
+        points = f"{100 * noise.difference:+.1f} [{low:+.1f}, {high:+.1f}] points"
+        say(f"\nowned model less provider, on the same calls: {points}, n={noise.owned.n:,}")
+    else:
+        say("\nNo owned model stands beside it: there is none, or no call of the dev split.")
     if found.refused:
         say(f"{found.refused:,} calls were refused by the provider and are left out.")
-    say(f"\nproposed margin: {'none' if noise.margin is None else f'{noise.margin:.1%}'}. {noise.reason}")
+    proposed = "none" if noise.margin is None else f"{noise.margin:.1%}"
+    say(textwrap.fill(f"\nProposed margin: {proposed}. {noise.reason}", terminal_width(), replace_whitespace=False))

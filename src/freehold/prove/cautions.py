@@ -197,14 +197,16 @@ def _of_judge(evidence: Sheet) -> list[str]:
     judged = evidence.at("judged")
     if not judged.text("judge") or not judged.count("judged"):
         return []
-    left = judged.number("variance_left")
+    left, why_alone = judged.number("variance_left"), judged.text("why_alone")
     helped = (
         f"People's labels leave {left:.0%} of the variance to themselves (1 - rho squared): that is how much it helped."
         if left is not None
         else "How far people agree with it is unknown: there are too few labels to tell."
     )
     used = "Its scores entered the test" if judged.flag("is_aided") else "Its scores did not enter the test"
-    return [f"A judge, “{one_line(judged.text('judge'))}”, compared {judged.count('judged'):,} pairs. {used}. {helped}"]
+    why = f" {one_line(why_alone)}." if why_alone else ""
+    name, pairs = one_line(judged.text("judge")), judged.count("judged")
+    return [f"A judge, “{name}”, compared {pairs:,} pairs. {used}.{why} {helped}"]
 
 
 def _listed(names: list[str]) -> str:
