@@ -35,24 +35,7 @@ Answer = tuple[int, dict[str, str], bytes]
 PRICE_USD = 100.0
 """Per million tokens, of input and output alike."""
 _WEIGHTS = b"GGUF weights of nothing"
-_WORDS = [
-    "amber",
-    "basin",
-    "cedar",
-    "delta",
-    "ember",
-    "fjord",
-    "grove",
-    "harbor",
-    "island",
-    "jetty",
-    "kelp",
-    "lagoon",
-    "meadow",
-    "north",
-    "orchard",
-    "pier",
-]
+_WORDS = ("amber", "basin", "cedar", "delta", "ember", "fjord", "grove", "harbor", "island", "jetty", "kelp", "lagoon")
 
 
 def quiet(_progress: Progress) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from freehold.cli.forecast import plan_lines, plan_row
+from freehold.cli.label import drawn_by
 from freehold.cli.opening import json_option, open_estate, setting_option
 from freehold.errors import UsageError
 from freehold.settings import Value
@@ -75,7 +76,7 @@ def prove(
         with reporting() as report:
             verdict = prove_task(estate, task, model, report)
         name = estate.task(task).name
-    show_verdict(verdict, name, as_json=as_json)
+    show_verdict(verdict, name, as_json=as_json, drawn=drawn_by(flags))
 
 
 def _check_alone(*, is_plan: bool, noise: int | None, judge: Value | None) -> None:
@@ -101,7 +102,7 @@ def _show_plan(task: str, flags: dict[str, Value | None], *, as_json: bool) -> N
     next_command(f"freehold freeze {plan.task}, once the calls are there; then: {step}")
 
 
-def show_verdict(verdict: Verdict, task: str, *, as_json: bool, route: Route | None = None) -> None:
+def show_verdict(verdict: Verdict, task: str, *, as_json: bool, route: Route | None = None, drawn: str = "") -> None:
     """Show a verdict's report and what follows; the exit code of the process is 3 unless it is a move."""
     report = Path(verdict.report_path)
     if as_json:
@@ -110,7 +111,7 @@ def show_verdict(verdict: Verdict, task: str, *, as_json: bool, route: Route | N
         say((report.parent / "report.txt").read_text(encoding="utf-8").rstrip())
     tell(f"Report: {report}")
     if verdict.decision != "move":
-        step = f"freehold label {task}" if verdict.need_of == "labels" else "freehold tasks"
+        step = f"freehold label {task}{drawn}" if verdict.need_of == "labels" else "freehold tasks"
         next_command(f"{step}   (verdict: {verdict.words})")
         sys.exit(HOLD_EXIT_CODE)
     if route is None:

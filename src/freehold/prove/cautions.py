@@ -199,7 +199,8 @@ def _of_judge(evidence: Sheet) -> list[str]:
         return []
     left, why_alone = judged.number("variance_left"), judged.text("why_alone")
     helped = (
-        f"People's labels leave {left:.0%} of the variance to themselves (1 - rho squared): that is how much it helped."
+        f"It leaves {left:.0%} of the variance of people's labels to them (1 - rho squared): the less, the more it"
+        " helped."
         if left is not None
         else "How far people agree with it is unknown: there are too few labels to tell."
     )
