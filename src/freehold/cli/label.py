@@ -157,7 +157,9 @@ def _export(comparison: Comparison, path: Path, count: int | None) -> None:
             file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     except FileExistsError as error:
         raise UsageError(f"{str(path)!r} is there already.", hint="Choose another file.") from error
-    tell(f"{len(rows):,} pairs are in {path}. Set `preferred` to 1, 2 or same in each row, then --import it.")
+    except OSError as error:
+        raise UsageError(f"{str(path)!r} cannot be written: {error.strerror}.", hint="Choose another file.") from error
+    tell(f"{len(rows):,} pairs are in {path}.\nSet `preferred` to 1, 2 or same in each row, then --import it.")
 
 
 def _list(comparison: Comparison, drawn: str, *, as_json: bool) -> None:
@@ -197,7 +199,7 @@ def _end(comparison: Comparison, drawn: str, *, as_json: bool) -> None:
         say_json({"model_id": comparison.model_id, **figures})
     same = figures["planned"] - figures["differing"]
     tell(
-        f"{figures['planned']:,} pairs are planned; {same:,} have the same answer twice,"
-        f" {figures['decided']:,} of the other {figures['differing']:,} are decided."
+        f"{figures['planned']:,} pairs are planned; {same:,} have the same answer twice.\n"
+        f"{figures['decided']:,} of the other {figures['differing']:,} are decided."
     )
     next_command(f"freehold {'label' if figures['open'] else 'prove'} {name}{drawn}")

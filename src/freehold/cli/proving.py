@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,6 +65,8 @@ def prove(
     from freehold.loop.walks import prove_task
 
     _check_alone(is_plan=is_plan, noise=noise, judge=flags.get("prove__judge"))
+    if budget is not None and not (math.isfinite(budget) and budget >= 0):
+        raise UsageError(f"--budget is {budget!r}.", hint="Give dollars, 0 or more.")
     if is_plan:
         _show_plan(task, flags, as_json=as_json)
         return
@@ -73,6 +76,8 @@ def prove(
             return
         if estate.settings.text("prove.judge"):
             ask_the_judge(estate, task, model=model, budget=budget, yes=yes)
+        elif budget is not None:
+            raise UsageError("There is nothing to spend --budget on.", hint="Give --noise N or --judge MODEL with it.")
         with reporting() as report:
             verdict = prove_task(estate, task, model, report)
         name = estate.task(task).name

@@ -64,8 +64,6 @@ def ask_the_judge(estate: Estate, task: str, *, model: str | None, budget: float
 
 def _agree(count: int, expected_usd: float | None, *, whom: str, budget: float | None, yes: bool) -> None:
     """Show the cost and have it agreed to; UsageError where nobody can be asked, or a budget cannot be kept."""
-    if budget is not None and not (math.isfinite(budget) and budget >= 0):
-        raise UsageError(f"--budget is {budget!r}.", hint="Give dollars, 0 or more.")
     if not count:
         return
     tell(f"{count:,} requests to {whom}, about {usd(expected_usd)} in all.")
@@ -106,7 +104,7 @@ def _show(found: NoiseFound, task: str) -> None:
     if noise.difference is not None and noise.owned is not None:
         low, high = 100 * noise.low, 100 * noise.high
         points = f"{100 * noise.difference:+.1f} [{low:+.1f}, {high:+.1f}] points"
-        say(f"\nowned model less provider, on the same calls: {points}, n={noise.owned.n:,}")
+        say(f"\nowned less provider, on the same calls: {points}, n={noise.owned.n:,}")
     else:
         say("\nNo owned model stands beside it: there is none, or no call of the dev split.")
     if found.refused:
