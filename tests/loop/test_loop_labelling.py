@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from compared import another, compared_estate, put_answers, quiet, text_calls, w
 from freehold.core import Example
 from freehold.core.task import Task
 from freehold.errors import DataError, FreeholdError, UsageError
+from freehold.loop.bounds import plan_of
 from freehold.loop.estate import Estate
 from freehold.loop.labelling import Comparison, Pair, compare, export_rows, import_labels, keep
+from freehold.loop.moving import move_plan
 from freehold.loop.opinions import opinions_mark, opinions_of
 from freehold.loop.walks import prove_task
 
@@ -222,3 +225,17 @@ def attempts(estate: Estate, task: Task) -> None:
 
     proof: tuple[Example, ...] = load(Path(estate.dataset(task).path)).proof
     estate.store.attempts.claim(task.id, "another", [call_mark(example.id) for example in proof], 1.0)
+
+
+def test_what_was_shown_to_be_no_worse_while_it_differed_is_no_alarm_live(labelled: Any) -> None:
+    """Audits see that answers differ. They differed in the proof, too, and people found them no worse."""
+    estate, task, comparison = labelled
+    say_all(estate, comparison, lambda pair: "same")
+    verdict = prove_task(estate, task.name, None, quiet)
+    assert verdict.expected["differing_share"] == 1.0
+    route = move_plan(estate, task.name).route
+    assert plan_of(route, estate.settings).risk is None
+    some = replace(route, expected={**route.expected, "differing_share": 0.25})
+    assert plan_of(some, estate.settings).risk == pytest.approx(0.05 + 0.25)
+    cascade = replace(route, expected={})
+    assert plan_of(cascade, estate.settings).risk == 0.05

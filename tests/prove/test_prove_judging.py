@@ -323,6 +323,7 @@ def test_text_goes_from_labels_needed_to_a_move(tmp_path: Path) -> None:
     text, page = pages(whole)
     assert "It is shown by comparisons that the owned model alone is at most 10.0 points below" in text
     assert "other orders" not in text  # another seed draws pairs that nobody was asked about
+    assert "No audit takes this route back: let people compare answers again now and then" in text
     assert "People compared 240 pairs, blind" in page
     assert "Preferred by people" in page
     json.dumps(whole.evidence, allow_nan=False)

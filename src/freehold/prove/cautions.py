@@ -153,6 +153,11 @@ def _audits(evidence: Sheet) -> str:
         return "No audits are planned, so that a change would not be noticed: set an audit rate."
     audited = evidence.number("savings", "audited_per_day")
     a_day = f", about {number(audited)} a day," if audited is not None else ""
+    if evidence.text("kind") == "text" and evidence.text("outcome", "scope") == "whole":
+        return (
+            f"{percent(rate)} of local answers{a_day} are audited, which tells of free text only that it differs. No audit"
+            " takes this route back: let people compare answers again now and then (freehold label)."
+        )
     sentence = f"{percent(rate)} of local answers{a_day} are audited: the provider is asked too, and both compared."
     back = evidence.at("rollback")
     turned, audits, days = back.number("turned_to"), back.number("audits"), back.number("days")
