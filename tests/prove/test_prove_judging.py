@@ -323,6 +323,9 @@ def test_text_goes_from_labels_needed_to_a_move(tmp_path: Path) -> None:
     text, page = pages(whole)
     assert "It is shown by comparisons that the owned model alone is at most 10.0 points below" in text
     assert "other orders" not in text  # another seed draws pairs that nobody was asked about
+    assert "People prefer the provider's answer at most 10 points more often than the owned one." in text
+    assert "the mean of what people prefer is at most 10 points on the provider's side" in text
+    assert "means “agrees with the provider”" not in text
     assert "No audit takes this route back: let people compare answers again now and then" in text
     assert "People compared 240 pairs, blind" in page
     assert "Preferred by people" in page
@@ -350,7 +353,7 @@ def test_a_judge_is_shown_and_certifies_with_people_alone(tmp_path: Path) -> Non
     assert (alone.decision, alone.need, alone.need_of) == ("need", 200, "labels")
     text, page = pages(alone)
     assert "A judge, “big”, compared 600 pairs. Its scores entered the test." in text
-    assert "there are too few labels to tell" in text
+    assert "there are too few labels that differ" in text
     assert "A judge alone shows nothing" in text
     rng = random.Random(3)
     labels = in_order(folder, lambda _: rng.choice([0.0, 0.0, 1.0]), 200)

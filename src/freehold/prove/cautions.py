@@ -33,6 +33,12 @@ def is_b(evidence: Sheet) -> bool:
     return evidence.text("contract") == "B"
 
 
+def is_by_people(evidence: Sheet) -> bool:
+    """Whether a move of the whole rests on what people preferred."""
+    decides = evidence.flag("is_agreement") or evidence.text("kind") == "text"
+    return decides and evidence.text("outcome", "scope") == "whole" and evidence.flag("judged", "is_certified")
+
+
 def local_calls(verdict: Verdict, evidence: Sheet) -> int:
     """How many held-out calls the owned model would have answered."""
     return round((verdict.coverage or 0.0) * evidence.count("calls"))
@@ -44,6 +50,8 @@ def promise(verdict: Verdict, evidence: Sheet) -> str:
     if evidence.text("outcome", "scope") == "whole":
         points = in_points(verdict.margin)
         what = f"The owned model's share of right answers is at most {points} points below the provider's."
+        if is_by_people(evidence):
+            what = f"People prefer the provider's answer at most {points} points more often than the owned one."
         chance = settings.number("alpha")
     elif is_b(evidence):
         what = f"At most {in_hundred(verdict.risk)} of the answers given locally are wrong."
@@ -111,7 +119,9 @@ def stays(verdict: Verdict, evidence: Sheet) -> tuple[str, ...]:
 def unshown(verdict: Verdict, evidence: Sheet) -> tuple[str, ...]:
     """What nobody should take this verdict for."""
     sentences = []
-    if evidence.flag("is_agreement"):
+    if is_by_people(evidence):
+        sentences.append("That the answers are true: it is about which of two answers people prefer.")
+    elif evidence.flag("is_agreement"):
         sentences.append(
             "That the answers are true. No call here was corrected, so “right” means “agrees with the provider”. Where"
             " the provider is wrong, a model that agrees with it is wrong too."
@@ -155,8 +165,8 @@ def _audits(evidence: Sheet) -> str:
     a_day = f", about {number(audited)} a day," if audited is not None else ""
     if evidence.text("kind") == "text" and evidence.text("outcome", "scope") == "whole":
         return (
-            f"{percent(rate)} of local answers{a_day} are audited, which tells of free text only that it differs. No audit"
-            " takes this route back: let people compare answers again now and then (freehold label)."
+            f"{percent(rate)} of local answers{a_day} are audited, which tells of free text only that it differs. No"
+            " audit takes this route back: let people compare answers again now and then (freehold label)."
         )
     sentence = f"{percent(rate)} of local answers{a_day} are audited: the provider is asked too, and both compared."
     back = evidence.at("rollback")
@@ -207,7 +217,7 @@ def _of_judge(evidence: Sheet) -> list[str]:
         f"It leaves {left:.0%} of the variance of people's labels to them (1 - rho squared): the less, the more it"
         " helped."
         if left is not None
-        else "How far people agree with it is unknown: there are too few labels to tell."
+        else "How far people agree with it is unknown: there are too few labels that differ."
     )
     used = "Its scores entered the test" if judged.flag("is_aided") else "Its scores did not enter the test"
     why = f" {one_line(why_alone)}." if why_alone else ""
