@@ -34,8 +34,10 @@ import proof_error
 import proof_judge
 import proof_power
 import proof_splits
+from bench_audits import audit_rows
 from bench_drift import drift_rows
 from bench_online import online_rows
+from bench_slices import slice_rows
 from proof_figures import Effort, Part, tell
 from proof_report import as_json, is_whole, print_end, print_part
 
@@ -81,7 +83,8 @@ def _parts(folder: Path) -> dict[str, Callable[[Effort], Part]]:
 
 
 def _online(effort: Effort) -> Part:
-    return Part(title="After the move", rows=online_rows(runs=effort.runs, seed=effort.seed))
+    rows = [row for rows in (online_rows, slice_rows, audit_rows) for row in rows(runs=effort.runs, seed=effort.seed)]
+    return Part(title="After the move", rows=rows)
 
 
 def _drift(effort: Effort) -> Part:

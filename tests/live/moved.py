@@ -12,7 +12,8 @@ from made import a_call, an_estate, answer_body, chat_body, triage_calls
 from freehold.core import Call, Route
 from freehold.loop.estate import Estate
 from freehold.loop.sorting import sort_new_calls
-from freehold.loop.watching import Kept, Watching, read_kept
+from freehold.loop.watched import Kept, read_kept
+from freehold.loop.watching import Watching
 
 RIGHT, WRONG = '{"intent": "refund", "urgency": 1}', '{"intent": "other", "urgency": 9}'
 PUT_AT = 1_764_000_000.0

@@ -139,8 +139,8 @@ def test_the_latest_run_is_what_stands_out() -> None:
 
 def test_the_audit_rate_rises_with_evidence_and_ends_at_all() -> None:
     assert audit_rate(0.05, 0.0) == 0.05
-    assert audit_rate(0.05, 10.0) == 0.05
-    assert audit_rate(0.05, 100.0) == pytest.approx(0.5)
+    assert audit_rate(0.05, 30.0) == 0.05
+    assert audit_rate(0.05, 300.0) == pytest.approx(0.5)
     assert audit_rate(0.05, 1e300, stale_factor=3.0) == 1.0
     assert audit_rate(0.05, 5.0, stale_factor=3.0) == pytest.approx(0.15)
     assert audit_rate(0.0, 1e9) == 0.0

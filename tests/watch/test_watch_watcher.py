@@ -159,7 +159,7 @@ def test_a_ramp_goes_up_and_ends_and_a_missing_pair_only_holds_it() -> None:
 
 def live_rate(watch: Watch) -> float:
     """The audit rate by the formula."""
-    return min(1.0, 0.05 * max(1.0, watch.evidence / 10))
+    return min(1.0, 0.05 * max(1.0, watch.evidence / 30))
 
 
 def test_stale_evidence_has_reasons_and_raises_the_audit_rate() -> None:

@@ -40,6 +40,7 @@ def plan_of(route: Route, settings: Settings) -> Plan:
         valid_days=number("watch.valid_days") or None,
         models=_names(route, "models"),
         fingerprints=_names(route, "fingerprints"),
+        slices=() if route.kind == "shadow" else _slices(route),
     )
 
 
@@ -71,6 +72,17 @@ def _seen(route: Route, name: str, otherwise: float = 0.0) -> float:
     value = route.expected.get(name)
     is_figure = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     return float(value) if is_figure and value is not None else otherwise
+
+
+def _slices(route: Route) -> tuple[tuple[str, float], ...]:
+    """The slices that the proof judged and that are answered locally, each with what it may bear (see `_risk`)."""
+    found = route.expected.get("slices")
+    if not isinstance(found, dict):
+        return ()
+    differing = _seen(route, "differing_share")
+    shares = [(str(name), share) for name, share in found.items() if name not in route.withheld]
+    borne = [(name, share + differing) for name, share in shares if isinstance(share, float) and 0 < share < 1]
+    return tuple((name, share) for name, share in borne if share < 1)
 
 
 def _names(route: Route, name: str) -> tuple[str, ...]:

@@ -1,4 +1,5 @@
-"""What a verdict expects of live traffic: figures of the proof's answers, the rented models seen, a sketch of inputs.
+"""What a verdict expects of live traffic: figures of the proof's answers, the rented models seen, a sketch of inputs,
+what each slice may bear.
 
 Not covered: the figures themselves (`prove.expected`, `watch.inputs`), what is done with them (`loop.watching`).
 """
@@ -13,12 +14,18 @@ from typing import Any
 from freehold.core import Example, OwnedAnswer
 from freehold.core.exchange import Message
 from freehold.core.scoring import is_acceptable, score
+from freehold.core.verdict import Verdict
 from freehold.dataset import load
 from freehold.loop.estate import Estate
 from freehold.prove.expected import expected
 from freehold.store import DatasetRow
 from freehold.watch import make_sketch
 
+LIVE_KINDS = ("label", "length", "language")
+MOST_SLICES = 20
+_PRIOR_CALLS = 5.0
+"""A slice of few calls is taken to be as local as all calls are."""
+_MOST_TOLERATED = 0.9
 Answering = Callable[[Sequence[Example]], Sequence[OwnedAnswer]]
 
 
@@ -41,6 +48,25 @@ def expect(estate: Estate, dataset: DatasetRow, answer: Answering, *, is_whole: 
         ]
         found["differing_share"] = sum(differ) / max(len(differ), 1)
     return found | {"inputs": make_sketch(_inputs(frozen.train), _inputs(frozen.proof))}
+
+
+def tolerated_slices(verdict: Verdict) -> dict[str, float]:
+    """For each slice that a verdict lets be answered locally: the share of its local answers that may be wrong.
+
+    The proof bounds the share of *all* calls of a slice that is local and wrong; live, local answers alone are audited.
+    So the bound is divided by the share of the slice that was local. The largest MOST_SLICES are watched.
+    """
+    limit, coverage = verdict.evidence.get("slice_limit"), verdict.coverage
+    if not isinstance(limit, float) or not coverage or not 0 < limit < 1:
+        return {}
+    rows = [
+        row
+        for row in verdict.evidence.get("slices") or ()
+        if row.get("kind") in LIVE_KINDS and row.get("n") and row["name"] not in verdict.withheld
+    ]
+    rows.sort(key=lambda row: (-row["local"], row["name"]))
+    shares = {row["name"]: (row["local"] + _PRIOR_CALLS * coverage) / (row["n"] + _PRIOR_CALLS) for row in rows}
+    return {name: min(_MOST_TOLERATED, limit / share) for name, share in list(shares.items())[:MOST_SLICES]}
 
 
 def input_text(messages: Sequence[Message]) -> str:

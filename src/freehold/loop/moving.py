@@ -54,10 +54,21 @@ def move_plan(estate: Estate, task_name: str, *, is_ramped: bool = False, is_aga
         created_at=time.time(),
         max_output_tokens=_most_tokens(card),
     )
+    if not is_again:
+        new = replace(new, withheld=still_withheld(estate, new))
     if is_ramped:
         number = estate.settings.number
         new = routing.canary(new, harm=number("route.harm"), shadow_rate=number("route.shadow_rate"))
     return RoutePlan(new, routing.plan_text(old, new, coverage=verdict.coverage).replace(task.id, task.name))
+
+
+def still_withheld(estate: Estate, new: Route) -> tuple[str, ...]:
+    """What the verdict withholds, and what live evidence has withheld from it since."""
+    history = estate.store.book.route_history(new.task_id)
+    found = [
+        route.withheld for route in history if route.decided_by == routing.SLICES and route.verdict_id == new.verdict_id
+    ]
+    return tuple(dict.fromkeys((*new.withheld, *(name for names in found for name in names))))
 
 
 def shadow_plan(estate: Estate, task_name: str, model_id: str | None = None) -> RoutePlan:

@@ -84,7 +84,7 @@ def plan_noise(estate: Estate, name: str, count: int, model_id: str | None = Non
         why = ", ".join(f"{n:,} {reason}" for reason, n in left_out.items())
         raise DataError(f"None of the held-out calls of {name!r} can be asked again: {why}.", hint="Freeze it again.")
     providers = {provider.name: provider for provider in estate.settings.providers}
-    replies = Replies(_path(estate, task))
+    replies = Replies(again_path(estate, task))
     waiting = [_request(call, providers[call.provider]) for call in calls if call.id not in replies]
     known = [request.expected_usd for request in waiting if request.expected_usd is not None]
     usual = sum(known) / len(known) if known else None
@@ -105,7 +105,7 @@ def ask_again(
     estate: Estate, plan: NoisePlan, purse: Purse, asking: Asking, report: Reporter, model_id: str | None = None
 ) -> NoiseFound:
     """Ask what is left to ask, compare, and write the figures down for the next report; DataError without an answer."""
-    replies = Replies(_path(estate, plan.task))
+    replies = Replies(again_path(estate, plan.task))
     total = len(plan.requests)
     asked = ask_all(
         plan.requests,
@@ -223,6 +223,15 @@ def _why_not(call: Call | None, providers: Set[str]) -> str:
     return ""
 
 
+def request_of(estate: Estate, call_id: str) -> Request | None:
+    """The recorded request of a call, to be asked again; None where it cannot be."""
+    providers = {provider.name: provider for provider in estate.settings.providers}
+    call = estate.store.calls.get(call_id)
+    if call is None or _why_not(call, providers.keys()):
+        return None
+    return _request(call, providers[call.provider])
+
+
 def _request(call: Call, provider: ProviderSettings) -> Request:
     return Request(
         key=call.id,
@@ -234,5 +243,6 @@ def _request(call: Call, provider: ProviderSettings) -> Request:
     )
 
 
-def _path(estate: Estate, task: Task) -> Path:
+def again_path(estate: Estate, task: Task) -> Path:
+    """Where the second answers of a task's calls are kept."""
     return estate.folder("proofs") / f"{task.id}.again.jsonl"

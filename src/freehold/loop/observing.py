@@ -17,6 +17,7 @@ from freehold.core.refusals import is_refusal
 from freehold.core.route import Route
 from freehold.core.schema import keeps_to
 from freehold.core.scoring import is_acceptable, score
+from freehold.core.slices import SliceShape
 from freehold.core.template import Template
 from freehold.loop.expecting import input_text
 from freehold.loop.sorting import ReadCall, read_call
@@ -36,11 +37,15 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Eye:
-    """How calls of one version of a route are looked at; `slow_ms` is None where no latency is expected."""
+    """How calls of one version of a route are looked at; `slow_ms` is None where no latency is expected.
+
+    `shape` says how calls are cut into slices; None where they are not.
+    """
 
     route: Route
     template: Template
     slow_ms: float | None = None
+    shape: SliceShape | None = None
     unreadable: list[str] = field(default_factory=list)
 
 
@@ -85,6 +90,7 @@ def observation(seen: Seen, eye: Eye) -> Observation:
         model_answered=rented_call.model_answered if rented_call and _is_whole(rented_call) else None,
         system_fingerprint=rented_call.system_fingerprint if rented_call and _is_whole(rented_call) else None,
         fits_template=call.tags.get("owned") != "unfit",
+        slices=_slices(seen.whole, owned, eye) if is_local else (),
     )
 
 
@@ -204,6 +210,14 @@ def _input(whole: Call | None, template: Template) -> str | None:
     asked = read_call(whole).asked
     messages = template.strip(asked) if asked is not None else None
     return None if messages is None else input_text(messages)
+
+
+def _slices(whole: Call | None, owned: ReadCall | None, eye: Eye) -> tuple[str, ...]:
+    """The slices that a local answer lies in, as the proof and the gateway cut them."""
+    if eye.shape is None or whole is None or owned is None or owned.asked is None:
+        return ()
+    messages = eye.template.strip(owned.asked)
+    return () if messages is None else eye.shape.names(messages, _text(owned))
 
 
 def _share(text: str | None) -> float | None:

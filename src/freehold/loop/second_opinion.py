@@ -10,7 +10,7 @@ Not covered: what is asked (`loop.noise`, `loop.judging`), one request (`loop.pr
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +45,9 @@ class Replies:
 
     def __contains__(self, key: str) -> bool:
         return key in self._kept
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(self._kept))
 
     def get(self, key: str) -> Reply | None:
         """The reply of this key."""

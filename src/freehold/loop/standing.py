@@ -7,13 +7,14 @@ how long they took (`loop.moving`).
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from freehold.core.live import as_of_now
 from freehold.core.route import Route
 from freehold.loop.estate import Estate
-from freehold.loop.watching import read_kept
-from freehold.watch import Detector, Watch, evidence_words, live_of
+from freehold.loop.watched import read_kept, said_by_probes
+from freehold.route import SLICES
+from freehold.watch import SLICE, Detector, Watch, evidence_words, live_of
 
 NAMES = {
     "contract": "harm",
@@ -87,7 +88,7 @@ def standing_of(estate: Estate, route: Route) -> Standing | None:
     kept = read_kept(document) if document.get("route_version") == version else None
     if kept is None:
         return None
-    watch, live = kept.watch, live_of(kept.watch, now=time.time())
+    watch, live = kept.watch, live_of(kept.watch, now=time.time(), also=said_by_probes(document, route))
     return Standing(
         route_version=version,
         share=live.share,
@@ -110,6 +111,12 @@ def is_taken_back(route: Route) -> bool:
     return route.kind == "rented" and route.decided_by == "rollback"
 
 
+def _named(detector: str) -> str:
+    if detector.startswith(SLICE):
+        return f"harm in {detector.removeprefix(SLICE)}"
+    return NAMES.get(detector, detector)
+
+
 def route_words(route: Route, standing: Standing | None) -> str:
     """The route as it is now, in two words. Example: `canary 33%`."""
     if route.kind != "canary":
@@ -127,6 +134,9 @@ def remarks(route: Route, standing: Standing | None) -> list[str]:
         return []
     if standing is None:
         return ["not watched yet"]
+    if route.decided_by == SLICES:
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(route.created_at))
+        return [f"withheld {when}: {route.reason}", *remarks(replace(route, decided_by=""), standing)]
     lines = [f"{standing.words}; audits {standing.audit_rate:.1%} of local answers"]
     if standing.ramp is not None:
         ramp = standing.ramp
@@ -148,7 +158,7 @@ def _evidence(detector: Detector) -> Evidence:
         tolerated=detector.tolerated,
         observed=detector.observed,
         has_alarmed=detector.alarm,
-        words=f"evidence of {NAMES.get(detector.name, detector.name)} {evidence_words(detector)}",
+        words=f"evidence of {_named(detector.name)} {evidence_words(detector)}",
     )
 
 

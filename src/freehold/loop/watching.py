@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import takewhile
 
 import msgspec
@@ -21,20 +21,24 @@ import msgspec
 from freehold import route as routing
 from freehold.core.call import Call
 from freehold.core.route import Route
+from freehold.core.slices import SliceShape
 from freehold.core.template import Template
-from freehold.errors import BusyError, FreeholdError, StateError
+from freehold.errors import BusyError, FreeholdError
 from freehold.loop.bounds import plan_of, slow_ms
 from freehold.loop.estate import Estate
 from freehold.loop.journal import journal_folder
 from freehold.loop.moving import put_route
 from freehold.loop.observing import Eye, Seen, awaits, is_audit_due, is_shadow_due, is_stray, observation, stray
+from freehold.loop.watched import Kept, read_kept, restarts_of, said_by_probes
 from freehold.record import read_backlog
 from freehold.settings import Settings
 from freehold.store import Following, Place, WatchRow
 from freehold.watch import (
+    Decision,
     Finished,
     RollBack,
     Watch,
+    Withhold,
     Word,
     fold,
     fold_feedback,
@@ -42,6 +46,7 @@ from freehold.watch import (
     new_watch,
     outcomes,
     standing,
+    without_slices,
 )
 
 CALLS_PER_ROUND = 2000
@@ -53,23 +58,6 @@ _SORTED_S = 30.0
 """Calls that look like no task's when they come are sorted by then."""
 _NO_VERSION = 0
 _LOG = logging.getLogger("freehold.watch")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """A watch with where it is: `cursor` the last call folded, `rated` the last whose time for ratings is over.
-
-    `strays` is the last of the calls that were found to be the task's only after they had been answered.
-
-    `unreadable` counts answers that could not be compared, `restarts` how often evidence had to begin anew.
-    """
-
-    watch: Watch
-    cursor: Place
-    rated: Place
-    strays: Place
-    unreadable: int = 0
-    restarts: int = 0
 
 
 class Watching:
@@ -110,7 +98,7 @@ class Watching:
         follower = _Follower(store.following, route, settings, now)
         seen = follower.strayed(follower.followed(kept, self._settled_until(settings, now)))
         seen = follower.rated(seen)
-        if self._write(row, seen, now):
+        if self._write(row, seen, route, now):
             self._act(name, route, seen.watch, settings)
 
     def _kept(self, row: WatchRow, route: Route, settings: Settings, now: float) -> Kept:
@@ -120,7 +108,7 @@ class Watching:
             kept = read_kept(row.document)
             if kept is not None and kept.cursor[0] <= now + _JUMP_S:
                 return kept
-            restarts = _whole(row.document.get("restarts")) + 1
+            restarts = restarts_of(row.document) + 1
             why = "cannot be read" if kept is None else "is ahead of the clock, which went back"
             _LOG.warning("%s: what was watched so far %s; its evidence begins anew.", route.task_id, why)
         begin = (route.created_at - _SKEW_S if not restarts else now, "")
@@ -132,7 +120,7 @@ class Watching:
             sketch=sketch if isinstance(sketch, dict) else None,
         )
         strays = (max(begin[0], route.created_at), "")
-        return Kept(watch=watch, cursor=begin, rated=begin, strays=strays, restarts=restarts)
+        return Kept(watch=_carried(row, route) or watch, cursor=begin, rated=begin, strays=strays, restarts=restarts)
 
     def _settled_until(self, settings: Settings, now: float) -> float:
         """Calls up to here are in the record, as far as this machine's journal is concerned."""
@@ -140,19 +128,12 @@ class Watching:
         waiting = read_backlog(journal_folder(self._estate.settings)).oldest_at
         return until if waiting is None else min(until, waiting)
 
-    def _write(self, row: WatchRow, kept: Kept, now: float) -> bool:
+    def _write(self, row: WatchRow, kept: Kept, route: Route, now: float) -> bool:
         """Keep what was seen; False when another process has, which will act on it or be acted for."""
-        live = msgspec.json.decode(msgspec.json.encode(live_of(kept.watch, now=now)))
-        document = {
-            "live": live,
-            "route_version": kept.watch.route_version,
-            "cursor": list(kept.cursor),
-            "rated": list(kept.rated),
-            "strays": list(kept.strays),
-            "unreadable": kept.unreadable,
-            "restarts": kept.restarts,
-            "watch": kept.watch.to_json(),
-        }
+        found = live_of(kept.watch, now=now, also=said_by_probes(row.document, route))
+        live = msgspec.json.decode(msgspec.json.encode(found))
+        probes = {"probes": row.document["probes"]} if "probes" in row.document else {}
+        document = {"live": live, **kept.to_json(), **probes}
         if document == row.document:
             return True
         is_news = live != row.document.get("live")
@@ -182,7 +163,12 @@ class _Follower:
         self._wait_s = settings.number("watch.audit_wait_s")
         self._rating_s = settings.number("watch.feedback_wait_s")
         self._now = now
-        self._eye = Eye(route=route, template=Template.from_json(route.template), slow_ms=slow_ms(route, settings))
+        self._eye = Eye(
+            route=route,
+            template=Template.from_json(route.template),
+            slow_ms=slow_ms(route, settings),
+            shape=_shape(route),
+        )
 
     def followed(self, kept: Kept, until: float) -> Kept:
         """The watch with the calls that are settled by now, in request order, until one is not, or it has alarmed."""
@@ -192,7 +178,7 @@ class _Follower:
             beside = self._following.beside([call.id for call in some if is_audit_due(call) or is_shadow_due(call)])
             ready = self._ready(some, beside)
             kept = self._folded(kept, ready, beside)
-            if len(ready) < len(some) or isinstance(standing(kept.watch), RollBack):
+            if len(ready) < len(some) or isinstance(standing(kept.watch), RollBack | Withhold):
                 break
         return replace(kept, unreadable=kept.unreadable + len(self._eye.unreadable))
 
@@ -253,19 +239,19 @@ class _Follower:
         return replace(kept, watch=watch, cursor=_end(ready, kept.cursor))
 
 
-def read_kept(document: Mapping[str, object]) -> Kept | None:
-    """What was kept of a watch; None where it cannot be read."""
+def _carried(row: WatchRow, route: Route) -> Watch | None:
+    """The evidence of the version before, where this one is the same but for slices that evidence withheld."""
+    if route.decided_by != routing.SLICES or row.document.get("route_version") != route.version - 1:
+        return None
+    kept = read_kept(row.document)
+    return None if kept is None else without_slices(kept.watch, route.version, route.withheld)
+
+
+def _shape(route: Route) -> SliceShape | None:
+    """How the route's calls are cut; None where it does not say."""
     try:
-        watch = document.get("watch")
-        return Kept(
-            watch=Watch.from_json(watch if isinstance(watch, dict) else {}),
-            cursor=msgspec.convert(document.get("cursor"), tuple[float, str]),
-            rated=msgspec.convert(document.get("rated"), tuple[float, str]),
-            strays=msgspec.convert(document.get("strays"), tuple[float, str]),
-            unreadable=_whole(document.get("unreadable")),
-            restarts=_whole(document.get("restarts")),
-        )
-    except (StateError, msgspec.ValidationError):
+        return SliceShape.from_json(route.head["slices"])
+    except (KeyError, TypeError, ValueError):
         return None
 
 
@@ -273,7 +259,9 @@ def _end(calls: Sequence[Call], otherwise: Place) -> Place:
     return (calls[-1].created_at, calls[-1].id) if calls else otherwise
 
 
-def _next_route(route: Route, stands: RollBack | Finished | object, settings: Settings, now: float) -> Route | None:
+def _next_route(route: Route, stands: Decision, settings: Settings, now: float) -> Route | None:
+    if isinstance(stands, Withhold):
+        return routing.withholding(route, stands.slices, created_at=now, reason=stands.reason)
     if isinstance(stands, RollBack):
         return routing.rolled_back(route, created_at=now, reason=stands.reason)
     if isinstance(stands, Finished) and route.kind == "canary":
@@ -281,7 +269,3 @@ def _next_route(route: Route, stands: RollBack | Finished | object, settings: Se
         rate = settings.number("route.audit_rate")
         return routing.ramped(route, audit_rate=rate, created_at=now, reason=reason)
     return None
-
-
-def _whole(value: object) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) else 0

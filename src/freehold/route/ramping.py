@@ -5,7 +5,7 @@ Not covered: how large a canary's share is and when it is done (`freehold.watch`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,8 @@ from freehold.core.verdict import Verdict
 from freehold.errors import DataError, UsageError
 from freehold.route.routing import as_share, back
 
+SLICES = "slices"
+"""Who decides where evidence against some slices alone changes a route."""
 LEAST_CANARY_AUDITS = 0.5
 """A canary is there to be looked at: at least this share of its local answers is audited, and its ramp is so much
 faster. The cascade that it becomes is audited at the rate of the settings."""
@@ -81,6 +83,18 @@ def ramped(route: Route, *, audit_rate: float, created_at: float, reason: str) -
         audit_rate=as_share("audit rate", audit_rate),
         shadow_rate=0.0,
         decided_by="ramp",
+        reason=reason,
+        created_at=created_at,
+    )
+
+
+def withholding(route: Route, slices: Sequence[str], *, created_at: float, reason: str) -> Route:
+    """The same route with more slices left to the provider, as the next version."""
+    return replace(
+        route,
+        version=route.version + 1,
+        withheld=tuple(dict.fromkeys((*route.withheld, *slices))),
+        decided_by=SLICES,
         reason=reason,
         created_at=created_at,
     )

@@ -159,6 +159,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("watch", "call_patience", 10_000_000.0, "The same in calls, for what every local answer shows.", 100),
     Setting("watch", "unhappy_share", 0.05, "Share of local answers, rated or not, that may be rated bad.", 1e-4, 0.99),
     Setting("watch", "feedback_wait_s", 86_400.0, "Seconds within which ratings of an answer count.", 0),
+    Setting("watch", "probe_patience", 36_500.0, "Probes until an unchanged provider is called changed once.", 100),
     Setting("watch", "valid_days", 90.0, "Days after which a verdict's evidence is stale; 0: never."),
 )
 

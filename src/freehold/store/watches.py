@@ -72,6 +72,8 @@ class WatchTable:
 
 
 def _live(document: object) -> Live | None:
+    if document is None:
+        return None  # something is known of the task, and no route of it was watched yet
     try:
         return msgspec.convert(document, Live)
     except msgspec.ValidationError as error:

@@ -7,17 +7,18 @@ says, and passes `live_of` to the gateways.
 
 from freehold.watch.audits import audit_rate, weight_of
 from freehold.watch.detector import Detector, new_detector, observe, observe_difference
-from freehold.watch.drift import Drift, new_conformal_drift, new_probe_drift, observe_p, observe_probe
+from freehold.watch.drift import Drift, new_conformal_drift, new_probe_drift, observe_p, observe_probe, sign_of_change
 from freehold.watch.feedback import Outcome, Word, outcomes
 from freehold.watch.inputs import InputDrift, make_sketch, new_input_drift, observe_input
-from freehold.watch.observation import Decision, Finished, Observation, RampTo, RollBack
+from freehold.watch.observation import Decision, Finished, Observation, RampTo, RollBack, Withhold
 from freehold.watch.plan import Plan, tolerated_share
 from freehold.watch.ramp import Ramp, new_ramp, observe_pair
 from freehold.watch.staleness import Staleness, stale_reasons
-from freehold.watch.watcher import Watch, cursor_of, fold, fold_feedback, live_of, new_watch, standing
-from freehold.watch.words import evidence_words
+from freehold.watch.watcher import Watch, cursor_of, fold, fold_feedback, live_of, new_watch, standing, without_slices
+from freehold.watch.words import SLICE, evidence_words
 
 __all__ = [
+    "SLICE",
     "Decision",
     "Detector",
     "Drift",
@@ -31,6 +32,7 @@ __all__ = [
     "RollBack",
     "Staleness",
     "Watch",
+    "Withhold",
     "Word",
     "audit_rate",
     "cursor_of",
@@ -52,8 +54,10 @@ __all__ = [
     "observe_pair",
     "observe_probe",
     "outcomes",
+    "sign_of_change",
     "stale_reasons",
     "standing",
     "tolerated_share",
     "weight_of",
+    "without_slices",
 ]

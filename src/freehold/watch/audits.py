@@ -1,10 +1,10 @@
 """How many local answers are audited, and what an audit weighs.
 
-    q = min(1, q_0 s max(1, M / 10))        M the evidence of harm, s > 1 while the proof is stale
+    q = min(1, q_0 s max(1, M / 30))        M the evidence of harm, s > 1 while the proof is stale
     v = k / q                                k <= q for every request alike (`watch.detector`)
 
 Valid because q is set from what was seen before and holds for later requests only; it cuts the harm done until an
-alarm, not the number of audits. Checkable: q_0 = .05 and M = 100 give .5.
+alarm, not the number of audits. Checkable: q_0 = .05 and M = 300 give .5.
 
 Not covered: throwing the coin (`gateway`), the budget in dollars.
 """
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from freehold.watch import state
 
-CALM = 10.0
+CALM = 30.0
 """Evidence up to here is what an unchanged model shows now and then, and raises nothing."""
 
 

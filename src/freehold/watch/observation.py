@@ -19,7 +19,8 @@ class Observation:
     `is_pair_due` is a missing pair: the worst for the ramp, no harm for taking back. `is_decided`: the cascade decided
     who answers; False for a canary's other calls, for calls that do not fit, for a shadow route. `is_valid`,
     `is_refusal`, `is_slow` are of the owned answer, used or turned away; None: unknown. `model_answered`,
-    `system_fingerprint`: the provider's, None where it was not asked. `input_text`: what the owned model saw.
+    `system_fingerprint`: the provider's, None where it was not asked. `input_text`: what the owned model saw. `slices`:
+    those that a local answer lies in.
     """
 
     call_id: str
@@ -38,6 +39,7 @@ class Observation:
     model_answered: str | None = None
     system_fingerprint: str | None = None
     fits_template: bool = True
+    slices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +57,14 @@ class RollBack:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Withhold:
+    """Let the provider answer these slices again: why in words and figures."""
+
+    slices: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RampTo:
     """Let the cascade answer this share of calls."""
 
@@ -69,4 +79,4 @@ class Finished:
     low: float
 
 
-Decision = RollBack | RampTo | Finished
+Decision = RollBack | Withhold | RampTo | Finished

@@ -21,6 +21,7 @@ class Plan:
     `misfit` the tolerated shares of local answers (of calls, for `misfit`) that cannot be read, refuse, are slow, are
     disliked or do not fit the template. `base_rate` is the route's audit rate. `patience` counts audits and pairs,
     `call_patience` calls. `harm` and `alpha` make a ramp. `proven_at` and `valid_days` say when evidence expires.
+    `slices` are the slices that are watched, each with the share of its local answers that may be wrong.
     """
 
     contract: Contract = "A"
@@ -41,6 +42,7 @@ class Plan:
     valid_days: float | None = None
     models: tuple[str, ...] = ()
     fingerprints: tuple[str, ...] = ()
+    slices: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse figures that are none: ValueError."""
@@ -49,6 +51,9 @@ class Plan:
         for name, share in self._shares().items():
             if share is not None and not 0 < state.as_number(share, name) < 1:
                 raise ValueError(f"{name} is {share!r}, not a share between 0 and 1")
+        for name, share in self.slices:
+            if not name or not 0 < state.as_number(share, name) < 1:
+                raise ValueError(f"the slice {name!r} is held to {share!r}, not to a share between 0 and 1")
         state.within(self.base_rate, 0, 1, "base_rate")
         state.as_number(self.proven_at, "proven_at")
         least = {"patience": self.patience, "call_patience": self.call_patience, "stale_factor": self.stale_factor}
@@ -73,7 +78,8 @@ class Plan:
 
     def to_json(self) -> dict[str, object]:
         """The plan as a JSON object."""
-        return {**asdict(self), "models": list(self.models), "fingerprints": list(self.fingerprints)}
+        lists = {"models": list(self.models), "fingerprints": list(self.fingerprints)}
+        return {**asdict(self), **lists, "slices": [[name, share] for name, share in self.slices]}
 
     @classmethod
     def from_json(cls, document: Mapping[str, object]) -> Plan:
@@ -86,9 +92,17 @@ class Plan:
         optional = {"risk", "margin", "invalid", "refused", "slow", "bad", "misfit", "harm", "valid_days"}
         figures = {
             name: None if name in optional and document.get(name) is None else state.number(document, name)
-            for name in known - set(lists) - {"contract"}
+            for name in known - set(lists) - {"contract", "slices"}
         }
-        return cls(**{"contract": contract, **lists, **figures})  # type: ignore[arg-type]  # each was checked above
+        slices = tuple(_slice(pair) for pair in state.array({"slices": [], **document}, "slices"))
+        return cls(**{"contract": contract, "slices": slices, **lists, **figures})  # type: ignore[arg-type]  # each was checked above
+
+
+def _slice(pair: object) -> tuple[str, float]:
+    match pair:
+        case [str(name), share]:
+            return name, state.as_number(share, name)
+    raise ValueError(f"slices hold {pair!r}, not a name with its share")
 
 
 def tolerated_share(expected: float, *, least: float = 0.02) -> float:

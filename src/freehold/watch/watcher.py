@@ -3,6 +3,7 @@
     contract   audits against the proven risk (inverse-propensity weights)      patience in audits
     harm       pairs against the margin, where both sides are scored            patience in pairs
     validity, refusals, latency, feedback   local answers against tolerated shares   patience in calls
+    slice:...  audits of one slice's local answers, against what it may bear    J times the patience, for J slices
     ramp       pairs to the share that a canary may answer
     inputs, staleness   whether the proof still speaks of this traffic
 
@@ -17,7 +18,7 @@ Not covered: probes of the rented endpoint (`watch.drift`), deciding the plan, c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from freehold.core.ids import sha256_hex
@@ -28,11 +29,11 @@ from freehold.watch.audits import audit_rate, weight_of
 from freehold.watch.detector import Detector, new_detector, observe, observe_difference
 from freehold.watch.feedback import Outcome, harm_of
 from freehold.watch.inputs import InputDrift, new_input_drift, observe_input
-from freehold.watch.observation import Decision, Finished, Observation, RampTo
+from freehold.watch.observation import Decision, Finished, Observation, RampTo, Withhold
 from freehold.watch.plan import Plan
 from freehold.watch.ramp import Ramp, new_ramp, observe_pair
 from freehold.watch.staleness import Staleness, new_staleness, observe_call, stale_reasons
-from freehold.watch.words import roll_back
+from freehold.watch.words import SLICE, roll_back, slice_words
 
 REMEMBERED = 1024
 _DIGEST_CHARS = 12
@@ -128,7 +129,7 @@ def new_watch(
         plan=plan,
         detectors=tuple(
             new_detector(name, tolerated=tolerated, patience=patience)
-            for name, tolerated, patience in wanted
+            for name, tolerated, patience in (*wanted, *_of_slices(plan))
             if tolerated is not None
         ),
         ramp=None if plan.harm is None else new_ramp(harm=plan.harm, alpha=plan.alpha),
@@ -137,6 +138,17 @@ def new_watch(
         cursor=cursor,
         feedback_cursor=feedback_cursor,
     )
+
+
+def _of_slices(plan: Plan) -> list[tuple[str, float, float]]:
+    """A detector for each slice. Of J at J times the patience one alarms as seldom by mistake as a single one would."""
+    return [(SLICE + name, share, len(plan.slices) * plan.patience) for name, share in plan.slices]
+
+
+def without_slices(w: Watch, route_version: int, withheld: Collection[str]) -> Watch:
+    """The watch of the next version, which withholds these slices: all other evidence goes on."""
+    detectors = tuple(d for d in w.detectors if d.name.removeprefix(SLICE) not in withheld)
+    return replace(w, route_version=route_version, detectors=detectors)
 
 
 def fold(w: Watch, o: Observation) -> tuple[Watch, Decision | None]:
@@ -167,18 +179,23 @@ def fold_feedback(w: Watch, outcome: Outcome) -> tuple[Watch, Decision | None]:
 
 
 def standing(w: Watch) -> Decision | None:
-    """What follows from the evidence as it stands: RollBack, Finished, or None; the same however often it is asked."""
-    for d in w.detectors:
-        if d.alarm:
+    """What follows from the evidence as it stands; None: nothing. The same however often it is asked."""
+    alarmed = [d for d in w.detectors if d.alarm]
+    slices = [d for d in alarmed if d.name.startswith(SLICE)]
+    for d in alarmed:
+        if d not in slices:
             return roll_back(d, w.plan.contract)
+    if slices:
+        names = tuple(d.name.removeprefix(SLICE) for d in slices)
+        return Withhold(slices=names, reason="; ".join(slice_words(d) for d in slices))
     if w.ramp is not None and w.ramp.is_finished:
         return Finished(pairs=w.ramp.pairs, low=w.ramp.low)
     return None
 
 
-def live_of(w: Watch, *, now: float) -> Live:
-    """What running gateways follow now: share, audit rate, and why the evidence is stale."""
-    stale = stale_reasons(w.staleness, w.plan, w.inputs, now=now)
+def live_of(w: Watch, *, now: float, also: tuple[str, ...] = ()) -> Live:
+    """What running gateways follow now: share, audit rate, and why the evidence is stale, `also` for these reasons."""
+    stale = stale_reasons(w.staleness, w.plan, w.inputs, now=now) + also
     factor = w.plan.stale_factor if stale else 1.0
     return Live(
         task_id=w.task_id,
@@ -206,6 +223,8 @@ def _remember(w: Watch, o: Observation) -> Watch:
 def _folded(w: Watch, o: Observation) -> Watch:
     state.as_number(o.created_at, "created_at")
     detectors = _with_contract(w, o)
+    if o.is_local and o.propensity is not None:
+        detectors = _with_slices(w, detectors, o)
     for name, harm in (("validity", _not(o.is_valid)), ("refusals", o.is_refusal), ("latency", o.is_slow)):
         if harm is not None:
             detectors = _observed(detectors, name, float(harm))
@@ -238,6 +257,15 @@ def _with_contract(w: Watch, o: Observation) -> tuple[Detector, ...]:
     if w.plan.contract == "A" and not o.is_local and o.is_decided and least > 0:
         return _observed(w.detectors, "contract", 0.0, weight=least, is_told=False)
     return w.detectors
+
+
+def _with_slices(w: Watch, detectors: tuple[Detector, ...], o: Observation) -> tuple[Detector, ...]:
+    """The slices' detectors with an audited call; local calls alone are their units."""
+    least = w.plan.base_rate if o.audit_rate is None else o.audit_rate
+    weight = weight_of(o.propensity or 0.0, least)
+    for name in o.slices:
+        detectors = _observed(detectors, SLICE + name, o.loss, weight=weight)
+    return detectors
 
 
 def _observed(

@@ -9,6 +9,7 @@ from freehold.core.verdict import Contract
 from freehold.watch.detector import Detector, recent_harm
 from freehold.watch.observation import RollBack
 
+SLICE = "slice:"
 _WHAT = {
     "validity": ("local answers could not be read", "of local answers"),
     "refusals": ("local answers were refusals", "of local answers"),
@@ -30,6 +31,14 @@ def roll_back(d: Detector, contract: Contract) -> RollBack:
         recent_harm=harm,
         recent_count=count,
     )
+
+
+def slice_words(d: Detector) -> str:
+    """Why a slice is withheld. Example: `label:refund: 14 of the last 31 audited answers were wrong, ...`."""
+    harm, count = recent_harm(d)
+    name = d.name.removeprefix(SLICE)
+    found = f"{name}: {harm:.3g} of the last {count} audited answers were wrong, where {d.tolerated:.1%} may be"
+    return f"{found}; evidence {evidence_words(d)}"
 
 
 def evidence_words(d: Detector) -> str:

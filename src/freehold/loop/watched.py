@@ -1,0 +1,81 @@
+"""What is kept of a watch between two rounds: the evidence, and how far the record was read for it.
+
+Not covered: reading the record and acting on the evidence (`loop.watching`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from freehold.core.route import Route
+from freehold.errors import StateError
+from freehold.store import Place
+from freehold.watch import Watch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A watch with where it is: `cursor` the last call folded, `rated` the last whose time for ratings is over.
+
+    `strays` is the last of the calls that were found to be the task's only after they had been answered.
+
+    `unreadable` counts answers that could not be compared, `restarts` how often evidence had to begin anew.
+    """
+
+    watch: Watch
+    cursor: Place
+    rated: Place
+    strays: Place
+    unreadable: int = 0
+    restarts: int = 0
+
+    def to_json(self) -> dict[str, object]:
+        """What is written down; `read_kept` reads it."""
+        return {
+            "route_version": self.watch.route_version,
+            "cursor": list(self.cursor),
+            "rated": list(self.rated),
+            "strays": list(self.strays),
+            "unreadable": self.unreadable,
+            "restarts": self.restarts,
+            "watch": self.watch.to_json(),
+        }
+
+
+def read_kept(document: Mapping[str, object]) -> Kept | None:
+    """What was kept of a watch; None where it cannot be read."""
+    try:
+        watch = document.get("watch")
+        return Kept(
+            watch=Watch.from_json(watch if isinstance(watch, dict) else {}),
+            cursor=msgspec.convert(document.get("cursor"), tuple[float, str]),
+            rated=msgspec.convert(document.get("rated"), tuple[float, str]),
+            strays=msgspec.convert(document.get("strays"), tuple[float, str]),
+            unreadable=_whole(document.get("unreadable")),
+            restarts=_whole(document.get("restarts")),
+        )
+    except (StateError, msgspec.ValidationError):
+        return None
+
+
+def said_by_probes(document: Mapping[str, object], route: Route) -> tuple[str, ...]:
+    """Why probes of the provider make the proof behind a route stale; nothing where they came before that proof."""
+    probes = document.get("probes")
+    found = probes if isinstance(probes, dict) else {}
+    why, asked_at = found.get("changed"), found.get("asked_at")
+    proven_at = route.expected.get("created_at", route.created_at)
+    if not isinstance(why, str) or not why or not isinstance(asked_at, float):
+        return ()
+    return (why,) if not isinstance(proven_at, float) or asked_at > proven_at else ()
+
+
+def restarts_of(document: Mapping[str, object]) -> int:
+    """How often the evidence had begun anew, also of a watch that cannot be read."""
+    return _whole(document.get("restarts"))
+
+
+def _whole(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
