@@ -15,6 +15,7 @@ from freehold.cli.label import label
 from freehold.cli.lineage import lineage
 from freehold.cli.opening import Root
 from freehold.cli.operate import backup, doctor, prune, restore
+from freehold.cli.probe import probe
 from freehold.cli.proving import prove
 from freehold.cli.receipts import receipts
 from freehold.cli.road import exit_task, freeze, train, verify
@@ -37,6 +38,7 @@ _VERBS = (
     move,
     back,
     status,
+    probe,
     exit_task,
     receipts,
     lineage,

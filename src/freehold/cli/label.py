@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +15,7 @@ import click
 from freehold.cli.opening import json_option, open_estate, setting_option
 from freehold.errors import UsageError
 from freehold.settings import Value
-from freehold.terminal import next_command, reporting, say_json, say_rows, tell
+from freehold.terminal import next_command, reporting, say_json, say_rows, tell, terminal_width
 
 if TYPE_CHECKING:
     from freehold.loop.estate import Estate
@@ -79,11 +81,17 @@ def label(
             kept, undecided = import_labels(estate, comparison, import_from, by=who)
             tell(f"{kept:,} decisions are kept, {undecided:,} rows were left undecided.")
         elif is_listed:
-            _list(comparison, as_json=as_json)
+            _list(comparison, drawn_by(flags), as_json=as_json)
         else:
             _session(estate, comparison, count or _PAIRS, who)
         if not is_listed:
-            _end(compare(estate, task, comparison.model_id, lambda _: None), as_json=as_json)
+            _end(compare(estate, task, comparison.model_id, lambda _: None), drawn_by(flags), as_json=as_json)
+
+
+def drawn_by(flags: Mapping[str, Value | None]) -> str:
+    """The options that say which pairs are drawn, as they were given: the next command has to have them, too."""
+    names = {"prove__labels": "--labels", "prove__seed": "--seed"}
+    return "".join(f" {option} {flags[name]}" for name, option in names.items() if flags.get(name) is not None)
 
 
 def _session(estate: Estate, comparison: Comparison, count: int, by: str) -> None:
@@ -129,7 +137,14 @@ def _quoted(text: str) -> str:
     shown = text[:_LONGEST_TEXT]
     if len(text) > len(shown):
         shown += f"\n[{len(text) - len(shown):,} more characters]"
-    return "\n".join(f"  | {line}" for line in shown.splitlines() or [""])
+    width = max(20, terminal_width() - 4)
+    lines = [part for line in shown.splitlines() or [""] for part in _folded(line, width)]
+    return "\n".join(f"  | {line}" for line in lines)
+
+
+def _folded(line: str, width: int) -> list[str]:
+    """A line in parts that fit; nothing of it is lost."""
+    return textwrap.wrap(line, width, replace_whitespace=False, drop_whitespace=False, break_on_hyphens=False) or [""]
 
 
 def _export(comparison: Comparison, path: Path, count: int | None) -> None:
@@ -142,10 +157,12 @@ def _export(comparison: Comparison, path: Path, count: int | None) -> None:
             file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     except FileExistsError as error:
         raise UsageError(f"{str(path)!r} is there already.", hint="Choose another file.") from error
-    tell(f"{len(rows):,} pairs are in {path}. Set `preferred` to 1, 2 or same in each row, then --import it.")
+    except OSError as error:
+        raise UsageError(f"{str(path)!r} cannot be written: {error.strerror}.", hint="Choose another file.") from error
+    tell(f"{len(rows):,} pairs are in {path}.\nSet `preferred` to 1, 2 or same in each row, then --import it.")
 
 
-def _list(comparison: Comparison, *, as_json: bool) -> None:
+def _list(comparison: Comparison, drawn: str, *, as_json: bool) -> None:
     places = {pair.example_id: pair.place for pair in comparison.pairs}
     rows = [
         {
@@ -163,7 +180,7 @@ def _list(comparison: Comparison, *, as_json: bool) -> None:
         return
     cells = [(row["place"], row["example_id"], row["source"], row["preferred"]) for row in rows]
     say_rows(("place", "example", "source", "preferred"), cells, right=(0,), flexible=1)
-    _end(comparison, as_json=False)
+    _end(comparison, drawn, as_json=False)
 
 
 def _figures(comparison: Comparison) -> dict[str, int]:
@@ -176,13 +193,13 @@ def _figures(comparison: Comparison) -> dict[str, int]:
     }
 
 
-def _end(comparison: Comparison, *, as_json: bool) -> None:
+def _end(comparison: Comparison, drawn: str, *, as_json: bool) -> None:
     figures, name = _figures(comparison), comparison.task.name
     if as_json:
         say_json({"model_id": comparison.model_id, **figures})
     same = figures["planned"] - figures["differing"]
     tell(
-        f"{figures['planned']:,} pairs are planned; {same:,} have the same answer twice,"
-        f" {figures['decided']:,} of the other {figures['differing']:,} are decided."
+        f"{figures['planned']:,} pairs are planned; {same:,} have the same answer twice.\n"
+        f"{figures['decided']:,} of the other {figures['differing']:,} are decided."
     )
-    next_command(f"freehold label {name}" if figures["open"] else f"freehold prove {name}")
+    next_command(f"freehold {'label' if figures['open'] else 'prove'} {name}{drawn}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from freehold.cli.forecast import plan_lines, plan_row
+from freehold.cli.label import drawn_by
 from freehold.cli.opening import json_option, open_estate, setting_option
 from freehold.errors import UsageError
 from freehold.settings import Value
@@ -63,6 +65,8 @@ def prove(
     from freehold.loop.walks import prove_task
 
     _check_alone(is_plan=is_plan, noise=noise, judge=flags.get("prove__judge"))
+    if budget is not None and not (math.isfinite(budget) and budget >= 0):
+        raise UsageError(f"--budget is {budget!r}.", hint="Give dollars, 0 or more.")
     if is_plan:
         _show_plan(task, flags, as_json=as_json)
         return
@@ -72,10 +76,12 @@ def prove(
             return
         if estate.settings.text("prove.judge"):
             ask_the_judge(estate, task, model=model, budget=budget, yes=yes)
+        elif budget is not None:
+            raise UsageError("There is nothing to spend --budget on.", hint="Give --noise N or --judge MODEL with it.")
         with reporting() as report:
             verdict = prove_task(estate, task, model, report)
         name = estate.task(task).name
-    show_verdict(verdict, name, as_json=as_json)
+    show_verdict(verdict, name, as_json=as_json, drawn=drawn_by(flags))
 
 
 def _check_alone(*, is_plan: bool, noise: int | None, judge: Value | None) -> None:
@@ -101,7 +107,7 @@ def _show_plan(task: str, flags: dict[str, Value | None], *, as_json: bool) -> N
     next_command(f"freehold freeze {plan.task}, once the calls are there; then: {step}")
 
 
-def show_verdict(verdict: Verdict, task: str, *, as_json: bool, route: Route | None = None) -> None:
+def show_verdict(verdict: Verdict, task: str, *, as_json: bool, route: Route | None = None, drawn: str = "") -> None:
     """Show a verdict's report and what follows; the exit code of the process is 3 unless it is a move."""
     report = Path(verdict.report_path)
     if as_json:
@@ -110,7 +116,8 @@ def show_verdict(verdict: Verdict, task: str, *, as_json: bool, route: Route | N
         say((report.parent / "report.txt").read_text(encoding="utf-8").rstrip())
     tell(f"Report: {report}")
     if verdict.decision != "move":
-        next_command(f"freehold tasks   (verdict: {verdict.words})")
+        step = f"freehold label {task}{drawn}" if verdict.need_of == "labels" else "freehold tasks"
+        next_command(f"{step}   (verdict: {verdict.words})")
         sys.exit(HOLD_EXIT_CODE)
     if route is None:
         next_command(f"freehold move {task}")

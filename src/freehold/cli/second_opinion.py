@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import os
 import sys
+import textwrap
 from typing import TYPE_CHECKING
 
 import click
 
 from freehold.core.spoken import usd
 from freehold.errors import UsageError
-from freehold.terminal import next_command, reporting, say, say_json, say_rows, tell
+from freehold.terminal import next_command, reporting, say, say_json, say_rows, tell, terminal_width
 
 if TYPE_CHECKING:
     from freehold.loop.estate import Estate
@@ -32,10 +33,10 @@ def show_noise(
         tell(f"Only {len(plan.examples):,} held-out calls can be asked again.")
     kept = len(plan.examples) - len(plan.requests)
     tell(f"{len(plan.examples):,} held-out calls of {plan.task.name}; {kept:,} were asked again before and are kept.")
-    _agree(len(plan.requests), plan.expected_usd, whom=plan.provider_names, budget=budget, yes=yes)
+    budget = agree(len(plan.requests), plan.expected_usd, whom=plan.provider_names, budget=budget, yes=yes)
     with reporting() as report:
         found = ask_again(estate, plan, Purse(budget), Asking(os.environ), report, model)
-    _tell_asked(found.asked)
+    tell_asked(found.asked)
     if as_json:
         say_json(found.document | {"spent_usd": found.asked.spent_usd, "left": found.asked.left})
     else:
@@ -57,16 +58,17 @@ def ask_the_judge(estate: Estate, task: str, *, model: str | None, budget: float
         comparison = compare(estate, task, model, report)
         plan = plan_judge(estate, comparison)
         tell(f"{plan.pairs:,} drawn pairs of answers differ; each is shown to {plan.model} twice, sides swapped.")
-        _agree(len(plan.requests), plan.expected_usd, whom=plan.provider, budget=budget, yes=yes)
-        _tell_asked(ask_judge(estate, comparison, plan, Purse(budget), Asking(os.environ), report))
+        budget = agree(len(plan.requests), plan.expected_usd, whom=plan.provider, budget=budget, yes=yes)
+        tell_asked(ask_judge(estate, comparison, plan, Purse(budget), Asking(os.environ), report))
 
 
-def _agree(count: int, expected_usd: float | None, *, whom: str, budget: float | None, yes: bool) -> None:
-    """Show the cost and have it agreed to; UsageError where nobody can be asked, or a budget cannot be kept."""
-    if budget is not None and not (math.isfinite(budget) and budget >= 0):
-        raise UsageError(f"--budget is {budget!r}.", hint="Give dollars, 0 or more.")
+def agree(count: int, expected_usd: float | None, *, whom: str, budget: float | None, yes: bool) -> float | None:
+    """Show the cost, ask for a budget in dollars where none was given, and return it; None is none.
+
+    UsageError where nobody can be asked, or a budget cannot be kept.
+    """
     if not count:
-        return
+        return budget
     tell(f"{count:,} requests to {whom}, about {usd(expected_usd)} in all.")
     if budget is not None and expected_usd is None:
         raise UsageError(
@@ -76,18 +78,36 @@ def _agree(count: int, expected_usd: float | None, *, whom: str, budget: float |
     if budget is not None and expected_usd is not None and budget < expected_usd:
         tell(f"The budget of {usd(budget)} does not reach for all of them; it ends when that is spent.")
     if yes:
-        return
+        return budget
     if sys.stdin.isatty():
-        if not click.confirm("Ask?", err=True):
-            tell("Nothing was asked.")
-            sys.exit(1)
-        return
+        return _ask_budget(expected_usd) if budget is None else budget
     if budget is None or expected_usd is None or budget < expected_usd:
-        least = "" if expected_usd is None else f", or --budget with at least {math.ceil(100 * expected_usd) / 100:.2f}"
+        least = "" if expected_usd is None else f", or --budget with at least {_cents(expected_usd):.2f}"
         raise UsageError("Asking costs money, and there is no terminal to agree on.", hint=f"Add --yes{least}.")
+    return budget
 
 
-def _tell_asked(asked: Asked) -> None:
+def _ask_budget(expected_usd: float | None) -> float | None:
+    """Ask a person on a terminal; the process ends where nothing may be spent."""
+    if expected_usd is None:
+        budget = None if click.confirm("What it costs is unknown. Ask all the same?", err=True) else 0.0
+    else:
+        wanted = click.FloatRange(min=0)
+        text = "Most dollars to spend (0 asks nothing)"
+        budget = float(click.prompt(text, default=f"{_cents(expected_usd):.2f}", type=wanted, err=True))
+    if budget == 0.0:
+        tell("Nothing was asked.")
+        sys.exit(1)
+    return budget
+
+
+def _cents(amount_usd: float) -> float:
+    """An amount in dollars, up to the next cent."""
+    return math.ceil(round(100 * amount_usd, 6)) / 100
+
+
+def tell_asked(asked: Asked) -> None:
+    """Say how many requests were answered, what that cost, and whether the budget ended it."""
     if asked.asked:
         tell(f"{asked.asked:,} requests were answered, {usd(asked.spent_usd)}.")
     if asked.is_spent:
@@ -96,13 +116,15 @@ def _tell_asked(asked: Asked) -> None:
 
 def _show(found: NoiseFound, task: str) -> None:
     noise = found.noise
-    say(f"noise of {task}: agreement with the provider's first answer, 95% intervals\n")
-    say_rows(("who", "agrees", "interval", "n", "graded"), found.rows, right=(1, 2, 3, 4))
-    if noise.difference is not None:
+    say(f"Noise of {task}: agreement with the provider's first answer\n")
+    say_rows(("who", "agrees", "95% interval", "n", "graded"), found.rows, right=(1, 2, 3, 4))
+    if noise.difference is not None and noise.owned is not None:
         low, high = 100 * noise.low, 100 * noise.high
-        say(f"\nowned less provider: {100 * noise.difference:+.1f} [{low:+.1f}, {high:+.1f}] points, n={noise.n:,}")
-    if noise.owned is None:
-        say("\nThere is no owned model yet to set beside it.")
+        points = f"{100 * noise.difference:+.1f} [{low:+.1f}, {high:+.1f}] points"
+        say(f"\nowned less provider, on the same calls: {points}, n={noise.owned.n:,}")
+    else:
+        say("\nNo owned model stands beside it: there is none, or no call of the dev split.")
     if found.refused:
         say(f"{found.refused:,} calls were refused by the provider and are left out.")
-    say(f"\nproposed margin: {'none' if noise.margin is None else f'{noise.margin:.1%}'}. {noise.reason}")
+    proposed = "none" if noise.margin is None else f"{noise.margin:.1%}"
+    say(textwrap.fill(f"\nProposed margin: {proposed}. {noise.reason}", terminal_width(), replace_whitespace=False))

@@ -22,7 +22,7 @@ def plan_of(route: Route, settings: Settings) -> Plan:
     """
     number = settings.number
     harm = {"canary": route.harm or number("route.harm"), "shadow": number("route.harm")}.get(route.kind)
-    risk = _bound(route.risk)
+    risk = _risk(route)
     return Plan(
         contract=route.contract,
         risk=risk,
@@ -53,8 +53,18 @@ def slow_ms(route: Route, settings: Settings) -> float | None:
     return seen * settings.number("watch.slow_factor") if seen else None
 
 
-def _bound(risk: float | None) -> float | None:
-    return None if risk is None or risk <= 0 else min(risk, _MOST_SHARE)
+def _risk(route: Route) -> float | None:
+    """The share of audited calls that may be unlike the provider's; None where that can tell nothing.
+
+    A whole replacement was shown to be no worse while it differed from the provider in some share of the calls: that
+    share is no alarm, and where nearly all answers differ, as in free text, there is none to be had from audits.
+    """
+    if route.risk is None or route.risk <= 0:
+        return None
+    risk = route.risk + _seen(route, "differing_share")
+    if risk > _MOST_SHARE and "differing_share" in route.expected:
+        return None
+    return min(risk, _MOST_SHARE)
 
 
 def _seen(route: Route, name: str, otherwise: float = 0.0) -> float:
@@ -65,12 +75,14 @@ def _seen(route: Route, name: str, otherwise: float = 0.0) -> float:
 
 
 def _slices(route: Route) -> tuple[tuple[str, float], ...]:
-    """The slices that the proof judged and that are answered locally, each with what it may bear."""
+    """The slices that the proof judged and that are answered locally, each with what it may bear (see `_risk`)."""
     found = route.expected.get("slices")
     if not isinstance(found, dict):
         return ()
+    differing = _seen(route, "differing_share")
     shares = [(str(name), share) for name, share in found.items() if name not in route.withheld]
-    return tuple((name, float(share)) for name, share in shares if isinstance(share, float) and 0 < share < 1)
+    borne = [(name, share + differing) for name, share in shares if isinstance(share, float) and 0 < share < 1]
+    return tuple((name, share) for name, share in borne if share < 1)
 
 
 def _names(route: Route, name: str) -> tuple[str, ...]:

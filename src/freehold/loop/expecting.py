@@ -13,6 +13,7 @@ from typing import Any
 
 from freehold.core import Example, OwnedAnswer
 from freehold.core.exchange import Message
+from freehold.core.scoring import is_acceptable, score
 from freehold.core.verdict import Verdict
 from freehold.dataset import load
 from freehold.loop.estate import Estate
@@ -28,12 +29,24 @@ _MOST_TOLERATED = 0.9
 Answering = Callable[[Sequence[Example]], Sequence[OwnedAnswer]]
 
 
-def expect(estate: Estate, dataset: DatasetRow, answer: Answering) -> dict[str, Any]:
-    """What live traffic is compared with; `answer` gives the owned answers to the proof's examples, which it has."""
+def expect(estate: Estate, dataset: DatasetRow, answer: Answering, *, is_whole: bool = False) -> dict[str, Any]:
+    """What live traffic is compared with; `answer` gives the owned answers to the proof's examples, which it has.
+
+    A whole replacement may differ from the provider and be no worse: then audits, which see that it differs, are
+    compared with the share of answers that did so in the proof.
+    """
     frozen = load(Path(dataset.path))
     answers = answer(frozen.proof)
     rented = estate.store.following.rented_models([example.id for example in frozen.proof])
-    found = expected(dataset.manifest.kind, answers, rented=rented, created_at=time.time())
+    kind = dataset.manifest.kind
+    found = expected(kind, answers, rented=rented, created_at=time.time())
+    if is_whole:
+        differ = [
+            not score(kind, one.incumbent, given.text).is_exact
+            for one, given in zip(frozen.proof, answers, strict=True)
+            if is_acceptable(kind, given.text)
+        ]
+        found["differing_share"] = sum(differ) / max(len(differ), 1)
     return found | {"inputs": make_sketch(_inputs(frozen.train), _inputs(frozen.proof))}
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from freehold import route as routing
-from freehold.core import ModelCard, Route
+from freehold.core import ModelCard, Route, Verdict
 from freehold.errors import BusyError, DataError
 from freehold.loop.estate import Estate
 
@@ -57,9 +57,21 @@ def move_plan(estate: Estate, task_name: str, *, is_ramped: bool = False, is_aga
     if not is_again:
         new = replace(new, withheld=still_withheld(estate, new))
     if is_ramped:
+        _check_ramp(verdict, task.name)
         number = estate.settings.number
         new = routing.canary(new, harm=number("route.harm"), shadow_rate=number("route.shadow_rate"))
     return RoutePlan(new, routing.plan_text(old, new, coverage=verdict.coverage).replace(task.id, task.name))
+
+
+def _check_ramp(verdict: Verdict, name: str) -> None:
+    """DataError for a ramp that could not end: it takes the provider's answers for the right ones."""
+    differing = verdict.expected.get("differing_share", 0.0)
+    if differing > verdict.risk:
+        raise DataError(
+            f"The model was shown to be no worse while it differs from the provider in {differing:.0%} of the calls; a"
+            " ramp, which compares the two, would take that for harm and never end.",
+            hint=f"Move it without: freehold move {name}. Or compare it first: freehold move {name} --shadow.",
+        )
 
 
 def still_withheld(estate: Estate, new: Route) -> tuple[str, ...]:

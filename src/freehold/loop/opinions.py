@@ -18,9 +18,12 @@ from freehold.store import DatasetRow
 
 
 def opinions_of(estate: Estate, task: Task, card: ModelCard, dataset: DatasetRow, report: Reporter) -> Opinions | None:
-    """The opinions that count for a model's proof; None where nobody was asked, neither people nor a judge."""
+    """The opinions that count for a model's proof; None where nobody was asked and nobody need be.
+
+    Free text is hardly ever the same twice, so that its proof waits for people from its first attempt on.
+    """
     if not labels_of(estate, task, card) and not estate.settings.text("prove.judge"):
-        return None
+        return Opinions() if dataset.manifest.kind == "text" else None
     comparison = compare(estate, task.name, card.id, report, dataset)
     answers = [(pair.example_id, pair.digest) for pair in comparison.pairs]
     return Opinions(labels=comparison.values, scores=scores_of(estate, card.id, answers))

@@ -111,7 +111,7 @@ def ask(request: Request, asking: Asking, halt: threading.Event) -> Reply:
             if 200 <= status < 300:
                 return _read(request, headers.get("content-type", ""), body)
             said = f"{status}: {_shown(body)}"
-            if status in _HOPELESS:
+            if status in _HOPELESS or status < 400:
                 break
             if status < 500 and status not in _WAITED_OUT:
                 return Reply(key=request.key, cost_usd=0.0, problem=said)

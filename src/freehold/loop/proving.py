@@ -67,7 +67,8 @@ def prove_model(
             entry=entry_of(estate, task, dataset, card, proof_id=attempt_id, is_fresh=settings.is_fresh),
             on_progress=lambda step, done, total: report(Progress(stage="prove", done=done, total=total, note=step)),
         )
-        found = expect(estate, dataset, answer) | {"slices": tolerated_slices(verdict)}
+        is_whole = verdict.evidence["outcome"]["scope"] == "whole"
+        found = expect(estate, dataset, answer, is_whole=is_whole) | {"slices": tolerated_slices(verdict)}
         verdict = replace(verdict, expected=found)
     estate.store.book.put_verdict(verdict)
     return verdict

@@ -1,7 +1,8 @@
 """Asking providers again on a budget: for a second answer, or for a judge's opinion.
 
 Every reply is written to a file as it comes, so that what was interrupted asks only for the rest and nothing is paid
-for twice. Money is set aside before a request is sent, so a budget is kept however many are on their way.
+for twice. Money is set aside before a request is sent, so a budget is kept however many are on their way; the first
+is asked alone, for what the others will cost. A provider that refuses all of the first few is not asked further.
 
 Not covered: what is asked (`loop.noise`, `loop.judging`), one request (`loop.provider_calls`).
 """
@@ -16,7 +17,10 @@ from pathlib import Path
 
 import msgspec
 
+from freehold.errors import UpstreamError
 from freehold.loop.provider_calls import Asking, Reply, Request, ask, check_key
+
+_MOST_REFUSED = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +52,11 @@ class Replies:
     def get(self, key: str) -> Reply | None:
         """The reply of this key."""
         return self._kept.get(key)
+
+    @property
+    def has_answers(self) -> bool:
+        """Whether some reply is more than a refusal."""
+        return any(not reply.problem for reply in self._kept.values())
 
     def put(self, reply: Reply) -> None:
         """Keep a reply."""
@@ -120,10 +129,13 @@ def ask_all(
     waiting = [request for request in requests if request.key not in replies]
     for provider in {request.provider.name: request.provider for request in waiting}.values():
         check_key(provider, asking.environment)
-    round_ = _Round(iter(waiting), replies, purse, asking, on_reply)
+    round_ = _Round(waiting, replies, purse, asking, on_reply)
     pool = ThreadPoolExecutor(max_workers=max(1, asking.concurrency))
-    futures = [pool.submit(round_.work) for _ in range(min(asking.concurrency, len(waiting)))]
+    futures = [pool.submit(round_.work, most=1)] if waiting else []
     try:
+        wait(futures)
+        if not any(future.exception() or future.result() for future in futures):
+            futures += [pool.submit(round_.work) for _ in range(min(asking.concurrency, len(waiting) - 1))]
         wait(futures, return_when=FIRST_EXCEPTION)
         ends = [future.result() for future in futures]
     finally:
@@ -138,20 +150,23 @@ class _Round:
 
     def __init__(
         self,
-        pending: Iterator[Request],
+        waiting: Sequence[Request],
         replies: Replies,
         purse: Purse,
         asking: Asking,
         on_reply: Callable[[int], None],
     ) -> None:
         self.halt, self.asked = threading.Event(), 0
-        self._pending, self._replies, self._purse = pending, replies, purse
-        self._asking, self._on_reply = asking, on_reply
+        self._pending, self._most_refused = iter(waiting), min(_MOST_REFUSED, len(waiting))
+        self._replies, self._purse, self._asking, self._on_reply = replies, purse, asking, on_reply
         self._lock = threading.Lock()
+        self._refused: list[Reply] = []
+        self._is_answered = replies.has_answers
 
-    def work(self) -> bool:
-        """Ask one after another until none is left; True where the money ran out first."""
-        while not self.halt.is_set():
+    def work(self, most: int | None = None) -> bool:
+        """Ask one after another, up to `most`, until none is left; True where the money ran out first."""
+        while not self.halt.is_set() and most != 0:
+            most = None if most is None else most - 1
             with self._lock:
                 request = next(self._pending, None)
             if request is None:
@@ -170,7 +185,23 @@ class _Round:
             self._purse.settle(promised_usd, 0.0)
             raise
         self._purse.settle(promised_usd, reply.cost_usd)
-        self._replies.put(reply)
         with self._lock:
+            self._keep(request.provider.name, reply)
+
+    def _keep(self, provider: str, reply: Reply) -> None:
+        """Keep a reply; refusals only once the provider answered anything, for until then it may be set up wrongly."""
+        self._refused.append(reply)
+        if reply.problem and not self._is_answered:
+            if len(self._refused) < self._most_refused:
+                return
+            self.halt.set()
+            raise UpstreamError(
+                f"The provider {provider!r} refuses every request: {reply.problem}.",
+                hint="Nothing of this was kept. Check the model and the provider, then give the same command again.",
+            )
+        self._is_answered = True
+        for kept in self._refused:
+            self._replies.put(kept)
             self.asked += 1
             self._on_reply(self.asked)
+        self._refused = []

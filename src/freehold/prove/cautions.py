@@ -33,6 +33,12 @@ def is_b(evidence: Sheet) -> bool:
     return evidence.text("contract") == "B"
 
 
+def is_by_people(evidence: Sheet) -> bool:
+    """Whether a move of the whole rests on what people preferred."""
+    decides = evidence.flag("is_agreement") or evidence.text("kind") == "text"
+    return decides and evidence.text("outcome", "scope") == "whole" and evidence.flag("judged", "is_certified")
+
+
 def local_calls(verdict: Verdict, evidence: Sheet) -> int:
     """How many held-out calls the owned model would have answered."""
     return round((verdict.coverage or 0.0) * evidence.count("calls"))
@@ -44,6 +50,8 @@ def promise(verdict: Verdict, evidence: Sheet) -> str:
     if evidence.text("outcome", "scope") == "whole":
         points = in_points(verdict.margin)
         what = f"The owned model's share of right answers is at most {points} points below the provider's."
+        if is_by_people(evidence):
+            what = f"People prefer the provider's answer at most {points} points more often than the owned one."
         chance = settings.number("alpha")
     elif is_b(evidence):
         what = f"At most {in_hundred(verdict.risk)} of the answers given locally are wrong."
@@ -111,7 +119,9 @@ def stays(verdict: Verdict, evidence: Sheet) -> tuple[str, ...]:
 def unshown(verdict: Verdict, evidence: Sheet) -> tuple[str, ...]:
     """What nobody should take this verdict for."""
     sentences = []
-    if evidence.flag("is_agreement"):
+    if is_by_people(evidence):
+        sentences.append("That the answers are true: it is about which of two answers people prefer.")
+    elif evidence.flag("is_agreement"):
         sentences.append(
             "That the answers are true. No call here was corrected, so “right” means “agrees with the provider”. Where"
             " the provider is wrong, a model that agrees with it is wrong too."
@@ -153,6 +163,11 @@ def _audits(evidence: Sheet) -> str:
         return "No audits are planned, so that a change would not be noticed: set an audit rate."
     audited = evidence.number("savings", "audited_per_day")
     a_day = f", about {number(audited)} a day," if audited is not None else ""
+    if evidence.text("kind") == "text" and evidence.text("outcome", "scope") == "whole":
+        return (
+            f"{percent(rate)} of local answers{a_day} are audited, which tells of free text only that it differs. No"
+            " audit takes this route back: let people compare answers again now and then (freehold label)."
+        )
     sentence = f"{percent(rate)} of local answers{a_day} are audited: the provider is asked too, and both compared."
     back = evidence.at("rollback")
     turned, audits, days = back.number("turned_to"), back.number("audits"), back.number("days")
@@ -197,14 +212,17 @@ def _of_judge(evidence: Sheet) -> list[str]:
     judged = evidence.at("judged")
     if not judged.text("judge") or not judged.count("judged"):
         return []
-    left = judged.number("variance_left")
+    left, why_alone = judged.number("variance_left"), judged.text("why_alone")
     helped = (
-        f"People's labels leave {left:.0%} of the variance to themselves (1 - rho squared): that is how much it helped."
+        f"It leaves {left:.0%} of the variance of people's labels to them (1 - rho squared): the less, the more it"
+        " helped."
         if left is not None
-        else "How far people agree with it is unknown: there are too few labels to tell."
+        else "How far people agree with it is unknown: there are too few labels that differ."
     )
     used = "Its scores entered the test" if judged.flag("is_aided") else "Its scores did not enter the test"
-    return [f"A judge, “{one_line(judged.text('judge'))}”, compared {judged.count('judged'):,} pairs. {used}. {helped}"]
+    why = f" {one_line(why_alone)}." if why_alone else ""
+    name, pairs = one_line(judged.text("judge")), judged.count("judged")
+    return [f"A judge, “{name}”, compared {pairs:,} pairs. {used}.{why} {helped}"]
 
 
 def _listed(names: list[str]) -> str:

@@ -138,7 +138,8 @@ def decide(
     if need is not None and need <= max(REACH_CALLS, REACH_TIMES * n):
         reason = f"After {n} held-out calls the answers look good enough, but it is not shown."
         return Outcome(decision="need", need=need, reason=reason)
-    return Outcome(decision="hold", reason=_why_hold(cascade, settings))
+    reason = _why_not_preferred(compared, besides) if compared else _why_hold(cascade, settings)
+    return Outcome(decision="hold", reason=reason)
 
 
 def _whole(coverage: float, settings: ProofSettings, *, by: str) -> Outcome:
@@ -190,12 +191,26 @@ def seen_so_far(paired: Paired) -> Seen:
 
 
 def _why_labels(compared: Compared) -> str:
-    done = (
-        f"People have compared {compared.by_people:,} pairs of the {compared.by_people + compared.to_label:,} planned."
-    )
-    if compared.judge and compared.by_people < compared.least_labels:
+    given = compared.by_people + compared.behind_gap
+    done = f"People have compared {given:,} pairs of the {given + compared.to_label:,} that differ."
+    if compared.behind_gap:
+        done += f" {compared.behind_gap:,} of these count once a pair before them is decided, too."
+    if compared.is_aided and compared.by_people < compared.least_labels:
         return f"{done} A judge alone shows nothing: its scores count from {compared.least_labels} of these on."
     return done
+
+
+def _why_not_preferred(compared: Compared, besides: Sequence[Paired]) -> str:
+    """What is missing where comparisons were to decide, and cannot any more."""
+    failed = [pair.metric for pair in besides if not pair.is_certified]
+    if compared.is_certified and failed:
+        return f"By comparisons the owned model is good enough, but it is not shown under {', '.join(failed)}."
+    low, high = 100 * compared.low, 100 * compared.high
+    return (
+        f"People preferred the owned answer in {compared.owned_better:,} of {compared.n:,} pairs and the provider's in"
+        f" {compared.provider_better:,}: {100 * (compared.difference or 0.0):+.1f} [{low:+.1f}, {high:+.1f}] points. It"
+        f" is not shown that the owned model alone is at most {100 * compared.margin:.1f} points below."
+    )
 
 
 def _bounded(cascade: Cascade) -> str:

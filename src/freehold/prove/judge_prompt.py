@@ -79,7 +79,8 @@ def _quoted(question: Question, mark: str) -> str:
         "ANSWER 1": question.first,
         "ANSWER 2": question.second,
     }
-    lines = [f"--- {mark} {name}\n{_string(text)}" for name, text in texts.items() if text]
+    shown = {name: text for name, text in texts.items() if text or name != "INSTRUCTIONS"}
+    lines = [f"--- {mark} {name}\n{_string(text)}" for name, text in shown.items()]
     return "\n".join([*lines, f"--- {mark} END", 'Which answer is better? Reply with {"better": 0, 1 or 2}.'])
 
 

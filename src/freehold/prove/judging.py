@@ -75,7 +75,8 @@ class Compared:
     `n` pairs are known in the drawn order without a gap: `by_people` labelled, the others have the same answer twice.
     `to_label` are those of the `planned` pairs that people still have to decide, `behind_gap` labels that wait for one
     before them. `judged` pairs have the judge's score, `unreadable` of them in name only. `is_aided`: its scores
-    entered the bets. `powered` is shown and decides nothing, as is the judge's own mean, `judge_mean`.
+    entered the bets; `why_alone` says why not, where there is a judge. `powered` is shown and decides nothing, as is
+    the judge's own mean, `judge_mean`.
     """
 
     planned: int
@@ -95,6 +96,7 @@ class Compared:
     judge_low: float
     judge_high: float
     is_aided: bool
+    why_alone: str
     powered: Powered | None
     least_labels: int
     margin: float
@@ -152,9 +154,9 @@ def compare_pairs(drawn: Drawn, settings: ProofSettings, *, differing: float = 1
     n = next((i for i, outcome in enumerate(outcomes[:planned]) if outcome is None), planned)
     known = [outcome for outcome in outcomes[:n] if outcome is not None]
     by_people = sum(not is_equal for is_equal in same[:n])
-    per_label = _per_label(drawn) if settings.judge else 0
-    is_aided = per_label > 0 and differing * planned >= settings.least_labels
-    path = _bets(known, drawn.scores, per_label if is_aided else 0, planned, settings)
+    per_label, why_alone = _aid(drawn, settings, differing) if settings.judge else (0, "")
+    is_aided = per_label > 0
+    path = _bets(known, drawn.scores, per_label, planned, settings)
     is_too_early = is_aided and by_people < settings.least_labels
     low, high = _interval(known)
     own = [value for value in drawn.scores if value is not None] if settings.judge else []
@@ -164,7 +166,7 @@ def compare_pairs(drawn: Drawn, settings: ProofSettings, *, differing: float = 1
         n=n,
         by_people=by_people,
         to_label=sum(outcome is None for outcome in outcomes[:planned]),
-        behind_gap=sum(o is not None and not s for o, s in zip(outcomes[n:], same[n:], strict=True)),
+        behind_gap=sum(o is not None and not s for o, s in zip(outcomes[n:planned], same[n:planned], strict=True)),
         owned_better=sum(value > 0 for value in known),
         provider_better=sum(value < 0 for value in known),
         difference=math.fsum(known) / n if n else None,
@@ -177,6 +179,7 @@ def compare_pairs(drawn: Drawn, settings: ProofSettings, *, differing: float = 1
         judge_low=judge_low,
         judge_high=judge_high,
         is_aided=is_aided,
+        why_alone=why_alone,
         powered=_powered(known, drawn.scores) if settings.judge and by_people else None,
         least_labels=settings.least_labels,
         margin=settings.margin,
@@ -226,11 +229,18 @@ def _outcomes(ids: Sequence[str], same: Sequence[bool], opinions: Opinions) -> l
     return [0.0 if is_equal else opinions.labels.get(i) for i, is_equal in zip(ids, same, strict=True)]
 
 
-def _per_label(drawn: Drawn) -> int:
-    """How many judged pairs each label has to itself; 0 where the judge has not scored all that it was to score."""
-    if not drawn.planned or any(value is None for value in drawn.scores[: drawn.to_judge]):
-        return 0
-    return max(0, drawn.to_judge - drawn.planned) // drawn.planned
+def _aid(drawn: Drawn, settings: ProofSettings, differing: float) -> tuple[int, str]:
+    """How many judged pairs each label has to itself; 0 where the judge's scores may not enter, and why."""
+    planned, asked = drawn.planned, drawn.to_judge
+    missing = sum(value is None for value in drawn.scores[:asked])
+    if missing:
+        return 0, f"It has not compared {missing:,} of its {asked:,} pairs yet"
+    if asked < max(1, 2 * planned):
+        return 0, f"Its {asked:,} pairs are fewer than two for each of the {planned:,} planned for people"
+    expected = math.floor(differing * planned)
+    if expected < settings.least_labels:
+        return 0, f"The plan holds about {expected:,} labels of people, and {settings.least_labels:,} are the least"
+    return (asked - planned) // planned, ""
 
 
 def _bets(

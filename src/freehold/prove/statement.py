@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from freehold.core.verdict import Verdict
-from freehold.prove.cautions import is_b
+from freehold.prove.cautions import is_b, is_by_people
 from freehold.prove.page.sheet import Sheet
 from freehold.prove.page.words import amount, day, in_points, interval, level, number, one_line, percent, points, share
 from freehold.prove.references import Reference, references
@@ -67,6 +67,10 @@ def _claim(verdict: Verdict, evidence: Sheet) -> str:
         return "Nothing is claimed. A verdict other than move has no error rate: it changes nothing."
     if scope == "whole":
         what = f"the owned model's mean score is at most {in_points(verdict.margin)} points below the provider's"
+        if is_by_people(evidence):
+            what = (
+                f"the mean of what people prefer is at most {in_points(verdict.margin)} points on the provider's side"
+            )
         chance = spent.number("alpha")
     elif is_b(evidence):
         what = f"of the answers given locally a share of at most {percent(verdict.risk)} is wrong"

@@ -1,0 +1,50 @@
+"""`freehold probe`: is the model that the provider rents out still the one that it was?"""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from freehold.cli.opening import json_option, open_estate, setting_option
+from freehold.cli.second_opinion import agree, tell_asked
+from freehold.settings import Value
+from freehold.terminal import next_command, reporting, say, say_json, tell
+
+CHANGED_EXIT_CODE = 3
+
+
+@click.command()
+@click.argument("task")
+@click.option(
+    "-n", "--n", "count", type=click.IntRange(min=1), default=20, show_default=True, help="Probes to ask now."
+)
+@click.option("--budget", type=click.FloatRange(min=0), help="Most dollars that may be spent now.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask before money is spent.")
+@setting_option("watch.probe_patience", "--patience")
+@json_option
+def probe(task: str, *, count: int, budget: float | None, yes: bool, as_json: bool, **flags: Value | None) -> None:
+    """Ask the provider once more what it answered twice, and say whether it changed.
+
+    The calls are those of `freehold prove TASK --noise N`; each is a probe once. A change makes the proof behind TASK's
+    route stale, with more audits. To be run by a schedule, with --yes. Exit code 0: no change found. 3: changed.
+    """
+    from freehold.loop.probing import plan_probe, probe
+    from freehold.loop.provider_calls import Asking
+    from freehold.loop.second_opinion import Purse
+
+    with open_estate(flags, task=task) as estate:
+        plan = plan_probe(estate, task, count)
+        budget = agree(len(plan.requests), plan.expected_usd, whom=plan.provider_names, budget=budget, yes=yes)
+        with reporting() as report:
+            found = probe(estate, plan, Purse(budget), Asking(os.environ), report)
+    tell_asked(found.asked)
+    if as_json:
+        say_json(found.plain())
+    else:
+        say(f"{plan.task.name}: {found.words}")
+        tell(f"{found.left:,} calls are left to probe with.")
+    is_changed = found.changed_at is not None
+    next_command(f"freehold {'freeze' if is_changed else 'status'} {plan.task.name}")
+    if is_changed:
+        raise SystemExit(CHANGED_EXIT_CODE)

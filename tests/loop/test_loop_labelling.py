@@ -1,0 +1,243 @@
+"""People compare pairs in a drawn order, blind; what they said counts for these very answers alone."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from compared import another, compared_estate, put_answers, quiet, text_calls, without_engine
+
+from freehold.core import Example
+from freehold.core.task import Task
+from freehold.errors import DataError, FreeholdError, UsageError
+from freehold.loop.bounds import plan_of
+from freehold.loop.estate import Estate
+from freehold.loop.labelling import Comparison, Pair, compare, export_rows, import_labels, keep
+from freehold.loop.moving import move_plan
+from freehold.loop.opinions import opinions_mark, opinions_of
+from freehold.loop.walks import prove_task
+
+
+@pytest.fixture
+def labelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """An estate with one text task, its pairs, and no engine."""
+    without_engine(monkeypatch)
+    estate, task = compared_estate(tmp_path / "state", prove__margin=0.1)
+    yield estate, task, compare(estate, task.name, None, quiet)
+    estate.store.close()
+
+
+def say_all(estate: Estate, comparison: Comparison, says: Callable[[Pair], str], most: int | None = None) -> None:
+    for pair in comparison.open_pairs[:most]:
+        keep(estate, comparison, pair, says(pair), by="anna")
+
+
+def test_pairs_are_drawn_by_the_seed_and_blind(labelled: Any, tmp_path: Path) -> None:
+    estate, task, comparison = labelled
+    again = compare(estate, task.name, None, quiet)
+    assert again == comparison
+    assert [pair.place for pair in comparison.pairs] == list(range(1, 81))
+    assert comparison.planned == 80
+    owned_first = sum(pair.is_owned_first for pair in comparison.pairs)
+    assert 25 < owned_first < 55  # either side, drawn for each pair
+    for pair in comparison.pairs:
+        assert {pair.first, pair.second} == {pair.owned, pair.rented}
+        assert pair.preferred("1") == ("owned" if pair.first == pair.owned else "rented")
+        assert pair.preferred("2") == ("owned" if pair.second == pair.owned else "rented")
+        assert pair.preferred("same") == "same"
+    other = Estate(estate.settings.override({"prove.seed": 5}), estate.store)
+    assert [p.example_id for p in compare(other, task.name, None, quiet).pairs] != [
+        p.example_id for p in comparison.pairs
+    ]
+
+
+def test_a_pair_shows_what_was_asked_and_what_all_calls_share(labelled: Any) -> None:
+    pair = labelled[2].pairs[0]
+    assert pair.instructions == "Write a reply of one sentence."
+    assert pair.request.startswith("Case ")
+    with pytest.raises(ValueError, match="prefers nothing"):
+        pair.preferred("3")
+
+
+def test_text_moves_once_people_have_said_so_and_not_before(labelled: Any) -> None:
+    estate, task, comparison = labelled
+    first = prove_task(estate, task.name, None, quiet)
+    assert (first.words, first.attempt) == ("need 80 more labels", 1)
+    say_all(estate, comparison, lambda pair: "same", 10)
+    second = prove_task(estate, task.name, None, quiet)
+    assert (second.words, second.attempt) == ("need 70 more labels", 1)  # more labels are no further attempt
+    assert second.id != first.id
+    say_all(estate, compare(estate, task.name, None, quiet), lambda pair: "same")
+    last = prove_task(estate, task.name, None, quiet)
+    assert (last.decision, last.attempt, last.coverage) == ("move", 1, 1.0)
+    assert prove_task(estate, task.name, None, quiet) == last  # nothing new was said
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_model_that_people_like_less_is_held_at_every_peek(labelled: Any, seed: int) -> None:
+    estate, task, _ = labelled
+    rng = random.Random(seed)
+    words = []
+    while pairs := (comparison := compare(estate, task.name, None, quiet)).open_pairs:
+        for pair in pairs[:20]:
+            keep(estate, comparison, pair, "rented" if rng.random() < 0.35 else "same", by="anna")
+        words.append(prove_task(estate, task.name, None, quiet).decision)
+    assert "move" not in words
+    assert words[-1] == "hold"
+
+
+def test_labels_of_other_answers_do_not_count(labelled: Any) -> None:
+    estate, task, comparison = labelled
+    say_all(estate, comparison, lambda pair: "owned")
+    card = estate.model(task)
+    assert opinions_mark(estate, task, card) != ""
+    put_answers(estate, task, lambda example: f"Worse: {example.incumbent}")
+    now = compare(estate, task.name, None, quiet)
+    assert (len(now.open_pairs), now.labels) == (80, ())
+    assert prove_task(estate, task.name, None, quiet).words == "need 80 more labels"
+
+
+def test_several_people_are_averaged_and_one_replaces_what_they_said(labelled: Any) -> None:
+    estate, task, comparison = labelled
+    pair = comparison.pairs[0]
+    for by, choice in (("anna", "owned"), ("ben", "rented"), ("ben", "same")):
+        keep(estate, comparison, pair, choice, by=by)
+    now = compare(estate, task.name, None, quiet)
+    assert now.values == {pair.example_id: 0.5}
+    assert [label.source for label in now.labels] == ["human:anna", "human:ben"]
+
+
+@pytest.mark.parametrize("by", ["", "  ", "a" * 65, "a\nb", "\x1b[2J"])
+def test_a_name_that_is_none_is_refused(labelled: Any, by: str) -> None:
+    estate, _, comparison = labelled
+    with pytest.raises(UsageError, match="is no name"):
+        keep(estate, comparison, comparison.pairs[0], "same", by=by)
+    assert estate.store.labels.of_model(comparison.task.id, comparison.model_id) == []
+
+
+def test_a_task_of_labels_or_json_needs_nobody_until_somebody_spoke(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from made import triage_calls
+
+    without_engine(monkeypatch)
+    calls = triage_calls(160, provider="rented")
+    estate, task = compared_estate(tmp_path, calls=calls, owned=lambda example: example.incumbent)
+    card, dataset = estate.model(task), estate.dataset(task)
+    assert opinions_of(estate, task, card, dataset, quiet) is None
+    assert prove_task(estate, task.name, None, quiet).need_of == "calls"
+    estate.store.close()
+
+
+# Files
+
+
+def rows_of(comparison: Comparison) -> list[dict[str, Any]]:
+    return export_rows(comparison, comparison.open_pairs)
+
+
+def written(folder: Path, rows: list[Any]) -> Path:
+    path = folder / "rows.jsonl"
+    path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows), "utf-8")
+    return path
+
+
+def test_an_export_does_not_tell_whose_answer_is_whose_and_comes_back(labelled: Any, tmp_path: Path) -> None:
+    estate, task, comparison = labelled
+    rows = rows_of(comparison)
+    assert len(rows) == 80
+    assert not any(key in row for row in rows for key in ("owned", "rented", "is_owned_first"))
+    told = [row | {"preferred": 1 if row["answer_1"].startswith("Other") else "2"} for row in rows[:50]]
+    path = written(tmp_path, [*told, *rows[50:], ""])
+    assert import_labels(estate, comparison, path, by="ben") == (50, 30)
+    now = compare(estate, task.name, None, quiet)
+    assert set(now.values.values()) == {1.0}
+    assert len(now.open_pairs) == 30
+    assert import_labels(estate, now, path, by="ben") == (50, 30)  # again is the same
+    assert len(compare(estate, task.name, None, quiet).labels) == 50
+
+
+def test_rows_by_side_are_read_too(labelled: Any, tmp_path: Path) -> None:
+    estate, task, comparison = labelled
+    sides = ["owned", "rented", "same", None]
+    rows = [{"example_id": p.example_id, "preferred": s} for p, s in zip(comparison.pairs, sides, strict=False)]
+    assert import_labels(estate, comparison, written(tmp_path, rows), by="ben") == (3, 1)
+    assert sorted(compare(estate, task.name, None, quiet).values.values()) == [-1.0, 0.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ("not json", "line 2: this is not JSON"),
+        ("[" * 100_000, "line 2: this is not JSON"),
+        ("[]", "line 2: there is no example_id"),
+        ('{"preferred": "owned"}', "there is no example_id"),
+        ('{"example_id": 7, "preferred": "owned"}', "there is no example_id"),
+        ('{"example_id": "nobody", "preferred": "owned"}', "'nobody' is none of the 80 drawn pairs"),
+        ({"preferred": "3"}, "preferred is '3'"),
+        ({"preferred": True}, "preferred is True"),
+        ({"preferred": ["owned"]}, "preferred is"),
+        ({"preferred": "owned", "model_id": "model-2"}, "about other answers"),
+        ({"preferred": "owned", "answers": "0000"}, "about other answers"),
+    ],
+)
+def test_one_bad_row_keeps_nothing(labelled: Any, tmp_path: Path, row: Any, words: str) -> None:
+    estate, task, comparison = labelled
+    good = {"example_id": comparison.pairs[0].example_id, "preferred": "owned"}
+    bad = row if isinstance(row, str) else {"example_id": comparison.pairs[1].example_id} | row
+    with pytest.raises(DataError, match="line 2") as refused:
+        import_labels(estate, comparison, written(tmp_path, [good, bad]), by="ben")
+    assert words in refused.value.message
+    assert refused.value.hint
+    assert compare(estate, task.name, None, quiet).labels == ()
+
+
+def test_files_that_cannot_be_read(labelled: Any, tmp_path: Path) -> None:
+    estate, _, comparison = labelled
+    binary = tmp_path / "b.jsonl"
+    binary.write_bytes(b"\xff\xfe\x00")
+    for path in (tmp_path / "none.jsonl", tmp_path, binary):
+        with pytest.raises(DataError, match="cannot be read"):
+            import_labels(estate, comparison, path, by="ben")
+    empty = tmp_path / "e.jsonl"
+    empty.write_bytes(b"\xef\xbb\xbf\n\n")
+    assert import_labels(estate, comparison, empty, by="ben") == (0, 0)
+
+
+def test_no_call_that_could_enter_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    without_engine(monkeypatch)
+    estate, task = compared_estate(tmp_path, calls=text_calls(120), owned=another, prove__fresh=True)
+    attempts(estate, task)
+    with pytest.raises(FreeholdError, match="no held-out call whose answers could be compared"):
+        compare(estate, task.name, None, quiet)
+    estate.store.close()
+
+
+def attempts(estate: Estate, task: Task) -> None:
+    """Let another proof look at every call."""
+    from freehold.dataset import load
+    from freehold.prove import call_mark
+
+    proof: tuple[Example, ...] = load(Path(estate.dataset(task).path)).proof
+    estate.store.attempts.claim(task.id, "another", [call_mark(example.id) for example in proof], 1.0)
+
+
+def test_what_was_shown_to_be_no_worse_while_it_differed_is_no_alarm_live(labelled: Any) -> None:
+    """Audits see that answers differ. They differed in the proof, too, and people found them no worse."""
+    estate, task, comparison = labelled
+    say_all(estate, comparison, lambda pair: "same")
+    verdict = prove_task(estate, task.name, None, quiet)
+    assert verdict.expected["differing_share"] == 1.0
+    route = move_plan(estate, task.name).route
+    assert plan_of(route, estate.settings).risk is None
+    assert route.expected["slices"]
+    assert plan_of(route, estate.settings).slices == ()
+    some = replace(route, expected={**route.expected, "differing_share": 0.25})
+    assert plan_of(some, estate.settings).risk == pytest.approx(0.05 + 0.25)
+    cascade = replace(route, expected={})
+    assert plan_of(cascade, estate.settings).risk == 0.05

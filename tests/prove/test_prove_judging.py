@@ -1,0 +1,442 @@
+"""Comparisons decide where agreement says too little; a judge sharpens people and never stands in for them."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scripted_proof import FACTS, example, make_dataset, model
+
+from freehold.core.engine import OwnedAnswer
+from freehold.core.example import Example
+from freehold.core.verdict import Verdict
+from freehold.prove import Opinions, ProofSettings, draw_pairs, prove
+from freehold.prove.folder import read_folder
+from freehold.prove.judging import Compared, Drawn, compare_pairs, judged_pairs, planned_pairs, preferences
+from freehold.prove.judging import weigh_opinions as weigh
+from freehold.prove.ppi import powered_log_wealth
+
+TEXT = "I am sorry about your order, number {}. It will come next week, and you need not do anything."
+
+
+def drawn(outcomes: Sequence[float | None], **changes: Any) -> Drawn:
+    """Pairs that all differ, as many planned as there are outcomes, without a judge."""
+    values: dict[str, Any] = {
+        "outcomes": outcomes,
+        "scores": [None] * len(outcomes),
+        "same": [False] * len(outcomes),
+        "planned": len(outcomes),
+    }
+    return Drawn(**values | changes)
+
+
+def judged_pairs_of(
+    labels: int, others: int, *, people: Callable[[int], float], judge: Callable[[int], float]
+) -> Drawn:
+    """Pairs of which people decided the first, and a judge all."""
+    outcomes = [people(i) if i < labels else None for i in range(labels + others)]
+    return drawn(outcomes, scores=[judge(i) for i in range(labels + others)], planned=labels, to_judge=labels + others)
+
+
+# Drawing
+
+
+def test_one_call_of_each_user_is_drawn_and_the_seed_says_which() -> None:
+    examples = [example(i, users=30) for i in range(120)]
+    order = draw_pairs(examples, 7)
+    assert sorted(examples[position].group for position in order) == sorted({e.group for e in examples})
+    assert order == draw_pairs(examples, 7)
+    assert order != draw_pairs(examples, 8)
+    chosen = {draw_pairs(examples, seed)[0] for seed in range(60)}
+    assert len(chosen) > 20  # neither the user nor the call of a user is always the same one
+    assert draw_pairs([], 0) == ()
+
+
+def test_the_plan_depends_on_nothing_that_labels_could_tell() -> None:
+    settings = ProofSettings()
+    assert planned_pairs("text", 1000, settings) == 300
+    assert planned_pairs("json", 1000, settings) == 1000
+    assert planned_pairs("text", 40, settings) == 40
+    assert planned_pairs("text", 1000, replace(settings, labels=500)) == 500
+    assert planned_pairs("text", 100, replace(settings, labels=500)) == 100
+    assert judged_pairs(700, settings) == 700
+    assert judged_pairs(700, replace(settings, judge_calls=90)) == 90
+
+
+# The test
+
+
+def test_pairs_that_are_equally_good_certify_and_worse_ones_never_do() -> None:
+    settings = ProofSettings(margin=0.1)
+    equal = compare_pairs(drawn([0.0] * 80), settings)
+    assert equal.is_certified
+    assert equal.decided_at is not None
+    assert 20 < equal.decided_at < 60
+    assert (equal.difference, equal.owned_better, equal.provider_better) == (0.0, 0, 0)
+    worse = compare_pairs(drawn([-1.0, 0.0, 0.0, 0.0, 0.0] * 60), settings)
+    assert not worse.is_certified
+    assert not worse.is_open  # nothing is left to decide
+
+
+def test_a_gap_stops_the_evidence_and_adds_none() -> None:
+    settings = ProofSettings(margin=0.1)
+    whole: list[float | None] = [0.0] * 80
+    holed = [*whole[:5], None, *whole[6:]]
+    found = compare_pairs(drawn(holed), settings)
+    assert (found.n, found.by_people, found.behind_gap, found.to_label) == (5, 5, 74, 1)
+    assert not found.is_certified
+    assert len(found.log_wealth) == 5
+    assert found.is_open
+    # what is left out can be nothing but bad news, and no label behind it can make up for it
+    assert compare_pairs(drawn([*whole[:5], -1.0, *whole[6:]]), settings).log_wealth[:5] == found.log_wealth
+
+
+def test_labels_beyond_the_plan_say_nothing() -> None:
+    settings = ProofSettings(margin=0.1)
+    beyond = compare_pairs(drawn([0.0] * 10 + [1.0] * 500, planned=10), settings)
+    assert (beyond.n, beyond.by_people, beyond.behind_gap) == (10, 10, 0)
+    assert beyond.log_wealth == compare_pairs(drawn([0.0] * 10), settings).log_wealth
+
+
+def test_nothing_known_is_open_and_finite() -> None:
+    for count in (0, 1, 40):
+        found = compare_pairs(drawn([None] * count), ProofSettings(judge="j"))
+        assert (found.n, found.is_certified, found.difference, found.powered) == (0, False, None, None)
+        assert (found.low, found.high) == (-1.0, 1.0)
+        assert found.is_open == (count > 0)
+
+
+def test_what_is_lost_is_not_open() -> None:
+    lost = compare_pairs(drawn([-1.0] * 60 + [None] * 240), ProofSettings())
+    assert lost.to_label == 240
+    assert not lost.is_open
+
+
+@pytest.mark.parametrize("value", [1.5, -2.0, math.nan, math.inf])
+def test_an_opinion_outside_the_scale_is_refused(value: float) -> None:
+    with pytest.raises(ValueError, match="outside"):
+        drawn([value])
+    with pytest.raises(ValueError, match="outside"):
+        drawn([0.0], scores=[value])
+
+
+# The judge
+
+
+@pytest.mark.parametrize("labels", [0, 1, 100, 199])
+@pytest.mark.parametrize("others", [200, 1000, 5000])
+def test_a_judge_alone_certifies_nothing_however_often_it_says_so(labels: int, others: int) -> None:
+    """All scores are 1, people saw no difference, and the plan is for 300: under 200 labels nothing counts."""
+    pairs = drawn(
+        [0.0] * labels + [None] * (300 - labels + others),
+        scores=[1.0] * (300 + others),
+        planned=300,
+        to_judge=300 + others,
+    )
+    settings = ProofSettings(margin=0.4, judge="j")
+    alone = compare_pairs(pairs, replace(settings, judge=""))
+    found = compare_pairs(pairs, settings)
+    assert found.is_aided == (others >= 300)
+    assert not (found.is_certified and found.is_aided)
+    if not found.is_aided:
+        assert found.why_alone
+        assert found.decided_at == alone.decided_at  # what people show by themselves holds with a judge beside them
+
+
+def test_a_judge_enters_only_where_the_plan_holds_for_it() -> None:
+    settings = ProofSettings(judge="j", least_labels=200)
+    whole = judged_pairs_of(250, 500, people=lambda _: 0.0, judge=lambda _: 0.0)
+    assert compare_pairs(whole, settings).is_aided
+    assert compare_pairs(whole, settings).why_alone == ""
+    few = compare_pairs(judged_pairs_of(250, 249, people=lambda _: 0.0, judge=lambda _: 0.0), settings)
+    assert (few.is_aided, "fewer than two" in few.why_alone) == (False, True)
+    unasked = compare_pairs(replace(whole, scores=[*whole.scores[:-1], None]), settings)
+    assert (unasked.is_aided, "has not compared 1 of its 750" in unasked.why_alone) == (False, True)
+    same = compare_pairs(whole, settings, differing=0.5)
+    assert (same.is_aided, "about 125 labels" in same.why_alone) == (False, True)
+    assert not compare_pairs(whole, replace(settings, judge="")).is_aided
+
+
+def test_a_good_judge_certifies_with_fewer_labels_and_a_bad_one_costs_little() -> None:
+    """200 runs of 400 labels with 4 judged pairs each; a third of the pairs is decided, both sides as often."""
+    rng = np.random.default_rng(20260101)
+    runs, n, per_label, margin, alpha = 200, 400, 4, 0.08, 0.05
+    truth = rng.choice([-1.0, 0.0, 1.0], p=[0.17, 0.66, 0.17], size=(runs, n * (1 + per_label)))
+    noise = rng.choice([-1.0, 0.0, 1.0], p=[0.17, 0.66, 0.17], size=truth.shape)
+    good = np.where(rng.random(truth.shape) < 0.85, truth, noise)
+
+    def labels_needed(scores: Any) -> float:
+        others = scores[:, n:].reshape(runs, n, per_label) if scores is not None else np.empty((runs, n, 0))
+        own = np.zeros((runs, n)) if scores is None else scores[:, :n]
+        path = powered_log_wealth(truth[:, :n], own, others, margin, alpha=alpha, cap=n)
+        reached = path >= math.log(1 / alpha)
+        return float(np.where(reached.any(1), reached.argmax(1) + 1, n).mean())
+
+    alone, aided, useless = labels_needed(None), labels_needed(good), labels_needed(noise)
+    assert aided < 0.8 * alone
+    assert useless < 1.08 * alone
+
+
+def test_a_judge_that_always_prefers_the_owned_side_moves_nothing() -> None:
+    """Negative control: people are at the margin, the judge says 1 always. 1,000 runs, certified at most at alpha."""
+    rng = np.random.default_rng(7)
+    runs, n, per_label, margin, alpha = 1_000, 250, 3, 0.1, 0.05
+    labels = rng.choice([-1.0, 0.0, 1.0], p=[0.30, 0.50, 0.20], size=(runs, n))
+    ones = np.ones((runs, n)), np.ones((runs, n, per_label))
+    path = powered_log_wealth(labels, *ones, margin, alpha=alpha, cap=n)
+    certified = float((path.max(1) >= math.log(1 / alpha)).mean())
+    assert certified <= alpha + 3 * math.sqrt(alpha * (1 - alpha) / runs)
+    # the same judge taken at its word, which is what nobody may do, is wrong always
+    taken = powered_log_wealth(*ones[:1], np.zeros((runs, n)), np.zeros((runs, n, 0)), margin, alpha=alpha, cap=n)
+    assert float((taken.max(1) >= math.log(1 / alpha)).mean()) == 1.0
+
+
+def test_a_judge_that_is_hostile_on_the_judged_pairs_alone_is_shown_for_what_it_is() -> None:
+    people = random.Random(1).choices([-1.0, 0.0], k=300)
+    found = compare_pairs(
+        judged_pairs_of(300, 600, people=lambda i: people[i], judge=lambda _: 1.0), ProofSettings(judge="j")
+    )
+    assert found.is_aided
+    assert not found.is_certified
+    assert found.judge_mean == 1.0
+    assert found.powered is not None
+    assert (found.powered.rho, found.powered.variance_left) == (None, None)
+    assert found.powered.mean == pytest.approx(sum(people) / 300)
+
+
+# Opinions by example
+
+
+def text_pairs(count: int) -> list[Example]:
+    return [replace(example(i), incumbent=TEXT.format(i), target=TEXT.format(i)) for i in range(count)]
+
+
+def test_the_same_answer_twice_is_zero_and_asks_nobody() -> None:
+    examples = text_pairs(40)
+    owned = [e.incumbent if i % 2 else "Other words." for i, e in enumerate(examples)]
+    found = weigh("text", examples, owned, Opinions(), ProofSettings())
+    assert (found.planned, found.to_label, found.by_people) == (40, 20, 0)
+    labels = {e.id: -1.0 for i, e in enumerate(examples) if i % 2}  # of pairs that nobody was asked about
+    again = weigh("text", examples, owned, Opinions(labels=labels), ProofSettings())
+    assert again == found
+
+
+def test_replies_of_a_judge_that_say_nothing_count_as_neither() -> None:
+    examples = text_pairs(900)
+    owned = ["Other words."] * 900
+    scores = {e.id: None if i % 3 == 0 else 1.0 for i, e in enumerate(examples)}
+    found = weigh("text", examples, owned, Opinions(scores=scores), ProofSettings(judge="j"))
+    assert (found.judged, found.unreadable) == (900, 300)
+    assert found.judge_mean == pytest.approx(2 / 3)
+    assert found.is_aided
+    assert not found.is_certified
+
+
+def test_preferences_stop_at_the_gap() -> None:
+    examples = text_pairs(30)
+    order = draw_pairs(examples, 0)
+    labels = {examples[position].id: -1.0 for place, position in enumerate(order) if place != 4}
+    known = preferences("text", examples, ["Other words."] * 30, Opinions(labels=labels), ProofSettings())
+    assert [known[position] for position in order] == [-1.0] * 4 + [None] * 26
+
+
+# Through the whole proof
+
+
+def reworded(share: float) -> Callable[[Sequence[Example]], list[OwnedAnswer]]:
+    """Answers in other words, but for this share, and none of them sure."""
+
+    def answer(examples: Sequence[Example]) -> list[OwnedAnswer]:
+        return [
+            OwnedAnswer(
+                text=e.incumbent if random.Random(e.id).random() < share else f"Put otherwise: {e.incumbent}",
+                logprobs=(-0.5,) * 4,
+                input_tokens=9,
+                output_tokens=9,
+                latency_ms=9.0,
+            )
+            for e in examples
+        ]
+
+    return answer
+
+
+def text_dataset(folder: Path, proof: int = 240) -> Path:
+    """Free text: no two answers are alike."""
+    make_dataset(folder, proof=proof, dev=60, train=60, kind="text")
+    for path in folder.glob("*.jsonl"):
+        rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+        told = [row | {"target": TEXT.format(row["id"]), "incumbent": TEXT.format(row["id"])} for row in rows]
+        path.write_text("".join(json.dumps(row) + "\n" for row in told), "utf-8")
+    return folder
+
+
+def proven(
+    tmp_path: Path, opinions: Opinions | None, *, folder: Path | None = None, share: float = 0.0, **settings: Any
+) -> Verdict:
+    out = tmp_path / f"out-{len(list(tmp_path.glob('out-*')))}"
+    return prove(
+        folder or text_dataset(tmp_path / f"data-{out.name}"),
+        answer=reworded(share),
+        settings=ProofSettings(**{"margin": 0.1} | settings),
+        facts=FACTS,
+        out_dir=out,
+        opinions=opinions,
+    )
+
+
+def in_order(folder: Path, says: Callable[[int], float], count: int | None = None) -> Mapping[str, float]:
+    """What people say of the first `count` drawn pairs."""
+    examples = read_folder(folder).proof
+    order = draw_pairs(examples, 0)[:count]
+    return {examples[position].id: says(place) for place, position in enumerate(order)}
+
+
+def pages(verdict: Verdict) -> tuple[str, str]:
+    """The report as text on one line, and as a page."""
+    folder = Path(verdict.report_path).parent
+    plain = " ".join((folder / "report.txt").read_text("utf-8").split())
+    return plain, (folder / "report.html").read_text("utf-8")
+
+
+def test_text_goes_from_labels_needed_to_a_move(tmp_path: Path) -> None:
+    folder = text_dataset(tmp_path / "data")
+    first = proven(tmp_path, Opinions(), folder=folder)
+    assert (first.decision, first.need_of, first.need, first.words) == ("need", "labels", 240, "need 240 more labels")
+    text, page = pages(first)
+    assert "next: freehold label triage" in text
+    assert "have to compare 240 more pairs" in text
+    assert "240" in page
+    some = proven(tmp_path, Opinions(labels=in_order(folder, lambda _: 0.0, 10)), folder=folder)
+    assert (some.decision, some.need) == ("need", 230)
+    assert "People have compared 10 pairs of the 240" in pages(some)[0]
+    whole = proven(tmp_path, Opinions(labels=in_order(folder, lambda _: 0.0)), folder=folder)
+    assert (whole.decision, whole.coverage) == ("move", 1.0)
+    text, page = pages(whole)
+    assert "It is shown by comparisons that the owned model alone is at most 10.0 points below" in text
+    assert "other orders" not in text  # another seed draws pairs that nobody was asked about
+    assert "People prefer the provider's answer at most 10 points more often than the owned one." in text
+    assert "the mean of what people prefer is at most 10 points on the provider's side" in text
+    assert "means “agrees with the provider”" not in text
+    assert "No audit takes this route back: let people compare answers again now and then" in text
+    assert "People compared 240 pairs, blind" in page
+    assert "Preferred by people" in page
+    json.dumps(whole.evidence, allow_nan=False)
+
+
+@pytest.mark.parametrize("bad", [1.0, 0.4, 0.25])
+def test_text_that_people_like_less_never_moves(tmp_path: Path, bad: float) -> None:
+    folder = text_dataset(tmp_path / "data")
+    rng = random.Random(5)
+    labels = in_order(folder, lambda _: -float(rng.random() < bad))
+    verdict = proven(tmp_path, Opinions(labels=labels), folder=folder)
+    assert verdict.decision == "hold"
+    assert "People preferred the owned answer in 0 of 240 pairs" in pages(verdict)[0]
+    for count in (5, 40, 120):
+        peeked = proven(tmp_path, Opinions(labels=dict([*labels.items()][:count])), folder=folder)
+        assert peeked.decision != "move"
+
+
+def test_a_judge_is_shown_and_certifies_with_people_alone(tmp_path: Path) -> None:
+    folder = text_dataset(tmp_path / "data", proof=600)
+    scores: dict[str, float | None] = {e.id: 1.0 for e in read_folder(folder).proof}
+    settings = {"judge": "big", "labels": 200, "folder": folder}
+    alone = proven(tmp_path, Opinions(scores=scores), **settings)
+    assert (alone.decision, alone.need, alone.need_of) == ("need", 200, "labels")
+    text, page = pages(alone)
+    assert "A judge, “big”, compared 600 pairs. Its scores entered the test." in text
+    assert "there are too few labels that differ" in text
+    assert "A judge alone shows nothing" in text
+    rng = random.Random(3)
+    labels = in_order(folder, lambda _: rng.choice([0.0, 0.0, 1.0]), 200)
+    told = {id_: labels.get(id_, 0.0) for id_ in scores}
+    both = proven(tmp_path, Opinions(scores=told, labels=labels), **settings)
+    assert both.decision == "move"
+    judged = both.evidence["judged"]
+    assert judged["is_aided"] is True
+    assert judged["variance_left"] == pytest.approx(0.0, abs=1e-9)  # the judge says what people say
+    assert judged["judged"] == 600
+    text, page = pages(both)
+    assert "It leaves 0% of the variance of people's labels to them (1 - rho squared)" in text
+    assert "1 − ρ²" in page
+    assert not re.search(r"\bnan\b|\binf\b", page + text, re.IGNORECASE)
+
+
+def test_another_metric_that_fails_blocks_the_whole_move(tmp_path: Path) -> None:
+    """Comparisons take the place of agreement, and of nothing else."""
+    folder = text_dataset(tmp_path / "data")
+    (tmp_path / "brief.py").write_text(
+        "def brief(wanted, answer):\n    return float(not answer.startswith('Put otherwise'))\n", "utf-8"
+    )
+    labels = in_order(folder, lambda _: 1.0)
+    asked = f"exact, {tmp_path / 'brief.py'}:brief"
+    alone = proven(tmp_path, Opinions(labels=labels), folder=folder)
+    assert alone.decision == "move"
+    both = proven(tmp_path, Opinions(labels=labels), folder=folder, metrics=asked)
+    assert both.decision == "hold"
+    assert both.evidence["judged"]["is_certified"] is True
+    assert "it is not shown under" in pages(both)[0]
+
+
+def test_corrections_decide_and_comparisons_are_shown_beside_them(tmp_path: Path) -> None:
+    folder = make_dataset(tmp_path / "data", corrected=0.2)
+    labels = in_order(folder, lambda _: -1.0)
+
+    def decided(opinions: Opinions | None) -> Verdict:
+        return prove(
+            folder,
+            answer=model(0.95),
+            settings=ProofSettings(),
+            facts=FACTS,
+            out_dir=tmp_path / f"o{opinions is None}",
+            opinions=opinions,
+        )
+
+    with_them, without = decided(Opinions(labels=labels)), decided(None)
+    assert without.decision == "move"
+    assert (with_them.decision, with_them.coverage) == (without.decision, without.coverage)
+    assert with_them.evidence["judged"]["is_certified"] is False
+    assert "judged" not in without.evidence
+
+
+def test_comparisons_withhold_a_slice_that_people_like_less(tmp_path: Path) -> None:
+    """Without corrections a json task is decided by comparisons; where label is refund, people prefer the provider."""
+    folder = make_dataset(tmp_path / "data", proof=600)
+    proof = read_folder(folder).proof
+    refunds = {e.id for e in proof if json.loads(e.incumbent)["intent"] == "refund"}
+
+    def answer(examples: Sequence[Example]) -> list[OwnedAnswer]:
+        said = model(1.0)(examples)
+        rows = zip(examples, said, strict=True)
+        return [replace(given, text=json.dumps(json.loads(e.target) | {"order": "?"})) for e, given in rows]
+
+    labels = {e.id: -1.0 if e.id in refunds else 1.0 for e in proof}
+    verdict = prove(
+        folder,
+        answer=answer,
+        settings=ProofSettings(),
+        facts=FACTS,
+        out_dir=tmp_path / "out",
+        opinions=Opinions(labels=labels),
+    )
+    assert verdict.decision == "move"
+    assert verdict.evidence["outcome"]["scope"] == "whole"
+    assert [name for name in verdict.withheld if "refund" in name]
+    assert not [name for name in verdict.withheld if "cancel" in name or "track" in name]
+    assert (verdict.coverage or 1.0) < 0.9
+
+
+def test_figures_of_a_comparison_are_whole(tmp_path: Path) -> None:
+    verdict = proven(tmp_path, Opinions(), share=1.0)
+    assert verdict.decision == "move"  # every answer is the provider's: nobody need be asked
+    judged = verdict.evidence["judged"]
+    assert set(Compared.__slots__) <= judged.keys()
+    assert (judged["by_people"], judged["to_label"]) == (0, 0)
