@@ -91,6 +91,16 @@ def test_move_and_back(estate: Estate) -> None:
     assert estate.store.book.route(task.id).kind == "rented"
 
 
+def test_a_ramp_that_could_not_end_is_refused(estate: Estate) -> None:
+    task = _proven(estate)
+    (verdict,) = estate.store.book.verdicts(task.id)
+    assert move_plan(estate, task.name, is_ramped=True).route.kind == "canary"
+    estate.store.book.put_verdict(replace(verdict, expected={"differing_share": 0.24}))
+    with pytest.raises(DataError, match="differs from the provider in 24% of the calls"):
+        move_plan(estate, task.name, is_ramped=True)
+    assert move_plan(estate, task.name).route.kind == "cascade"
+
+
 def test_a_plan_that_is_out_of_date_is_refused_but_back_always_works(
     estate: Estate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
