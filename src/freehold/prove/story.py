@@ -141,6 +141,8 @@ def _asked(evidence: Sheet) -> Tile:
     name = "Promise" if evidence.text("outcome", "decision") == "move" else "Asked for"
     if evidence.text("outcome", "scope") == "whole":
         note = "points at most fewer right answers than the provider"
+        if cautions.is_by_people(evidence):
+            note = "points at most by which people prefer the provider's answers"
         return _tile(name, in_points, evidence, "settings.margin", note)
     whose = "local answers are wrong, at most" if cautions.is_b(evidence) else "calls are local and wrong, at most"
     return _tile(name, in_hundred, evidence, "settings.risk", whose)
