@@ -7,7 +7,9 @@ from a known call on. `freehold up` runs as users run it, with its default patie
 (contract A), and an audit rate of 5% or 100%. Calls are sent one by one, each once the watch has seen the one before,
 so that calls are counted and not seconds: in service the watch adds a second to each figure.
 
-Also: calls that a good model answers without being taken back, and what the check before each owned answer costs.
+Also: canaries of a good model, of bad ones and of one that turns bad on the way, with a budget of 2 more failures in
+100 calls (`--only ramps`); calls that a good model answers without being taken back; and what the check before each
+owned answer costs.
 Not covered: the detectors by themselves over many runs (`bench/proof.py`).
 """
 
@@ -34,6 +36,14 @@ from freehold.store import Store
 GOOD_CALLS = 50
 MOST_CALLS = 4000
 CHECKS = 2000
+HARM, FOLLOWED_S = 0.02, 1.5
+RAMPS = (
+    ("always right", 0.0, 0, 1_500),
+    ("all wrong", 1.0, 0, 1_500),
+    ("1 in 5 wrong", 0.2, 0, 1_500),
+    ("all wrong from call 300 on", 1.0, 300, 1_500),
+)
+"""Name, share of owned answers that are wrong, from which call on, most calls."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,23 @@ class Row:
     wrong_answers: float
     audits: float
     reason: str
+
+
+@dataclass(frozen=True)
+class Ramped:
+    """One case of a canary over its runs: how it ended, after how many calls, and what clients got until then.
+
+    `share_most` is the largest share that the cascade was let answer, `excess` the wrong answers per call.
+    """
+
+    case: str
+    runs: int
+    became_cascade: int
+    taken_back: int
+    calls: float
+    wrong_answers: float
+    excess: float
+    share_most: float
 
 
 def turning(share: float, turns_at: int, seed: int) -> Behaviour:
@@ -104,6 +131,46 @@ async def one_case(name: str, share: float, audit_rate: float, seeds: Sequence[i
     )
 
 
+async def one_ramp(folder: Path, share: float, turns_at: int, seed: int, most: int) -> tuple[str, int, int, float]:
+    """How a canary ended (its next route's decider), calls until then, wrong answers, and its largest share."""
+    script = Script(owned=turning(share, 10_000 + turns_at, seed))
+    async with both_sides(script) as origin:
+        gateway = Gateway(folder, origin, *FAST)
+        task_id = teach(gateway.estate)
+        await gateway.start()
+        try:
+            changes = {"harm": HARM, "shadow_rate": 1.0, "audit_rate": 0.5}
+            route = moved(gateway.estate, task_id, "canary", **changes)
+            await asyncio.sleep(FOLLOWED_S)
+            answered = await ask_in_step(gateway, task_id, route.version, range(10_000, 10_000 + most))
+            now = gateway.estate.store.book.route(task_id)
+            ramp = gateway.estate.store.watches.get(task_id).document["watch"]["ramp"]
+        finally:
+            await gateway.stop()
+            gateway.estate.store.close()
+    wrong = sum(one.text == script.answer(one.number, "wrong") for one in answered)
+    ended = now.decided_by if now.version > route.version else ""
+    return ended, len(answered), wrong, max(step[1] for step in ramp["history"])
+
+
+async def ramp_case(name: str, share: float, turns_at: int, seeds: Sequence[int], most: int) -> Ramped:
+    """A canary over its seeds, in a fresh state folder each."""
+    found = []
+    for seed in seeds:
+        with tempfile.TemporaryDirectory(prefix="freehold-ramp-") as folder:
+            found.append(await one_ramp(Path(folder), share, turns_at, seed, most))
+    return Ramped(
+        case=name,
+        runs=len(found),
+        became_cascade=sum(run[0] == "ramp" for run in found),
+        taken_back=sum(run[0] == "rollback" for run in found),
+        calls=statistics.median(run[1] for run in found),
+        wrong_answers=statistics.median(run[2] for run in found),
+        excess=max(run[2] / run[1] for run in found),
+        share_most=max(run[3] for run in found),
+    )
+
+
 async def check_cost_ms() -> dict[str, float]:
     """Milliseconds that the check before an owned answer takes, one at a time and with 32 calls at once."""
     with tempfile.TemporaryDirectory(prefix="freehold-check-") as folder:
@@ -131,7 +198,9 @@ async def check_cost_ms() -> dict[str, float]:
     }
 
 
-async def measure(*, runs: int, seed: int, is_quick: bool, tell: Callable[[str], None]) -> dict[str, object]:
+async def measure(
+    *, runs: int, seed: int, is_quick: bool, only: str | None, tell: Callable[[str], None]
+) -> dict[str, object]:
     """All figures; `tell` is given each as it comes."""
     cases: list[tuple[str, float, float, int]] = [
         ("all wrong", 1.0, 0.05, MOST_CALLS),
@@ -147,13 +216,19 @@ async def measure(*, runs: int, seed: int, is_quick: bool, tell: Callable[[str],
     if is_quick:
         cases, runs = [cases[0], cases[4], cases[6], ("good: 1 in 25 wrong", 0.04, 1.0, 200)], 1
     rows = []
-    for name, share, audit_rate, most in cases:
+    for name, share, audit_rate, most in cases if only != "ramps" else ():
         row = await one_case(name, share, audit_rate, range(seed, seed + runs), most)
         rows.append(row)
         tell(_line(row))
+    ramps = []
+    for name, share, turns_at, most in () if only == "cases" else RAMPS[:2] if is_quick else RAMPS:
+        ramp = await ramp_case(name, share, turns_at, range(seed, seed + runs), most)
+        ramps.append(ramp)
+        tell(_ramp_line(ramp))
     cost = await check_cost_ms()
     tell("  ".join(f"{name} {value:.3f}" for name, value in cost.items()))
-    return {"rows": [asdict(row) for row in rows], "check": cost, "runs": runs, "seed": seed}
+    told = {"rows": [asdict(row) for row in rows], "ramps": [asdict(ramp) for ramp in ramps]}
+    return {**told, "check": cost, "runs": runs, "seed": seed}
 
 
 def _line(row: Row) -> str:
@@ -164,15 +239,26 @@ def _line(row: Row) -> str:
     )
 
 
+def _ramp_line(ramp: Ramped) -> str:
+    return (
+        f"ramp, {ramp.case:<22} {ramp.became_cascade} of {ramp.runs} became a cascade, {ramp.taken_back} taken back"
+        f"  calls {ramp.calls:>6,.0f}  wrong answers {ramp.wrong_answers:>4,.0f} (at most {ramp.excess:.2%} of calls,"
+        f" {HARM:.0%} allowed)  largest share {ramp.share_most:.0%}"
+    )
+
+
 def main() -> None:
     """Measure and tell."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="one run of four cases")
+    parser.add_argument("--only", choices=("cases", "ramps"), help="a part of it")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true", dest="as_json", help="end with one JSON line")
     chosen = parser.parse_args()
-    found = asyncio.run(measure(runs=chosen.runs, seed=chosen.seed, is_quick=chosen.quick, tell=print))
+    found = asyncio.run(
+        measure(runs=chosen.runs, seed=chosen.seed, is_quick=chosen.quick, only=chosen.only, tell=print)
+    )
     if chosen.as_json:
         print(json.dumps(found))
 
