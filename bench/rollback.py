@@ -242,8 +242,8 @@ def _line(row: Row) -> str:
 def _ramp_line(ramp: Ramped) -> str:
     return (
         f"ramp, {ramp.case:<22} {ramp.became_cascade} of {ramp.runs} became a cascade, {ramp.taken_back} taken back"
-        f"  calls {ramp.calls:>6,.0f}  wrong answers {ramp.wrong_answers:>4,.0f} (at most {ramp.excess:.2%} of calls,"
-        f" {HARM:.0%} allowed)  largest share {ramp.share_most:.0%}"
+        f"  calls {ramp.calls:>6,.0f}  wrong answers {ramp.wrong_answers:>4,.0f} (at most {ramp.excess:.2%} of a run; {HARM:.0%}"
+        f" allowed in expectation)  largest share {ramp.share_most:.0%}"
     )
 
 
