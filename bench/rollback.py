@@ -41,7 +41,7 @@ RAMPS = (
     ("always right", 0.0, 0, 1_500),
     ("all wrong", 1.0, 0, 1_500),
     ("1 in 5 wrong", 0.2, 0, 1_500),
-    ("all wrong from call 300 on", 1.0, 300, 1_500),
+    ("all wrong from call 150 on", 1.0, 150, 1_500),
 )
 """Name, share of owned answers that are wrong, from which call on, most calls."""
 
@@ -241,9 +241,9 @@ def _line(row: Row) -> str:
 
 def _ramp_line(ramp: Ramped) -> str:
     return (
-        f"ramp, {ramp.case:<22} {ramp.became_cascade} of {ramp.runs} became a cascade, {ramp.taken_back} taken back"
-        f"  calls {ramp.calls:>6,.0f}  wrong answers {ramp.wrong_answers:>4,.0f} (at most {ramp.excess:.2%} of a run; {HARM:.0%}"
-        f" allowed in expectation)  largest share {ramp.share_most:.0%}"
+        f"ramp, {ramp.case:<26} {ramp.became_cascade} of {ramp.runs} became a cascade, {ramp.taken_back} taken back"
+        f"  calls {ramp.calls:>6,.0f}  wrong answers {ramp.wrong_answers:>4,.0f} (at most {ramp.excess:.2%} of a run;"
+        f" {HARM:.0%} allowed in expectation)  largest share {ramp.share_most:.0%}"
     )
 
 
