@@ -133,23 +133,34 @@ def lower_bound(successes: int, n: int, delta: float) -> float:
     return 1.0 - float(upper_bound([n - successes], n, delta)[0])
 
 
-def least_n(errors_share: float, *, risk: float, delta: float) -> int | None:
-    """The calls for which an observed share of local errors would satisfy contract A; None where none would."""
+def least_n(errors_share: float, *, risk: float, delta: float, power: float = 0.8) -> int | None:
+    """The calls of which a share of errors satisfies contract A with this probability; None where no number does.
+
+    The most errors that pass among n are the largest k with BinomCDF(k; n, risk) <= delta; the probability is
+    BinomCDF(k; n, errors_share). Checkable: without an error, 45 at 5%/10%, whatever the power.
+    """
     if errors_share >= risk:
         return None
     low, high = 1, 1
-    while not _would_pass(errors_share, high, risk, delta):
+    while not _would_pass(errors_share, high, risk, delta, power):
         low, high = high, high * 2
         if high > 10_000_000:
             return None
     while low < high:
         middle = (low + high) // 2
-        low, high = (low, middle) if _would_pass(errors_share, middle, risk, delta) else (middle + 1, high)
+        is_enough = _would_pass(errors_share, middle, risk, delta, power)
+        low, high = (low, middle) if is_enough else (middle + 1, high)
     return high
 
 
-def _would_pass(errors_share: float, n: int, risk: float, delta: float) -> bool:
-    return bool(upper_bound([math.ceil(errors_share * n - 1e-9)], n, delta)[0] <= risk)
+def _would_pass(errors_share: float, n: int, risk: float, delta: float, power: float) -> bool:
+    from scipy.special import bdtr, bdtrik
+
+    if (1 - risk) ** n > delta:
+        return False
+    most = math.floor(bdtrik(delta, n, risk))
+    most -= bdtr(most, n, risk) > delta
+    return bool(bdtr(most, n, max(errors_share, 0.0)) >= power)
 
 
 def _certified_by_user(
