@@ -178,6 +178,17 @@ def test_corrections_make_it_accuracy(tmp_path: Path) -> None:
     assert "right by definition" not in text
 
 
+@pytest.mark.parametrize(("users", "is_told"), [(0, False), (100, False), (90, True)])
+def test_a_report_says_so_where_some_users_make_more_calls(tmp_path: Path, users: int, is_told: bool) -> None:
+    """400 calls of 100 users are four each; of 90 users the busiest made five."""
+    folder, out = make_dataset(tmp_path / "dataset", users=users), tmp_path / "out"
+    prove(folder, answer=model(0.98), settings=ProofSettings(), facts=FACTS, out_dir=out)
+    for name in ("report.txt", "report.html"):
+        page = " ".join((out / name).read_text("utf-8").split())
+        assert ("the busiest made 5 of the 400 calls" in page) == is_told
+        assert ("by their design effect" in page) == is_told
+
+
 def test_answers_that_no_client_could_read_are_not_local(tmp_path: Path) -> None:
     good = model(1.0)
 

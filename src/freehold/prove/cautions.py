@@ -141,6 +141,12 @@ def unshown(verdict: Verdict, evidence: Sheet) -> tuple[str, ...]:
     when = span(evidence.at("used", "first_at").value, evidence.at("used", "last_at").value)
     held_out = "those held out" if when == UNKNOWN else f"the held-out ones, {when}"
     sentences.append(f"Anything about other traffic: the proof is for calls like {held_out}.")
+    users, busiest = evidence.count("users"), evidence.count("busiest_user_calls")
+    if users * busiest > evidence.count("calls") > 0:
+        sentences.append(
+            f"How users fare who make more calls than any of these {users:,}: each of them counts alike, and the"
+            f" busiest made {busiest:,} of the {evidence.count('calls'):,} calls."
+        )
     names = [slice_name(row.text("name")) for row in evidence.rows("slices") if row.text("state") == "open"]
     if names:
         sentences.append(f"Slices with too few calls to say: {_listed(names)}.")

@@ -6,6 +6,7 @@ Not covered: computing the figures (`prove.measure`, `prove.tables`), showing th
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 
@@ -96,6 +97,7 @@ def _counted(held: Held) -> Figures:
     return {
         "calls": len(held.examples),
         "users": len(set(held.groups)),
+        "busiest_user_calls": max(Counter(held.groups).values()),
         "is_agreement": not held.has_corrections,
         "corrected_calls": sum(not judged.is_equal for judged in held.judged) - rejected,
         "rejected_calls": rejected,

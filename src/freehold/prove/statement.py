@@ -94,7 +94,8 @@ def _design(evidence: Sheet) -> tuple[str, ...]:
     by_user = (
         "Each user made one call, so calls are the units."
         if users == n
-        else f"Units are the {users:,} users or sessions: calls of one user may depend on each other, and count once."
+        else f"Units are the {users:,} users or sessions: calls of one user may depend on each other, and each user"
+        " counts alike, however many calls are theirs."
     )
     return (
         f"Paired: the owned model answered the same {n:,} held-out calls that the provider had answered. Both are held"
@@ -139,8 +140,12 @@ def _contract(evidence: Sheet) -> Hypothesis:
     cascade, risk = evidence.at("cascade"), percent(evidence.number("settings", "risk"))
     chosen, delta = cascade.at("chosen"), amount(evidence.number("spent", "delta"))
     by_user = (
-        "; users made several calls, so betting on users must certify it as well" if cascade.flag("is_by_user") else ""
+        "; users made several calls, so betting on users, each of whom counts alike, must certify it as well"
+        if cascade.flag("is_by_user")
+        else ""
     )
+    if evidence.count("users") * evidence.count("busiest_user_calls") > evidence.count("calls"):
+        by_user += "; and as some made more than others, calls are taken for what they are worth by their design effect"
     served = "on the calls outside withheld slices: " if evidence.has("withheld") else ""
     if is_b(evidence):
         null, alternative = f"P(wrong | confidence ≥ τ) > {risk}", f"P(wrong | confidence ≥ τ) ≤ {risk}"
