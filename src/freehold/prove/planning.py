@@ -28,6 +28,7 @@ MOST_LOCAL_WRONG = 0.25
 ASSUMED = (0.05, 0.10, 0.20, 0.30)
 _LOST_POWER = 0.2
 _POWER_OF_TWO = 1 - _LOST_POWER / 2
+_ASSUMED_USERS = 1000
 _FEW, _CAP_TIMES_FEW, _CAP_TIMES = 250, 1.5, 1.25
 _POINTS_PLANNED = 60
 Point = tuple[int, int]
@@ -143,14 +144,17 @@ def plan_cascade(
     return rows
 
 
-def plan_assumed(settings: ProofSettings, margins: Sequence[float], risks: Sequence[float]) -> list[PlanRow]:
+def plan_assumed(
+    settings: ProofSettings, margins: Sequence[float], risks: Sequence[float], *, calls_per_user: float = 1.0
+) -> list[PlanRow]:
     """What is needed where nothing was proven: per assumed discordance, and for a cascade without a local error."""
+    users = _ASSUMED_USERS
+    calls = round(users * calls_per_user)
     rows = []
     for discordance in ASSUMED:
-        seen = Seen(calls=1, users=1, discordance=discordance, difference=0.0)
-        rows += plan_whole(seen, settings, margins)
-    nothing = Seen(calls=1, users=1, discordance=0.0, difference=0.0)
-    return rows + plan_cascade([(1, 0)], nothing, settings, risks, is_by_user=False)
+        rows += plan_whole(Seen(calls=calls, users=users, discordance=discordance, difference=0.0), settings, margins)
+    nothing = Seen(calls=calls, users=users, discordance=0.0, difference=0.0)
+    return rows + plan_cascade([(calls, 0)], nothing, settings, risks, is_by_user=calls > users)
 
 
 def _at_least(calls: int | None) -> int | None:
