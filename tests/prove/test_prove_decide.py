@@ -83,6 +83,16 @@ def test_a_perfect_model_moves_once_there_is_enough(n: int, decision: str) -> No
         assert n + outcome.need >= 45
 
 
+def test_too_few_calls_of_few_users_need_as_many_users_more() -> None:
+    """Without an error some 48 users certify at 5%, however often they call: 20 calls of 5 users are four each."""
+    alone = put_to_proof(proof(20), [True] * 20, [0.9] * 20).outcome
+    together = put_to_proof(proof(20, users=5), [True] * 20, [0.9] * 20).outcome
+    assert alone.need is not None
+    assert together.need is not None
+    assert 20 + alone.need < 60
+    assert 20 + together.need >= 4 * 48
+
+
 def test_what_is_needed_is_enough_at_the_same_shares() -> None:
     """3 of 50 wrong, one of them among the three surest: more calls of the same kind decide."""
     right = [i not in (2, 40, 41) for i in range(50)]

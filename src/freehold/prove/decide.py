@@ -2,7 +2,7 @@
 
 In this order; the first that applies decides:
 
-1. need  Under 30 proof calls nothing is decided.
+1. need  Under 30 proof calls nothing is decided; asked for are as many as a model without an error needs.
 2. hold  There is nothing to prove: no answer of the owned model is usable, or all calls want the same answer.
 3. move  (whole) Both sides can be wrong (there are corrections, or the provider falls short of a metric), the owned
          model is right in at least one of ten calls (no worse than a provider that is always wrong is any answer), and
@@ -47,7 +47,7 @@ from typing import Literal
 
 from freehold.core.confidence import LEAST_CONFIDENCE
 from freehold.core.verdict import Decision, NeedOf
-from freehold.prove.cascade import Cascade, CurvePoint, least_n, lower_bound
+from freehold.prove.cascade import Cascade, CurvePoint, lower_bound
 from freehold.prove.judging import Compared
 from freehold.prove.planning import LEAST_CALLS, Seen, calls_for_cascade, calls_for_whole, is_mostly_right, spread
 from freehold.prove.settings import ProofSettings
@@ -116,7 +116,8 @@ def decide(
     n = cascade.n
     usable = cascade.curve[-1].local if cascade.curve else 0
     if n < LEAST_CALLS:
-        least = max(LEAST_CALLS, least_n(0.0, risk=planned.risk, delta=planned.delta) or LEAST_CALLS)
+        all_right = calls_for_cascade([(n, 0)], seen_so_far(paired), planned, is_by_user=cascade.is_by_user)
+        least = max(LEAST_CALLS, all_right or LEAST_CALLS)
         return Outcome(decision="need", need=least - n, reason=f"{n} held-out calls are too few to decide on.")
     if not usable:
         return Outcome(decision="hold", reason=f"None of {n} answers of the owned model can be used.")
