@@ -209,7 +209,12 @@ for words in (['tasks'], ['calls'], ['freeze', {TASK!r}], ['verify', {TASK!r}], 
 
 @pytest.mark.parametrize(
     ("number", "words"),
-    [(errno.ENOSPC, "Free some space"), (errno.EROFS, "read-only"), (errno.EACCES, "Check the permissions")],
+    [
+        (errno.ENOSPC, "Free some space"),
+        (errno.EROFS, "read-only"),
+        (errno.EACCES, "Check the permissions"),
+        (errno.EEXIST, "move it away"),
+    ],
 )
 def test_a_disk_that_refuses(recorded: Run, monkeypatch: pytest.MonkeyPatch, number: int, words: str) -> None:
     def refuse(_self: Estate, name: str) -> Path:

@@ -8,12 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from made import an_estate, triage_calls
+from made import BEGAN_AT, an_estate, triage_calls
 
 from freehold.core import Verdict
+from freehold.dataset import load
 from freehold.loop.estate import Estate
+from freehold.loop.freezing import freeze
 from freehold.loop.planning import plan_proof
 from freehold.loop.sorting import sort_new_calls
+from freehold.prove import call_mark
 
 SEEN = {
     "calls": 400,
@@ -77,6 +80,68 @@ def test_a_plan_after_a_proof_is_from_its_figures_and_at_the_next_level(estate: 
     assert (cascade[0.05] or 1000) <= 400  # 2 of 300 wrong is well within 5% of 400 calls
     needed = [{row.limit: row.calls for row in plan.rows if row.way == "whole"} for plan in (first, second)]
     assert all((needed[1][limit] or 0) > (needed[0][limit] or 0) for limit in needed[0])
+
+
+def test_a_plan_is_from_a_verdict_of_what_is_asked_for_now(estate: Estate) -> None:
+    """A verdict by another metric, or of another contract, tells nothing of this one."""
+    task = estate.store.book.tasks()[0]
+    for i, settings in enumerate(({"metrics": "exact"}, {"metrics": "valid"}, {"contract": "B"})):
+        verdict = Verdict(
+            id=f"v{i}",
+            task_id=task.id,
+            model_id="m",
+            dataset_hash="d",
+            decision="hold",
+            margin=0.02,
+            risk=0.05,
+            evidence=SEEN
+            | {"settings": {"metrics": "exact", "contract": "A"} | settings, "calls": 400 + i}
+            | {"paired": SEEN["paired"] | {"n": 400 + i}},  # type: ignore[operator]
+            created_at=float(i),
+        )
+        estate.store.book.put_verdict(verdict)
+    assert plan_proof(estate, task.name).seen == 400
+    estate.settings.values["prove.metrics"] = "graded"
+    assert plan_proof(estate, task.name).basis == "assumed"
+
+
+def test_calls_that_came_all_at_once_tell_no_rate(tmp_path: Path) -> None:
+    for place, step_s in (("burst", 1.0), ("day", 1440.0)):
+        opened = an_estate(tmp_path / place)
+        calls = [replace(call, created_at=BEGAN_AT + step_s * i) for i, call in enumerate(triage_calls(60))]
+        opened.store.calls.add(calls)
+        sort_new_calls(opened)
+        per_day = plan_proof(opened, opened.store.book.tasks()[0].name).calls_per_day
+        assert per_day == (None if place == "burst" else pytest.approx(60 * 60 / 59))
+        opened.store.close()
+
+
+def test_what_is_held_out_counts_for_a_fresh_proof_until_it_was_looked_at(tmp_path: Path) -> None:
+    opened = an_estate(tmp_path, prove__fresh=True)
+    opened.store.calls.add(triage_calls(120))
+    sort_new_calls(opened)
+    task = opened.store.book.tasks()[0]
+    freeze(opened, task, lambda _progress: None)
+    proof = load(Path(opened.dataset(task).path)).proof
+    assert plan_proof(opened, task.name).held_out == len(proof)
+    opened.store.attempts.claim(task.id, "p1", [call_mark(example.id) for example in proof[:5]], 1.0)
+    assert plan_proof(opened, task.name).held_out == len(proof) - 5
+    opened.store.close()
+
+
+def test_an_assumed_plan_counts_the_calls_that_users_make(tmp_path: Path) -> None:
+    """A session makes two calls here: 53 calls without an error are of too few sessions to bet on."""
+    opened = an_estate(tmp_path)
+    opened.store.calls.add(triage_calls(120))
+    sort_new_calls(opened)
+    task = opened.store.book.tasks()[0]
+    cascade = [row.calls for row in plan_proof(opened, task.name).rows if (row.way, row.limit) == ("cascade", 0.05)]
+    freeze(opened, task, lambda _progress: None)
+    by_session = [row.calls for row in plan_proof(opened, task.name).rows if (row.way, row.limit) == ("cascade", 0.05)]
+    assert cascade == [53]
+    assert by_session[0] is not None
+    assert by_session[0] >= 2 * 55
+    opened.store.close()
 
 
 def test_a_verdict_without_figures_gives_an_assumed_plan(estate: Estate) -> None:

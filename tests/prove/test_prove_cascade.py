@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 from scipy.stats import beta, binom
 
 from freehold.core.confidence import LEAST_CONFIDENCE
+from freehold.prove.betting import star, user_means
 from freehold.prove.cascade import Cascade, contract_a, least_n, lower_bound, upper_bound
+from freehold.prove.contract_b import contract_b
+from freehold.prove.units import is_uneven, worth
 
 RISK, DELTA = 0.05, 0.10
 
@@ -133,3 +136,44 @@ def test_users_with_many_calls_and_few_errors_are_still_proven() -> None:
     is_right = [i % 100 != 0 for i in range(600)]
     cascade = contract_a([0.5] * 600, is_right, groups, risk=RISK, delta=DELTA, seed=0)
     assert cascade.coverage == 1.0
+
+
+def busy_users(rng: np.random.Generator) -> tuple[list[str], list[bool]]:
+    """400 users: one in twenty makes 50 calls, and every second one of these gets 14% wrong answers, nobody else any.
+
+    So 5.1% of the calls are wrong, and 0.4% of a user's on average.
+    """
+    sizes = np.where(rng.random(400) < 0.05, 50, 1)
+    shares = np.where((sizes > 1) & (rng.random(400) < 0.5), 0.1405, 0.0)
+    groups = [f"u{i}" for i, size in enumerate(sizes) for _ in range(size)]
+    return groups, (rng.random(len(groups)) >= np.repeat(shares, sizes)).tolist()
+
+
+@pytest.mark.parametrize("contract", ["A", "B"])
+def test_busy_users_who_fare_worse_are_not_hidden_among_the_others(contract: str) -> None:
+    """The control: betting on users, who count alike, and an exact bound on calls taken as independent."""
+    rng = np.random.default_rng(23)
+    runs, broken, naive_broken = 200, 0, 0
+    for _ in range(runs):
+        groups, is_right = busy_users(rng)
+        n, losses = len(groups), [float(not right) for right in is_right]
+        if contract == "A":
+            cascade = contract_a([0.5] * n, is_right, groups, risk=RISK, delta=DELTA, seed=0)
+        else:
+            cascade = contract_b([0.5] * n, losses, groups, thresholds=(0.5,), risk=RISK, delta=DELTA, seed=0)
+        broken += cascade.chosen is not None
+        is_shown = star(user_means([-loss for loss in losses], groups, seed=0), RISK, alpha=DELTA, cap=400).is_certified
+        naive_broken += is_shown and float(upper_bound([int(sum(losses))], n, DELTA)[0]) <= RISK
+    assert broken / runs <= DELTA
+    assert naive_broken / runs > 2 * DELTA
+
+
+def test_what_calls_of_users_are_worth() -> None:
+    sizes = np.array([[5.0] * 10 + [4.0]])
+    one_wrong = np.array([[5.0] + [0.0] * 10])
+    assert 54 * worth(one_wrong, sizes)[0] == pytest.approx(9.83, abs=0.01)
+    assert worth(np.ones((1, 11)), sizes)[0] == 1.0  # as spread out as can be
+    assert worth(np.zeros((1, 11)), sizes)[0] == worth(sizes, sizes)[0] == 1.0
+    assert worth(np.zeros((1, 11)), np.zeros((1, 11)))[0] == 1.0
+    assert is_uneven(["a", "a", "b"])
+    assert not is_uneven(["a", "b", "a", "b"])

@@ -38,7 +38,7 @@ def test_the_fewest_local_answers_without_an_error() -> None:
     assert half.curve[-1].local == 50
     seen = Seen(calls=100, users=100, discordance=0.0, difference=0.0)
     asked = ProofSettings(contract="B", delta=0.05, min_coverage=0.01)
-    assert calls_for_cascade(50, 0, seen, asked, is_by_user=False) == 118
+    assert calls_for_cascade([(50, 0)], seen, asked, is_by_user=False) == 118
 
 
 @given(st.integers(0, 30), st.integers(1, 400))

@@ -63,6 +63,15 @@ def test_a_hopeless_model_would_move_if_coverage_alone_counted() -> None:
     assert examined.outcome.decision == "hold"
 
 
+@pytest.mark.parametrize("share", [0.0, 0.05])
+def test_no_worse_than_a_provider_that_is_always_wrong_moves_nothing(share: float) -> None:
+    right = [i < share * 600 for i in range(600)]
+    outcome = put_to_proof(proof(600, wrong_incumbent=600), right, [0.9] * 600).outcome
+    assert outcome.decision == "hold"
+    half = [i % 2 == 0 for i in range(600)]
+    assert put_to_proof(proof(600, wrong_incumbent=600), half, [0.9] * 600).outcome.scope == "whole"
+
+
 @pytest.mark.parametrize(("n", "decision"), [(20, "need"), (44, "need"), (60, "move"), (400, "move")])
 def test_a_perfect_model_moves_once_there_is_enough(n: int, decision: str) -> None:
     outcome = put_to_proof(proof(n), [True] * n, [0.9] * n).outcome
@@ -72,6 +81,16 @@ def test_a_perfect_model_moves_once_there_is_enough(n: int, decision: str) -> No
     else:
         assert outcome.need is not None
         assert n + outcome.need >= 45
+
+
+def test_too_few_calls_of_few_users_need_as_many_users_more() -> None:
+    """Without an error some 48 users certify at 5%, however often they call: 20 calls of 5 users are four each."""
+    alone = put_to_proof(proof(20), [True] * 20, [0.9] * 20).outcome
+    together = put_to_proof(proof(20, users=5), [True] * 20, [0.9] * 20).outcome
+    assert alone.need is not None
+    assert together.need is not None
+    assert 20 + alone.need < 60
+    assert 20 + together.need >= 4 * 48
 
 
 def test_what_is_needed_is_enough_at_the_same_shares() -> None:

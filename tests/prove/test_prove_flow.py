@@ -178,6 +178,33 @@ def test_corrections_make_it_accuracy(tmp_path: Path) -> None:
     assert "right by definition" not in text
 
 
+@pytest.mark.parametrize("is_newer", [True, False])
+def test_held_out_calls_are_called_newer_only_where_their_clock_says_so(tmp_path: Path, is_newer: bool) -> None:
+    folder, out = make_dataset(tmp_path / "dataset"), tmp_path / "out"
+    if not is_newer:
+        for name in ("train", "dev", "proof"):
+            rows = [json.loads(line) for line in (folder / f"{name}.jsonl").read_text("utf-8").splitlines()]
+            text = "".join(json.dumps(row | {"created_at": 1e9}) + "\n" for row in rows)
+            (folder / f"{name}.jsonl").write_text(text, "utf-8")
+    verdict = prove(folder, answer=model(0.98), settings=ProofSettings(), facts=FACTS, out_dir=out)
+    assert verdict.used["is_newer"] is is_newer
+    for name in ("report.txt", "report.html"):
+        page = " ".join((out / name).read_text("utf-8").split())
+        assert ("By their clock the held-out calls are not newer" in page) != is_newer
+    assert ("The held-out calls are newer than the calls trained on" in page) == is_newer
+
+
+@pytest.mark.parametrize(("users", "is_told"), [(0, False), (100, False), (90, True)])
+def test_a_report_says_so_where_some_users_make_more_calls(tmp_path: Path, users: int, is_told: bool) -> None:
+    """400 calls of 100 users are four each; of 90 users the busiest made five."""
+    folder, out = make_dataset(tmp_path / "dataset", users=users), tmp_path / "out"
+    prove(folder, answer=model(0.98), settings=ProofSettings(), facts=FACTS, out_dir=out)
+    for name in ("report.txt", "report.html"):
+        page = " ".join((out / name).read_text("utf-8").split())
+        assert ("the busiest made 5 of the 400 calls" in page) == is_told
+    assert ("by their design effect" in page) == is_told  # the statement is on the page alone
+
+
 def test_answers_that_no_client_could_read_are_not_local(tmp_path: Path) -> None:
     good = model(1.0)
 

@@ -103,6 +103,9 @@ def write(folder: Path, body: str) -> str:
         ("return [1]", "no number"),
         ("return 10 ** 400", "no number"),
         ("raise ValueError('x' * 9999)", "ValueError"),
+        ("raise ValueError('one line\\nand another')", "one line and another"),
+        ("raise SystemExit(0)", "SystemExit"),
+        ("return type('Odd', (), {'__float__': lambda self: 1 / 0})()", "no number"),
     ],
 )
 def test_a_function_that_misbehaves_ends_the_proof_and_names_the_call(tmp_path: Path, body: str, word: str) -> None:
@@ -112,10 +115,13 @@ def test_a_function_that_misbehaves_ends_the_proof_and_names_the_call(tmp_path: 
     assert metric in caught.value.message
     assert "call 'c" in caught.value.message
     assert len(str(caught.value)) < 600
+    assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("body", ["def g(", "import no_such_module_here", "raise RuntimeError('x')"])
+@pytest.mark.parametrize(
+    "body", ["def g(", "import no_such_module_here", "raise RuntimeError('x')", "raise SystemExit(0)"]
+)
 def test_a_file_that_cannot_run_is_one_clear_line(tmp_path: Path, body: str) -> None:
     (tmp_path / "mine.py").write_text(body, "utf-8")
     with pytest.raises(SettingError, match="cannot be loaded"):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.special import bdtr
 
+from freehold.core.verdict import Contract
 from freehold.prove.attempts import level
 from freehold.prove.betting import log_wealth
-from freehold.prove.cascade import upper_bound
+from freehold.prove.cascade import lower_bound
 from freehold.prove.planning import (
     ASSUMED,
     LEAST_CALLS,
@@ -61,14 +64,35 @@ def test_the_planned_calls_give_the_planned_power(discordance: float, margin: fl
     assert 0.72 < (path.max(axis=1) >= math.log(1 / settings.alpha)).mean() < 0.95
 
 
-def test_the_cascade_passes_at_the_planned_calls() -> None:
-    for local, wrong in ((400, 0), (360, 8), (200, 12)):
-        planned = calls_for_cascade(local, wrong, seen(), FULL, is_by_user=False)
+@pytest.mark.parametrize("contract", ["A", "B"])
+def test_the_planned_calls_prove_the_cascade_in_four_of_five_tries(contract: Contract) -> None:
+    """At the shares seen; planned by the mean alone it would be every second one."""
+    asked = replace(FULL, contract=contract, min_coverage=0.5).spending(level(2))
+    rng = np.random.default_rng(83)
+    for local, wrong in ((400, 0), (360, 8), (300, 10), (250, 5)):
+        planned = calls_for_cascade([(local, wrong)], seen(), asked, is_by_user=False)
         assert planned is not None
-        k = math.floor(wrong / 400 * planned)
-        assert upper_bound([k], planned, FULL.delta)[0] <= FULL.risk
-    assert calls_for_cascade(400, 20, seen(), FULL, is_by_user=False) is None
-    assert calls_for_cascade(10, 0, seen(), FULL, is_by_user=False) is None
+        served = rng.binomial(planned, local / 400, 4000)
+        lost = rng.binomial(served, wrong / local)
+        covered = [lower_bound(int(k), planned, asked.delta) >= asked.least_coverage for k in served]
+        kept = [
+            bdtr(k, planned if contract == "A" else n, asked.risk) <= asked.delta
+            for k, n in zip(lost, served, strict=True)
+        ]
+        assert 0.78 < np.mean(np.logical_and(covered, kept)) <= 1
+    assert calls_for_cascade([(400, 20)], seen(), FULL, is_by_user=False) is None
+    assert calls_for_cascade([(10, 0)], seen(), FULL, is_by_user=False) is None
+
+
+def test_under_contract_b_a_threshold_waits_for_the_stricter_ones() -> None:
+    asked = replace(FULL, contract="B")
+    alone = calls_for_cascade([(300, 3)], seen(), asked, is_by_user=False)
+    after_worse = calls_for_cascade([(100, 3), (300, 3)], seen(), asked, is_by_user=False)
+    assert alone is not None
+    assert after_worse is not None
+    assert alone < after_worse
+    assert calls_for_cascade([(100, 6), (300, 3)], seen(), asked, is_by_user=False) is None
+    assert calls_for_cascade([(100, 6), (300, 9)], seen(), FULL, is_by_user=False) is not None  # contract A
 
 
 def test_points_that_no_threshold_should_take_are_not_planned_with() -> None:

@@ -67,3 +67,10 @@ def test_what_looks_at_the_wanted_answer_is_missing_and_counts_as_the_worst() ->
     graded = examined(rejected, metrics="graded")
     assert graded.paired.difference == -0.05
     assert graded.outcome.scope != "whole"
+
+
+def test_where_every_answer_was_rated_bad_nothing_is_shown() -> None:
+    """Control: the paired test alone certifies, for both sides count as wrong everywhere."""
+    everything = examined(set(range(400)))
+    assert everything.paired.is_certified
+    assert everything.outcome.decision == "hold"

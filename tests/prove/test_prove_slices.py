@@ -230,6 +230,21 @@ def test_contract_a_holds_for_what_is_served() -> None:
     assert broken / 100 <= asked.delta
 
 
+def test_a_slice_that_gains_is_told_also_where_users_make_several_calls() -> None:
+    n = 160
+    calls = Sliced(
+        confidences=np.full(n, 0.9),
+        losses=np.where(np.arange(n) < 80, -1.0, 1.0),
+        groups=tuple(f"u{i // 2}" for i in range(n)),
+        members={"label:gains": np.arange(n) < 80, "label:loses": np.arange(n) >= 80},
+        is_paired=True,
+    )
+    states = {s.name: s.state for s in judge(calls, 0.5, (), LIMIT)}
+    assert states == {"label:gains": "kept", "label:loses": "broken"}
+    alone = judge(calls.only(np.arange(n) < 80), 0.5, (), LIMIT)
+    assert [s.state for s in alone if s.name == "label:gains"] == ["kept"]
+
+
 def test_shapes_by_hand() -> None:
     examples = [replace(call(i, "x"), messages=(Message("user", "the is " + "a" * i),)) for i in range(30)]
     tickets = [

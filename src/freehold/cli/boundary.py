@@ -24,6 +24,7 @@ _DISK_HINTS = {
     errno.EACCES: "Check the permissions, or choose another folder.",
     errno.EPERM: "Check the permissions, or choose another folder.",
     errno.ENOTDIR: "A file stands where a folder is needed: move it away, or choose another folder.",
+    errno.EEXIST: "A file stands where a folder is needed: move it away, or choose another folder.",
     errno.EISDIR: "A folder stands where a file is needed: move it away.",
 }
 

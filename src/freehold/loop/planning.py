@@ -1,9 +1,11 @@
 """Plan a proof: how many more calls a decision needs, and when they will be there.
 
-From the first of these that there is: the newest verdict's evidence; the answers to the newest model's dev calls that
+From the first of these that there is: the evidence of the newest verdict by the metrics and the contract that are asked
+for; the answers to the newest model's dev calls that
 are kept (dev is for tuning: looking costs no attempt); discordances that are assumed, and said to be. No model is
 asked. Calls come as they did in the seven days before the last one, and as many of them become held-out calls as did
-at the last freeze.
+at the last freeze; calls within less than an hour tell no rate. Where nothing was seen, users make as many calls each
+as in the newest dataset.
 
 Not covered: the figures themselves (`prove.planning`).
 """
@@ -15,15 +17,28 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from freehold.core import Example
 from freehold.core.task import Task
 from freehold.core.verdict import Verdict
+from freehold.dataset import load
 from freehold.loop.estate import Estate
 from freehold.loop.proving import kept_answers, proof_settings
-from freehold.prove import PlanRow, ProofSettings, Seen, level, plan_assumed, plan_cascade, plan_whole, rehearse
+from freehold.prove import (
+    PlanRow,
+    ProofSettings,
+    Seen,
+    call_mark,
+    level,
+    plan_assumed,
+    plan_cascade,
+    plan_whole,
+    rehearse,
+)
 from freehold.store import CallFilter
 
 _DAY_S = 86400.0
 _WINDOW_S = 7 * _DAY_S
+_LEAST_SPAN_S = 3600.0
 _MARGINS = (0.01, 0.02, 0.03, 0.05)
 _RISKS = (0.02, 0.05, 0.10)
 
@@ -85,7 +100,7 @@ def plan_proof(estate: Estate, name: str) -> ProofPlan:
         risks=sorted({*_RISKS, asked.risk}),
     )
     basis, seen, rows, can_err = _rows(estate, task, limits)
-    held_out = 0 if asked.is_fresh else _held_out(estate, task)
+    held_out = len(_held_out(estate, task, is_fresh=asked.is_fresh))
     per_day, share = _calls_per_day(estate, task), _held_out_share(estate, task)
     return ProofPlan(
         task=task.name,
@@ -124,8 +139,8 @@ class _Limits:
 
 def _rows(estate: Estate, task: Task, limits: _Limits) -> tuple[Basis, int, list[PlanRow], bool | None]:
     """On what the plan rests, on how many calls that was seen, the rows, and whether the provider can be wrong."""
-    verdict = next(iter(estate.store.book.verdicts(task.id)), None)
-    if verdict is not None and (verdict.evidence.get("paired") or {}).get("n"):
+    verdict = next((v for v in estate.store.book.verdicts(task.id) if _tells(v, limits.settings)), None)
+    if verdict is not None:
         seen, rows = _from_verdict(verdict, limits)
         return "verdict", seen.calls, rows, not verdict.evidence.get("is_agreement", True)
     card = next(iter(estate.store.book.models(task.id)), None)
@@ -135,7 +150,16 @@ def _rows(estate: Estate, task: Task, limits: _Limits) -> tuple[Basis, int, list
         if found is not None:
             rows = limits.rows(found.seen, list(found.points), is_by_user=found.seen.users < found.seen.calls)
             return "dev", found.seen.calls, rows, found.can_provider_err
-    return "assumed", 0, plan_assumed(limits.settings, limits.margins, limits.risks), None
+    groups = [example.group for example in _held_out(estate, task)] or ["nobody yet"]
+    per_user = len(groups) / len(set(groups))
+    return "assumed", 0, plan_assumed(limits.settings, limits.margins, limits.risks, calls_per_user=per_user), None
+
+
+def _tells(verdict: Verdict, asked: ProofSettings) -> bool:
+    """Whether a verdict's figures are of what is asked for now."""
+    was: dict[str, Any] = verdict.evidence.get("settings") or {}
+    told = was.get("metrics", asked.metrics), was.get("contract", asked.contract)
+    return bool((verdict.evidence.get("paired") or {}).get("n")) and told == (asked.metrics, asked.contract)
 
 
 def _from_verdict(verdict: Verdict, limits: _Limits) -> tuple[Seen, list[PlanRow]]:
@@ -152,19 +176,24 @@ def _from_verdict(verdict: Verdict, limits: _Limits) -> tuple[Seen, list[PlanRow
     return seen, limits.rows(seen, points, is_by_user=bool(cascade.get("is_by_user")))
 
 
-def _held_out(estate: Estate, task: Task) -> int:
+def _held_out(estate: Estate, task: Task, *, is_fresh: bool = False) -> list[Example]:
+    """The held-out calls of the newest dataset; of fresh ones those that no proof looked at."""
     datasets = estate.store.book.datasets(task.id)
-    return datasets[0].manifest.counts.get("proof", 0) if datasets else 0
+    proof = list(load(Path(datasets[0].path)).proof) if datasets else []
+    if not is_fresh:
+        return proof
+    used = {mark for attempt in estate.store.attempts.of_task(task.id) for mark in attempt.calls}
+    return [example for example in proof if call_mark(example.id) not in used]
 
 
 def _calls_per_day(estate: Estate, task: Task) -> float | None:
-    """The rate of the calls that clients made, in the days before the last one; None where no time passed."""
+    """The rate of the calls that clients made, in the days before the last one; None where too little time passed."""
     figures = estate.store.book.figures(task.id)
     if figures.first_at is None or figures.last_at is None:
         return None
     since = max(figures.first_at, figures.last_at - _WINDOW_S)
     span_s = figures.last_at - since
-    if span_s <= 0:
+    if span_s < _LEAST_SPAN_S:
         return None
     return estate.store.calls.count(CallFilter(task_id=task.id, is_direct=True, since=since)) * _DAY_S / span_s
 

@@ -10,7 +10,9 @@ go wrong, the bound must fail at the one threshold where the true risk just exce
 Where users make several calls each, calls are not independent and Clopper-Pearson is too sure. Then the same claim
 must also be certified by `prove.betting` on the users' mean losses, at the same delta, for the threshold and every
 higher one: E[-loss] >= -risk is a paired test whose incumbent is never wrong. Both must pass, so the chosen threshold
-is never lower than contract A alone would give.
+is never lower than contract A alone would give. What is exact then is the claim for a call drawn by drawing a user
+first. Where some users make more calls than others, the share among calls may be larger; Clopper-Pearson, with n and k
+taken for what they are worth (`prove.units`), bounds it approximately.
 
 Withholding more calls afterwards, whichever and for whatever reason, only lowers P(local and wrong): what is proven of
 a threshold holds for every policy that answers a part of what it would have answered (`prove.policy` relies on it).
@@ -31,6 +33,7 @@ from typing import TYPE_CHECKING
 from freehold.core.confidence import LEAST_CONFIDENCE
 from freehold.core.verdict import Contract
 from freehold.prove.betting import log_wealth, user_order
+from freehold.prove.units import is_uneven, worth
 
 if TYPE_CHECKING:
     import numpy as np
@@ -89,12 +92,15 @@ def contract_a(
     levels = np.unique(scores[scores > 0])[::-1]
     local = _at_or_above(scores, levels)
     errors = _at_or_above(scores[wrong], levels)
-    uppers = upper_bound(errors, n, delta)
-    passes = uppers <= risk
     is_by_user = len(set(groups)) < n
+    share, certified = np.ones(len(levels)), np.ones(len(levels), dtype=bool)
     if is_by_user and len(levels):
-        passes &= _certified_by_user(scores, wrong, groups, levels, risk=risk, delta=delta, seed=seed)
-    proven = np.logical_and.accumulate(passes)
+        lost, sizes = _wrong_by_user(scores, wrong, groups, levels, seed=seed)
+        path = log_wealth(-lost / sizes, risk, alpha=delta, cap=len(sizes))
+        certified = path.max(axis=1) >= math.log(1 / delta)
+        share = worth(lost, sizes[None, :]) if is_uneven(groups) else share
+    uppers = upper_bound(errors * share, n * share, delta)
+    proven = np.logical_and.accumulate(certified & (uppers <= risk))
     curve = tuple(
         CurvePoint(threshold=float(t), local=int(a), wrong=int(k), upper=float(u), is_proven=bool(ok))
         for t, a, k, u, ok in zip(levels, local, errors, uppers, proven, strict=True)
@@ -119,7 +125,9 @@ def _at_or_above(scores: NDArray[np.float64], levels: NDArray[np.float64]) -> ND
     return len(scores) - np.searchsorted(np.sort(scores), levels, side="left")
 
 
-def upper_bound(errors: NDArray[np.int_] | Sequence[int], n: int, delta: float) -> NDArray[np.float64]:
+def upper_bound(
+    errors: NDArray[np.float64] | NDArray[np.int_] | Sequence[int], n: int | NDArray[np.float64], delta: float
+) -> NDArray[np.float64]:
     """Clopper and Pearson's upper bounds at 1 - delta for `errors` out of n: quantiles of Beta(k+1, n-k)."""
     import numpy as np
     from scipy.special import betaincinv
@@ -133,45 +141,51 @@ def lower_bound(successes: int, n: int, delta: float) -> float:
     return 1.0 - float(upper_bound([n - successes], n, delta)[0])
 
 
-def least_n(errors_share: float, *, risk: float, delta: float) -> int | None:
-    """The calls for which an observed share of local errors would satisfy contract A; None where none would."""
+def least_n(errors_share: float, *, risk: float, delta: float, power: float = 0.8) -> int | None:
+    """The calls of which a share of errors satisfies contract A with this probability; None where no number does.
+
+    The most errors that pass among n are the largest k with BinomCDF(k; n, risk) <= delta; the probability is
+    BinomCDF(k; n, errors_share). Checkable: without an error, 45 at 5%/10%, whatever the power.
+    """
     if errors_share >= risk:
         return None
     low, high = 1, 1
-    while not _would_pass(errors_share, high, risk, delta):
+    while not _would_pass(errors_share, high, risk, delta, power):
         low, high = high, high * 2
         if high > 10_000_000:
             return None
     while low < high:
         middle = (low + high) // 2
-        low, high = (low, middle) if _would_pass(errors_share, middle, risk, delta) else (middle + 1, high)
+        is_enough = _would_pass(errors_share, middle, risk, delta, power)
+        low, high = (low, middle) if is_enough else (middle + 1, high)
     return high
 
 
-def _would_pass(errors_share: float, n: int, risk: float, delta: float) -> bool:
-    return bool(upper_bound([math.ceil(errors_share * n - 1e-9)], n, delta)[0] <= risk)
+def _would_pass(errors_share: float, n: int, risk: float, delta: float, power: float) -> bool:
+    from scipy.special import bdtr, bdtrik
+
+    if (1 - risk) ** n > delta:
+        return False
+    most = math.floor(bdtrik(delta, n, risk))
+    most -= bdtr(most, n, risk) > delta
+    return bool(bdtr(most, n, max(errors_share, 0.0)) >= power)
 
 
-def _certified_by_user(
+def _wrong_by_user(
     scores: NDArray[np.float64],
     wrong: NDArray[np.bool_],
     groups: Sequence[str],
     levels: NDArray[np.float64],
     *,
-    risk: float,
-    delta: float,
     seed: int,
-) -> NDArray[np.bool_]:
-    """For each threshold, whether betting on users' mean losses certifies the contract."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """For each threshold each user's local and wrong calls, shape (levels, users); and each user's calls."""
     import numpy as np
 
     users = user_order(groups, seed=seed)
     place = {user: i for i, user in enumerate(users)}
     member = np.array([place[group] for group in groups])
-    sizes = np.bincount(member, minlength=len(users))
-    losses = np.zeros((len(levels), len(users)))
+    lost = np.zeros((len(levels), len(users)))
     for i in np.flatnonzero(wrong & (scores > 0)):
-        losses[levels <= scores[i], member[i]] += 1 / sizes[member[i]]
-    path = log_wealth(-losses, risk, alpha=delta, cap=len(users))
-    certified: NDArray[np.bool_] = path.max(axis=1) >= math.log(1 / delta)
-    return certified
+        lost[levels <= scores[i], member[i]] += 1
+    return lost, np.bincount(member, minlength=len(users)).astype(float)

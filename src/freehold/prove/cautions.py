@@ -33,6 +33,11 @@ def is_b(evidence: Sheet) -> bool:
     return evidence.text("contract") == "B"
 
 
+def is_newer(evidence: Sheet) -> bool:
+    """Whether all held-out calls are newer than what was learnt from; verdicts of earlier versions do not say."""
+    return evidence.at("used", "is_newer").value is not False
+
+
 def is_by_people(evidence: Sheet) -> bool:
     """Whether a move of the whole rests on what people preferred."""
     decides = evidence.flag("is_agreement") or evidence.text("kind") == "text"
@@ -73,6 +78,11 @@ def notices(verdict: Verdict, evidence: Sheet) -> tuple[str, ...]:
         found.append(
             f"{before:,} of {n:,} held-out calls were looked at by earlier proofs of this task. The error rate allows"
             " for that only where model and settings were not fitted to them; --fresh leaves them out."
+        )
+    if not is_newer(evidence):
+        found.append(
+            "By their clock the held-out calls are not newer than those that were trained and tuned on: what this shows"
+            " of calls to come rests on the order in which they were recorded."
         )
     if trained:
         found.append(
@@ -141,6 +151,12 @@ def unshown(verdict: Verdict, evidence: Sheet) -> tuple[str, ...]:
     when = span(evidence.at("used", "first_at").value, evidence.at("used", "last_at").value)
     held_out = "those held out" if when == UNKNOWN else f"the held-out ones, {when}"
     sentences.append(f"Anything about other traffic: the proof is for calls like {held_out}.")
+    users, busiest = evidence.count("users"), evidence.count("busiest_user_calls")
+    if users * busiest > evidence.count("calls") > 0:
+        sentences.append(
+            f"How users fare who make more calls than any of these {users:,}: each of them counts alike, and the"
+            f" busiest made {busiest:,} of the {evidence.count('calls'):,} calls."
+        )
     names = [slice_name(row.text("name")) for row in evidence.rows("slices") if row.text("state") == "open"]
     if names:
         sentences.append(f"Slices with too few calls to say: {_listed(names)}.")

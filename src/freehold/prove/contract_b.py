@@ -23,7 +23,8 @@ Where users make several calls each, or losses are graded, the binomial does not
 betting (`prove.betting`) on D_u = the user's mean of (risk - loss) * 1{local}: its expectation is at least 0 exactly
 where E[loss * 1{local}] <= risk * E[1{local}], that is where E[loss | local] <= risk for a call drawn by drawing a user
 first. It is a ratio of means, not a mean of the users' ratios, so users without a local answer bet nothing.
-1/sup K is its p-value. With users the binomial must pass as well, so they never loosen a threshold.
+1/sup K is its p-value. With users the binomial must pass as well, so they never loosen a threshold; where some make
+more calls than others it is taken of what their calls are worth (`prove.units`), as in contract A.
 
 Checkable: k = 0 of n = 59 has p = .0485 at risk .05, of 58 has .0510; the fewest without an error are
 ln(delta) / ln(1 - risk) = 58.4 at 5%/5%.
@@ -34,13 +35,14 @@ Not covered: withholding slices (`prove.policy`), which must be fixed on dev, to
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from freehold.core.confidence import LEAST_CONFIDENCE
-from freehold.prove.betting import log_wealth
+from freehold.prove.betting import log_wealth, user_order
 from freehold.prove.cascade import Cascade, CurvePoint, upper_bound, usable_scores
-from freehold.prove.units import user_means_of
+from freehold.prove.units import is_uneven, user_means_of, worth
 
 if TYPE_CHECKING:
     import numpy as np
@@ -91,9 +93,12 @@ def contract_b(
     levels = np.asarray(thresholds, dtype=float)
     local, wrong = _at_levels(scores, np.ceil(loss), levels)
     is_by_user, is_graded = len(set(groups)) < len(loss), bool(np.any((loss > 0) & (loss < 1)))
-    passes = np.ones(len(levels), dtype=bool) if is_graded else binomial_p(wrong, local, risk) <= delta
+    at_stake = (scores >= levels[:, None]) & (scores > 0)
+    share = _worth(loss, at_stake, groups, seed=seed) if is_uneven(groups) else np.ones(len(levels))
+    passes = np.ones(len(levels), dtype=bool)
+    if not is_graded:
+        passes = binomial_p(wrong * share, local * share, risk) <= delta
     if is_by_user or is_graded:
-        at_stake = (scores >= levels[:, None]) & (scores > 0)
         units = user_means_of((risk - loss) * at_stake, groups, seed=seed)
         passes &= log_wealth(units, 0.0, alpha=delta, cap=units.shape[1]).max(axis=1) >= math.log(1 / delta)
     accepted = np.logical_and.accumulate(passes & (local > 0))
@@ -114,11 +119,29 @@ def contract_b(
 
 
 def binomial_p(wrong: NDArray[np.float64], local: NDArray[np.float64], risk: float) -> NDArray[np.float64]:
-    """P(at most `wrong` of `local`) where each is wrong with probability `risk`; 1 where none is local."""
-    import numpy as np
-    from scipy.special import bdtr
+    """P(at most `wrong` of `local`) where each is wrong with probability `risk`; 1 where none is local.
 
-    return np.where(local > 0, bdtr(wrong, np.maximum(local, 1).astype(int), risk), 1.0)
+    By the incomplete beta function, so that either may be a fraction.
+    """
+    import numpy as np
+    from scipy.special import betainc
+
+    right = np.maximum(local - wrong, 0.0)
+    return np.where(right > 0, betainc(np.where(right > 0, right, 1.0), wrong + 1, 1 - risk), 1.0)
+
+
+def _worth(
+    loss: NDArray[np.float64], at_stake: NDArray[np.bool_], groups: Sequence[str], *, seed: int
+) -> NDArray[np.float64]:
+    """What the local calls of each threshold are worth, as a share of their number."""
+    import numpy as np
+
+    sizes = np.array([Counter(groups)[user] for user in user_order(groups, seed=seed)], dtype=float)
+    lost, calls = (
+        np.round(user_means_of(rows.astype(float), groups, seed=seed) * sizes)
+        for rows in (at_stake & (loss > 0), at_stake)
+    )
+    return worth(lost, calls)
 
 
 def _at_levels(

@@ -2,13 +2,14 @@
 
 In this order; the first that applies decides:
 
-1. need  Under 30 proof calls nothing is decided.
+1. need  Under 30 proof calls nothing is decided; asked for are as many as a model without an error needs.
 2. hold  There is nothing to prove: no answer of the owned model is usable, or all calls want the same answer.
-3. move  (whole) Both sides can be wrong (there are corrections, or the provider falls short of a metric), and the
-         paired test certifies for every metric asked for that the owned model alone is no worse than the provider by
-         more than `margin` (at `alpha`). Every usable answer is used. Where people compared answers of a task without
-         corrections, or of free text, the same test on what they preferred takes the place of agreement with a wanted
-         answer (`prove.judging`), and of the provider's mistakes; every other metric must certify as before. A
+3. move  (whole) Both sides can be wrong (there are corrections, or the provider falls short of a metric), the owned
+         model is right in at least one of ten calls (no worse than a provider that is always wrong is any answer), and
+         the paired test certifies for every metric asked for that the owned model alone is no worse than the provider
+         by more than `margin` (at `alpha`). Every usable answer is used. Where people compared answers of a task
+         without corrections, or of free text, the same test on what they preferred takes the place of agreement with a
+         wanted answer (`prove.judging`), and of the provider's mistakes; every other metric must certify as before. A
          judge may sharpen it and never stands alone.
 4. move  (cascade) The contract is proven at (`risk`, `delta`) for a threshold whose coverage, with what is withheld
          left out, is at its lower bound at least `least_coverage`. Under contract A that is never under twice the risk:
@@ -46,7 +47,7 @@ from typing import Literal
 
 from freehold.core.confidence import LEAST_CONFIDENCE
 from freehold.core.verdict import Decision, NeedOf
-from freehold.prove.cascade import Cascade, CurvePoint, least_n, lower_bound
+from freehold.prove.cascade import Cascade, CurvePoint, lower_bound
 from freehold.prove.judging import Compared
 from freehold.prove.planning import LEAST_CALLS, Seen, calls_for_cascade, calls_for_whole, is_mostly_right, spread
 from freehold.prove.settings import ProofSettings
@@ -101,7 +102,7 @@ def decide(
     paired: Paired,
     cascade: Cascade,
     *,
-    can_provider_err: bool,
+    can_replace: bool,
     distinct_targets: int,
     settings: ProofSettings,
     planned: ProofSettings,
@@ -115,14 +116,15 @@ def decide(
     n = cascade.n
     usable = cascade.curve[-1].local if cascade.curve else 0
     if n < LEAST_CALLS:
-        least = max(LEAST_CALLS, least_n(0.0, risk=planned.risk, delta=planned.delta) or LEAST_CALLS)
+        all_right = calls_for_cascade([(n, 0)], seen_so_far(paired), planned, is_by_user=cascade.is_by_user)
+        least = max(LEAST_CALLS, all_right or LEAST_CALLS)
         return Outcome(decision="need", need=least - n, reason=f"{n} held-out calls are too few to decide on.")
     if not usable:
         return Outcome(decision="hold", reason=f"None of {n} answers of the owned model can be used.")
     if distinct_targets <= 1:
         reason = f"All {n} held-out calls want the same answer: a fixed reply does, no model is needed."
         return Outcome(decision="hold", reason=reason)
-    if _is_whole(compared, besides) if compared else can_provider_err and paired.is_certified:
+    if _is_whole(compared, besides) if compared else can_replace and paired.is_certified:
         return _whole(usable / n, settings, by="by comparisons " if compared else "")
     if cascade.chosen and _is_worth_having(cascade.chosen, n, settings):
         return Outcome(
@@ -134,7 +136,7 @@ def decide(
         )
     if compared and compared.is_open:
         return Outcome(decision="need", need_of="labels", need=compared.to_label, reason=_why_labels(compared))
-    need = calls_needed(paired, cascade, can_provider_err=can_provider_err, settings=planned)
+    need = calls_needed(paired, cascade, can_replace=can_replace, settings=planned)
     if need is not None and need <= max(REACH_CALLS, REACH_TIMES * n):
         reason = f"After {n} held-out calls the answers look good enough, but it is not shown."
         return Outcome(decision="need", need=need, reason=reason)
@@ -158,15 +160,13 @@ def _is_worth_having(point: CurvePoint, n: int, settings: ProofSettings) -> bool
     return covered and is_mostly_right(point.wrong, point.local)
 
 
-def calls_needed(paired: Paired, cascade: Cascade, *, can_provider_err: bool, settings: ProofSettings) -> int | None:
+def calls_needed(paired: Paired, cascade: Cascade, *, can_replace: bool, settings: ProofSettings) -> int | None:
     """How many more calls would prove a move at the shares seen so far; None where no number would."""
     n = cascade.n
-    points = [point for point in spread(cascade.curve) if is_mostly_right(point.wrong, point.local)]
+    points = spread([(point.local, point.wrong) for point in cascade.curve])
     seen = seen_so_far(paired)
-    plans = [
-        calls_for_cascade(point.local, point.wrong, seen, settings, is_by_user=cascade.is_by_user) for point in points
-    ]
-    if can_provider_err:
+    plans = [calls_for_cascade(points, seen, settings, is_by_user=cascade.is_by_user)]
+    if can_replace:
         plans.append(calls_for_whole(seen, settings))
     reachable = [plan for plan in plans if plan is not None]
     if not reachable:

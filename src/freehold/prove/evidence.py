@@ -6,6 +6,7 @@ Not covered: computing the figures (`prove.measure`, `prove.tables`), showing th
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 
@@ -24,7 +25,7 @@ from freehold.prove.folder import Frozen
 from freehold.prove.foresight import audits_until_rollback, ramp_of_equal
 from freehold.prove.head import ranking
 from freehold.prove.judging import Compared
-from freehold.prove.measure import Held, summarise
+from freehold.prove.measure import Held, can_replace, summarise
 from freehold.prove.sensitivity import Sensitivity
 from freehold.prove.settings import ProofFacts, ProofSettings
 from freehold.prove.slices import Slice, describe
@@ -74,7 +75,7 @@ def gather(
         **_opinions(owned.compared),
         "cascade": _cascade(owned.cascade, spent),
         "calls_that_would_decide": calls_needed(
-            owned.paired, owned.cascade, can_provider_err=held.can_provider_err, settings=planned
+            owned.paired, owned.cascade, can_replace=can_replace(held, owned.metrics), settings=planned
         ),
         **_attempt(verdict, spent),
         **_judged(held, owned, settings, shape),
@@ -96,6 +97,7 @@ def _counted(held: Held) -> Figures:
     return {
         "calls": len(held.examples),
         "users": len(set(held.groups)),
+        "busiest_user_calls": max(Counter(held.groups).values()),
         "is_agreement": not held.has_corrections,
         "corrected_calls": sum(not judged.is_equal for judged in held.judged) - rejected,
         "rejected_calls": rejected,

@@ -14,6 +14,7 @@ Not covered: serving the model and checking its parity (handed in), acting on th
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -250,11 +251,13 @@ def _verdict(
 def _used(frozen: Frozen, attempt: Attempt, entry: Entry) -> dict[str, Any]:
     """What names the calls that the proof used up, and what is known of where they stand."""
     times = [example.created_at for example in frozen.proof]
+    learnt_until = max((example.created_at for example in (*frozen.train, *frozen.dev)), default=-math.inf)
     return {
         "calls": len(frozen.proof),
         "digest": sha256_hex(canonical_json(sorted(call_mark(example.id) for example in frozen.proof))),
         "first_at": min(times),
         "last_at": max(times),
+        "is_newer": min(times) > learnt_until,
         "looked_at_before": attempt.looked_at_before,
         "left_out": dict(sorted(Counter(entry.left_out.values()).items())),
         **entry.notes,

@@ -25,6 +25,8 @@ from freehold.prove.settings import ProofSettings
 from freehold.prove.spread import mean_interval, share_interval
 from freehold.prove.tango import tango_interval, tango_z
 
+LEAST_RIGHT = 0.1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guess:
@@ -151,6 +153,15 @@ def summarise(name: str, scores: Sequence[Score], groups: Sequence[str]) -> Side
         graded=math.fsum(s.graded for s in scores) / n,
         valid=sum(s.is_valid for s in scores) / n,
     )
+
+
+def can_replace(held: Held, rows: Sequence[MetricRow]) -> bool:
+    """Whether replacing the provider wholly can be shown: it can be wrong, and the owned model is right now and then.
+
+    Any answer is no worse than those of a provider that is always wrong, or of which nothing else is known. So under
+    each metric the owned model must reach at least LEAST_RIGHT on average.
+    """
+    return held.can_provider_err and all((row.owned or 0.0) >= LEAST_RIGHT for row in rows)
 
 
 def compare(held: Held, owned: Sequence[Judged], place: int, settings: ProofSettings) -> tuple[MetricRow, Paired]:

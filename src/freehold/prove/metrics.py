@@ -144,15 +144,15 @@ def _value(metric: Metric, wanted: str, got: str, plain: Score, call_id: str) ->
     hint = "Mend it, then prove again: it must give a number from 0 to 1, or None where it cannot score."
     try:
         value = metric.scoring(wanted, got, plain)
-    except Exception as error:
-        raise DataError(f"{told}{type(error).__name__}: {str(error)[:200]}.", hint=hint) from error
+    except (Exception, SystemExit) as error:  # a function that ends the process would look like a verdict
+        raise DataError(f"{told}{_in_a_line(error)}.", hint=hint) from error
     if value is None:
         return math.nan
     try:
         if isinstance(value, str | bytes):
             raise TypeError("a text")
         number = float(value)  # type: ignore[arg-type]  # whatever a user's function gives; what is no number is told
-    except (TypeError, ValueError, OverflowError) as error:
+    except Exception as error:
         raise DataError(f"{told}it gave {str(value)[:80]!r}, which is no number.", hint=hint) from error
     if not 0.0 <= number <= 1.0:
         raise DataError(f"{told}it gave {number!r}, which is not from 0 to 1.", hint=hint)
@@ -207,15 +207,18 @@ def _of_user(name: str, mark: float) -> Metric:
         module = _load(place)
         origin = Path(module.__file__ or "")
         source = origin.read_bytes() if origin.is_file() else b""
-    except Exception as error:
-        why = f"{type(error).__name__}: {str(error)[:200]}"
-        raise SettingError(f"The metric {name!r} cannot be loaded: {why}.", hint=_HINT) from error
+    except (Exception, SystemExit) as error:
+        raise SettingError(f"The metric {name!r} cannot be loaded: {_in_a_line(error)}.", hint=_HINT) from error
     function = vars(module).get(function_name)
     if not callable(function):
         raise SettingError(f"The metric {name!r} cannot be loaded: no function {function_name!r} there.", hint=_HINT)
     return Metric(
         name=name, mark=mark, scoring=lambda wanted, got, _plain: function(wanted, got), source=sha256_hex(source)
     )
+
+
+def _in_a_line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
 
 def _load(place: str) -> ModuleType:

@@ -2,7 +2,7 @@
 
     whole    cap(n_fixed(psi, m, difference)) users, at alpha of the attempt to come, 80% power
     cascade  the most of: Clopper-Pearson passes at the share of local and wrong calls seen, the coverage's lower bound
-             does, and where users made several calls each, betting on them certifies
+             does (90% power each, so 80% for both), and where users made several calls each, betting on them certifies
     cap(n)   1.25 n, and 1.5 n below 250: what `prove.betting` needs for the power of a fixed sample of n (simulated)
 
 psi and the difference are those seen; before anything was seen, ASSUMED says what to assume. A difference in the owned
@@ -16,10 +16,10 @@ Not covered: how quickly calls come (`freehold.loop`), whether the shares seen w
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from freehold.prove.cascade import CurvePoint, least_n
+from freehold.prove.cascade import least_n
 from freehold.prove.settings import ProofSettings
 from freehold.prove.tango import n_fixed
 
@@ -27,8 +27,12 @@ LEAST_CALLS = 30
 MOST_LOCAL_WRONG = 0.25
 ASSUMED = (0.05, 0.10, 0.20, 0.30)
 _LOST_POWER = 0.2
+_POWER_OF_TWO = 1 - _LOST_POWER / 2
+_ASSUMED_USERS = 1000
 _FEW, _CAP_TIMES_FEW, _CAP_TIMES = 250, 1.5, 1.25
 _POINTS_PLANNED = 60
+Point = tuple[int, int]
+"""What a threshold leaves of the calls seen: how many are local, and how many of those are wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,24 +60,39 @@ def calls_for_whole(seen: Seen, settings: ProofSettings) -> int | None:
     return math.ceil(cap(n) * seen.calls / seen.users)
 
 
-def calls_for_cascade(local: int, wrong: int, seen: Seen, settings: ProofSettings, *, is_by_user: bool) -> int | None:
-    """The calls with which a threshold, seen to leave so many local and wrong, would prove the contract.
+def calls_for_cascade(points: Iterable[Point], seen: Seen, settings: ProofSettings, *, is_by_user: bool) -> int | None:
+    """The calls in all with which the best of these thresholds, the strictest first, would prove the contract.
 
-    Contract B bounds the share among local calls alone.
+    Contract B is tested threshold by threshold until the first that fails, so there each waits for all before it.
     """
+    plans: list[int] = []
+    for_stricter = 0
+    for local, wrong in points:
+        for_risk = _calls_for_risk(local, wrong, seen, settings, is_by_user=is_by_user) if local else None
+        if settings.contract == "B" and local:
+            if for_risk is None:
+                break
+            for_risk = for_stricter = max(for_risk, for_stricter)
+        for_coverage = least_n(
+            1 - local / seen.calls, risk=1 - settings.least_coverage, delta=settings.delta, power=_POWER_OF_TWO
+        )
+        if for_risk is not None and for_coverage is not None and is_mostly_right(wrong, local):
+            plans.append(max(for_risk, for_coverage))
+    return min(plans, default=None)
+
+
+def _calls_for_risk(local: int, wrong: int, seen: Seen, settings: ProofSettings, *, is_by_user: bool) -> int | None:
+    """The calls with which one threshold keeps the risk; contract B bounds the share among local calls alone."""
     at_stake = seen.calls if settings.contract == "A" else local
-    if not at_stake:
-        return None
-    for_risk = least_n(wrong / at_stake, risk=settings.risk, delta=settings.delta)
-    for_coverage = least_n(1 - local / seen.calls, risk=1 - settings.least_coverage, delta=settings.delta)
-    if for_risk is None or for_coverage is None:
-        return None
-    for_risk = math.ceil(for_risk * seen.calls / at_stake)
-    if not is_by_user:
-        return max(for_risk, for_coverage)
     share = wrong / at_stake
+    needed = least_n(share, risk=settings.risk, delta=settings.delta, power=_POWER_OF_TWO)
+    if needed is None:
+        return None
+    calls = math.ceil(needed * seen.calls / at_stake)
+    if not is_by_user:
+        return calls
     bets = n_fixed(share, settings.risk, difference=-share, alpha=settings.delta)
-    return max(for_risk, for_coverage, math.ceil(cap(bets) * seen.calls / at_stake * seen.calls / seen.users))
+    return max(calls, math.ceil(cap(bets) * seen.calls / at_stake * seen.calls / seen.users))
 
 
 def cap(n: int) -> int:
@@ -86,9 +105,9 @@ def is_mostly_right(wrong: int, local: int) -> bool:
     return wrong <= MOST_LOCAL_WRONG * local
 
 
-def spread(curve: Sequence[CurvePoint]) -> Sequence[CurvePoint]:
+def spread(points: Sequence[Point]) -> Sequence[Point]:
     """Some points of a curve, evenly: enough to plan by."""
-    return curve[:: max(1, len(curve) // _POINTS_PLANNED)]
+    return points[:: max(1, len(points) // _POINTS_PLANNED)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,27 +133,28 @@ def plan_whole(seen: Seen, settings: ProofSettings, margins: Sequence[float]) ->
 
 
 def plan_cascade(
-    points: Sequence[tuple[int, int]], seen: Seen, settings: ProofSettings, risks: Sequence[float], *, is_by_user: bool
+    points: Sequence[Point], seen: Seen, settings: ProofSettings, risks: Sequence[float], *, is_by_user: bool
 ) -> list[PlanRow]:
-    """What a cascade would need, for each risk, at the best of the thresholds seen as (local, wrong)."""
+    """What a cascade would need, for each risk, at the best of the thresholds seen, the strictest first."""
     rows = []
     for risk in risks:
         asked = replace(settings, risk=risk)
-        useful = [(local, wrong) for local, wrong in points if is_mostly_right(wrong, local)]
-        plans = [calls_for_cascade(local, wrong, seen, asked, is_by_user=is_by_user) for local, wrong in useful]
-        calls = min((plan for plan in plans if plan is not None), default=None)
+        calls = calls_for_cascade(points, seen, asked, is_by_user=is_by_user)
         rows.append(PlanRow(way="cascade", limit=risk, discordance=seen.discordance, calls=_at_least(calls)))
     return rows
 
 
-def plan_assumed(settings: ProofSettings, margins: Sequence[float], risks: Sequence[float]) -> list[PlanRow]:
+def plan_assumed(
+    settings: ProofSettings, margins: Sequence[float], risks: Sequence[float], *, calls_per_user: float = 1.0
+) -> list[PlanRow]:
     """What is needed where nothing was proven: per assumed discordance, and for a cascade without a local error."""
+    users = _ASSUMED_USERS
+    calls = round(users * calls_per_user)
     rows = []
     for discordance in ASSUMED:
-        seen = Seen(calls=1, users=1, discordance=discordance, difference=0.0)
-        rows += plan_whole(seen, settings, margins)
-    nothing = Seen(calls=1, users=1, discordance=0.0, difference=0.0)
-    return rows + plan_cascade([(1, 0)], nothing, settings, risks, is_by_user=False)
+        rows += plan_whole(Seen(calls=calls, users=users, discordance=discordance, difference=0.0), settings, margins)
+    nothing = Seen(calls=calls, users=users, discordance=0.0, difference=0.0)
+    return rows + plan_cascade([(calls, 0)], nothing, settings, risks, is_by_user=calls > users)
 
 
 def _at_least(calls: int | None) -> int | None:

@@ -259,6 +259,8 @@ def _certified_by_user(
         return {}
     members = np.array(list(calls.members.values()))
     stakes = members * limit.share - np.array(list(local.values())) * calls.losses
+    if calls.is_paired:  # a gain adds 1 to the limit: keep what is bet on within [-1, 1], from either side
+        stakes = stakes / (1 + limit.share)
     units = user_means_of(stakes, calls.groups, seed=limit.seed)
     goal = math.log(1 / level)
     is_kept, is_broken = (

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from freehold.core.verdict import Verdict
-from freehold.prove.cautions import is_b, is_by_people
+from freehold.prove.cautions import is_b, is_by_people, is_newer
 from freehold.prove.page.sheet import Sheet
 from freehold.prove.page.words import amount, day, in_points, interval, level, number, one_line, percent, points, share
 from freehold.prove.references import Reference, references
@@ -94,13 +94,15 @@ def _design(evidence: Sheet) -> tuple[str, ...]:
     by_user = (
         "Each user made one call, so calls are the units."
         if users == n
-        else f"Units are the {users:,} users or sessions: calls of one user may depend on each other, and count once."
+        else f"Units are the {users:,} users or sessions: calls of one user may depend on each other, and each user"
+        " counts alike, however many calls are theirs."
     )
+    when = "are newer than" if is_newer(evidence) else "are by their clock not newer than"
     return (
         f"Paired: the owned model answered the same {n:,} held-out calls that the provider had answered. Both are held"
         f" against {wanted}, by {metrics}.",
         by_user,
-        "The held-out calls are newer than the calls trained on; neither training, nor the choice of a checkpoint, nor"
+        f"The held-out calls {when} the calls trained on; neither training, nor the choice of a checkpoint, nor"
         " the confidence head has seen them. The head was fitted, and the slices cut, on another split (dev).",
         f"The order of users was drawn by seed {number(evidence.number('settings', 'seed'))}. The evidence may be"
         " looked at after each of them, and this proof may be run again, without a larger error.",
@@ -139,8 +141,12 @@ def _contract(evidence: Sheet) -> Hypothesis:
     cascade, risk = evidence.at("cascade"), percent(evidence.number("settings", "risk"))
     chosen, delta = cascade.at("chosen"), amount(evidence.number("spent", "delta"))
     by_user = (
-        "; users made several calls, so betting on users must certify it as well" if cascade.flag("is_by_user") else ""
+        "; users made several calls, so betting on users, each of whom counts alike, must certify it as well"
+        if cascade.flag("is_by_user")
+        else ""
     )
+    if evidence.count("users") * evidence.count("busiest_user_calls") > evidence.count("calls"):
+        by_user += "; and as some made more than others, calls are taken for what they are worth by their design effect"
     served = "on the calls outside withheld slices: " if evidence.has("withheld") else ""
     if is_b(evidence):
         null, alternative = f"P(wrong | confidence ≥ τ) > {risk}", f"P(wrong | confidence ≥ τ) ≤ {risk}"

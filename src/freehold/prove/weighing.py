@@ -16,7 +16,7 @@ from freehold.core.slices import SliceShape
 from freehold.prove.cascade import Cascade
 from freehold.prove.decide import Outcome, Paired, decide
 from freehold.prove.judging import Compared, Opinions, preferences, weigh_opinions
-from freehold.prove.measure import Guess, Held, MetricRow, Scored, Side, compare, score_guesses, summarise
+from freehold.prove.measure import Guess, Held, MetricRow, Scored, Side, can_replace, compare, score_guesses, summarise
 from freehold.prove.policy import Tuning, find_policy, tune
 from freehold.prove.served import serve
 from freehold.prove.settings import ProofSettings
@@ -81,7 +81,7 @@ def weigh(
     outcome = decide(
         paired,
         policy.cascade,
-        can_provider_err=held.can_provider_err,
+        can_replace=can_replace(held, [row for row, _ in by_metric]),
         distinct_targets=held.distinct_targets,
         settings=settings,
         planned=planned or settings,
