@@ -26,11 +26,10 @@ from freehold.core.template import Template
 from freehold.errors import BusyError, FreeholdError
 from freehold.loop.bounds import plan_of, slow_ms
 from freehold.loop.estate import Estate
-from freehold.loop.journal import journal_folder
 from freehold.loop.moving import put_route
 from freehold.loop.observing import Eye, Seen, awaits, is_audit_due, is_shadow_due, is_stray, observation, stray
+from freehold.loop.reaching import Reach
 from freehold.loop.watched import Kept, read_kept, restarts_of, said_by_probes
-from freehold.record import read_backlog
 from freehold.settings import Settings
 from freehold.store import Following, Place, WatchRow
 from freehold.watch import (
@@ -66,15 +65,18 @@ class Watching:
     def __init__(self, estate: Estate, clock: Callable[[], float] = time.time) -> None:
         self._estate = estate
         self._clock = clock
+        self._reach = Reach(estate)
         self._stamp: tuple[int, int, float] | None = None
         self._routes: list[tuple[str, Route]] = []
 
     def look(self) -> None:
         """One round over all moved routes; what fails for one task keeps none of the others from being watched."""
         failures: list[FreeholdError] = []
-        for name, route in self._moved():
+        moved = self._moved()
+        reached = self._reach.of([route.task_id for _, route in moved], self._clock())
+        for name, route in moved:
             try:
-                self._look_at(name, route)
+                self._look_at(name, route, reached[route.task_id])
             except FreeholdError as error:
                 failures.append(error)
         if failures:
@@ -90,13 +92,17 @@ class Watching:
             self._stamp = stamp
         return self._routes
 
-    def _look_at(self, name: str, route: Route) -> None:
+    def leave(self) -> None:
+        """Let no other gateway on the database wait for the calls of this one, which ends."""
+        self._reach.leave()
+
+    def _look_at(self, name: str, route: Route, until: float) -> None:
         store, now = self._estate.store, self._clock()
         settings = self._estate.settings.for_task(name)
         row = store.watches.get(route.task_id)
         kept = self._kept(row, route, settings, now)
         follower = _Follower(store.following, route, settings, now)
-        seen = follower.strayed(follower.followed(kept, self._settled_until(settings, now)))
+        seen = follower.strayed(follower.followed(kept, until))
         seen = follower.rated(seen)
         if self._write(row, seen, route, now):
             self._act(name, route, seen.watch, settings)
@@ -121,12 +127,6 @@ class Watching:
         )
         strays = (max(begin[0], route.created_at), "")
         return Kept(watch=_carried(row, route) or watch, cursor=begin, rated=begin, strays=strays, restarts=restarts)
-
-    def _settled_until(self, settings: Settings, now: float) -> float:
-        """Calls up to here are in the record, as far as this machine's journal is concerned."""
-        until = now - settings.number("watch.settle_s")
-        waiting = read_backlog(journal_folder(self._estate.settings)).oldest_at
-        return until if waiting is None else min(until, waiting)
 
     def _write(self, row: WatchRow, kept: Kept, route: Route, now: float) -> bool:
         """Keep what was seen; False when another process has, which will act on it or be acted for."""
