@@ -17,6 +17,7 @@ from freehold.core import Route
 from freehold.errors import BusyError, StateError
 from freehold.loop.estate import Estate
 from freehold.loop.faring import live_views
+from freehold.loop.sorting import sort_new_calls
 from freehold.loop.watching import Watching
 from freehold.store import Store
 
@@ -397,18 +398,40 @@ def test_a_prompt_that_was_changed_is_said(moved: Moved) -> None:
     assert (moved.kept.watch.calls, moved.route.kind) == (400, "cascade")
 
 
-def test_one_task_that_cannot_be_watched_keeps_no_other_from_it(moved: Moved, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_prompt_that_was_edited_by_a_word_is_said(moved: Moved) -> None:
+    """Its calls make a task of their own, and the one that was moved has none any more."""
+    moved.put(audit_rate=0.05)
+    moved.local(is_due=False)
+    (system,) = {part.prefix for part in moved.estate.task(moved.task_id).template.parts if part.prefix}
+    for prompt in (f"{system} Be brief.", "Write a poem about the season that the user names."):
+        for number in range(60):
+            body = chat_body(f"refund {number}", system=prompt)
+            call = moved.rented(task_id=None, route_version=0, request_body=body)
+    sort_new_calls(moved.estate)
+    assert len(moved.estate.store.book.tasks()) == 3
+    moved.now = call.created_at + 60
+    moved.look()
+    live = moved.estate.store.watches.lives()[moved.task_id]
+    assert [reason.partition(":")[0] for reason in live.stale] == ["template changed"]
+    assert live.audit_rate == pytest.approx(0.15)
+    assert moved.kept.watch.calls == 61
+
+
+@pytest.mark.parametrize("error", [StateError("It is broken.", hint="Mend it."), ValueError("It is broken.")])
+def test_one_task_that_cannot_be_watched_keeps_no_other_from_it(
+    moved: Moved, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
     moved.put()
     moved.local()
     moved.estate.store.book.put_route(Route(task_id="a-broken", version=1, kind="cascade", model_id="m"))
     plain_look = Watching._look_at
 
-    def look_at(self: Watching, name: str, route: Route) -> None:
-        if route.task_id == "a-broken":
-            raise StateError("It is broken.", hint="Mend it.")
-        plain_look(self, name, route)
+    def look_at(self: Watching, one: Any, until: float) -> None:
+        if one.route.task_id == "a-broken":
+            raise error
+        plain_look(self, one, until)
 
     monkeypatch.setattr(Watching, "_look_at", look_at)
-    with pytest.raises(StateError, match="broken"):
+    with pytest.raises(type(error), match="broken"):
         moved.look()
     assert moved.kept.watch.calls == 1
