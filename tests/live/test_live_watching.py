@@ -336,6 +336,25 @@ def test_a_canary_ramps_to_a_cascade_by_itself(moved: Moved) -> None:
     assert moved.route.reason.startswith("ramped: after")
 
 
+def test_the_cascade_that_a_canary_becomes_goes_on_with_its_evidence(moved: Moved) -> None:
+    moved.put("canary", harm=0.1, shadow_rate=1.0, expected={"models": ["gpt-4o"], "created_at": PUT_AT})
+    for _ in range(20):
+        moved.local(tags={"coin": "owned", "audit_rate": "0.5", "audit": "due"})
+    for _ in range(200):
+        moved.rented(shadow=RIGHT, tags={"coin": "rented"}, model_answered="gpt-5")
+    moved.look()
+    before = moved.kept.watch
+    assert (moved.route.kind, moved.route.decided_by) == ("cascade", "ramp")
+    moved.look()
+    after = moved.kept.watch
+    assert (after.route_version, after.ramp, after.detector("harm")) == (2, None, None)
+    for name in ("contract", "validity", "refusals"):
+        assert after.detector(name) == before.detector(name)
+    live = moved.estate.store.watches.lives()[moved.task_id]
+    assert (live.share, live.audit_rate) == (1.0, pytest.approx(0.15))
+    assert any("gpt-5" in reason for reason in live.stale)
+
+
 def test_a_canary_that_is_worse_is_taken_back_from_its_shadows_alone(moved: Moved) -> None:
     moved.put("canary", harm=0.02, shadow_rate=1.0)
     for _ in range(60):
@@ -380,6 +399,33 @@ def test_stale_evidence_is_said_and_raises_the_audit_rate(moved: Moved) -> None:
     moved.now = PUT_AT + 91 * 86400
     moved.look()
     assert any("days ago" in reason for reason in moved.estate.store.watches.lives()[moved.task_id].stale)
+
+
+def test_a_stale_verdict_stays_stale_until_another_is_moved(moved: Moved) -> None:
+    expected = {"models": ["gpt-4o"], "created_at": PUT_AT}
+    moved.put(expected=expected, verdict_id="v1", audit_rate=0.05)
+    for _ in range(6):
+        moved.rented(model_answered="gpt-5")
+    moved.look()
+    moved.put("rented")
+    lives = moved.estate.store.watches.lives
+    for verdict_id, reasons, rate in (("v1", 1, 0.15), ("v1", 1, 0.15), ("v2", 0, 0.05)):
+        moved.put(expected=expected, verdict_id=verdict_id, audit_rate=0.05)
+        moved.look()
+        assert len(lives()[moved.task_id].stale) == reasons
+        assert lives()[moved.task_id].audit_rate == pytest.approx(rate)
+        assert moved.kept.watch.calls == 0
+
+
+def test_a_clock_that_went_back_makes_no_verdict_fresh(moved: Moved) -> None:
+    moved.put(expected={"models": ["gpt-4o"], "created_at": PUT_AT}, verdict_id="v1")
+    for _ in range(6):
+        moved.rented(model_answered="gpt-5")
+    moved.look()
+    moved.now = PUT_AT - 7200
+    moved.look()
+    assert moved.kept.restarts == 1
+    assert len(moved.estate.store.watches.lives()[moved.task_id].stale) == 1
 
 
 def test_a_prompt_that_was_changed_is_said(moved: Moved) -> None:

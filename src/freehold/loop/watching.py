@@ -25,12 +25,12 @@ from freehold.core.route import Route
 from freehold.core.slices import SliceShape
 from freehold.core.template import Template
 from freehold.errors import BusyError
-from freehold.loop.bounds import edited, plan_of, slow_ms
+from freehold.loop.bounds import edited, slow_ms
 from freehold.loop.estate import Estate
 from freehold.loop.moving import put_route
 from freehold.loop.observing import Eye, Seen, awaits, is_audit_due, is_shadow_due, is_stray, observation, stray
 from freehold.loop.reaching import Reach
-from freehold.loop.watched import Kept, read_kept, restarts_of, said_by_probes
+from freehold.loop.watched import Kept, begun, read_kept, restarts_of, said_by_probes
 from freehold.settings import Settings
 from freehold.store import Following, Place, WatchRow
 from freehold.watch import (
@@ -43,10 +43,8 @@ from freehold.watch import (
     fold,
     fold_feedback,
     live_of,
-    new_watch,
     outcomes,
     standing,
-    without_slices,
 )
 
 CALLS_PER_ROUND = 2000
@@ -128,15 +126,9 @@ class Watching:
             why = "cannot be read" if kept is None else "is ahead of the clock, which went back"
             _LOG.warning("%s: what was watched so far %s; its evidence begins anew.", route.task_id, why)
         begin = (route.created_at - _SKEW_S if not restarts else now, "")
-        sketch = route.expected.get("inputs")
-        watch = new_watch(
-            route.task_id,
-            route.version,
-            plan_of(route, settings),
-            sketch=sketch if isinstance(sketch, dict) else None,
-        )
         strays = (max(begin[0], route.created_at), "")
-        return Kept(watch=_carried(row, route) or watch, cursor=begin, rated=begin, strays=strays, restarts=restarts)
+        watch = begun(self._estate.store, route, settings)
+        return Kept(watch=watch, cursor=begin, rated=begin, strays=strays, restarts=restarts)
 
     def _write(self, row: WatchRow, kept: Kept, route: Route, now: float) -> bool:
         """Keep what was seen; False when another process has, which will act on it or be acted for."""
@@ -250,14 +242,6 @@ class _Follower:
             )
             watch, _ = fold(watch, observation(seen, self._eye))
         return replace(kept, watch=watch, cursor=_end(ready, kept.cursor))
-
-
-def _carried(row: WatchRow, route: Route) -> Watch | None:
-    """The evidence of the version before, where this one is the same but for slices that evidence withheld."""
-    if route.decided_by != routing.SLICES or row.document.get("route_version") != route.version - 1:
-        return None
-    kept = read_kept(row.document)
-    return None if kept is None else without_slices(kept.watch, route.version, route.withheld)
 
 
 def _shape(route: Route) -> SliceShape | None:
