@@ -10,7 +10,7 @@ import pytest
 from live.moved import PUT_AT, WRONG, Moved, a_moved_task
 from rollback_scene import FAST, Gateway, Script, both_sides, moved, teach
 
-from freehold.loop.reaching import SILENT_S, Reach, under_way_folder
+from freehold.loop.reaching import Reach, under_way_folder
 from freehold.record import UnderWay, forget_calls_under_way, oldest_under_way
 
 
@@ -19,6 +19,15 @@ def task(tmp_path: Path) -> Iterator[Moved]:
     task = a_moved_task(tmp_path)
     yield task
     task.estate.store.close()
+
+
+class Monotonic:
+    """A clock that a test moves."""
+
+    now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
 
 
 def under_way(task: Moved) -> UnderWay:
@@ -86,19 +95,27 @@ def test_a_call_that_never_ends_holds_nothing_for_ever(task: Moved) -> None:
     assert task.kept.watch.calls == 1
 
 
-def test_another_gateway_says_how_far_its_calls_are_recorded(task: Moved) -> None:
+def test_another_gateway_says_how_far_its_calls_are_recorded(task: Moved, monkeypatch: pytest.MonkeyPatch) -> None:
     """It may be slow, its database may have been away, or its clock behind; one that is silent is not waited for."""
     task.put()
+    clock = Monotonic()
+    monkeypatch.setattr("freehold.loop.reaching.time", clock)
     watches = task.estate.store.watches
     task.local()
     later = task.local()
     task.now = later.created_at + 10
     watches.tell_reach("other", {task.task_id: later.created_at - 0.5}, task.now)
-    task.look()
-    assert task.kept.watch.calls == 1
+    for _ in range(10):
+        task.look()
+        task.now, clock.now = task.now + 1.4, clock.now + 1.4
+        assert task.kept.watch.calls == 1
     assert list(watches.lives()) == [task.task_id]
-    task.now += SILENT_S + 1
+    task.now, clock.now = task.now + 600, clock.now + 600
     task.look()
+    assert task.kept.watch.calls == 1, "nobody could say anything while the database was away"
+    for _ in range(12):
+        task.now, clock.now = task.now + 1.4, clock.now + 1.4
+        task.look()
     assert task.kept.watch.calls == 2
     (own,) = watches.reaches(told_since=0.0, without="other")
     assert own[task.task_id] >= PUT_AT

@@ -8,7 +8,7 @@ the watch reads up to the oldest call that is still to come:
     elsewhere   what the other gateways on the database say of theirs, a few times a second while a route is moved
 
 A call that takes longer than `watch.audit_wait_s` is waited for no longer, nor is a gateway that has said nothing for
-`SILENT_S`; what they record later is not counted.
+`SILENT_S` in which the database could be asked; what they record later is not counted.
 
 Not covered: audits and shadows that are still to come (`loop.observing`).
 """
@@ -27,6 +27,8 @@ from freehold.record import oldest_under_way, read_backlog
 from freehold.settings import Settings
 
 SILENT_S = 15.0
+FORGOTTEN_S = 3600.0
+"""A gateway that was silent for so long is not waited for after a pause of our own, either."""
 _PAUSE_S = 0.25
 _ID_CHARS = 16
 
@@ -42,6 +44,7 @@ class Reach:
     def __init__(self, estate: Estate) -> None:
         self._estate = estate
         self._told_at = -_PAUSE_S
+        self._asked_at = self._asks_since = -FORGOTTEN_S
         place = f"{socket.gethostname()}:{estate.settings.state.absolute()}"
         self._id = sha256_hex(place)[:_ID_CHARS]
 
@@ -52,11 +55,18 @@ class Reach:
         if task_ids and time.monotonic() - self._told_at >= _PAUSE_S:
             watches.tell_reach(self._id, own, now)
             self._told_at = time.monotonic()
-        others = watches.reaches(told_since=now - SILENT_S, without=self._id) if task_ids else []
+        others = watches.reaches(told_since=now - self._patience_s(), without=self._id) if task_ids else []
         return {
             task_id: min([until, *(other[task_id] for other in others if task_id in other)])
             for task_id, until in own.items()
         }
+
+    def _patience_s(self) -> float:
+        """How old another gateway's word may be; when the database was away, the others could say nothing either."""
+        asked_at, self._asked_at = self._asked_at, time.monotonic()
+        if self._asked_at - asked_at > SILENT_S / 3:
+            self._asks_since = self._asked_at
+        return SILENT_S if self._asked_at - self._asks_since > SILENT_S else FORGOTTEN_S
 
     def leave(self) -> None:
         """Let no other gateway wait for this one, which ends."""
