@@ -222,6 +222,7 @@ def test_a_clock_that_went_far_back_begins_anew_and_says_so(moved: Moved, caplog
     kept = moved.kept
     assert kept.restarts == 1
     assert "the clock, which went back" in caplog.text
+    assert any(line.startswith("evidence began anew 1 times") for line in live_views(moved.estate)[0].remarks)
     moved.local()
     moved.clock = moved.now + 1
     moved.local()
@@ -461,6 +462,16 @@ def test_a_prompt_that_was_edited_by_a_word_is_said(moved: Moved) -> None:
     assert [reason.partition(":")[0] for reason in live.stale] == ["template changed"]
     assert live.audit_rate == pytest.approx(0.15)
     assert moved.kept.watch.calls == 61
+
+
+def test_an_engine_that_fails_is_said(moved: Moved) -> None:
+    moved.put()
+    moved.local()
+    for _ in range(3):
+        moved.rented(tags={"engine": "down"})
+    moved.look()
+    (view,) = live_views(moved.estate)
+    assert "the owned model gave no answer to 3 of 4 calls; the provider did" in view.remarks
 
 
 @pytest.mark.parametrize("error", [StateError("It is broken.", hint="Mend it."), ValueError("It is broken.")])
