@@ -204,23 +204,22 @@ class Gateway:
             self._connection = None
 
     async def ask(self, number: int) -> Answered:
-        """One call."""
-        body = question(number)
+        """One call, on the connection of the one before."""
         for _ in range(2):
-            reader, writer = self._connection or await asyncio.open_connection("127.0.0.1", self.port)
-            self._connection = (reader, writer)
+            self._connection = self._connection or await asyncio.open_connection("127.0.0.1", self.port)
             try:
-                writer.write(_HEAD % len(body) + body)
-                head = await reader.readuntil(b"\r\n\r\n")
-                answer = json.loads(await reader.readexactly(_length(head)))
+                return await _asked(number, *self._connection)
             except (OSError, asyncio.IncompleteReadError):
                 self.hang_up()
-                continue
-            text = answer["choices"][0]["message"]["content"] if "choices" in answer else ""
-            arm = "owned" if b"freehold-arm: owned" in head else "rented"
-            call_id = _header(head, b"freehold-call-id").decode()
-            return Answered(number, call_id, int(head.split(b" ", 2)[1]), arm, text)
         raise ConnectionError(f"call {number} was not answered: {self.log}")
+
+    async def ask_beside(self, number: int) -> Answered:
+        """One call on a connection of its own, so that others may be under way."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            return await _asked(number, reader, writer)
+        finally:
+            writer.close()
 
     async def page(self, path: str) -> str:
         """A page of the gateway."""
@@ -246,6 +245,17 @@ class Gateway:
                     return
             assert time.monotonic() < deadline, self.log
             await asyncio.sleep(0.005)
+
+
+async def _asked(number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Answered:
+    body = question(number)
+    writer.write(_HEAD % len(body) + body)
+    head = await reader.readuntil(b"\r\n\r\n")
+    answer = json.loads(await reader.readexactly(_length(head)))
+    text = answer["choices"][0]["message"]["content"] if "choices" in answer else ""
+    arm = "owned" if b"freehold-arm: owned" in head else "rented"
+    call_id = _header(head, b"freehold-call-id").decode()
+    return Answered(number, call_id, int(head.split(b" ", 2)[1]), arm, text)
 
 
 def teach(estate: Estate, count: int = 60) -> str:

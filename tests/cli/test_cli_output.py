@@ -166,7 +166,8 @@ def test_a_status_wide_in_figures_fits_80_columns(recorded: Run, tmp_path: Path)
     estate.store.calls.add([*owned, *audits])
     estate.store.close()
     lines = recorded("status").stdout.splitlines()
-    assert "n=120" in lines[1]
+    assert lines[1].startswith(f"{name}  cascade"), "the name is whole"
+    assert "  audits agree with the provider: 100% [97%, 100%], n=120" in lines
     assert max(len(line) for line in lines) <= 80
 
 

@@ -70,7 +70,8 @@ class Moved:
     def local(self, *, audit: str | None = RIGHT, owned: str = RIGHT, is_due: bool = True, **changes: Any) -> Call:
         """A local answer; with what its audit said, None where none came."""
         tags = {"audit_rate": "0.5"} | ({"audit": "due"} if is_due else {})
-        call = self._call(arm="owned", provider="freehold", response_body=answer_body(owned), tags=tags, **changes)
+        values = {"arm": "owned", "provider": "freehold", "response_body": answer_body(owned), "tags": tags}
+        call = self._call(**{**values, **changes})
         calls = [call]
         if is_due and audit is not None:
             body = answer_body(audit) if audit else b""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ def estate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Estate]:
     estate.store.close()
 
 
-def _prove(estate: Estate, verdict_id: str = "v1", decision: Any = "move") -> None:
+def _prove(estate: Estate, verdict_id: str = "v1", decision: Any = "move", created_at: float = 7.0) -> None:
     (task,) = estate.store.book.tasks()
     dataset = estate.dataset(task)
     estate.store.book.put_verdict(
@@ -64,7 +65,7 @@ def _prove(estate: Estate, verdict_id: str = "v1", decision: Any = "move") -> No
             risk=0.05,
             contract="A",
             withheld=("label:refund",),
-            expected={"models": ["m-1"], "created_at": 7.0},
+            expected={"models": ["m-1"], "created_at": created_at},
             created_at=float(len(verdict_id)),
         )
     )
@@ -164,3 +165,14 @@ def test_what_evidence_took_back_moves_no_more_unless_a_person_wants_it(estate: 
     assert "--again" in _run("move", name).stderr
     _prove(estate, "v-of-a-better-model")
     assert _run("move", name).exit_code == 0
+
+
+def test_a_plan_says_what_makes_a_verdict_stale(estate: Estate) -> None:
+    name = _name(estate)
+    _prove(estate)
+    planned = _run("move", name, "--dry-run")
+    assert "stale    evidence is old: proven" in planned.stderr
+    assert "; audits are raised" in planned.stderr
+    assert _run("move", name).exit_code == 0
+    _prove(estate, "v-proven-now", created_at=time.time())
+    assert "stale" not in _run("move", name, "--dry-run").stderr

@@ -17,6 +17,7 @@ from freehold.core import Route
 from freehold.errors import BusyError, StateError
 from freehold.loop.estate import Estate
 from freehold.loop.faring import live_views
+from freehold.loop.sorting import sort_new_calls
 from freehold.loop.watching import Watching
 from freehold.store import Store
 
@@ -221,6 +222,7 @@ def test_a_clock_that_went_far_back_begins_anew_and_says_so(moved: Moved, caplog
     kept = moved.kept
     assert kept.restarts == 1
     assert "the clock, which went back" in caplog.text
+    assert any(line.startswith("evidence began anew 1 times") for line in live_views(moved.estate)[0].remarks)
     moved.local()
     moved.clock = moved.now + 1
     moved.local()
@@ -335,6 +337,25 @@ def test_a_canary_ramps_to_a_cascade_by_itself(moved: Moved) -> None:
     assert moved.route.reason.startswith("ramped: after")
 
 
+def test_the_cascade_that_a_canary_becomes_goes_on_with_its_evidence(moved: Moved) -> None:
+    moved.put("canary", harm=0.1, shadow_rate=1.0, expected={"models": ["gpt-4o"], "created_at": PUT_AT})
+    for _ in range(20):
+        moved.local(tags={"coin": "owned", "audit_rate": "0.5", "audit": "due"})
+    for _ in range(200):
+        moved.rented(shadow=RIGHT, tags={"coin": "rented"}, model_answered="gpt-5")
+    moved.look()
+    before = moved.kept.watch
+    assert (moved.route.kind, moved.route.decided_by) == ("cascade", "ramp")
+    moved.look()
+    after = moved.kept.watch
+    assert (after.route_version, after.ramp, after.detector("harm")) == (2, None, None)
+    for name in ("contract", "validity", "refusals"):
+        assert after.detector(name) == before.detector(name)
+    live = moved.estate.store.watches.lives()[moved.task_id]
+    assert (live.share, live.audit_rate) == (1.0, pytest.approx(0.15))
+    assert any("gpt-5" in reason for reason in live.stale)
+
+
 def test_a_canary_that_is_worse_is_taken_back_from_its_shadows_alone(moved: Moved) -> None:
     moved.put("canary", harm=0.02, shadow_rate=1.0)
     for _ in range(60):
@@ -381,6 +402,33 @@ def test_stale_evidence_is_said_and_raises_the_audit_rate(moved: Moved) -> None:
     assert any("days ago" in reason for reason in moved.estate.store.watches.lives()[moved.task_id].stale)
 
 
+def test_a_stale_verdict_stays_stale_until_another_is_moved(moved: Moved) -> None:
+    expected = {"models": ["gpt-4o"], "created_at": PUT_AT}
+    moved.put(expected=expected, verdict_id="v1", audit_rate=0.05)
+    for _ in range(6):
+        moved.rented(model_answered="gpt-5")
+    moved.look()
+    moved.put("rented")
+    lives = moved.estate.store.watches.lives
+    for verdict_id, reasons, rate in (("v1", 1, 0.15), ("v1", 1, 0.15), ("v2", 0, 0.05)):
+        moved.put(expected=expected, verdict_id=verdict_id, audit_rate=0.05)
+        moved.look()
+        assert len(lives()[moved.task_id].stale) == reasons
+        assert lives()[moved.task_id].audit_rate == pytest.approx(rate)
+        assert moved.kept.watch.calls == 0
+
+
+def test_a_clock_that_went_back_makes_no_verdict_fresh(moved: Moved) -> None:
+    moved.put(expected={"models": ["gpt-4o"], "created_at": PUT_AT}, verdict_id="v1")
+    for _ in range(6):
+        moved.rented(model_answered="gpt-5")
+    moved.look()
+    moved.now = PUT_AT - 7200
+    moved.look()
+    assert moved.kept.restarts == 1
+    assert len(moved.estate.store.watches.lives()[moved.task_id].stale) == 1
+
+
 def test_a_prompt_that_was_changed_is_said(moved: Moved) -> None:
     """Its calls are placed by name and do not fit, or are found to be the task's only when they are sorted."""
     moved.put(audit_rate=0.05)
@@ -397,18 +445,50 @@ def test_a_prompt_that_was_changed_is_said(moved: Moved) -> None:
     assert (moved.kept.watch.calls, moved.route.kind) == (400, "cascade")
 
 
-def test_one_task_that_cannot_be_watched_keeps_no_other_from_it(moved: Moved, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_prompt_that_was_edited_by_a_word_is_said(moved: Moved) -> None:
+    """Its calls make a task of their own, and the one that was moved has none any more."""
+    moved.put(audit_rate=0.05)
+    moved.local(is_due=False)
+    (system,) = {part.prefix for part in moved.estate.task(moved.task_id).template.parts if part.prefix}
+    for prompt in (f"{system} Be brief.", "Write a poem about the season that the user names."):
+        for number in range(60):
+            body = chat_body(f"refund {number}", system=prompt)
+            call = moved.rented(task_id=None, route_version=0, request_body=body)
+    sort_new_calls(moved.estate)
+    assert len(moved.estate.store.book.tasks()) == 3
+    moved.now = call.created_at + 60
+    moved.look()
+    live = moved.estate.store.watches.lives()[moved.task_id]
+    assert [reason.partition(":")[0] for reason in live.stale] == ["template changed"]
+    assert live.audit_rate == pytest.approx(0.15)
+    assert moved.kept.watch.calls == 61
+
+
+def test_an_engine_that_fails_is_said(moved: Moved) -> None:
+    moved.put()
+    moved.local()
+    for _ in range(3):
+        moved.rented(tags={"engine": "down"})
+    moved.look()
+    (view,) = live_views(moved.estate)
+    assert "the owned model gave no answer to 3 of 4 calls; the provider did" in view.remarks
+
+
+@pytest.mark.parametrize("error", [StateError("It is broken.", hint="Mend it."), ValueError("It is broken.")])
+def test_one_task_that_cannot_be_watched_keeps_no_other_from_it(
+    moved: Moved, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
     moved.put()
     moved.local()
     moved.estate.store.book.put_route(Route(task_id="a-broken", version=1, kind="cascade", model_id="m"))
     plain_look = Watching._look_at
 
-    def look_at(self: Watching, name: str, route: Route) -> None:
-        if route.task_id == "a-broken":
-            raise StateError("It is broken.", hint="Mend it.")
-        plain_look(self, name, route)
+    def look_at(self: Watching, one: Any, until: float) -> None:
+        if one.route.task_id == "a-broken":
+            raise error
+        plain_look(self, one, until)
 
     monkeypatch.setattr(Watching, "_look_at", look_at)
-    with pytest.raises(StateError, match="broken"):
+    with pytest.raises(type(error), match="broken"):
         moved.look()
     assert moved.kept.watch.calls == 1

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from freehold.watch import Observation, Plan, RollBack, Watch, Withhold, fold, new_watch, standing, without_slices
+from freehold.watch import Observation, Plan, RollBack, Watch, Withhold, fold, new_watch, standing, with_evidence
 
 SLICES = (("label:refund", 0.12), ("label:other", 0.12), ("language:en", 0.1))
 
@@ -83,10 +84,12 @@ def test_calls_that_were_more_often_audited_weigh_less() -> None:
 
 def test_the_next_version_goes_on_with_all_other_evidence() -> None:
     watch = fed(a_watch(risk=0.5), [1.0, 0.0] * 40, "label:refund", "language:en")
-    after = without_slices(watch, 2, ("label:refund", "language:en"))
+    plan = replace(watch.plan, slices=(("label:other", 0.1),))
+    after = with_evidence(watch, new_watch("t", 2, plan))
     assert after.route_version == 2
     assert [d.name for d in after.detectors] == ["contract", "slice:label:other"]
     assert after.detector("contract") == watch.detector("contract")
+    assert after.detector("slice:label:other") == watch.detector("slice:label:other")
     assert standing(after) is None
 
 

@@ -29,6 +29,7 @@ from freehold.watch import (
     standing,
     tolerated_share,
 )
+from freehold.watch.staleness import new_staleness, observe_call, stale_reasons
 from freehold.watch.watcher import REMEMBERED
 
 PLAN = Plan(risk=0.05, invalid=0.02, refused=0.02, slow=0.2, bad=0.1, models=("gpt-4o",), fingerprints=("fp_1",))
@@ -251,3 +252,13 @@ def test_a_plan_without_sense_is_refused(figures: dict[str, object]) -> None:
 
 def test_a_tolerated_share_is_twice_what_was_expected_within_reason() -> None:
     assert [tolerated_share(share) for share in (0.0, 0.05, 0.8)] == [0.02, 0.1, 0.9]
+
+
+def test_a_template_that_changed_is_told_as_it_was_noticed() -> None:
+    """What comes after the alarm changes neither the evidence nor the words."""
+    plan = Plan(call_patience=1_000.0)
+    staleness = new_staleness(plan)
+    for fits in (False,) * 20 + (True,) * 200:
+        staleness = observe_call(staleness, plan, model=None, fingerprint=None, fits=fits)
+    (reason,) = stale_reasons(staleness, plan, None, now=0.0)
+    assert reason == "template changed: 5 of 5 calls in a row did not fit the one that was proven"

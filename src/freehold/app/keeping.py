@@ -5,8 +5,11 @@ Not covered: the workers (`app.supervisor`), the journal (`app.delivering`).
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from freehold.app.late import LateEstate
 from freehold.app.periodic import Periodic
+from freehold.errors import FreeholdError
 from freehold.loop.directory import Directory
 from freehold.loop.engines import Engines
 from freehold.loop.retention import Retention
@@ -46,6 +49,9 @@ class Keeping:
         for thread in self._threads:
             thread.stop()
         self._engines.stop()
+        if self._watching is not None:
+            with suppress(FreeholdError):  # others wait for a silent gateway a little, and then no more
+                self._watching.leave()
 
     def _follow(self) -> None:
         try:

@@ -31,7 +31,8 @@ from freehold.gateway.metrics import Metrics
 from freehold.gateway.oversight import Oversight
 from freehold.gateway.server import run
 from freehold.loop.journal import journal_folder
-from freehold.record import Durability, Journal, Recorder
+from freehold.loop.reaching import under_way_folder
+from freehold.record import Durability, Journal, Recorder, UnderWay
 from freehold.settings import Settings
 
 _FOLLOW_S = 0.25
@@ -61,6 +62,7 @@ def serve(told: bytes, listener: socket.socket, number: int, parent: int) -> int
     oversight = Oversight(
         admission=around.admission,
         meter=meter,
+        under_way=UnderWay(under_way_folder(settings) / f"worker-{number}"),
         access=access,
         metrics=metrics.page,
         database_problem=lambda: follower.problem,

@@ -35,6 +35,8 @@ from freehold.gateway.admission import needs_key
 from freehold.gateway.tracing import Tracing, open_tracing
 from freehold.loop.journal import journal_folder
 from freehold.loop.locks import locked
+from freehold.loop.reaching import under_way_folder
+from freehold.record import forget_calls_under_way
 from freehold.settings import Settings
 
 _OPEN_S = 5.0
@@ -63,6 +65,7 @@ def _run(settings: Settings, late: LateEstate, family: int) -> None:
     run = uuid7()
     host = settings.text("gateway.host")
     journal_folder(settings).mkdir(parents=True, exist_ok=True, mode=0o700)
+    forget_calls_under_way(under_way_folder(settings))
     sockets = listeners(host, settings.whole("gateway.port"), settings.whole("gateway.workers"))
     port = int(sockets[0].getsockname()[1])
     tally, tracing = Tally(settings, run), _tracing(settings)

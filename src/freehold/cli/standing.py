@@ -33,12 +33,13 @@ def status(task: str | None, *, as_json: bool) -> None:
     if as_json:
         say_json([view.plain() for view in views] if task is None else views[0].plain())
         return
-    heads = ("task", "route", "local", "audits agree", "own ms", "rent ms", "saved")
-    say_rows(heads, [_row(view) for view in views], right=(4, 5, 6), flexible=0)
+    heads = ("task", "route", "local", "own ms", "rent ms", "saved")
+    say_rows(heads, [_row(view) for view in views], right=(3, 4, 5), flexible=0)
     for view in views:
-        if view.remarks:
+        remarks = _remarks(view)
+        if remarks:
             say(f"\n{view.task}")
-        for remark in view.remarks:
+        for remark in remarks:
             say(textwrap.fill(remark, terminal_width() - 1, initial_indent="  ", subsequent_indent="    "))
     if task is not None and views[0].standing is not None:
         _show_detail(views[0].standing)
@@ -50,7 +51,12 @@ def _row(view: LiveView) -> tuple[str, ...]:
     local = "-" if figures.share_local is None else f"{figures.share_local:.0%} of {figures.calls:,}"
     saved = usd(figures.saved_usd) if figures.local else "-"
     latencies = (_ms(figures.owned_p50_ms), _ms(figures.rented_p50_ms))
-    return (view.task, view.route_text, local, view.agreement_text, *latencies, saved)
+    return (view.task, view.route_text, local, *latencies, saved)
+
+
+def _remarks(view: LiveView) -> list[str]:
+    is_audited = view.figures.agreement is not None
+    return [f"audits agree with the provider: {view.agreement_text}"] * is_audited + view.remarks
 
 
 def _show_detail(standing: Standing) -> None:

@@ -109,6 +109,8 @@ class Gateway:
                 kept = await self._list_models(inbound)
             else:
                 placed = self._place(inbound, admitted)
+                if placed is not None:
+                    self.oversight.begin(inbound, placed)
                 kept = await self._answer(inbound, placed)
         except RefusedError as refusal:
             kept = await self._refuse(inbound, decision_of(placed), refusal)
@@ -125,6 +127,7 @@ class Gateway:
             kept = await self._refuse(inbound, decision_of(placed), bug)
         finally:
             self.oversight.meter.calls_under_way -= 1
+            self.oversight.end(inbound, placed)
         self.oversight.observe(inbound, kept)
 
     def _admit(self, inbound: Inbound) -> Admitted | None:

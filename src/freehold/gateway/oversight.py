@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from freehold.gateway.access import Accessed, AccessLog
 from freehold.gateway.admission import Admission, Admitted, is_loopback
-from freehold.gateway.config import Provider
+from freehold.gateway.config import Placed, Provider
 from freehold.gateway.health import HEALTHY, Readiness
 from freehold.gateway.http1.heads import Header
 from freehold.gateway.http1.request import Request
@@ -19,7 +19,7 @@ from freehold.gateway.inbound import Inbound
 from freehold.gateway.meter import Meter
 from freehold.gateway.metrics import CONTENT_TYPE
 from freehold.gateway.refusal import RefusedError, json_headers
-from freehold.record import Exchange, Recorder
+from freehold.record import Exchange, Recorder, UnderWay
 
 Page = tuple[int, list[Header], bytes]
 
@@ -46,6 +46,7 @@ class Oversight:
 
     admission: Admission | None = None
     meter: Meter = field(default_factory=Meter)
+    under_way: UnderWay = field(default_factory=UnderWay)
     access: AccessLog | None = None
     metrics: Callable[[], bytes] | None = None
     database_problem: Callable[[], str | None] = _all_well
@@ -97,6 +98,16 @@ class Oversight:
                     error=response.error,
                 )
             )
+
+    def begin(self, inbound: Inbound, placed: Placed) -> None:
+        """Take that a call has come that a route of its task's own places; others are read in no order."""
+        if placed.route.model_id is not None:
+            self.under_way.begin(placed.task_id, inbound.id, inbound.created_at)
+
+    def end(self, inbound: Inbound, placed: Placed | None) -> None:
+        """Take that it has ended, and is kept."""
+        if placed is not None:
+            self.under_way.end(placed.task_id, inbound.id)
 
     def _count_failure(self, code: str, provider: str, *, is_own: bool) -> None:
         if code in _UPSTREAM_CODES:

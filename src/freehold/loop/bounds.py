@@ -1,14 +1,19 @@
 """The bounds that a route is watched against: what its verdict promised and expected, and what the settings bear.
 
-Fixed when a version of a route is first seen, and kept with its evidence. Not covered: the watch itself (`watch`).
+Fixed when a version of a route is first seen, and kept with its evidence. Also, which tasks are the same one with an
+edited prompt. Not covered: the watch itself (`watch`).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from freehold.core.route import Route
+from freehold.core.task import Task
+from freehold.core.template import Template
 from freehold.settings import Settings
+from freehold.tasks import is_edited
 from freehold.watch import Plan, tolerated_share
 
 _MOST_SHARE = 0.99
@@ -51,6 +56,13 @@ def slow_ms(route: Route, settings: Settings) -> float | None:
         return own
     seen = _seen(route, "owned_p95_ms")
     return seen * settings.number("watch.slow_factor") if seen else None
+
+
+def edited(route: Route, tasks: Sequence[Task]) -> tuple[str, ...]:
+    """The tasks that came up after the proof with a prompt that is an edited version of the one that was proven."""
+    proven_at, template = _seen(route, "created_at", route.created_at), Template.from_json(route.template)
+    later = [task for task in tasks if task.id != route.task_id and task.created_at > proven_at]
+    return tuple(task.id for task in later if is_edited(template, task.template))
 
 
 def _risk(route: Route) -> float | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from pathlib import Path
 
 from freehold.errors import FreeholdError
@@ -14,6 +15,7 @@ from freehold.loop.training import MODEL_FILE
 from freehold.serve import Engine
 from freehold.settings import Settings
 
+TRY_AGAIN_S = 15.0
 _LOG = logging.getLogger("freehold.engines")
 
 
@@ -28,7 +30,7 @@ class Engines:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._engines: dict[str, Engine] = {}
-        self._refused: set[str] = set()
+        self._refused: dict[str, float] = {}
         self._listed: str | None = None
 
     def urls(self) -> dict[str, str]:
@@ -36,19 +38,29 @@ class Engines:
         return {model_id: engine.url for model_id, engine in self._engines.items() if engine.url is not None}
 
     def keep(self, wanted: dict[str, str]) -> None:
-        """Serve these models, by id and folder, and no others; a model that cannot be served is logged once."""
+        """Serve these models, by id and folder, and no others.
+
+        A model that cannot be served is logged once, and tried again: its file may come back.
+        """
         for model_id in set(self._engines) - set(wanted):
             self._engines.pop(model_id).stop()
-        self._refused &= set(wanted)
-        for model_id in set(wanted) - set(self._engines) - self._refused:
-            try:
-                engine = self._engine(model_id, Path(wanted[model_id]))
-                engine.start()
-            except (FreeholdError, OSError) as error:
-                self._refused.add(model_id)
+        self._refused = {model_id: at for model_id, at in self._refused.items() if model_id in wanted}
+        for model_id in set(wanted) - set(self._engines):
+            if time.monotonic() >= self._refused.get(model_id, 0.0):
+                self._begin(model_id, Path(wanted[model_id]))
+
+    def _begin(self, model_id: str, folder: Path) -> None:
+        is_known = model_id in self._refused
+        try:
+            engine = self._engine(model_id, folder)
+            engine.start()
+        except (FreeholdError, OSError) as error:
+            self._refused[model_id] = time.monotonic() + TRY_AGAIN_S
+            if not is_known:
                 _LOG.error("Model %s is not served, so the provider answers: %s", model_id, error)
-                continue
-            self._engines[model_id] = engine
+            return
+        self._refused.pop(model_id, None)
+        self._engines[model_id] = engine
 
     def list_them(self) -> None:
         """Write down where the models are served, if that has changed."""

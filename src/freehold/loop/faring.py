@@ -42,7 +42,9 @@ class LiveView:
     @property
     def remarks(self) -> list[str]:
         """What there is to say beside the figures."""
-        return remarks(self.placed, self.standing)
+        failed, calls = self.figures.engine_failed, self.figures.calls
+        own = [f"the owned model gave no answer to {failed:,} of {calls:,} calls; the provider did"] if failed else []
+        return [*remarks(self.placed, self.standing), *own]
 
     @property
     def agreement_text(self) -> str:
@@ -93,7 +95,12 @@ def _live_calls(calls: Iterator[Call]) -> Iterator[LiveCall]:
         else:
             if call.arm == "owned":
                 local[call.id] = call
-            yield LiveCall(arm=call.arm, latency_ms=call.latency_ms, cost_usd=call.cost_usd)
+            yield LiveCall(
+                arm=call.arm,
+                latency_ms=call.latency_ms,
+                cost_usd=call.cost_usd,
+                has_engine_failed="engine" in call.tags,
+            )
     for audit in audits:
         audited = local.get(audit.parent_id or "")
         is_readable = audited is not None and "deleted" not in (audit.redaction, audited.redaction)

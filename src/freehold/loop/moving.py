@@ -13,6 +13,8 @@ from freehold import route as routing
 from freehold.core import ModelCard, Route, Verdict
 from freehold.errors import BusyError, DataError
 from freehold.loop.estate import Estate
+from freehold.loop.watched import begun, said_by_probes
+from freehold.watch import live_of
 
 _TRIES_BACK = 5
 
@@ -60,7 +62,16 @@ def move_plan(estate: Estate, task_name: str, *, is_ramped: bool = False, is_aga
         _check_ramp(verdict, task.name)
         number = estate.settings.number
         new = routing.canary(new, harm=number("route.harm"), shadow_rate=number("route.shadow_rate"))
-    return RoutePlan(new, routing.plan_text(old, new, coverage=verdict.coverage).replace(task.id, task.name))
+    stale = _stale(estate, new, task.name)
+    text = routing.plan_text(old, new, coverage=verdict.coverage, stale=stale).replace(task.id, task.name)
+    return RoutePlan(new, text)
+
+
+def _stale(estate: Estate, new: Route, name: str) -> tuple[str, ...]:
+    """Why the evidence behind a route is no longer what it was, as far as is known before the route is put."""
+    watch = begun(estate.store, new, estate.settings.for_task(name))
+    said = said_by_probes(estate.store.watches.get(new.task_id).document, new)
+    return live_of(watch, now=time.time(), also=said).stale
 
 
 def _check_ramp(verdict: Verdict, name: str) -> None:

@@ -147,6 +147,8 @@ def remarks(route: Route, standing: Standing | None) -> list[str]:
         )
     if standing.missing or standing.unreadable:
         lines.append(f"{standing.missing:,} audits are missing, {standing.unreadable:,} answers could not be compared")
+    if standing.restarts:
+        lines.append(f"evidence began anew {standing.restarts} times: a clock went back, or what was kept was damaged")
     return lines + [f"stale: {reason}" for reason in standing.stale]
 
 

@@ -12,8 +12,11 @@ import msgspec
 
 from freehold.core.route import Route
 from freehold.errors import StateError
-from freehold.store import Place
-from freehold.watch import Watch
+from freehold.loop.bounds import plan_of
+from freehold.route import RAMP, SLICES
+from freehold.settings import Settings
+from freehold.store import Place, Store
+from freehold.watch import Watch, new_watch, with_evidence, with_staleness
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +62,23 @@ def read_kept(document: Mapping[str, object]) -> Kept | None:
         )
     except (StateError, msgspec.ValidationError):
         return None
+
+
+def begun(store: Store, route: Route, settings: Settings) -> Watch:
+    """The watch of a version of a route before its first call, with what is to be kept of what is watched now."""
+    sketch = route.expected.get("inputs")
+    inputs = sketch if isinstance(sketch, dict) else None
+    fresh = new_watch(route.task_id, route.version, plan_of(route, settings), sketch=inputs)
+    document = store.watches.get(route.task_id).document
+    kept = read_kept(document)
+    if kept is None:
+        return fresh
+    version = kept.watch.route_version
+    if route.decided_by in (SLICES, RAMP) and version == route.version - 1:
+        return with_evidence(kept.watch, fresh)
+    before = [one for one in store.book.route_history(route.task_id) if one.version == version]
+    is_same = any(one.verdict_id and one.verdict_id == route.verdict_id for one in before)
+    return with_staleness(kept.watch, fresh) if is_same else fresh
 
 
 def said_by_probes(document: Mapping[str, object], route: Route) -> tuple[str, ...]:

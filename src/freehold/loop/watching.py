@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import takewhile
+from typing import NamedTuple
 
 import msgspec
 
@@ -23,14 +24,13 @@ from freehold.core.call import Call
 from freehold.core.route import Route
 from freehold.core.slices import SliceShape
 from freehold.core.template import Template
-from freehold.errors import BusyError, FreeholdError
-from freehold.loop.bounds import plan_of, slow_ms
+from freehold.errors import BusyError
+from freehold.loop.bounds import edited, slow_ms
 from freehold.loop.estate import Estate
-from freehold.loop.journal import journal_folder
 from freehold.loop.moving import put_route
 from freehold.loop.observing import Eye, Seen, awaits, is_audit_due, is_shadow_due, is_stray, observation, stray
-from freehold.loop.watched import Kept, read_kept, restarts_of, said_by_probes
-from freehold.record import read_backlog
+from freehold.loop.reaching import Reach
+from freehold.loop.watched import Kept, begun, read_kept, restarts_of, said_by_probes
 from freehold.settings import Settings
 from freehold.store import Following, Place, WatchRow
 from freehold.watch import (
@@ -43,10 +43,8 @@ from freehold.watch import (
     fold,
     fold_feedback,
     live_of,
-    new_watch,
     outcomes,
     standing,
-    without_slices,
 )
 
 CALLS_PER_ROUND = 2000
@@ -60,46 +58,62 @@ _NO_VERSION = 0
 _LOG = logging.getLogger("freehold.watch")
 
 
+class _Moved(NamedTuple):
+    """A route with its task's name, and the tasks that edits of the prompt that was proven have made."""
+
+    name: str
+    route: Route
+    edited: tuple[str, ...]
+
+
 class Watching:
     """Watches the moved routes of an estate; to be used on one thread. `clock` gives Unix seconds."""
 
     def __init__(self, estate: Estate, clock: Callable[[], float] = time.time) -> None:
         self._estate = estate
         self._clock = clock
+        self._reach = Reach(estate)
         self._stamp: tuple[int, int, float] | None = None
-        self._routes: list[tuple[str, Route]] = []
+        self._routes: list[_Moved] = []
 
     def look(self) -> None:
         """One round over all moved routes; what fails for one task keeps none of the others from being watched."""
-        failures: list[FreeholdError] = []
-        for name, route in self._moved():
+        failures: list[Exception] = []
+        moved = self._moved()
+        reached = self._reach.of([one.route.task_id for one in moved], self._clock())
+        for one in moved:
             try:
-                self._look_at(name, route)
-            except FreeholdError as error:
+                self._look_at(one, reached[one.route.task_id])
+            except Exception as error:
                 failures.append(error)
         if failures:
             raise failures[0]
 
-    def _moved(self) -> list[tuple[str, Route]]:
+    def _moved(self) -> list[_Moved]:
         book = self._estate.store.book
         stamp = book.stamp()
         if stamp != self._stamp:
-            names = {task.id: task.name for task in book.tasks()}
-            found = [(names.get(task_id, task_id), route) for task_id, route in book.routes().items()]
-            self._routes = [(name, route) for name, route in found if route.kind != "rented"]
+            tasks = book.tasks()
+            names = {task.id: task.name for task in tasks}
+            routes = [route for route in book.routes().values() if route.kind != "rented"]
+            self._routes = [_Moved(names.get(r.task_id, r.task_id), r, edited(r, tasks)) for r in routes]
             self._stamp = stamp
         return self._routes
 
-    def _look_at(self, name: str, route: Route) -> None:
-        store, now = self._estate.store, self._clock()
-        settings = self._estate.settings.for_task(name)
+    def leave(self) -> None:
+        """Let no other gateway on the database wait for the calls of this one, which ends."""
+        self._reach.leave()
+
+    def _look_at(self, moved: _Moved, until: float) -> None:
+        store, now, route = self._estate.store, self._clock(), moved.route
+        settings = self._estate.settings.for_task(moved.name)
         row = store.watches.get(route.task_id)
         kept = self._kept(row, route, settings, now)
         follower = _Follower(store.following, route, settings, now)
-        seen = follower.strayed(follower.followed(kept, self._settled_until(settings, now)))
+        seen = follower.strayed(follower.followed(kept, until), moved.edited)
         seen = follower.rated(seen)
         if self._write(row, seen, route, now):
-            self._act(name, route, seen.watch, settings)
+            self._act(moved.name, route, seen.watch, settings)
 
     def _kept(self, row: WatchRow, route: Route, settings: Settings, now: float) -> Kept:
         """The watch of this version; a fresh one for a new version, a clock that went far back, or damage."""
@@ -112,21 +126,9 @@ class Watching:
             why = "cannot be read" if kept is None else "is ahead of the clock, which went back"
             _LOG.warning("%s: what was watched so far %s; its evidence begins anew.", route.task_id, why)
         begin = (route.created_at - _SKEW_S if not restarts else now, "")
-        sketch = route.expected.get("inputs")
-        watch = new_watch(
-            route.task_id,
-            route.version,
-            plan_of(route, settings),
-            sketch=sketch if isinstance(sketch, dict) else None,
-        )
         strays = (max(begin[0], route.created_at), "")
-        return Kept(watch=_carried(row, route) or watch, cursor=begin, rated=begin, strays=strays, restarts=restarts)
-
-    def _settled_until(self, settings: Settings, now: float) -> float:
-        """Calls up to here are in the record, as far as this machine's journal is concerned."""
-        until = now - settings.number("watch.settle_s")
-        waiting = read_backlog(journal_folder(self._estate.settings)).oldest_at
-        return until if waiting is None else min(until, waiting)
+        watch = begun(self._estate.store, route, settings)
+        return Kept(watch=watch, cursor=begin, rated=begin, strays=strays, restarts=restarts)
 
     def _write(self, row: WatchRow, kept: Kept, route: Route, now: float) -> bool:
         """Keep what was seen; False when another process has, which will act on it or be acted for."""
@@ -182,9 +184,13 @@ class _Follower:
                 break
         return replace(kept, unreadable=kept.unreadable + len(self._eye.unreadable))
 
-    def strayed(self, kept: Kept) -> Kept:
-        """The watch with the calls that no version placed and that do not fit: their prompt is not what was proven."""
-        page = self._page(kept.strays, self._now - _SORTED_S, version=_NO_VERSION)
+    def strayed(self, kept: Kept, edited: Sequence[str]) -> Kept:
+        """The watch with the calls that no version placed and that do not fit: their prompt is not what was proven.
+
+        They are calls of the task, or of a task that an edit of its prompt has made.
+        """
+        until, after = self._now - _SORTED_S, kept.strays
+        page = self._following.page_of([self._route.task_id, *edited], _NO_VERSION, after, until, CALLS_PER_ROUND)
         watch = kept.watch
         for start in range(0, len(page), _CALLS_AT_ONCE):
             whole = self._following.whole([call.id for call in page[start : start + _CALLS_AT_ONCE]])
@@ -209,9 +215,8 @@ class _Follower:
             watch, _ = fold_feedback(watch, outcome)
         return replace(kept, watch=watch, rated=_end(page, kept.rated))
 
-    def _page(self, after: Place, until: float, version: int | None = None) -> list[Call]:
-        chosen = self._route.version if version is None else version
-        return self._following.page(self._route.task_id, chosen, after, until, CALLS_PER_ROUND)
+    def _page(self, after: Place, until: float) -> list[Call]:
+        return self._following.page(self._route.task_id, self._route.version, after, until, CALLS_PER_ROUND)
 
     def _ready(self, calls: Sequence[Call], beside: Mapping[str, Mapping[str, Call]]) -> list[Call]:
         """The calls up to the first one that is not settled: what comes later waits for it, whatever it will show."""
@@ -237,14 +242,6 @@ class _Follower:
             )
             watch, _ = fold(watch, observation(seen, self._eye))
         return replace(kept, watch=watch, cursor=_end(ready, kept.cursor))
-
-
-def _carried(row: WatchRow, route: Route) -> Watch | None:
-    """The evidence of the version before, where this one is the same but for slices that evidence withheld."""
-    if route.decided_by != routing.SLICES or row.document.get("route_version") != route.version - 1:
-        return None
-    kept = read_kept(row.document)
-    return None if kept is None else without_slices(kept.watch, route.version, route.withheld)
 
 
 def _shape(route: Route) -> SliceShape | None:

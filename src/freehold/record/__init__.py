@@ -3,6 +3,7 @@
     Recorder   keeps exchanges in a Journal, on disk before their clients see the end of them
     Delivery   takes them out of the journal, and `read_exchange` makes calls of them
     Backlog    what waits in between
+    UnderWay   calls that have not ended yet
 
 Not covered: the tables (`freehold.store`), the forwarding (`freehold.gateway`).
 """
@@ -13,6 +14,7 @@ from freehold.record.encoding import decode_body, readable_encodings
 from freehold.record.journal import Durability, Journal
 from freehold.record.read import Decision, Exchange, RequestSide, ResponseSide, read_exchange
 from freehold.record.recorder import Recorder
+from freehold.record.underway import UnderWay, forget_calls_under_way, oldest_under_way
 
 __all__ = [
     "Backlog",
@@ -26,9 +28,12 @@ __all__ = [
     "RequestSide",
     "ResponseSide",
     "Sink",
+    "UnderWay",
     "decode_body",
     "ends",
+    "forget_calls_under_way",
     "is_delivered",
+    "oldest_under_way",
     "read_backlog",
     "read_exchange",
     "readable_encodings",

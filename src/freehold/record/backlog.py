@@ -24,6 +24,7 @@ from freehold.record.segments import (
 
 _PROBLEM_FILE = "problem"
 _ENTRIES_COUNTED = 1000
+_BYTES_READ = 4 * 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,12 +113,15 @@ def _waiting_bytes(writer: Path) -> int:
 
 
 def _look(writer: Path) -> tuple[int, int, float | None]:
-    """How many entries begin the backlog of a writer, their size in bytes, and when the first of them was made."""
+    """How many entries begin the backlog of a writer, their size in bytes, and when the oldest of them was asked.
+
+    Entries lie in the order in which calls ended; the oldest is looked for among the first `_BYTES_READ`.
+    """
     mark, reached = mark_of(writer.name), position_of(writer)
     waiting = {n: size for n, size in segments(writer).items() if Position(n, size) > reached}
     number = min(waiting, default=reached.segment)
     begin = offset = reached.offset if number == reached.segment else 0
-    count, first_at = 0, None
+    count, oldest_at = 0, None
     try:
         file = os.open(writer / segment_name(number), os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -128,12 +132,13 @@ def _look(writer: Path) -> tuple[int, int, float | None]:
             if len(head) < HEAD.size or not head.startswith(mark):
                 break
             length = HEAD.unpack(head)[1]
-            if count == 0:
-                first_at = _created_at(os.pread(file, length, offset + HEAD.size))
+            if count == 0 or offset + length - begin <= _BYTES_READ:
+                asked_at = _created_at(os.pread(file, length, offset + HEAD.size))
+                oldest_at = min((at for at in (oldest_at, asked_at) if at is not None), default=None)
             count, offset = count + 1, offset + HEAD.size + length
     finally:
         os.close(file)
-    return count, offset - begin, first_at
+    return count, offset - begin, oldest_at
 
 
 def _created_at(payload: bytes) -> float | None:

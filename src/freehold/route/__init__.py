@@ -1,10 +1,11 @@
 """Where a task's traffic goes: routes from verdicts, plans in words, and how a route fares."""
 
 from freehold.route.figures import LiveCall, LiveFigures, live_figures
-from freehold.route.ramping import SLICES, canary, ramped, rolled_back, shadow, withholding
+from freehold.route.ramping import RAMP, SLICES, canary, ramped, rolled_back, shadow, withholding
 from freehold.route.routing import back, confidence, is_acceptable, plan_text, propose, withheld, words
 
 __all__ = [
+    "RAMP",
     "SLICES",
     "LiveCall",
     "LiveFigures",

@@ -19,7 +19,8 @@ class LiveCall:
     """One call of a route as `live_figures` needs it.
 
     For an audit, `owned_text` is the local answer that was audited and `rented_text` what the provider said; None where
-    that answer is missing. Shadow calls are looked at for nothing: their answers were not used.
+    that answer is missing. Shadow calls are looked at for nothing: their answers were not used. A call whose engine
+    failed is one that the provider answered for want of an owned answer.
     """
 
     arm: Arm
@@ -27,13 +28,15 @@ class LiveCall:
     cost_usd: float | None = None
     owned_text: str | None = None
     rented_text: str | None = None
+    has_engine_failed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveFigures:
     """Live figures of a route; shares are of answered calls, `agreement` is with the provider on audited calls (95%).
 
-    `local_wrong` estimates the share of all calls answered locally and unlike the provider: what the contract bounds.
+    `engine_failed` counts the calls for which the owned model gave no answer. `local_wrong` estimates the share of all
+    calls answered locally and unlike the provider: what the contract bounds.
     """
 
     calls: int
@@ -49,6 +52,7 @@ class LiveFigures:
     owned_p50_ms: float | None
     rented_p50_ms: float | None
     saved_usd: float | None
+    engine_failed: int
 
 
 def live_figures(rows: Iterable[LiveCall], *, output_kind: str) -> LiveFigures:
@@ -80,6 +84,7 @@ def live_figures(rows: Iterable[LiveCall], *, output_kind: str) -> LiveFigures:
         owned_p50_ms=_median([call.latency_ms for call in owned]),
         rented_p50_ms=_median([call.latency_ms for call in rented]),
         saved_usd=_saved_usd(owned, rented, audits),
+        engine_failed=sum(call.has_engine_failed for call in rented),
     )
 
 

@@ -17,6 +17,8 @@ from freehold.route.routing import as_share, back
 
 SLICES = "slices"
 """Who decides where evidence against some slices alone changes a route."""
+RAMP = "ramp"
+"""Who decides where a canary becomes a cascade."""
 LEAST_CANARY_AUDITS = 0.5
 """A canary is there to be looked at: at least this share of its local answers is audited, and its ramp is so much
 faster. The cascade that it becomes is audited at the rate of the settings."""
@@ -82,7 +84,7 @@ def ramped(route: Route, *, audit_rate: float, created_at: float, reason: str) -
         kind="cascade",
         audit_rate=as_share("audit rate", audit_rate),
         shadow_rate=0.0,
-        decided_by="ramp",
+        decided_by=RAMP,
         reason=reason,
         created_at=created_at,
     )

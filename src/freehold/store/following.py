@@ -35,11 +35,17 @@ class Following:
 
     def page(self, task_id: str, route_version: int, after: Place, until: float, limit: int) -> list[Call]:
         """The next calls that a version of a task's route placed, by time and then id; their bodies are left empty."""
+        return self.page_of([task_id], route_version, after, until, limit)
+
+    def page_of(
+        self, task_ids: Collection[str], route_version: int, after: Place, until: float, limit: int
+    ) -> list[Call]:
+        """As `page`, of several tasks at once; version 0 are the calls that no route placed."""
         c = schema.calls.c
         is_after = or_(c.created_at > after[0], and_(c.created_at == after[0], c.id > after[1]))
         query = (
             select(*_COLUMNS)
-            .where(c.task_id == task_id, c.created_at >= after[0], c.created_at <= until, is_after)
+            .where(c.task_id.in_(task_ids), c.created_at >= after[0], c.created_at <= until, is_after)
             .where(c.parent_id.is_(None), c.arm.in_(_DIRECT), c.route_version == route_version)
             .order_by(c.created_at, c.id)
             .limit(limit)

@@ -2,7 +2,8 @@
 
 A row is replaced by compare-and-set on its revision: of two processes that read the same calls, one writes, and the
 other finds that it must read again. `changed_at` changes with the figures alone, so that gateways need not look at a
-row for every call that was watched.
+row for every call that was watched. Beside them each gateway has a row of its own, which says up to when its calls are
+in the record.
 
 Not covered: what the state means (`freehold.watch`), who writes it (`loop.watching`).
 """
@@ -15,12 +16,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 from freehold.core.live import Live
 from freehold.store import schema
 from freehold.store.database import Database
 
+_GATEWAY = "gateway:"
+"""Begins the names of the gateways' own rows; no task's id has a colon."""
 _LOG = logging.getLogger("freehold.watch")
 
 
@@ -69,6 +72,28 @@ class WatchTable:
         """A value that changes whenever `lives` does."""
         with self._database.reading() as connection:
             return float(connection.execute(select(func.sum(schema.watches.c.changed_at))).scalar() or 0.0)
+
+    def tell_reach(self, gateway: str, until: Mapping[str, float], now: float) -> None:
+        """Say up to when the calls of some tasks that went through a gateway are in the record."""
+        table = schema.watches
+        values = {"revision": 1, "changed_at": 0.0, "document": {"reach": dict(until), "told_at": now}}
+        insert = self._database.insert(table).values(task_id=_GATEWAY + gateway, **values)
+        with self._database.writing() as connection:
+            connection.execute(insert.on_conflict_do_update(index_elements=["task_id"], set_=values))
+
+    def reaches(self, *, told_since: float, without: str) -> list[dict[str, float]]:
+        """What the other gateways have said since then, each by task."""
+        rows = schema.watches.c
+        query = select(rows.document).where(rows.task_id.startswith(_GATEWAY), rows.task_id != _GATEWAY + without)
+        with self._database.reading() as connection:
+            said = [row.document for row in connection.execute(query)]
+        return [document["reach"] for document in said if document["told_at"] >= told_since]
+
+    def forget_reach(self, gateway: str) -> None:
+        """Forget what a gateway has said."""
+        table = schema.watches
+        with self._database.writing() as connection:
+            connection.execute(delete(table).where(table.c.task_id == _GATEWAY + gateway))
 
 
 def _live(document: object) -> Live | None:

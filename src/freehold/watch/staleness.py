@@ -63,13 +63,16 @@ def new_staleness(plan: Plan) -> Staleness:
 
 
 def observe_call(s: Staleness, plan: Plan, *, model: str | None, fingerprint: str | None, fits: bool) -> Staleness:
-    """One more call: the provider's model and fingerprint (None: not asked, or not said), and whether it fits."""
+    """One more call; once the template has changed, its evidence stays as it was then.
+
+    The provider's model and fingerprint (None: not asked, or not said), and whether it fits.
+    """
     models, fingerprints = s.new_models, s.new_fingerprints
     if model and plan.models and model not in plan.models:
         models = _counted(models, model)
     if fingerprint and plan.fingerprints and fingerprint not in plan.fingerprints:
         fingerprints = _counted(fingerprints, fingerprint)
-    form = None if s.form is None else observe(s.form, float(not fits))
+    form = s.form if s.form is None or s.form.alarm else observe(s.form, float(not fits))
     return replace(s, new_models=models, new_fingerprints=fingerprints, form=form)
 
 
@@ -78,7 +81,7 @@ def stale_reasons(s: Staleness, plan: Plan, inputs: InputDrift | None, *, now: f
     found = []
     if s.form is not None and s.form.alarm:
         harm, calls = recent_harm(s.form)
-        found.append(f"template changed: {harm:.0f} of the last {calls} calls do not fit the one that was proven")
+        found.append(f"template changed: {harm:.0f} of {calls} calls in a row did not fit the one that was proven")
     for name, calls in s.new_models:
         if calls >= SURE_NAMES:
             found.append(f"rented model changed: {name!r} answers now, the proof saw {_listed(plan.models)}")

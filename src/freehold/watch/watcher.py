@@ -18,7 +18,7 @@ Not covered: probes of the rented endpoint (`watch.drift`), deciding the plan, c
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from freehold.core.ids import sha256_hex
@@ -143,12 +143,6 @@ def new_watch(
 def _of_slices(plan: Plan) -> list[tuple[str, float, float]]:
     """A detector for each slice. Of J at J times the patience one alarms as seldom by mistake as a single one would."""
     return [(SLICE + name, share, len(plan.slices) * plan.patience) for name, share in plan.slices]
-
-
-def without_slices(w: Watch, route_version: int, withheld: Collection[str]) -> Watch:
-    """The watch of the next version, which withholds these slices: all other evidence goes on."""
-    detectors = tuple(d for d in w.detectors if d.name.removeprefix(SLICE) not in withheld)
-    return replace(w, route_version=route_version, detectors=detectors)
 
 
 def fold(w: Watch, o: Observation) -> tuple[Watch, Decision | None]:

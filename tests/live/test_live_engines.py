@@ -1,0 +1,66 @@
+"""Engines of running gateways: a model that cannot be served is said once, and served when it can be."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made import an_estate
+
+from freehold.errors import EngineError
+from freehold.loop import engines
+from freehold.loop.engines import EngineList, Engines, engine_file
+
+
+class Fake:
+    """An engine that serves any file that is there."""
+
+    def __init__(self, gguf: Path, **_options: Any) -> None:
+        if not gguf.exists():
+            raise EngineError(f"There is no model file {str(gguf)!r}.", hint="Train the task again.")
+        self.url: str | None = "http://127.0.0.1:1"
+
+    def start(self) -> None:
+        """Serve."""
+
+    def stop(self) -> None:
+        """Serve no more."""
+        self.url = None
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+def test_a_model_file_that_comes_back_is_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(engines, "Engine", Fake)
+    monkeypatch.setattr(engines, "time", clock)
+    estate = an_estate(tmp_path / ".freehold")
+    keeper, listed = Engines(estate.settings), EngineList(engine_file(estate.settings))
+    wanted = {"m1": str(tmp_path)}
+    for _ in range(3):
+        keeper.keep(wanted)
+        keeper.list_them()
+        listed.refresh()
+        assert (keeper.urls(), listed.url("m1")) == ({}, None)
+        clock.now += engines.TRY_AGAIN_S
+    assert caplog.text.count("is not served, so the provider answers") == 1
+    (tmp_path / engines.MODEL_FILE).write_bytes(b"model")
+    keeper.keep(wanted)
+    keeper.list_them()
+    listed.refresh()
+    assert listed.url("m1") == "http://127.0.0.1:1"
+    keeper.stop()
+    assert keeper.urls() == {}
+    assert json.loads(engine_file(estate.settings).read_text(encoding="utf-8")) == {"m1": "http://127.0.0.1:1"}
+    estate.store.close()
