@@ -21,9 +21,9 @@ from freehold.prove.cautions import is_enough
 from freehold.prove.decide import Paired, calls_needed, whole_calls
 from freehold.prove.differences import MOST_DIFFERENCES, difference_rows
 from freehold.prove.folder import Frozen
-from freehold.prove.foresight import audits_until_rollback, ramp_of_equal
+from freehold.prove.foresight import MOST_TOLERATED, plan_ramp, plan_rollback
 from freehold.prove.head import ranking
-from freehold.prove.judging import Compared
+from freehold.prove.judging import Compared, is_same
 from freehold.prove.measure import Held, summarise
 from freehold.prove.sensitivity import Sensitivity
 from freehold.prove.settings import ProofFacts, ProofSettings
@@ -81,7 +81,7 @@ def gather(
         **_listed(held, owned),
         "speed": _plain(speed(answers)),
         "savings": _plain(savings(owned, facts)),
-        **_after(owned, settings, facts),
+        **_after(frozen, held, owned, settings, facts),
         "sensitivity": _plain(readings),
         "settings": _plain(settings),
         "facts": _plain(facts),
@@ -161,20 +161,34 @@ def _slice(row: Slice, owned: Examined, held: Held) -> Figures:
     }
 
 
-def _after(owned: Examined, settings: ProofSettings, facts: ProofFacts) -> Figures:
-    """What would follow a move: the ramp, and how soon a rollback would come."""
+def _after(frozen: Frozen, held: Held, owned: Examined, settings: ProofSettings, facts: ProofFacts) -> Figures:
+    """What would follow a move: the ramp, and how soon a rollback would come, by the bounds that live traffic has.
+
+    Live, answers are held against the provider's. A whole replacement may differ from it and be no worse: then what it
+    differed by is borne too (`loop.bounds`), and where that is more than the risk there is no ramp (`loop.moving`).
+    """
     if owned.outcome.decision != "move":
         return {}
-    turned = min(1.0, TURNED_TIMES * settings.risk)
-    audits = audits_until_rollback(settings.risk, turned, patience=facts.patience)
-    a_day = (facts.calls_per_day or 0.0) * facts.audit_rate
-    a_day *= (owned.outcome.coverage or 0.0) if settings.contract == "B" else 1.0
-    found: Figures = {
-        "rollback": {"turned_to": turned, "audits": audits, "days": audits / a_day if audits and a_day else None}
-    }
-    if facts.harm is not None:
-        plan = ramp_of_equal(min(1.0, owned.paired.discordance), harm=facts.harm, alpha=settings.alpha)
-        found["ramp"] = _plain(plan)
+    pairs = zip(held.examples, owned.guesses, strict=True)
+    is_unlike = [not is_same(frozen.kind, guess.text, example.incumbent) for example, guess in pairs]
+    usable = [unlike for unlike, guess in zip(is_unlike, owned.guesses, strict=True) if guess.confidence > 0]
+    is_whole = owned.outcome.scope == "whole"
+    differing = sum(usable) / max(len(usable), 1) if is_whole else 0.0
+    unlike = sum(local and differs for local, differs in zip(owned.is_local, is_unlike, strict=True)) / len(is_unlike)
+    found: Figures = {"unlike": unlike, "differing": differing if is_whole else None}
+    tolerated = settings.risk + differing
+    if tolerated <= MOST_TOLERATED:
+        plan = plan_rollback(
+            tolerated,
+            min(1.0, tolerated + (TURNED_TIMES - 1) * settings.risk),
+            patience=facts.patience,
+            rate=facts.audit_rate,
+            local=owned.outcome.coverage if settings.contract == "B" else None,
+            a_day=facts.calls_per_day,
+        )
+        found["rollback"] = _plain(plan)
+    if facts.harm is not None and differing <= settings.risk:
+        found["ramp"] = _plain(plan_ramp(unlike, 0.0, harm=facts.harm, alpha=settings.alpha))
     return found
 
 
@@ -212,7 +226,8 @@ def _thinned(path: Sequence[float], decided_at: int | None) -> list[JsonValue]:
 
 def _cascade(cascade: Cascade, settings: ProofSettings) -> Figures:
     chosen = cascade.chosen
-    low, high = wilson(chosen.wrong, cascade.n) if chosen else (0.0, 1.0)
+    of = chosen.local if chosen and cascade.contract == "B" else cascade.n
+    low, high = wilson(chosen.wrong, of) if chosen else (0.0, 1.0)
     return {
         "threshold": cascade.threshold,
         "coverage": cascade.coverage if chosen else None,

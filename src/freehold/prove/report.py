@@ -76,6 +76,7 @@ def render(template: str, verdict: Verdict) -> str:
         },
         charts={
             "sides": dots.sides(evidence),
+            "preferred": dots.preferred(evidence),
             "noise": dots.noise(evidence),
             "agreement": dots.agreement(evidence),
             "slices": dots.slices(evidence),
@@ -166,7 +167,6 @@ def _wrap(text: object, indent: int = 2, first: str = "") -> str:
         _TEXT_WIDTH,
         initial_indent=first or blank,
         subsequent_indent=blank,
-        break_long_words=False,
         break_on_hyphens=False,
     )
 

@@ -18,9 +18,10 @@ Row = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hypothesis:
-    """One thing that was tested: what would be wrong, what is claimed, by which test, and what came of it."""
+    """One thing that was tested: of which quantity, what would be wrong, what is claimed, how, and what came of it."""
 
     name: str
+    estimand: str
     null: str
     alternative: str
     test: str
@@ -34,6 +35,7 @@ class Statement:
     claim: str
     design: tuple[str, ...]
     hypotheses: tuple[Hypothesis, ...]
+    multiplicity: tuple[str, ...]
     levels: tuple[Row, ...]
     data: tuple[Row, ...]
     missing: tuple[str, ...]
@@ -52,6 +54,7 @@ def state(verdict: Verdict, evidence: Sheet) -> Statement:
         claim=_claim(verdict, evidence),
         design=_design(evidence),
         hypotheses=tuple(hypotheses),
+        multiplicity=_multiplicity(verdict, evidence),
         levels=_levels(verdict, evidence),
         data=_data(verdict, evidence),
         missing=_missing(evidence),
@@ -127,7 +130,8 @@ def _alone(evidence: Sheet) -> Hypothesis:
     which = f" The metric furthest from it, of {metrics:,}: {one_line(paired.text('metric'))}." if metrics > 1 else ""
     return Hypothesis(
         name="The owned model alone",
-        null=f"E[D] ≤ −{margin}, where D is the owned score less the provider's, averaged over each user's calls",
+        estimand="E[D], the mean over users: D is the owned score less the provider's, averaged over a user's calls",
+        null=f"E[D] ≤ −{margin}",
         alternative=f"E[D] > −{margin}",
         test=f"betting, target-recalculating, planned for {number(paired.number('users'))} units; shown once the"
         f" evidence is 1/α = {amount(_inverse(evidence.number('spent', 'alpha')))}, at any look",
@@ -143,20 +147,23 @@ def _contract(evidence: Sheet) -> Hypothesis:
     )
     served = "on the calls outside withheld slices: " if evidence.has("withheld") else ""
     if is_b(evidence):
-        null, alternative = f"P(wrong | confidence ≥ τ) > {risk}", f"P(wrong | confidence ≥ τ) ≤ {risk}"
+        what = "P(wrong | confidence ≥ τ), the share of local answers that are wrong"
         test = (
             f"{served}exact binomial at δ = {delta}; thresholds τ fixed on dev, tested from the one that does best"
             f" there until the first that fails{by_user}"
         )
     else:
-        null, alternative = f"P(confidence ≥ τ and wrong) > {risk}", f"P(confidence ≥ τ and wrong) ≤ {risk}"
+        what = "P(confidence ≥ τ and wrong), the share of all calls that are answered locally and wrong"
         test = (
             f"{served}Clopper and Pearson's upper bound at 1 − {delta}, for τ and every stricter threshold; the share"
             f" falls as τ rises, so that one level serves all{by_user}"
         )
+    bounded = what.partition(",")[0]
+    null, alternative = f"{bounded} > {risk}", f"{bounded} ≤ {risk}"
     if not chosen.has():
         return Hypothesis(
             name=f"Contract {evidence.text('contract') or 'A'}",
+            estimand=what,
             null=null,
             alternative=alternative,
             test=test,
@@ -170,6 +177,7 @@ def _contract(evidence: Sheet) -> Hypothesis:
     )
     return Hypothesis(
         name=f"Contract {evidence.text('contract') or 'A'}",
+        estimand=what,
         null=null,
         alternative=alternative,
         test=test,
@@ -182,6 +190,7 @@ def _slices(evidence: Sheet) -> Hypothesis:
     counts = {state: sum(row.text("state") == state for row in rows) for state in ("kept", "broken", "open")}
     return Hypothesis(
         name=f"Each of {len(rows):,} slices",
+        estimand="P(local and wrong | slice), at the threshold that is served",
         null=f"P(local and wrong | slice) > {limit}; for a broken one, ≤ {limit}",
         alternative="kept: within the limit; broken: beyond it; open: neither is shown",
         test=f"Clopper and Pearson's bounds at δ/{len(rows):,}, so that all states hold together",
@@ -198,13 +207,37 @@ def _people(evidence: Sheet) -> Hypothesis:
     rho = judged.number("powered", "rho")
     return Hypothesis(
         name="Preferred by people",
-        null=f"E[D] ≤ −{margin}, where D is 1 where people prefer the owned answer, −1 the provider's, 0 neither",
+        estimand="E[D], the mean over users of one drawn call: D is 1 where people prefer the owned answer, −1"
+        " where the provider's, 0 where neither",
+        null=f"E[D] ≤ −{margin}",
         alternative=f"E[D] > −{margin}",
         test="the same bets on blind comparisons in a drawn order"
         + ("; the judge's scores sharpen them (prediction-powered)" if judged.flag("is_aided") else ""),
         result=f"{shown}; {number(judged.number('by_people'))} pairs compared by people, difference {found} points;"
         f" correlation of judge and people {amount(rho)}",
     )
+
+
+def _multiplicity(verdict: Verdict, evidence: Sheet) -> tuple[str, ...]:
+    """What is tested more than once, and what keeps the error rates all the same."""
+    asked, metrics = evidence.at("settings"), evidence.count("paired", "metrics")
+    both = (asked.number("alpha") or 0.0) + (asked.number("delta") or 0.0)
+    found = [
+        f"Proofs of the task: the k-th may spend 2 / (4k² − 1) of α and of δ; over all k that adds up to one. This is"
+        f" proof {verdict.attempt:,}.",
+        "Looks: the bets hold at every look, so that none is charged for.",
+        "Thresholds: fixed or ordered without the held-out calls, or monotone; one level serves all of them.",
+        f"Statements: the model alone (α) and the cascade (δ) are two, and a verdict makes one. Whoever counts a wrong"
+        f" move of either kind has at most α + δ = {amount(both)}.",
+    ]
+    if metrics > 1:
+        found.append(f"Metrics: all {metrics:,} must pass, which needs no correction and costs power.")
+    if slices := len(evidence.rows("slices")):
+        found.append(f"Slices: {slices:,}, at δ/{slices:,} each (Bonferroni); they may overlap.")
+    if len(evidence.rows("sides")) > 2:
+        found.append("Baselines go through the same proof as a check; nothing moves to them, and no level is shared.")
+    found.append("The intervals of tables and pictures are 95% each, by themselves, where nothing else is said.")
+    return tuple(found)
 
 
 def _levels(verdict: Verdict, evidence: Sheet) -> tuple[Row, ...]:

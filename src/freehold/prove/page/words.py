@@ -78,6 +78,14 @@ def number(value: object) -> str:
     return UNKNOWN if figure is None else f"{figure:,.0f}"
 
 
+def rounded(value: object) -> str:
+    """About how many, with two digits that count: 2,433 is 2,400."""
+    figure = finite(value)
+    if figure is None:
+        return UNKNOWN
+    return f"{float(f'{figure:.2g}'):,.0f}" if abs(figure) >= 10 else f"{figure:.2g}"
+
+
 def money(value: object) -> str:
     """Dollars with as many digits as matter; unknown where there is no figure."""
     usd = finite(value)
