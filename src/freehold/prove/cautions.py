@@ -26,6 +26,7 @@ from freehold.prove.page.words import (
 
 Words = Callable[[object], str]
 _MOST_NAMES = 6
+_LONG_DAYS = 14.0
 _UNSEEN = {"json": "are not valid JSON", "tools": "are not valid JSON"}
 
 
@@ -204,7 +205,8 @@ def _audits(evidence: Sheet) -> str:
         return "No audits are planned, so that a change would not be noticed: set an audit rate."
     audited = evidence.number("savings", "audited_per_day")
     a_day = f", about {rounded(audited)} a day," if audited is not None else ""
-    sentence = f"{percent(rate)} of the owned model's answers{a_day} are audited: the provider is asked too, and both are compared."
+    audits = "are audited: the provider is asked too, and both are compared."
+    sentence = f"{percent(rate)} of the owned model's answers{a_day} {audits}"
     back = evidence.at("rollback")
     turned, calls, wrong, days = (back.number(name) for name in ("turned_to", "calls", "wrong", "days"))
     if evidence.number("differing") is not None and not back.has():
@@ -216,7 +218,7 @@ def _audits(evidence: Sheet) -> str:
         return sentence
     of = "answers" if is_b(evidence) else "calls"
     if evidence.number("differing") is not None:
-        told = f"its answers come to differ from the provider's in {in_hundred(turned)} {of}"
+        told = f"its answers come to differ from the provider's in {share(turned)} of {of}"
         told += f" ({share(evidence.number('differing'))} did among the held-out ones)"
         harm = "unlike answers"
     elif is_b(evidence):
@@ -224,9 +226,10 @@ def _audits(evidence: Sheet) -> str:
     else:
         told, harm = f"{in_hundred(turned)} calls come to get a wrong answer from it", "wrong answers"
     after = "" if days is None else f" ({_lasting(days)})"
+    sooner = " A larger route.audit_rate makes that sooner." if days is not None and days > _LONG_DAYS else ""
     return (
         f"{sentence} Should {told}, everything goes back to the provider by itself within about {rounded(calls)}"
-        f" calls{after}, after some {rounded(wrong)} {harm}."
+        f" calls{after}, after some {rounded(wrong)} {harm}.{sooner}"
     )
 
 
@@ -236,7 +239,7 @@ def _lasting(days: float) -> str:
     if days < 2:
         hours = round(24 * days)
         return "about an hour" if hours <= 1 else f"about {hours} hours"
-    return f"about {number(days)} days"
+    return f"about {rounded(days)} days"
 
 
 def _of_baseline(verdict: Verdict, side: Sheet) -> str:

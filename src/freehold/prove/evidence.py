@@ -11,7 +11,6 @@ from dataclasses import asdict
 
 from freehold import __version__
 from freehold.core.engine import OwnedAnswer
-from freehold.core.intervals import wilson
 from freehold.core.scoring import JsonValue
 from freehold.core.slices import SliceShape
 from freehold.core.verdict import Verdict
@@ -28,6 +27,7 @@ from freehold.prove.measure import Held, summarise
 from freehold.prove.sensitivity import Sensitivity
 from freehold.prove.settings import ProofFacts, ProofSettings
 from freehold.prove.slices import Slice, describe
+from freehold.prove.spread import share_interval
 from freehold.prove.tables import (
     MOST_ROWS,
     agreement_interval,
@@ -72,7 +72,7 @@ def gather(
         **_compared(held, owned, others, facts),
         "paired": _paired(owned.paired, spent),
         **_opinions(owned.compared),
-        "cascade": _cascade(owned.cascade, spent),
+        "cascade": _cascade(owned.cascade, spent, _wrong_interval(held, owned)),
         "calls_that_would_decide": calls_needed(
             owned.paired, owned.cascade, can_provider_err=held.can_provider_err, settings=planned
         ),
@@ -224,17 +224,25 @@ def _thinned(path: Sequence[float], decided_at: int | None) -> list[JsonValue]:
     return [[i + 1, path[i]] for i in kept]
 
 
-def _cascade(cascade: Cascade, settings: ProofSettings) -> Figures:
+def _wrong_interval(held: Held, owned: Examined) -> tuple[float, float] | None:
+    """95% for the share that the contract bounds, as seen, wider where users made several calls; None: no cascade."""
+    if owned.outcome.scope != "cascade":
+        return None
+    rows = zip(owned.is_local, owned.scores, held.groups, strict=True)
+    counted = [row for row in rows if row[0] or owned.cascade.contract == "A"]
+    wrong = [float(is_local and not score.is_exact) for is_local, score, _ in counted]
+    return share_interval(wrong, [group for _, _, group in counted])
+
+
+def _cascade(cascade: Cascade, settings: ProofSettings, interval: tuple[float, float] | None) -> Figures:
     chosen = cascade.chosen
-    of = chosen.local if chosen and cascade.contract == "B" else cascade.n
-    low, high = wilson(chosen.wrong, of) if chosen else (0.0, 1.0)
     return {
         "threshold": cascade.threshold,
         "coverage": cascade.coverage if chosen else None,
         "coverage_at_least": lower_bound(chosen.local, cascade.n, settings.delta) if chosen else None,
         "least_coverage": settings.least_coverage,
         "chosen": _plain(chosen) if chosen else None,
-        "wrong_share_interval": [low, high] if chosen else None,
+        "wrong_share_interval": [*interval] if interval else None,
         "is_by_user": cascade.is_by_user,
         "contract": cascade.contract,
         "curve": [_plain(point) for point in curve_points(cascade)],

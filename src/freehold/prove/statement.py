@@ -281,7 +281,7 @@ def _missing(evidence: Sheet) -> tuple[str, ...]:
         found.append(
             f"{share(1 - owned)} of the owned answers cannot be used; they count as wrong, and are never local."
         )
-    return tuple(found) or ("None: every held-out call has both answers and a score.",)
+    return tuple(found) or ("Nothing: every held-out call has both answers and a score.",)
 
 
 def _assumptions(evidence: Sheet) -> tuple[str, ...]:

@@ -194,14 +194,15 @@ def _saves(verdict: Verdict, evidence: Sheet) -> tuple[str, ...]:
         ]
     rented = facts.number("provider_latency_ms")
     owned = evidence.number("speed", "latency_p50_ms")
-    if rented is not None and owned is not None:
-        slower = " It is slower here." if owned > rented else ""
+    if owned is not None:
+        slower = " It is slower here." if rented is not None and owned > rented else ""
         sentences.append(
-            f"An owned answer took {milliseconds(owned)} (median, asked several at once, on this machine); the provider"
-            f" took {milliseconds(rented)}.{slower}"
+            f"An owned answer took {milliseconds(owned)} (median, asked several at once, on this machine); the"
+            f" provider's took {'an unknown time' if rented is None else milliseconds(rented)}.{slower}"
         )
-    longer = "" if owned is None else f" and takes about {milliseconds(owned)} longer"
-    sentences.append(f"A call that the provider keeps waits for the owned model first{longer}.")
+    if saved.number("local_share") != 1.0:
+        longer = "" if owned is None else f" and takes about {milliseconds(owned)} longer"
+        sentences.append(f"A call that the provider keeps waits for the owned model first{longer}.")
     return tuple(sentences)
 
 
