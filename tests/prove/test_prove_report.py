@@ -213,6 +213,40 @@ def test_a_part_is_shown_when_it_is_there_and_left_out_when_not(proven: Verdict,
     render("report.txt.j2", without(whole, key))
 
 
+def test_comparisons_that_do_not_count_yet_are_no_row_of_unknowns(proven: Verdict) -> None:
+    waiting = {**OPTIONAL["judged"], "n": 0, "by_people": 0, "difference": None, "low": -1.0, "high": 1.0,
+               "powered": None, "variance_left": None, "is_certified": False}  # fmt: skip
+    said = Page(render("report.html.j2", replace(proven, evidence={**proven.evidence, "judged": waiting}))).text
+    assert "No comparison counts yet." in said
+    assert "unknown [" not in said
+
+
+def test_what_decided_is_said_beside_its_evidence(proven: Verdict) -> None:
+    """Where people's comparisons decided, the agreement that did not reach its goal did not."""
+    outcome = {**proven.evidence["outcome"], "scope": "whole"}
+    whole = with_all(replace(proven, evidence={**proven.evidence, "outcome": outcome}))
+    said = " ".join(Page(render("report.html.j2", whole)).text.split())
+    assert "and did not decide here" in said
+    by_corrections = replace(whole, evidence={**whole.evidence, "is_agreement": False})
+    assert "and did not decide here" not in " ".join(Page(render("report.html.j2", by_corrections)).text.split())
+
+
+def test_the_bottom_names_estimands_and_what_is_tested_more_than_once(proven: Verdict) -> None:
+    said = " ".join(Page(render("report.html.j2", with_all(proven))).text.split())
+    for part in ("Tested more than once", "P(confidence ≥ τ and wrong), the share of all calls", "E[D], the mean",
+                 "at most α + δ = 0.15", "(Bonferroni)", "Proofs of the task: the k-th may spend"):  # fmt: skip
+        assert part in said
+    outcome = {**proven.evidence["outcome"], "scope": "whole"}
+    whole = replace(proven, evidence={**proven.evidence, "outcome": outcome})
+    assert "P(the provider alone is right | slice)" in Page(render("report.html.j2", whole)).text
+
+
+def test_a_name_without_a_space_does_not_leave_the_terminal(proven: Verdict) -> None:
+    long = replace(proven, evidence={**proven.evidence, "task": "t" * 300})
+    told = render("report.txt.j2", long).split("next: ")[0]
+    assert [line for line in told.splitlines() if len(line) > 80 and "report.html" not in line] == []
+
+
 def test_a_verdict_with_nothing_in_it_is_still_drawn(tmp_path: Path) -> None:
     bare = Verdict(id="v", task_id="t", model_id="m", dataset_hash="d", decision="hold", margin=0.02, risk=0.05)
     for verdict in (

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from freehold.core.verdict import Verdict
 from freehold.prove.cautions import is_b, is_by_people
+from freehold.prove.multiplicity import multiplicity
 from freehold.prove.page.sheet import Sheet
 from freehold.prove.page.words import amount, day, in_points, interval, level, number, one_line, percent, points, share
 from freehold.prove.references import Reference, references
@@ -54,7 +55,7 @@ def state(verdict: Verdict, evidence: Sheet) -> Statement:
         claim=_claim(verdict, evidence),
         design=_design(evidence),
         hypotheses=tuple(hypotheses),
-        multiplicity=_multiplicity(verdict, evidence),
+        multiplicity=multiplicity(verdict, evidence),
         levels=_levels(verdict, evidence),
         data=_data(verdict, evidence),
         missing=_missing(evidence),
@@ -188,12 +189,16 @@ def _contract(evidence: Sheet) -> Hypothesis:
 def _slices(evidence: Sheet) -> Hypothesis:
     rows, limit = evidence.rows("slices"), percent(evidence.number("slice_limit"))
     counts = {state: sum(row.text("state") == state for row in rows) for state in ("kept", "broken", "open")}
+    what, how = "P(local and wrong | slice), at the threshold that is served", "Clopper and Pearson's bounds"
+    if evidence.text("outcome", "scope") == "whole":
+        what = "P(the provider alone is right | slice) − P(the owned model alone is right | slice), of local calls"
+        how = "differences of Clopper and Pearson's bounds, half of the level each,"
     return Hypothesis(
         name=f"Each of {len(rows):,} slices",
-        estimand="P(local and wrong | slice), at the threshold that is served",
-        null=f"P(local and wrong | slice) > {limit}; for a broken one, ≤ {limit}",
+        estimand=what,
+        null=f"it is > {limit}; for a broken slice, ≤ {limit}",
         alternative="kept: within the limit; broken: beyond it; open: neither is shown",
-        test=f"Clopper and Pearson's bounds at δ/{len(rows):,}, so that all states hold together",
+        test=f"{how} at δ/{len(rows):,}, so that all states hold together",
         result=", ".join(f"{number(count)} {state}" for state, count in counts.items()),
     )
 
@@ -201,43 +206,26 @@ def _slices(evidence: Sheet) -> Hypothesis:
 def _people(evidence: Sheet) -> Hypothesis:
     judged = evidence.at("judged")
     margin = percent(judged.number("margin") or evidence.number("settings", "margin"))
-    low, high = judged.number("low"), judged.number("high")
-    found = f"{points(judged.number('difference'))} {interval(low, high, is_signed=True)}"
+    found = interval(judged.number("low"), judged.number("high"), is_signed=True)
     shown = "shown" if judged.flag("is_certified") else "not shown"
-    rho = judged.number("powered", "rho")
+    result = f"{shown}; no comparison counts yet"
+    if judged.number("difference") is not None:
+        result = (
+            f"{shown}; {number(judged.number('by_people'))} pairs compared by people, difference"
+            f" {points(judged.number('difference'))} {found} points"
+        )
+    if judged.number("powered", "rho") is not None:
+        result += f"; correlation of judge and people {amount(judged.number('powered', 'rho'))}"
     return Hypothesis(
         name="Preferred by people",
-        estimand="E[D], the mean over users of one drawn call: D is 1 where people prefer the owned answer, −1"
-        " where the provider's, 0 where neither",
+        estimand="E[D], the mean over users of one drawn call: D is 1 where people prefer the owned answer, −1 where"
+        " the provider's, 0 where neither",
         null=f"E[D] ≤ −{margin}",
         alternative=f"E[D] > −{margin}",
         test="the same bets on blind comparisons in a drawn order"
         + ("; the judge's scores sharpen them (prediction-powered)" if judged.flag("is_aided") else ""),
-        result=f"{shown}; {number(judged.number('by_people'))} pairs compared by people, difference {found} points;"
-        f" correlation of judge and people {amount(rho)}",
+        result=result,
     )
-
-
-def _multiplicity(verdict: Verdict, evidence: Sheet) -> tuple[str, ...]:
-    """What is tested more than once, and what keeps the error rates all the same."""
-    asked, metrics = evidence.at("settings"), evidence.count("paired", "metrics")
-    both = (asked.number("alpha") or 0.0) + (asked.number("delta") or 0.0)
-    found = [
-        f"Proofs of the task: the k-th may spend 2 / (4k² − 1) of α and of δ; over all k that adds up to one. This is"
-        f" proof {verdict.attempt:,}.",
-        "Looks: the bets hold at every look, so that none is charged for.",
-        "Thresholds: fixed or ordered without the held-out calls, or monotone; one level serves all of them.",
-        f"Statements: the model alone (α) and the cascade (δ) are two, and a verdict makes one. Whoever counts a wrong"
-        f" move of either kind has at most α + δ = {amount(both)}.",
-    ]
-    if metrics > 1:
-        found.append(f"Metrics: all {metrics:,} must pass, which needs no correction and costs power.")
-    if slices := len(evidence.rows("slices")):
-        found.append(f"Slices: {slices:,}, at δ/{slices:,} each (Bonferroni); they may overlap.")
-    if len(evidence.rows("sides")) > 2:
-        found.append("Baselines go through the same proof as a check; nothing moves to them, and no level is shared.")
-    found.append("The intervals of tables and pictures are 95% each, by themselves, where nothing else is said.")
-    return tuple(found)
 
 
 def _levels(verdict: Verdict, evidence: Sheet) -> tuple[Row, ...]:

@@ -163,11 +163,10 @@ def one_line(text: str, longest: int = _LONGEST_NAME) -> str:
     return plain if len(plain) <= longest else f"{plain[: longest - 1]}…"
 
 
-def clip(text: str, longest: int) -> str:
-    """A long text cut, with how much is left out."""
-    if len(text) <= longest:
-        return text
-    return f"{text[:longest]} … ({len(text) - longest:,} more characters)"
+def clip(text: str, longest: int, also: int = 0) -> str:
+    """A long text cut, with how much is left out; `also` counts characters after it that are not here at all."""
+    left_out = max(0, len(text) - longest) + also
+    return f"{text[:longest]} … ({left_out:,} more characters)" if left_out else text
 
 
 def _is_harmless(text: str, place: int) -> bool:
