@@ -168,6 +168,23 @@ def test_a_model_that_was_shown_against_corrections_may_differ_from_the_provider
     assert "15 in 100" not in page
 
 
+def test_a_cascade_that_audits_would_take_back_at_once_says_so(tmp_path: Path) -> None:
+    """Proven against corrections, it differs from the provider in more calls than the audits bear."""
+    verdict = prove(
+        make_dataset(tmp_path / "dataset", corrected=0.15, proof=400),
+        answer=model(0.86),
+        settings=ProofSettings(margin=0.005),
+        facts=FACTS,
+        out_dir=tmp_path / "out",
+    )
+    evidence = verdict.evidence
+    assert evidence["outcome"]["scope"] == "cascade"
+    assert evidence["rollback"]["seen"] == evidence["unlike"] > evidence["rollback"]["tolerated"] == 0.05
+    said = " ".join(render("report.txt.j2", verdict).split())
+    assert "expect them to take the route back" in said
+    assert "within about" not in said
+
+
 def test_the_ramp_is_that_of_this_model_and_not_of_an_equal_one(tmp_path: Path) -> None:
     verdict = prove(
         make_dataset(tmp_path / "dataset", proof=400),

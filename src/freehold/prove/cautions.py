@@ -217,6 +217,13 @@ def _audits(evidence: Sheet) -> str:
     if turned is None or calls is None or wrong is None:
         return sentence
     of = "answers" if is_b(evidence) else "calls"
+    seen, borne = back.number("seen"), back.number("tolerated")
+    if seen is not None and borne is not None and seen > borne:
+        got = "answers were not" if is_b(evidence) else "calls got an answer from it that was not"
+        return (
+            f"{sentence} {share(seen)} of the held-out {got} the provider's. Audits"
+            f" take that for wrong and bear {share(borne)}: expect them to take the route back, however good it is."
+        )
     if evidence.number("differing") is not None:
         told = f"its answers come to differ from the provider's in {share(turned)} of {of}"
         told += f" ({share(evidence.number('differing'))} did among the held-out ones)"

@@ -186,7 +186,8 @@ def _after(frozen: Frozen, held: Held, owned: Examined, settings: ProofSettings,
             local=owned.outcome.coverage if settings.contract == "B" else None,
             a_day=facts.calls_per_day,
         )
-        found["rollback"] = _plain(plan)
+        local = (owned.outcome.coverage or 1.0) if settings.contract == "B" else 1.0
+        found["rollback"] = {**_plain(plan), "seen": unlike / local}
     if facts.harm is not None and differing <= settings.risk:
         found["ramp"] = _plain(plan_ramp(unlike, 0.0, harm=facts.harm, alpha=settings.alpha))
     return found
