@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,11 +14,13 @@ from starlette.testclient import TestClient
 
 from freehold.console import build_console
 from freehold.console.loopback import is_loopback
+from freehold.console.task_page import HEIGHT, WIDTH, gauge, ramp_drawing
 from freehold.core import Route, Verdict
 from freehold.core.task import Task
 from freehold.errors import StateError
 from freehold.loop.estate import Estate
 from freehold.loop.sorting import sort_new_calls
+from freehold.loop.standing import Evidence, RampProgress
 from freehold.route import rolled_back
 
 HERE = "http://127.0.0.1:8700"
@@ -94,9 +98,57 @@ def test_a_route_that_was_taken_back_says_why_and_runs_no_script(estate: Estate)
     assert HOSTILE not in page
 
 
+def test_a_task_has_a_page_with_its_verdicts_and_every_change_of_its_route(estate: Estate, tmp_path: Path) -> None:
+    estate.store.book.put_tasks([Task(id="t1", name=HOSTILE, key="k")])
+    estate.store.calls.add([a_call(task_id="t1")])
+    _proven(estate, "t1", tmp_path / "report.html")
+    moved = Route(task_id="t1", version=1, kind="cascade", model_id="m", created_at=9e8)
+    estate.store.book.put_route(moved)
+    estate.store.book.put_route(rolled_back(moved, created_at=1e9, reason=f"7 of 9 disagreed {HOSTILE}"))
+    client = _client(estate, is_simulated=True)
+    assert 'href="/tasks/t1"' in client.get("/").text
+    page = client.get("/tasks/t1").text
+    for words in (
+        'href="/reports/v1"',
+        "rolled back",
+        "rollback",
+        "cascade",
+        "7 of 9 disagreed &lt;script&gt;",
+        "simulated",
+    ):
+        assert words in page
+    assert HOSTILE not in page
+    assert "The ramp" not in page
+
+
+def test_a_ramp_is_drawn_as_it_went() -> None:
+    ramp = RampProgress(pairs=400, mean=-0.01, low=-0.032, share=0.625, harm=0.02, history=((0, 0.02), (100, 0.3)))
+    drawn = ramp_drawing(ramp)
+    assert drawn is not None
+    points = [tuple(map(float, point.split(","))) for point in drawn.line.split()]
+    assert len(points) == 5  # it stays at a share until the next
+    assert [x for x, _ in points] == sorted(x for x, _ in points)
+    assert [y for _, y in points] == sorted((y for _, y in points), reverse=True)
+    assert all(0 <= x <= WIDTH and 0 <= y <= HEIGHT for x, y in points)
+    assert "62% of the calls after 400 pairs" in drawn.says
+    assert "-1.0 points on average; its lower bound is -3.2 points" in drawn.says
+    assert ramp_drawing(replace(ramp, pairs=0)) is None
+
+
+@pytest.mark.parametrize(
+    ("evidence", "part"), [(0.0, 0.0), (73_000.0, 1.0), (9e9, 1.0), (math.inf, 1.0), (-1.0, 0.0), (270.0, 0.5)]
+)
+def test_a_detector_is_shown_on_a_log_scale(evidence: float, part: float) -> None:
+    words = {"detector": "contract", "words": "", "observed": 3, "has_alarmed": False}
+    shown = gauge(Evidence(evidence=evidence, patience=73_000.0, tolerated=0.05, **words))  # type: ignore[arg-type]
+    assert shown.part == pytest.approx(part, abs=0.01)
+    assert (shown.patience, shown.tolerated) == ("73,000", "5.0%")
+
+
 def test_pages_run_no_script_and_load_nothing(estate: Estate) -> None:
     client = _client(estate)
-    for path in ("/", "/reports/none", "/nothing"):
+    estate.store.book.put_tasks([Task(id="t", name="triage", key="k")])
+    for path in ("/", "/tasks/t", "/tasks/none", "/reports/none", "/nothing"):
         headers = client.get(path).headers
         policy = headers["content-security-policy"]
         assert "default-src 'none'" in policy
@@ -107,7 +159,7 @@ def test_pages_run_no_script_and_load_nothing(estate: Estate) -> None:
 
 def test_what_is_not_there_is_404(estate: Estate) -> None:
     client = _client(estate)
-    for path in ("/reports/none", "/reports/..%2f..%2fetc%2fpasswd", "/nothing", f"/{HOSTILE}"):
+    for path in ("/tasks/none", "/reports/none", "/reports/..%2f..%2fetc%2fpasswd", "/nothing", f"/{HOSTILE}"):
         answer = client.get(path)
         assert answer.status_code == 404
         assert answer.headers["content-type"].startswith("text/plain")

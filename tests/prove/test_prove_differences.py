@@ -40,14 +40,33 @@ def test_only_the_words_that_differ_are_marked() -> None:
 
 def test_long_answers_are_compared_in_time_and_cut_with_counts() -> None:
     long = "a b " * 50_000
-    left, right = by_word(f"{long}x{long}", f"{long}y z{long}")
+    left, right = shown_by_word(f"{long}x{long}", f"{long}y z{long}")
     assert [p.text for p in left if not p.is_same] == ["xa"]
     assert [p.text for p in right if not p.is_same] == ["y za"]
     assert all("characters alike" in p.text for p in (*left, *right) if p.is_same)
-    left, right = by_word("p " * 3000, "q " * 5000)
+    left, right = shown_by_word("p " * 3000, "q " * 5000)
     assert "more characters" in left[0].text
     assert not left[0].is_same
     assert len(right[0].text) < 700
+
+
+def shown_by_word(wanted: str, owned: str) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
+    shown = side_by_side(Sheet({"wanted": wanted, "owned": owned}))
+    return shown.wanted, shown.owned
+
+
+def test_what_is_left_out_is_counted_once_and_wholly(tmp_path: Path) -> None:
+    """The evidence keeps part of a long answer and the page a part of that: the count is of the whole answer."""
+    folder = make_dataset(tmp_path / "dataset", kind="text", proof=40, dev=0, train=0)
+
+    def shout(examples: Any) -> list[Any]:
+        return [replace(a, text="z" * 100_000) for a in model(1.0)(examples)]
+
+    verdict = prove(folder, answer=shout, settings=ProofSettings(), facts=FACTS, out_dir=tmp_path / "out")
+    row = verdict.evidence["differences"][0]
+    assert row["cut"] == {"owned": [0, 98_000]}
+    (piece,) = side_by_side(Sheet(row)).owned
+    assert piece.text == "z" * 600 + " … (99,400 more characters)"
 
 
 def test_json_differs_field_by_field() -> None:
@@ -113,6 +132,11 @@ def test_long_texts_are_cut_around_the_place_where_they_differ(tmp_path: Path) -
     row = verdict.evidence["differences"][0]
     assert "right" in row["wanted"]
     assert "WRONG" in row["owned"]
-    assert "characters before" in row["wanted"]
-    assert "more characters" in row["owned"]
+    before, after = row["cut"]["wanted"]
+    assert before > 0
+    assert after > 0
+    assert before + len(row["wanted"]) + after == len("same " * 3_000 + "right" + " tail" * 900)
+    shown = side_by_side(Sheet(row))
+    assert shown.wanted[0].text == f"({before:,} characters before) … "
+    assert shown.wanted[-1].text.endswith(f" … ({after:,} more characters)")
     assert max(map(len, (row["wanted"], row["owned"], row["provider"]))) < 2100

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,33 +14,91 @@ from hypothesis import strategies as st
 from scripted_proof import FACTS, make_dataset, model
 
 from freehold.prove import ProofSettings, prove
-from freehold.prove.foresight import audits_until_rollback, ramp_of_equal
+from freehold.prove.foresight import audits_until_rollback, plan_ramp, plan_rollback
 from freehold.prove.page import words
 from freehold.prove.page.sheet import Sheet
+from freehold.prove.report import render
+from freehold.watch.detector import Detector, observe
+from freehold.watch.ramp import new_ramp, observe_pair
 
 
 def test_the_ramp_of_an_equal_model_opens_as_simulated() -> None:
-    plan = ramp_of_equal(0.10, harm=0.02, alpha=0.05)
+    plan = plan_ramp(0.05, 0.05, harm=0.02, alpha=0.05)
     shares = {step.pairs: step.share for step in plan.steps}
     assert shares[0] == 0.02
-    assert shares[205] == pytest.approx(0.33, abs=0.04)
-    assert shares[487] == pytest.approx(0.53, abs=0.04)
+    assert shares[205] == pytest.approx(0.30, abs=0.04)
+    assert shares[487] == pytest.approx(0.46, abs=0.04)
     assert plan.pairs_until_all == pytest.approx(2000, rel=0.2)
-    assert plan == ramp_of_equal(0.10, harm=0.02, alpha=0.05)
+    assert plan == plan_ramp(0.05, 0.05, harm=0.02, alpha=0.05)
     assert [s.share for s in plan.steps] == sorted(s.share for s in plan.steps)
+    assert all(step.low <= step.share <= step.high for step in plan.steps)
+
+
+def test_a_cascade_that_loses_more_than_the_budget_is_not_said_to_take_all() -> None:
+    plan = plan_ramp(0.04, 0.0, harm=0.02, alpha=0.05)
+    assert plan.tends_to == pytest.approx(0.5)
+    assert plan.pairs_until_all is None
+    assert 0.4 < plan.steps[-1].share < 0.5
+
+
+def test_the_plan_of_a_ramp_is_what_the_live_ramp_does() -> None:
+    plan = plan_ramp(0.03, 0.0, harm=0.02, alpha=0.05)
+    ends = {step.pairs: (step.low, step.high) for step in plan.steps}
+    rng, inside = random.Random(2), 0
+    for _ in range(5):
+        live = new_ramp(harm=0.02, alpha=0.05)
+        for _ in range(487):
+            live = observe_pair(live, -1.0 if rng.random() < 0.03 else 0.0)
+        inside += ends[487][0] - 0.02 <= live.share <= ends[487][1] + 0.02
+    assert inside >= 3
 
 
 def test_a_smaller_budget_and_more_discordance_open_it_later() -> None:
-    base = ramp_of_equal(0.10, harm=0.02, alpha=0.05).pairs_until_all
-    tight = ramp_of_equal(0.10, harm=0.01, alpha=0.05).pairs_until_all
-    noisy = ramp_of_equal(0.30, harm=0.02, alpha=0.05).pairs_until_all
+    base = plan_ramp(0.05, 0.05, harm=0.02, alpha=0.05).pairs_until_all
+    tight = plan_ramp(0.05, 0.05, harm=0.01, alpha=0.05).pairs_until_all
+    noisy = plan_ramp(0.15, 0.15, harm=0.02, alpha=0.05).pairs_until_all
     assert base is not None
     assert tight is not None
     assert noisy is not None
     assert tight > 1.5 * base
     assert noisy > 1.5 * base
     with pytest.raises(ValueError, match="shares"):
-        ramp_of_equal(0.1, harm=0.0, alpha=0.05)
+        plan_ramp(0.05, 0.05, harm=0.0, alpha=0.05)
+
+
+@pytest.mark.parametrize("contract", ["A", "B"])
+def test_a_rollback_takes_as_many_calls_as_the_live_detector(contract: str) -> None:
+    """Counting a call that the provider answered as no audit, or as a whole one, would be wrong by a factor of two."""
+    coverage, wrong_of_local, rate = 0.5, 0.3, 0.05
+    local = coverage if contract == "B" else None
+    turned = wrong_of_local if local else coverage * wrong_of_local
+    plan = plan_rollback(0.05, turned, patience=73_000, rate=rate, local=local, a_day=1000)
+    rng = random.Random(7)
+    took = sorted(_calls_until_alarm(rng, contract, coverage, wrong_of_local, rate) for _ in range(21))
+    assert plan.calls is not None
+    assert plan.days == pytest.approx(plan.calls / 1000)
+    assert plan.wrong == pytest.approx(plan.calls * coverage * wrong_of_local)
+    assert took[10] == pytest.approx(plan.calls, rel=0.4)
+
+
+def _calls_until_alarm(rng: random.Random, contract: str, coverage: float, wrong: float, rate: float) -> int:
+    """Calls until the detector of the contract alarms at this audit rate, which is not raised."""
+    detector, calls = Detector(name="contract", tolerated=0.05, patience=73_000), 0
+    while not detector.alarm:
+        calls += 1
+        if rng.random() >= coverage:
+            if contract == "A":
+                detector = observe(detector, 0.0, weight=rate, is_told=False)
+        elif rng.random() < rate:
+            detector = observe(detector, float(rng.random() < wrong))
+    return calls
+
+
+def test_what_cannot_be_known_of_a_rollback_is_none() -> None:
+    assert plan_rollback(0.05, 0.15, patience=73_000, rate=0.0, local=None, a_day=10).calls is None
+    assert plan_rollback(0.05, 0.15, patience=73_000, rate=0.1, local=0.0, a_day=10).calls is None
+    assert plan_rollback(0.05, 0.15, patience=73_000, rate=0.1, local=None, a_day=None).days is None
+    assert plan_rollback(0.5, 0.5, patience=73_000, rate=0.1, local=None, a_day=10).wrong is None
 
 
 @pytest.mark.parametrize(("turned", "simulated"), [(0.10, 340), (0.15, 107)])
@@ -86,6 +145,68 @@ def test_a_limit_for_slices_never_makes_a_reading_fail(tmp_path: Path) -> None:
         out_dir=tmp_path / "out",
     )
     assert max(row["value"] for row in verdict.evidence["sensitivity"]["readings"] if row["name"] == "risk") == 0.5
+
+
+def test_a_model_that_was_shown_against_corrections_may_differ_from_the_provider(tmp_path: Path) -> None:
+    """What it differed by in the proof is no alarm and allows no ramp, and the page must not say otherwise."""
+    verdict = prove(
+        make_dataset(tmp_path / "dataset", corrected=0.3, proof=300),
+        answer=model(0.97),
+        settings=ProofSettings(),
+        facts=replace(FACTS, harm=0.02),
+        out_dir=tmp_path / "out",
+    )
+    evidence = verdict.evidence
+    assert evidence["outcome"]["scope"] == "whole"
+    assert evidence["differing"] > 0.2
+    assert evidence["rollback"]["tolerated"] == pytest.approx(0.05 + evidence["differing"])
+    assert evidence["rollback"]["turned_to"] > evidence["rollback"]["tolerated"]
+    assert "ramp" not in evidence
+    page = " ".join(render("report.html.j2", verdict).split())
+    assert "No ramp is offered" in page
+    assert "How a ramp would open" not in page
+    assert "15 in 100" not in page
+
+
+def test_a_cascade_that_audits_would_take_back_at_once_says_so(tmp_path: Path) -> None:
+    """Proven against corrections, it differs from the provider in more calls than the audits bear."""
+    verdict = prove(
+        make_dataset(tmp_path / "dataset", corrected=0.15, proof=400),
+        answer=model(0.86),
+        settings=ProofSettings(margin=0.005),
+        facts=FACTS,
+        out_dir=tmp_path / "out",
+    )
+    evidence = verdict.evidence
+    assert evidence["outcome"]["scope"] == "cascade"
+    assert evidence["rollback"]["seen"] == evidence["unlike"] > evidence["rollback"]["tolerated"] == 0.05
+    said = " ".join(render("report.txt.j2", verdict).split())
+    assert "expect them to take the route back" in said
+    assert "within about" not in said
+
+
+def test_the_ramp_is_that_of_this_model_and_not_of_an_equal_one(tmp_path: Path) -> None:
+    verdict = prove(
+        make_dataset(tmp_path / "dataset", proof=400),
+        answer=model(0.9, is_telling=False),
+        settings=ProofSettings(risk=0.2, slice_risk=1.0),
+        facts=replace(FACTS, harm=0.02),
+        out_dir=tmp_path / "out",
+    )
+    chosen = verdict.evidence["cascade"]["chosen"]
+    assert verdict.evidence["ramp"]["worse"] == chosen["wrong"] / 400 > 0.04
+    assert verdict.evidence["ramp"]["pairs_until_all"] is None
+    page = " ".join(render("report.html.j2", verdict).split())
+    assert "no further than" in page
+    assert "all after about" not in page
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(2433, "2,400"), (99.6, "100"), (12.4, "12"), (1.234, "1.2"), (0.04, "0.04"), (0, "0"), (None, "unknown")],
+)
+def test_what_is_about_has_two_digits(value: float | None, said: str) -> None:
+    assert words.rounded(value) == said
 
 
 @pytest.mark.parametrize(

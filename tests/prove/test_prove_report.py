@@ -54,13 +54,14 @@ HOSTILE = (
 OPTIONAL: dict[str, Any] = {
     "noise": {"n": 200, "agreement": 0.93, "low": 0.885, "high": 0.959, "owned_agreement": 0.9, "owned_low": 0.85,
               "owned_high": 0.934, "proposed_margin": 0.04, "cost_usd": 0.4},
-    "judged": {"judge": "judge-1", "judged": 300, "by_people": 210, "owned_better": 30, "provider_better": 22,
+    "judged": {"judge": "judge-1", "judged": 300, "n": 240, "by_people": 210, "owned_better": 30, "provider_better": 22,
                "difference": 0.04, "low": -0.01, "high": 0.09, "judge_mean": 0.1, "judge_low": 0.05, "judge_high": 0.15,
                "is_aided": True, "variance_left": 0.6, "margin": 0.02, "is_certified": True, "decided_at": 2,
                "log_goal": 3.4, "log_wealth": [[1, 1.0], [2, 3.5], [3, 3.6]],
                "powered": {"mean": 0.05, "low": 0.0, "high": 0.1, "rho": 0.63}},
-    "ramp": {"harm": 0.02, "pairs_until_all": 2000, "steps": [{"pairs": 0, "share": 0.02}, {"pairs": 500, "share": 0.5},
-             {"pairs": 2000, "share": 0.9}]},
+    "ramp": {"harm": 0.02, "worse": 0.01, "better": 0.0, "tends_to": 1.0, "pairs_until_half": 500,
+             "pairs_until_all": 2000, "steps": [{"pairs": 0, "share": 0.02, "low": 0.02, "high": 0.02}, {"pairs": 500,
+             "share": 0.5, "low": 0.4, "high": 0.6}, {"pairs": 2000, "share": 1, "low": 0.8, "high": 1}]},
     "metrics": [
         {"name": "exact", "n": 400, "missing": 3, "owned": 0.9, "incumbent": 1.0, "difference": -0.1, "low": -0.13,
          "high": -0.07, "is_certified": False},
@@ -70,8 +71,8 @@ OPTIONAL: dict[str, Any] = {
 }  # fmt: skip
 SHOWN_WHEN = {
     "noise": "The provider beside itself",
-    "judged": "The evidence of people's comparisons",
-    "ramp": "How the move would open",
+    "judged": "What people preferred",
+    "ramp": "How a ramp would open",
     "metrics": "Every metric must pass",
     "slices": "Slice by slice",
     "sensitivity": "How near it was",
@@ -191,14 +192,14 @@ def test_what_does_not_move_promises_nothing(proven: Verdict, decision: Any) -> 
         said = " ".join(render(template, verdict).split())
         assert "nothing changes for your users" in said
         assert "Nothing is claimed." in said
-        for word in ("freehold move", "What it saves", "a month", "used from", "chosen:"):
+        for word in ("freehold move", "What it saves", "a month", "used from", "chosen:", "Promise"):
             assert word not in said, word
 
 
 def test_every_error_rate_is_of_all_proofs_of_the_task(proven: Verdict) -> None:
     third = replace(proven, attempt=3, level=2 / 35, evidence={**proven.evidence, "spent": {"alpha": 0.00286}})
     said = " ".join(render("report.txt.j2", third).split())
-    assert "The proofs of this task, all together, are wrong about that at most once in ten." in said
+    assert "let through at most once in ten, over all proofs of the task together." in said
     assert "This is proof 3 of the task." in said
     assert "α spent by it: 0.00286" in said
     assert "δ spent by it: unknown" in said
@@ -210,6 +211,40 @@ def test_a_part_is_shown_when_it_is_there_and_left_out_when_not(proven: Verdict,
     assert SHOWN_WHEN[key] in Page(render("report.html.j2", whole)).text
     assert SHOWN_WHEN[key] not in Page(render("report.html.j2", without(whole, key))).text
     render("report.txt.j2", without(whole, key))
+
+
+def test_comparisons_that_do_not_count_yet_are_no_row_of_unknowns(proven: Verdict) -> None:
+    waiting = {**OPTIONAL["judged"], "n": 0, "by_people": 0, "difference": None, "low": -1.0, "high": 1.0,
+               "powered": None, "variance_left": None, "is_certified": False}  # fmt: skip
+    said = Page(render("report.html.j2", replace(proven, evidence={**proven.evidence, "judged": waiting}))).text
+    assert "No comparison counts yet." in said
+    assert "unknown [" not in said
+
+
+def test_what_decided_is_said_beside_its_evidence(proven: Verdict) -> None:
+    """Where people's comparisons decided, the agreement that did not reach its goal did not."""
+    outcome = {**proven.evidence["outcome"], "scope": "whole"}
+    whole = with_all(replace(proven, evidence={**proven.evidence, "outcome": outcome}))
+    said = " ".join(Page(render("report.html.j2", whole)).text.split())
+    assert "and did not decide here" in said
+    by_corrections = replace(whole, evidence={**whole.evidence, "is_agreement": False})
+    assert "and did not decide here" not in " ".join(Page(render("report.html.j2", by_corrections)).text.split())
+
+
+def test_the_bottom_names_estimands_and_what_is_tested_more_than_once(proven: Verdict) -> None:
+    said = " ".join(Page(render("report.html.j2", with_all(proven))).text.split())
+    for part in ("Tested more than once", "P(confidence ≥ τ and wrong), the share of all calls", "E[D], the mean",
+                 "at most α + δ = 0.15", "(Bonferroni)", "Proofs of the task: the k-th may spend"):  # fmt: skip
+        assert part in said
+    outcome = {**proven.evidence["outcome"], "scope": "whole"}
+    whole = replace(proven, evidence={**proven.evidence, "outcome": outcome})
+    assert "P(the provider alone is right | slice)" in Page(render("report.html.j2", whole)).text
+
+
+def test_a_name_without_a_space_does_not_leave_the_terminal(proven: Verdict) -> None:
+    long = replace(proven, evidence={**proven.evidence, "task": "t" * 300})
+    told = render("report.txt.j2", long).split("next: ")[0]
+    assert [line for line in told.splitlines() if len(line) > 80 and "report.html" not in line] == []
 
 
 def test_a_verdict_with_nothing_in_it_is_still_drawn(tmp_path: Path) -> None:

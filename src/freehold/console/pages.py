@@ -1,4 +1,4 @@
-"""One page to begin with: each task with its calls, spend, verdict, route and report.
+"""A page of all tasks, one of each task (ramp, evidence, verdicts, changes of its route), and the reports.
 
 Reads only; it changes nothing and loads nothing from elsewhere. Not covered: signing in (it is served to this machine
 alone), sorting new calls (the gateway does so every few seconds).
@@ -20,6 +20,7 @@ from starlette.routing import Route as Endpoint
 from freehold import __version__
 from freehold.console.api import LetIn, api_endpoints, is_open_path
 from freehold.console.loopback import LoopbackOnly
+from freehold.console.task_page import of_task
 from freehold.core.spoken import count, ms, usd
 from freehold.errors import FreeholdError
 from freehold.loop.estate import Estate
@@ -43,19 +44,25 @@ def build_console(estate: Estate, *, is_simulated: bool, let_in: LetIn = no_key_
     templates = Environment(loader=PackageLoader("freehold.console"), autoescape=select_autoescape(default=True))
     templates.filters.update(usd=usd, ms=ms, count=count)
 
+    def page(name: str, **values: object) -> Response:
+        now = time.strftime("%Y-%m-%d %H:%M:%S %Z")
+        html = templates.get_template(name).render(now=now, version=__version__, is_simulated=is_simulated, **values)
+        return HTMLResponse(html, headers=_HEADERS)
+
     def tasks_page(request: Request) -> Response:
         found = overviews(estate)
         spend = [view.figures.cost_usd for view in found if view.figures.cost_usd is not None]
-        html = templates.get_template("tasks.html").render(
+        return page(
+            "tasks.html",
             views=found,
             calls=sum(view.figures.calls for view in found),
             spend=sum(spend) if spend else None,
             base_url=f"{request.base_url}v1",
-            now=time.strftime("%Y-%m-%d %H:%M:%S %Z"),
-            version=__version__,
-            is_simulated=is_simulated,
         )
-        return HTMLResponse(html, headers=_HEADERS)
+
+    def task_page(request: Request) -> Response:
+        view = next((view for view in overviews(estate) if view.task.id == request.path_params["task_id"]), None)
+        return _missing(request, None) if view is None else page("task.html", **of_task(estate, view))
 
     def report_page(request: Request) -> Response:
         verdict = estate.store.book.verdict(request.path_params["verdict_id"])
@@ -67,6 +74,7 @@ def build_console(estate: Estate, *, is_simulated: bool, let_in: LetIn = no_key_
     return Starlette(
         routes=[
             Endpoint("/", tasks_page),
+            Endpoint("/tasks/{task_id}", task_page),
             Endpoint("/reports/{verdict_id}", report_page),
             *api_endpoints(estate, let_in),
         ],

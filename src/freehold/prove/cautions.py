@@ -19,12 +19,14 @@ from freehold.prove.page.words import (
     odds,
     one_line,
     percent,
+    rounded,
     share,
     span,
 )
 
 Words = Callable[[object], str]
 _MOST_NAMES = 6
+_LONG_DAYS = 14.0
 _UNSEEN = {"json": "are not valid JSON", "tools": "are not valid JSON"}
 
 
@@ -59,12 +61,20 @@ def promise(verdict: Verdict, evidence: Sheet) -> str:
             what = f"People prefer the provider's answer at most {points} points more often than the owned one."
         chance = settings.number("alpha")
     elif is_b(evidence):
-        what = f"At most {in_hundred(verdict.risk)} of the answers given locally are wrong."
+        what = f"At most {in_hundred(verdict.risk)} of the owned model's answers are wrong{_wrong_means(evidence)}."
         chance = settings.number("delta")
     else:
-        what = f"At most {in_hundred(verdict.risk)} calls are answered locally and wrong."
+        what = (
+            f"At most {in_hundred(verdict.risk)} calls get a wrong answer from the owned model{_wrong_means(evidence)}."
+        )
         chance = settings.number("delta")
-    return f"{what} The proofs of this task, all together, are wrong about that at most {odds(chance)}."
+    return (
+        f"{what} A model that breaks this is let through at most {odds(chance)}, over all proofs of the task together."
+    )
+
+
+def _wrong_means(evidence: Sheet) -> str:
+    return " (wrong: unlike the provider's)" if evidence.flag("is_agreement") else ""
 
 
 def notices(verdict: Verdict, evidence: Sheet) -> tuple[str, ...]:
@@ -96,18 +106,46 @@ def risks(verdict: Verdict, evidence: Sheet) -> tuple[str, ...]:
     """What could go wrong, and how it would be caught."""
     if verdict.decision != "move":
         return ()
-    sentences = [promise(verdict, evidence)]
-    wrong = evidence.number("cascade", "chosen", "wrong")
-    if evidence.text("outcome", "scope") == "cascade" and wrong is not None:
-        sentences.append(
-            f"Seen: {number(wrong)} of {number(evidence.number('calls'))} held-out calls would have been answered"
-            " locally and wrong."
-        )
+    sentences = [promise(verdict, evidence), _seen(evidence)]
     sentences.append(_audits(evidence))
     invalid = _UNSEEN.get(evidence.text("kind"), "are empty")
-    sentences.append(f"Local answers that {invalid}, refuse, or are slow are counted on every call, without audits.")
+    sentences.append(
+        f"Answers that {invalid}, refuse, or are slow are counted on every call; too many take the route back, too."
+    )
     sentences.append(f"“freehold back {evidence.text('task')}” returns everything to the provider at once.")
-    return tuple(sentences)
+    return tuple(sentence for sentence in sentences if sentence)
+
+
+def _seen(evidence: Sheet) -> str:
+    """What the promise is about, as it was among the held-out calls."""
+    if evidence.text("outcome", "scope") != "whole":
+        wrong, found = evidence.number("cascade", "chosen", "wrong"), evidence.at("cascade", "wrong_share_interval")
+        if wrong is None:
+            return ""
+        n = evidence.number("cascade", "chosen", "local") if is_b(evidence) else evidence.number("calls")
+        what = (
+            "of the model's own answers were wrong"
+            if is_b(evidence)
+            else "held-out calls would have got a wrong answer"
+        )
+        return f"Seen: {number(wrong)} of {number(n)} {what}{_at(found.number(0), found.number(1))}."
+    if is_by_people(evidence):
+        judged = evidence.at("judged")
+        return (
+            f"Seen: of {number(judged.number('n'))} pairs people preferred the owned answer in"
+            f" {number(judged.number('owned_better'))} and the provider's in"
+            f" {number(judged.number('provider_better'))}."
+        )
+    provider, owned = evidence.at("sides", 0), evidence.at("sides", 1)
+    return (
+        f"Seen: right in {share(owned.number('share'))} {interval(owned.number('low'), owned.number('high'))} of"
+        f" {number(owned.number('n'))} held-out calls, the provider in {share(provider.number('share'))}"
+        f" {interval(provider.number('low'), provider.number('high'))}."
+    )
+
+
+def _at(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f" (95%: {share(low)} to {share(high)})"
 
 
 def stays(verdict: Verdict, evidence: Sheet) -> tuple[str, ...]:
@@ -116,14 +154,17 @@ def stays(verdict: Verdict, evidence: Sheet) -> tuple[str, ...]:
         return ()
     n, threshold = evidence.count("calls"), verdict.threshold or 0.0
     kept = n - local_calls(verdict, evidence)
-    unsure = f"has a confidence under {level(threshold)}, or cannot" if threshold >= 0.001 else "cannot"
-    sentences = [f"Calls whose local answer {unsure} be used: {kept:,} of {n:,} held-out calls."]
+    why = (
+        [f"of which the model is not sure enough (a confidence under {level(threshold)})"] if threshold >= 0.001 else []
+    )
     if verdict.withheld:
-        sentences[0] = sentences[0].replace("used:", "used, or lies in a withheld slice:")
         names = _listed([slice_name(name) for name in verdict.withheld])
-        sentences.append(f"All calls of the slices in which the model was wrong too often: {names}.")
-    sentences.append("Requests that the model was not made for: images, other prompts, more text than it can read.")
-    return tuple(sentences)
+        why.append(f"in slices where the model was wrong too often ({names})")
+    why.append("to which its answer cannot be used")
+    return (
+        f"Calls {', or '.join(why)}: {f'{kept:,}' if kept else 'none'} of {n:,} held-out calls.",
+        "Requests that the model was not made for: images, other prompts, more text than it can read.",
+    )
 
 
 def unshown(verdict: Verdict, evidence: Sheet) -> tuple[str, ...]:
@@ -174,26 +215,44 @@ def slice_name(name: str) -> str:
 
 
 def _audits(evidence: Sheet) -> str:
+    """How harm is noticed, how soon, and what it has cost by then."""
     rate = evidence.number("facts", "audit_rate") or 0.0
     if not rate:
         return "No audits are planned, so that a change would not be noticed: set an audit rate."
     audited = evidence.number("savings", "audited_per_day")
-    a_day = f", about {number(audited)} a day," if audited is not None else ""
-    if evidence.text("kind") == "text" and evidence.text("outcome", "scope") == "whole":
-        return (
-            f"{percent(rate)} of local answers{a_day} are audited, which tells of free text only that it differs. No"
-            " audit takes this route back: let people compare answers again now and then (freehold label)."
-        )
-    sentence = f"{percent(rate)} of local answers{a_day} are audited: the provider is asked too, and both compared."
+    a_day = f", about {rounded(audited)} a day," if audited is not None else ""
+    audits = "are audited: the provider is asked too, and both are compared."
+    sentence = f"{percent(rate)} of the owned model's answers{a_day} {audits}"
     back = evidence.at("rollback")
-    turned, audits, days = back.number("turned_to"), back.number("audits"), back.number("days")
-    if turned is None or audits is None:
+    turned, calls, wrong, days = (back.number(name) for name in ("turned_to", "calls", "wrong", "days"))
+    if evidence.number("differing") is not None and not back.has():
+        return (
+            f"{sentence} Nearly all answers differ, which tells nothing. No audit takes this route back: let people"
+            " compare answers again now and then (freehold label)."
+        )
+    if turned is None or calls is None or wrong is None:
         return sentence
+    of = "answers" if is_b(evidence) else "calls"
+    seen, borne = back.number("seen"), back.number("tolerated")
+    if seen is not None and borne is not None and seen > borne:
+        got = "answers were not" if is_b(evidence) else "calls got an answer from it that was not"
+        return (
+            f"{sentence} {share(seen)} of the held-out {got} the provider's. Audits"
+            f" take that for wrong and bear {share(borne)}: expect them to take the route back, however good it is."
+        )
+    if evidence.number("differing") is not None:
+        told = f"its answers come to differ from the provider's in {share(turned)} of {of}"
+        told += f" ({share(evidence.number('differing'))} did among the held-out ones)"
+        harm = "unlike answers"
+    elif is_b(evidence):
+        told, harm = f"{in_hundred(turned)} of its answers come to be wrong", "wrong answers"
+    else:
+        told, harm = f"{in_hundred(turned)} calls come to get a wrong answer from it", "wrong answers"
     after = "" if days is None else f" ({_lasting(days)})"
-    whose = "local answers" if is_b(evidence) else "calls"
+    sooner = " A larger route.audit_rate makes that sooner." if days is not None and days > _LONG_DAYS else ""
     return (
-        f"{sentence} Should {in_hundred(turned)} {whose} come to be wrong and local, the route goes back by itself"
-        f" after about {number(audits)} audits{after}."
+        f"{sentence} Should {told}, everything goes back to the provider by itself within about {rounded(calls)}"
+        f" calls{after}, after some {rounded(wrong)} {harm}.{sooner}"
     )
 
 
@@ -201,8 +260,9 @@ def _lasting(days: float) -> str:
     if days < 1 / 24:
         return "within the hour"
     if days < 2:
-        return f"about {number(24 * days)} hours"
-    return f"about {number(days)} days"
+        hours = round(24 * days)
+        return "about an hour" if hours <= 1 else f"about {hours} hours"
+    return f"about {rounded(days)} days"
 
 
 def _of_baseline(verdict: Verdict, side: Sheet) -> str:

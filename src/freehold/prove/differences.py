@@ -2,7 +2,7 @@
 
 First those that it would have answered itself, the surest first: a customer would have seen them. Then those that
 would have gone to the provider, the least alike first. Long texts are cut around the place where they begin to differ,
-with counts of what is left out. Not covered: showing them (`prove.page.differing`).
+and `cut` counts what is left out. Not covered: showing them (`prove.page.differing`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ _BEFORE = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """One call that the owned model answered otherwise than wanted; `fields` are the JSON paths that differ."""
+    """One call that the owned model answered otherwise than wanted; `fields` are the JSON paths that differ.
+
+    `cut` has, for each text that is not whole, how many characters are left out before it and after it.
+    """
 
     id: str
     input: str
@@ -32,6 +35,14 @@ class Difference:
     graded: float
     is_local: bool
     fields: tuple[str, ...]
+    cut: dict[str, tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    text: str
+    before: int
+    after: int
 
 
 def difference_rows(held: Held, examined: Examined) -> list[Difference]:
@@ -42,17 +53,22 @@ def difference_rows(held: Held, examined: Examined) -> list[Difference]:
         if score.is_exact:
             continue
         start = _first_difference(example.target, guess.text)
+        wanted = NOT_KNOWN if example.is_rejected else example.target
+        whole = {"wanted": wanted, "provider": example.incumbent, "owned": guess.text}
+        shown = {name: _window(text, start) for name, text in whole.items()}
+        shown["input"] = _window(shown_input(example), 0)
         rows.append(
             Difference(
                 id=example.id,
-                input=_cut(shown_input(example), 0),
-                wanted=NOT_KNOWN if example.is_rejected else _cut(example.target, start),
-                provider=_cut(example.incumbent, start),
-                owned=_cut(guess.text, start),
+                input=shown["input"].text,
+                wanted=shown["wanted"].text,
+                provider=shown["provider"].text,
+                owned=shown["owned"].text,
                 confidence=guess.confidence,
                 graded=score.graded,
                 is_local=is_local,
                 fields=tuple(path for path, is_same in score.fields.items() if not is_same)[:50],
+                cut={name: (part.before, part.after) for name, part in shown.items() if part.before or part.after},
             )
         )
     return sorted(rows, key=_rank)
@@ -77,11 +93,8 @@ def _first_difference(first: str, second: str) -> int:
     )
 
 
-def _cut(text: str, start: int) -> str:
-    """A text of at most _LONGEST_TEXT characters from a little before `start`, with what is left out on both sides."""
-    if len(text) <= _LONGEST_TEXT:
-        return text
-    begin = min(max(0, start - _BEFORE), len(text) - _LONGEST_TEXT)
-    before = f"({begin:,} characters before) … " if begin else ""
-    after = len(text) - begin - _LONGEST_TEXT
-    return f"{before}{text[begin : begin + _LONGEST_TEXT]}{f' … ({after:,} more characters)' if after else ''}"
+def _window(text: str, start: int) -> _Window:
+    """At most _LONGEST_TEXT characters of a text from a little before `start`."""
+    begin = min(max(0, start - _BEFORE), max(0, len(text) - _LONGEST_TEXT))
+    part = text[begin : begin + _LONGEST_TEXT]
+    return _Window(part, begin, len(text) - begin - len(part))

@@ -12,7 +12,6 @@ from dataclasses import asdict
 
 from freehold import __version__
 from freehold.core.engine import OwnedAnswer
-from freehold.core.intervals import wilson
 from freehold.core.scoring import JsonValue
 from freehold.core.slices import SliceShape
 from freehold.core.verdict import Verdict
@@ -22,13 +21,14 @@ from freehold.prove.cautions import is_enough
 from freehold.prove.decide import Paired, calls_needed, whole_calls
 from freehold.prove.differences import MOST_DIFFERENCES, difference_rows
 from freehold.prove.folder import Frozen
-from freehold.prove.foresight import audits_until_rollback, ramp_of_equal
+from freehold.prove.foresight import MOST_TOLERATED, plan_ramp, plan_rollback
 from freehold.prove.head import ranking
-from freehold.prove.judging import Compared
+from freehold.prove.judging import Compared, is_same
 from freehold.prove.measure import Held, can_replace, summarise
 from freehold.prove.sensitivity import Sensitivity
 from freehold.prove.settings import ProofFacts, ProofSettings
 from freehold.prove.slices import Slice, describe
+from freehold.prove.spread import share_interval
 from freehold.prove.tables import (
     MOST_ROWS,
     agreement_interval,
@@ -73,7 +73,7 @@ def gather(
         **_compared(held, owned, others, facts),
         "paired": _paired(owned.paired, spent),
         **_opinions(owned.compared),
-        "cascade": _cascade(owned.cascade, spent),
+        "cascade": _cascade(owned.cascade, spent, _wrong_interval(held, owned)),
         "calls_that_would_decide": calls_needed(
             owned.paired, owned.cascade, can_replace=can_replace(held, owned.metrics), settings=planned
         ),
@@ -82,7 +82,7 @@ def gather(
         **_listed(held, owned),
         "speed": _plain(speed(answers)),
         "savings": _plain(savings(owned, facts)),
-        **_after(owned, settings, facts),
+        **_after(frozen, held, owned, settings, facts),
         "sensitivity": _plain(readings),
         "settings": _plain(settings),
         "facts": _plain(facts),
@@ -163,20 +163,35 @@ def _slice(row: Slice, owned: Examined, held: Held) -> Figures:
     }
 
 
-def _after(owned: Examined, settings: ProofSettings, facts: ProofFacts) -> Figures:
-    """What would follow a move: the ramp, and how soon a rollback would come."""
+def _after(frozen: Frozen, held: Held, owned: Examined, settings: ProofSettings, facts: ProofFacts) -> Figures:
+    """What would follow a move: the ramp, and how soon a rollback would come, by the bounds that live traffic has.
+
+    Live, answers are held against the provider's. A whole replacement may differ from it and be no worse: then what it
+    differed by is borne too (`loop.bounds`), and where that is more than the risk there is no ramp (`loop.moving`).
+    """
     if owned.outcome.decision != "move":
         return {}
-    turned = min(1.0, TURNED_TIMES * settings.risk)
-    audits = audits_until_rollback(settings.risk, turned, patience=facts.patience)
-    a_day = (facts.calls_per_day or 0.0) * facts.audit_rate
-    a_day *= (owned.outcome.coverage or 0.0) if settings.contract == "B" else 1.0
-    found: Figures = {
-        "rollback": {"turned_to": turned, "audits": audits, "days": audits / a_day if audits and a_day else None}
-    }
-    if facts.harm is not None:
-        plan = ramp_of_equal(min(1.0, owned.paired.discordance), harm=facts.harm, alpha=settings.alpha)
-        found["ramp"] = _plain(plan)
+    pairs = zip(held.examples, owned.guesses, strict=True)
+    is_unlike = [not is_same(frozen.kind, guess.text, example.incumbent) for example, guess in pairs]
+    usable = [unlike for unlike, guess in zip(is_unlike, owned.guesses, strict=True) if guess.confidence > 0]
+    is_whole = owned.outcome.scope == "whole"
+    differing = sum(usable) / max(len(usable), 1) if is_whole else 0.0
+    unlike = sum(local and differs for local, differs in zip(owned.is_local, is_unlike, strict=True)) / len(is_unlike)
+    found: Figures = {"unlike": unlike, "differing": differing if is_whole else None}
+    tolerated = settings.risk + differing
+    if tolerated <= MOST_TOLERATED:
+        plan = plan_rollback(
+            tolerated,
+            min(1.0, tolerated + (TURNED_TIMES - 1) * settings.risk),
+            patience=facts.patience,
+            rate=facts.audit_rate,
+            local=owned.outcome.coverage if settings.contract == "B" else None,
+            a_day=facts.calls_per_day,
+        )
+        local = (owned.outcome.coverage or 1.0) if settings.contract == "B" else 1.0
+        found["rollback"] = {**_plain(plan), "seen": unlike / local}
+    if facts.harm is not None and differing <= settings.risk:
+        found["ramp"] = _plain(plan_ramp(unlike, 0.0, harm=facts.harm, alpha=settings.alpha))
     return found
 
 
@@ -212,16 +227,25 @@ def _thinned(path: Sequence[float], decided_at: int | None) -> list[JsonValue]:
     return [[i + 1, path[i]] for i in kept]
 
 
-def _cascade(cascade: Cascade, settings: ProofSettings) -> Figures:
+def _wrong_interval(held: Held, owned: Examined) -> tuple[float, float] | None:
+    """95% for the share that the contract bounds, as seen, wider where users made several calls; None: no cascade."""
+    if owned.outcome.scope != "cascade":
+        return None
+    rows = zip(owned.is_local, owned.scores, held.groups, strict=True)
+    counted = [row for row in rows if row[0] or owned.cascade.contract == "A"]
+    wrong = [float(is_local and not score.is_exact) for is_local, score, _ in counted]
+    return share_interval(wrong, [group for _, _, group in counted])
+
+
+def _cascade(cascade: Cascade, settings: ProofSettings, interval: tuple[float, float] | None) -> Figures:
     chosen = cascade.chosen
-    low, high = wilson(chosen.wrong, cascade.n) if chosen else (0.0, 1.0)
     return {
         "threshold": cascade.threshold,
         "coverage": cascade.coverage if chosen else None,
         "coverage_at_least": lower_bound(chosen.local, cascade.n, settings.delta) if chosen else None,
         "least_coverage": settings.least_coverage,
         "chosen": _plain(chosen) if chosen else None,
-        "wrong_share_interval": [low, high] if chosen else None,
+        "wrong_share_interval": [*interval] if interval else None,
         "is_by_user": cascade.is_by_user,
         "contract": cascade.contract,
         "curve": [_plain(point) for point in curve_points(cascade)],

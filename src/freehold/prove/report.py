@@ -76,6 +76,7 @@ def render(template: str, verdict: Verdict) -> str:
         },
         charts={
             "sides": dots.sides(evidence),
+            "preferred": dots.preferred(evidence),
             "noise": dots.noise(evidence),
             "agreement": dots.agreement(evidence),
             "slices": dots.slices(evidence),
@@ -120,7 +121,7 @@ def _environment() -> Environment:
     environment.filters.update(share=words.share, percent=words.percent, points=words.points, interval=words.interval)
     environment.filters.update(level=words.level, amount=words.amount, number=words.number, money=words.money)
     environment.filters.update(milliseconds=words.milliseconds, day=words.day, one_line=_name)
-    environment.filters.update(pad=_pad, wrap=_wrap, fact=_fact)
+    environment.filters.update(pad=_pad, wrap=_wrap, fact=_fact, asked=_asked)
     return environment
 
 
@@ -134,8 +135,14 @@ def _name(value: object) -> str:
 
 
 def _fact(value: object) -> str:
-    """A setting or fact on one line."""
+    """A fact on one line."""
     return words.one_line(_spelt(value), _LONGEST_FACT) or words.UNKNOWN
+
+
+def _asked(settings: object) -> list[tuple[str, object]]:
+    """Settings by name; what was left empty was not asked for."""
+    found = settings.items() if isinstance(settings, dict) else ()
+    return [(str(name), "none" if value in ("", []) else value) for name, value in found]
 
 
 def _spelt(value: object) -> str:
@@ -166,7 +173,6 @@ def _wrap(text: object, indent: int = 2, first: str = "") -> str:
         _TEXT_WIDTH,
         initial_indent=first or blank,
         subsequent_indent=blank,
-        break_long_words=False,
         break_on_hyphens=False,
     )
 

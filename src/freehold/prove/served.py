@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from freehold.prove.cascade import lower_bound
+from freehold.prove.cautions import slice_name
 from freehold.prove.decide import Outcome
 from freehold.prove.policy import Policy, find_whole
 from freehold.prove.settings import ProofSettings
@@ -45,4 +46,4 @@ def serve(
 
 def _named(names: Sequence[str]) -> str:
     rest = len(names) - _MOST_NAMED
-    return ", ".join(names[:_MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")
+    return ", ".join(slice_name(name) for name in names[:_MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")

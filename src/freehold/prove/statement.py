@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from freehold.core.verdict import Verdict
 from freehold.prove.cautions import is_b, is_by_people, is_newer
+from freehold.prove.multiplicity import multiplicity
 from freehold.prove.page.sheet import Sheet
 from freehold.prove.page.words import amount, day, in_points, interval, level, number, one_line, percent, points, share
 from freehold.prove.references import Reference, references
@@ -18,9 +19,10 @@ Row = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hypothesis:
-    """One thing that was tested: what would be wrong, what is claimed, by which test, and what came of it."""
+    """One thing that was tested: of which quantity, what would be wrong, what is claimed, how, and what came of it."""
 
     name: str
+    estimand: str
     null: str
     alternative: str
     test: str
@@ -34,6 +36,7 @@ class Statement:
     claim: str
     design: tuple[str, ...]
     hypotheses: tuple[Hypothesis, ...]
+    multiplicity: tuple[str, ...]
     levels: tuple[Row, ...]
     data: tuple[Row, ...]
     missing: tuple[str, ...]
@@ -52,6 +55,7 @@ def state(verdict: Verdict, evidence: Sheet) -> Statement:
         claim=_claim(verdict, evidence),
         design=_design(evidence),
         hypotheses=tuple(hypotheses),
+        multiplicity=multiplicity(verdict, evidence),
         levels=_levels(verdict, evidence),
         data=_data(verdict, evidence),
         missing=_missing(evidence),
@@ -129,7 +133,8 @@ def _alone(evidence: Sheet) -> Hypothesis:
     which = f" The metric furthest from it, of {metrics:,}: {one_line(paired.text('metric'))}." if metrics > 1 else ""
     return Hypothesis(
         name="The owned model alone",
-        null=f"E[D] ≤ −{margin}, where D is the owned score less the provider's, averaged over each user's calls",
+        estimand="E[D], the mean over users: D is the owned score less the provider's, averaged over a user's calls",
+        null=f"E[D] ≤ −{margin}",
         alternative=f"E[D] > −{margin}",
         test=f"betting, target-recalculating, planned for {number(paired.number('users'))} units; shown once the"
         f" evidence is 1/α = {amount(_inverse(evidence.number('spent', 'alpha')))}, at any look",
@@ -149,20 +154,23 @@ def _contract(evidence: Sheet) -> Hypothesis:
         by_user += "; and as some made more than others, calls are taken for what they are worth by their design effect"
     served = "on the calls outside withheld slices: " if evidence.has("withheld") else ""
     if is_b(evidence):
-        null, alternative = f"P(wrong | confidence ≥ τ) > {risk}", f"P(wrong | confidence ≥ τ) ≤ {risk}"
+        what = "P(wrong | confidence ≥ τ), the share of local answers that are wrong"
         test = (
             f"{served}exact binomial at δ = {delta}; thresholds τ fixed on dev, tested from the one that does best"
             f" there until the first that fails{by_user}"
         )
     else:
-        null, alternative = f"P(confidence ≥ τ and wrong) > {risk}", f"P(confidence ≥ τ and wrong) ≤ {risk}"
+        what = "P(confidence ≥ τ and wrong), the share of all calls that are answered locally and wrong"
         test = (
             f"{served}Clopper and Pearson's upper bound at 1 − {delta}, for τ and every stricter threshold; the share"
             f" falls as τ rises, so that one level serves all{by_user}"
         )
+    bounded = what.partition(",")[0]
+    null, alternative = f"{bounded} > {risk}", f"{bounded} ≤ {risk}"
     if not chosen.has():
         return Hypothesis(
             name=f"Contract {evidence.text('contract') or 'A'}",
+            estimand=what,
             null=null,
             alternative=alternative,
             test=test,
@@ -176,6 +184,7 @@ def _contract(evidence: Sheet) -> Hypothesis:
     )
     return Hypothesis(
         name=f"Contract {evidence.text('contract') or 'A'}",
+        estimand=what,
         null=null,
         alternative=alternative,
         test=test,
@@ -186,11 +195,16 @@ def _contract(evidence: Sheet) -> Hypothesis:
 def _slices(evidence: Sheet) -> Hypothesis:
     rows, limit = evidence.rows("slices"), percent(evidence.number("slice_limit"))
     counts = {state: sum(row.text("state") == state for row in rows) for state in ("kept", "broken", "open")}
+    what, how = "P(local and wrong | slice), at the threshold that is served", "Clopper and Pearson's bounds"
+    if evidence.text("outcome", "scope") == "whole":
+        what = "P(the provider alone is right | slice) − P(the owned model alone is right | slice), of local calls"
+        how = "differences of Clopper and Pearson's bounds, half of the level each,"
     return Hypothesis(
         name=f"Each of {len(rows):,} slices",
-        null=f"P(local and wrong | slice) > {limit}; for a broken one, ≤ {limit}",
+        estimand=what,
+        null=f"it is > {limit}; for a broken slice, ≤ {limit}",
         alternative="kept: within the limit; broken: beyond it; open: neither is shown",
-        test=f"Clopper and Pearson's bounds at δ/{len(rows):,}, so that all states hold together",
+        test=f"{how} at δ/{len(rows):,}, so that all states hold together",
         result=", ".join(f"{number(count)} {state}" for state, count in counts.items()),
     )
 
@@ -198,18 +212,25 @@ def _slices(evidence: Sheet) -> Hypothesis:
 def _people(evidence: Sheet) -> Hypothesis:
     judged = evidence.at("judged")
     margin = percent(judged.number("margin") or evidence.number("settings", "margin"))
-    low, high = judged.number("low"), judged.number("high")
-    found = f"{points(judged.number('difference'))} {interval(low, high, is_signed=True)}"
+    found = interval(judged.number("low"), judged.number("high"), is_signed=True)
     shown = "shown" if judged.flag("is_certified") else "not shown"
-    rho = judged.number("powered", "rho")
+    result = f"{shown}; no comparison counts yet"
+    if judged.number("difference") is not None:
+        result = (
+            f"{shown}; {number(judged.number('by_people'))} pairs compared by people, difference"
+            f" {points(judged.number('difference'))} {found} points"
+        )
+    if judged.number("powered", "rho") is not None:
+        result += f"; correlation of judge and people {amount(judged.number('powered', 'rho'))}"
     return Hypothesis(
         name="Preferred by people",
-        null=f"E[D] ≤ −{margin}, where D is 1 where people prefer the owned answer, −1 the provider's, 0 neither",
+        estimand="E[D], the mean over users of one drawn call: D is 1 where people prefer the owned answer, −1 where"
+        " the provider's, 0 where neither",
+        null=f"E[D] ≤ −{margin}",
         alternative=f"E[D] > −{margin}",
         test="the same bets on blind comparisons in a drawn order"
         + ("; the judge's scores sharpen them (prediction-powered)" if judged.flag("is_aided") else ""),
-        result=f"{shown}; {number(judged.number('by_people'))} pairs compared by people, difference {found} points;"
-        f" correlation of judge and people {amount(rho)}",
+        result=result,
     )
 
 
@@ -254,7 +275,7 @@ def _missing(evidence: Sheet) -> tuple[str, ...]:
         found.append(
             f"{share(1 - owned)} of the owned answers cannot be used; they count as wrong, and are never local."
         )
-    return tuple(found) or ("None: every held-out call has both answers and a score.",)
+    return tuple(found) or ("Nothing: every held-out call has both answers and a score.",)
 
 
 def _assumptions(evidence: Sheet) -> tuple[str, ...]:

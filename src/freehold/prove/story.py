@@ -90,7 +90,7 @@ def _headline(verdict: Verdict, evidence: Sheet) -> str:
 
 
 def _tiles(verdict: Verdict, evidence: Sheet) -> tuple[Tile, ...]:
-    speed = _tile("An answer takes", milliseconds, evidence, "speed.latency_p50_ms", _speed_note(evidence))
+    speed = _tile("The owned model takes", milliseconds, evidence, "speed.latency_p50_ms", _speed_note(evidence))
     if verdict.decision == "move":
         a_day = evidence.number("savings", "local_per_day")
         moved = "of the calls" + (f", about {number(a_day)} a day" if a_day is not None else "")
@@ -128,44 +128,55 @@ def _tile(name: str, words: cautions.Words, evidence: Sheet, of: str, note: str)
 def _saved(evidence: Sheet) -> Tile:
     of_bill = share(evidence.number("savings", "share_of_bill"))
     if evidence.number("savings", "per_month_usd") is None:
-        return _tile("Saves", share, evidence, "savings.share_of_bill", "of the bill, audits paid")
-    return _tile("Saves", money, evidence, "savings.per_month_usd", f"a month, {of_bill} of the bill, audits paid")
+        return _tile("Saves", share, evidence, "savings.share_of_bill", "of the bill; in money: unknown")
+    rate = number(evidence.number("facts", "calls_per_day"))
+    note = f"a month at {rate} calls a day: {of_bill} of the bill"
+    return _tile("Saves", money, evidence, "savings.per_month_usd", note)
 
 
 def _speed_note(evidence: Sheet) -> str:
     rented = evidence.number("facts", "provider_latency_ms")
-    return "median; the provider's is unknown" if rented is None else f"median; the provider's {milliseconds(rented)}"
+    took = "unknown" if rented is None else milliseconds(rented)
+    return f"for an answer (median); the provider: {took}"
 
 
 def _asked(evidence: Sheet) -> Tile:
-    name = "Promise" if evidence.text("outcome", "decision") == "move" else "Asked for"
+    name = "Promise: at most" if evidence.text("outcome", "decision") == "move" else "Asked for: at most"
     if evidence.text("outcome", "scope") == "whole":
-        note = "points at most fewer right answers than the provider"
+        note = "fewer right answers than the provider gives"
         if cautions.is_by_people(evidence):
-            note = "points at most by which people prefer the provider's answers"
-        return _tile(name, in_points, evidence, "settings.margin", note)
-    whose = "local answers are wrong, at most" if cautions.is_b(evidence) else "calls are local and wrong, at most"
+            note = "by which people prefer the provider's answers"
+        return _tile(name, lambda value: f"{in_points(value)} points", evidence, "settings.margin", note)
+    whose = "of its answers are wrong" if cautions.is_b(evidence) else "calls get a wrong answer from it"
     return _tile(name, in_hundred, evidence, "settings.risk", whose)
 
 
 def _moves(verdict: Verdict, evidence: Sheet) -> tuple[str, ...]:
-    sentences = [evidence.text("outcome", "reason")]
+    reason = evidence.text("outcome", "reason")
     n, local = evidence.count("calls"), cautions.local_calls(verdict, evidence)
     match verdict.decision:
         case "move":
-            sentences.append(
-                f"Of {n:,} held-out calls the owned model would have answered {local:,};"
-                f" the provider keeps the other {n - local:,}."
-            )
+            rest = f"the provider keeps the other {n - local:,}" if n > local else "the provider keeps none"
+            sentences = [
+                f"Of {n:,} held-out calls the owned model would have answered {local:,} itself, locally; {rest}.",
+                reason,
+            ]
         case "need" if _is_for_people(evidence):
-            sentences.append("Nothing moves until then, and nothing changes for your users.")
+            sentences = [reason, "Nothing moves until then, and nothing changes for your users."]
         case "need":
-            sentences.append(
-                f"With {verdict.need or 0:,} more held-out calls a decision is likely. Until then nothing moves, and"
-                " nothing changes for your users."
-            )
+            sentences = [
+                reason,
+                f"With {verdict.need or 0:,} more held-out calls a decision is likely; “freehold prove"
+                f" {evidence.text('task')} --plan” says when they will be there. Until then nothing moves, and nothing"
+                " changes for your users.",
+            ]
         case "hold":
-            sentences.append("All calls stay with the provider, and nothing changes for your users.")
+            sentences = [reason, "All calls stay with the provider, and nothing changes for your users."]
+            if evidence.count("calls") and evidence.number("calls_that_would_decide") is None:
+                sentences.append(
+                    "At the shares seen so far no number of further held-out calls would change that. A model that"
+                    " learned from more calls or corrections might."
+                )
     return tuple(sentence for sentence in sentences if sentence)
 
 
@@ -175,21 +186,23 @@ def _saves(verdict: Verdict, evidence: Sheet) -> tuple[str, ...]:
     saved, facts = evidence.at("savings"), evidence.at("facts")
     of_bill = f"{saved.number('share_of_bill') or 0:.0%}"
     if saved.number("per_month_usd") is None:
-        sentences = [f"{of_bill} of this task's bill, audits paid{_per_thousand(evidence)}."]
+        sentences = [f"{of_bill} of this task's bill, audits paid for{_per_thousand(evidence)}."]
     else:
         sentences = [
-            f"{money(saved.number('per_month_usd'))} a month ({of_bill} of the bill at"
-            f" {number(facts.number('calls_per_day'))} calls a day), audits paid. Your own hardware is not counted."
+            f"{money(saved.number('per_month_usd'))} a month, {of_bill} of this task's bill at"
+            f" {number(facts.number('calls_per_day'))} calls a day, audits paid for. Your own hardware is not counted."
         ]
     rented = facts.number("provider_latency_ms")
     owned = evidence.number("speed", "latency_p50_ms")
-    if rented is not None and owned is not None:
-        slower = " It is slower here." if owned > rented else ""
+    if owned is not None:
+        slower = " It is slower here." if rented is not None and owned > rented else ""
         sentences.append(
-            f"A local answer took {milliseconds(owned)} (median, asked several at once, on this machine); the provider"
-            f" took {milliseconds(rented)}.{slower}"
+            f"An owned answer took {milliseconds(owned)} (median, asked several at once, on this machine); the"
+            f" provider's took {'an unknown time' if rented is None else milliseconds(rented)}.{slower}"
         )
-    sentences.append("A call that is passed on to the provider waits for the local answer first.")
+    if saved.number("local_share") != 1.0:
+        longer = "" if owned is None else f" and takes about {milliseconds(owned)} longer"
+        sentences.append(f"A call that the provider keeps waits for the owned model first{longer}.")
     return tuple(sentences)
 
 
@@ -198,4 +211,6 @@ def _per_thousand(evidence: Sheet) -> str:
     cost, part = evidence.number("facts", "provider_cost_per_call_usd"), evidence.number("savings", "share_of_bill")
     if cost is None or part is None:
         return "; its amount is unknown, as prices are not set"
-    return f": {money(1000 * part * cost)} for every 1,000 calls"
+    return (
+        f": {money(1000 * part * cost)} for every 1,000 calls; the amount a month is unknown, as the rate of calls is"
+    )

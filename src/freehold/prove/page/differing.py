@@ -62,9 +62,12 @@ class SideBySide:
 
 def side_by_side(row: Sheet) -> SideBySide:
     """Put one difference of the evidence side by side."""
-    wanted, owned, shown = row.text("wanted"), row.text("owned"), clip(row.text("input"), _LONGEST_INPUT)
+    wanted, owned, provider = row.text("wanted"), row.text("owned"), row.text("provider")
+    shown = clip(row.text("input"), _LONGEST_INPUT, row.count("cut", "input", 1))
     pairs, alike = _by_field(wanted, owned)
     first, second = ((), ()) if pairs else by_word(wanted, owned)
+    is_same = provider == wanted and row.at("cut", "provider").value == row.at("cut", "wanted").value
+    before, after = row.count("cut", "provider", 0), row.count("cut", "provider", 1)
     return SideBySide(
         id=row.text("id"),
         confidence=row.number("confidence"),
@@ -75,9 +78,9 @@ def side_by_side(row: Sheet) -> SideBySide:
         fields=pairs[:_MOST_FIELDS],
         fields_alike=alike,
         fields_left_out=max(0, len(pairs) - _MOST_FIELDS),
-        wanted=first,
-        owned=second,
-        provider="" if row.text("provider") == wanted else clip(row.text("provider"), _LONGEST_PIECE),
+        wanted=_shortened(first, row, "wanted"),
+        owned=_shortened(second, row, "owned"),
+        provider="" if is_same else f"{_before(before)}{clip(provider, _LONGEST_PIECE, after)}",
     )
 
 
@@ -96,7 +99,7 @@ def by_word(first: str, second: str) -> tuple[tuple[Piece, ...], tuple[Piece, ..
         left += [Piece("".join(a[at_a:i]), False), Piece("".join(a[i : i + size]), True)]
         right += [Piece("".join(b[at_b:j]), False), Piece("".join(b[j : j + size]), True)]
         at_a, at_b = i + size, j + size
-    return _tidy(left), _tidy(right)
+    return tuple(piece for piece in left if piece.text), tuple(piece for piece in right if piece.text)
 
 
 def _by_field(wanted: str, owned: str) -> tuple[tuple[FieldPair, ...], int]:
@@ -143,14 +146,23 @@ def _common(a: list[str], b: list[str]) -> int:
     return size
 
 
-def _tidy(pieces: list[Piece]) -> tuple[Piece, ...]:
-    return tuple(Piece(_short(piece), piece.is_same) for piece in pieces if piece.text)
+def _shortened(pieces: tuple[Piece, ...], row: Sheet, side: str) -> tuple[Piece, ...]:
+    """The pieces as they are shown, with what was left out before and after them when the evidence was gathered."""
+    before, after = row.count("cut", side, 0), row.count("cut", side, 1)
+    last = len(pieces) - 1
+    shown = [Piece(_short(piece, after if i == last else 0), piece.is_same) for i, piece in enumerate(pieces)]
+    return (*([Piece(_before(before), True)] if before else []), *shown)
 
 
-def _short(piece: Piece) -> str:
+def _before(count: int) -> str:
+    return f"({count:,} characters before) … " if count else ""
+
+
+def _short(piece: Piece, also: int) -> str:
     text = piece.text
     if not piece.is_same:
-        return clip(text, _LONGEST_PIECE)
+        return clip(text, _LONGEST_PIECE, also)
     if len(text) <= _LONGEST_SAME:
-        return text
-    return f"{text[:_AROUND]} … ({len(text) - 2 * _AROUND:,} characters alike) … {text[-_AROUND:]}"
+        return clip(text, _LONGEST_SAME, also)
+    alike = f"{text[:_AROUND]} … ({len(text) - 2 * _AROUND:,} characters alike) … {text[-_AROUND:]}"
+    return clip(alike, len(alike), also)

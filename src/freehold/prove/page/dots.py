@@ -105,13 +105,35 @@ def noise(evidence: Sheet) -> Dots | None:
     return _dots(rows, axis)
 
 
+def preferred(evidence: Sheet) -> Dots | None:
+    """What people preferred, with the margin; beside it a judge's word, and both together, which decide nothing."""
+    judged, powered = evidence.at("judged"), evidence.at("judged", "powered")
+    margin = judged.number("margin") or evidence.number("settings", "margin") or 0.0
+    if not judged.number("n") or judged.number("difference") is None:
+        return None
+    found = [_opinion("people", judged, "difference", "", judged.number("n"))]
+    if judged.number("judge_mean") is not None:
+        found.append(_opinion("the judge alone", judged, "judge_mean", "judge_", judged.number("judged")))
+    if powered.number("mean") is not None:
+        found.append(_opinion("people and judge (PPI++)", powered, "mean", "", judged.number("by_people")))
+    axis = _around_zero(found, margin)
+    state = "✓ shown" if judged.flag("is_certified") else "○ not shown"
+    rows = [
+        _named(
+            _row(row, axis, "difference", style="plain" if place else "own", limit=-margin, is_signed=True),
+            row.text("name"),
+            "" if place else state,
+        )
+        for place, row in enumerate(found)
+    ]
+    return _dots(rows, axis, limit=-margin, limit_name=f"margin {points(-margin)}")
+
+
 def metrics(evidence: Sheet) -> Dots | None:
     """Each metric's paired difference with its interval; the margin is the limit."""
     found = evidence.rows("metrics")
     margin = evidence.number("settings", "margin") or 0.0
-    ends = [value for row in found for value in (row.number("low"), row.number("high")) if value is not None]
-    reach = min(1.0, 1.1 * max(2 * margin, *map(abs, ends))) if ends else 1.0
-    axis = span_axis(-reach, reach)
+    axis = _around_zero(found, margin)
     rows = []
     for row in found:
         is_certified = row.flag("is_certified")
@@ -141,6 +163,17 @@ def _row(
         svg = track(ends[0], middle, ends[1], axis=axis, style=known, limit=limit, says=f"{figure} {words}")
     name = one_line(row.text("name"))
     return Row(name=name, svg=svg, figure=figure, interval=words, n=number(row.number("n")), style=style)
+
+
+def _opinion(name: str, found: Sheet, key: str, prefix: str, n: float | None) -> Sheet:
+    return Sheet({"name": name, "difference": found.number(key), "n": n, **_ends(found, prefix)})
+
+
+def _around_zero(rows: Sequence[Sheet], margin: float) -> Axis:
+    """An axis of differences with 0 in the middle that holds all intervals and twice the margin."""
+    ends = [value for row in rows for value in (row.number("low"), row.number("high")) if value is not None]
+    reach = min(1.0, 1.1 * max(2 * margin, *map(abs, ends))) if ends else 1.0
+    return span_axis(-reach, reach)
 
 
 def _lost(row: Sheet) -> float:

@@ -10,7 +10,7 @@ import math
 
 from freehold.prove.page.sheet import Sheet
 from freehold.prove.page.svg import Axis, Frame, Picture, count_axis, share_axis
-from freehold.prove.page.words import amount, in_hundred, level, number, percent, share
+from freehold.prove.page.words import amount, in_hundred, level, number, percent, rounded, share
 
 _MOST_TICKS = 6
 _NEAR = 0.2
@@ -56,12 +56,12 @@ def coverage_risk(evidence: Sheet) -> Picture | None:
     uppers = [(row.count("local") / n, row.number("upper") or 0.0) for row in rows]
     seen = [(row.count("local") / n, row.count("wrong") / (max(row.count("local"), 1) if is_b else n)) for row in rows]
     tallest = max(risk * 1.6, min(max(y for _, y in uppers), risk * 5))
-    name = "wrong, of those answered locally" if is_b else "answered locally and wrong"
+    name = "wrong, of those answered locally" if is_b else "share of calls answered locally and wrong"
     frame = Frame(share_axis(1.0, "share of calls answered locally", pieces=5), share_axis(tallest, name))
     seen, uppers = _while_inside(seen, frame.y), _while_inside(uppers, frame.y)
     body = [frame.area(seen, "area-b"), frame.line(seen, "line-b"), frame.line(uppers, "line-a")]
-    body.append(frame.level(risk, f"contract: {percent(risk)}"))
     local, upper = cascade.number("chosen", "local"), cascade.number("chosen", "upper")
+    body.append(frame.level(risk, f"contract: {percent(risk)}", is_left=(local or 0) > n / 2))
     if local is not None and upper is not None:
         is_used = evidence.text("outcome", "scope") == "cascade"
         name = f"{'chosen' if is_used else 'proven, not used'}: {share(local / n)}"
@@ -99,20 +99,36 @@ def confidence(evidence: Sheet) -> Picture | None:
 
 
 def ramp(evidence: Sheet) -> Picture | None:
-    """The share of traffic that a model equal to the provider would be given, against the pairs compared."""
-    rows = [(row.number("pairs"), row.number("share")) for row in evidence.rows("ramp", "steps")]
-    steps = [(x, y) for x, y in rows if x is not None and y is not None]
-    harm = evidence.number("ramp", "harm")
-    if len(steps) < 2 or harm is None:
+    """The share of traffic that a ramp would give the cascade, were live calls as the held-out ones, by pairs."""
+    found = evidence.at("ramp")
+    steps = []
+    for row in found.rows("steps"):
+        x, y, low, high = (row.number(name) for name in ("pairs", "share", "low", "high"))
+        if x is not None and y is not None and low is not None and high is not None:
+            steps.append((x, y, low, high))
+    harm, tends_to, lost = found.number("harm"), found.number("tends_to"), found.number("worse")
+    if len(steps) < 2 or harm is None or tends_to is None or lost is None:
         return None
-    frame = Frame(count_axis(steps[-1][0], "pairs compared on live traffic"), share_axis(1.0, "share of calls moved"))
-    whole = evidence.number("ramp", "pairs_until_all")
-    end = f"and all of it after about {number(whole)}" if whole else f"and {share(steps[-1][1])} at the end"
-    half = next((x for x, y in steps if y >= 0.5), None)
-    middle = f", half of the traffic after about {number(half)} pairs" if half else ""
-    says = f"An owned model that is as good as the provider starts at {share(steps[0][1])}{middle}, {end}."
-    legend = (("a", f"at most {in_hundred(harm)} extra failures, at any time"),)
-    return frame.picture("How the move would open", says, [frame.line(steps, "line-a")], legend=legend)
+    last = steps[-1][0]
+    frame = Frame(count_axis(last, "pairs compared on live traffic"), share_axis(1.0, "share of calls moved"))
+    band = [(x, low) for x, _, low, _ in steps] + [(x, high) for x, _, _, high in reversed(steps)]
+    body = [frame.shape(band, "area-a"), frame.line([(x, y) for x, y, _, _ in steps], "line-a")]
+    half, whole = found.number("pairs_until_half"), found.number("pairs_until_all")
+    middle = f", half of the calls after about {rounded(half)} pairs" if half else ""
+    if whole:
+        end = f" and all after about {rounded(whole)}"
+    elif tends_to < 1:
+        body.append(frame.level(tends_to, f"no further than {tends_to:.0%}"))
+        end = f" and never much more than {tends_to:.0%}"
+    else:
+        end = f" and {share(steps[-1][1])} after {number(last)}"
+    says = (
+        f"It starts at {share(steps[0][1])}{middle}{end}, where live calls are as the held-out ones: {share(lost)} of"
+        f" them got an answer from the model that was not the provider's, which a ramp takes for harm. Of that it"
+        f" allows {in_hundred(harm)} calls, at any time."
+    )
+    legend = (("a", "median of 100 runs"), ("band", "four in five of them"))
+    return frame.picture("How a ramp would open", says, body, legend=legend)
 
 
 def _evidence(log: float) -> str:

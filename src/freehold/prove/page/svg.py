@@ -65,7 +65,10 @@ class Frame:
         """The area between a line and the bottom."""
         if not points:
             return ""
-        closed = [(points[0][0], self.y.low), *points, (points[-1][0], self.y.low)]
+        return self.shape([(points[0][0], self.y.low), *points, (points[-1][0], self.y.low)], style)
+
+    def shape(self, closed: Sequence[tuple[float, float]], style: str) -> str:
+        """The area inside a closed line."""
         drawn = " ".join(f"{across:g},{down:g}" for across, down in (self.place(x, y) for x, y in closed))
         return f'<polygon class="{style}" points="{drawn}"/>'
 
@@ -78,13 +81,14 @@ class Frame:
         high = max(y0 - y1, 1.0)
         return f'<rect class="{style}" x="{x0 + 1:g}" y="{y0 - high:g}" width="{x1 - x0 - 2:.1f}" height="{high:.1f}"/>'
 
-    def level(self, y: float, name: str) -> str:
-        """A dashed line across with its name above it, or below it under the top."""
+    def level(self, y: float, name: str, *, is_left: bool = False) -> str:
+        """A dashed line across with its name at the right, or the left, end: above it, or below it under the top."""
         left, down = self.place(self.x.low, y)
         over = down - 6 if down - 6 > _TOP + 8 else down + 15
         return (
             f'<line class="level" x1="{left:g}" x2="{WIDTH - _RIGHT:g}" y1="{down:g}" y2="{down:g}"/>'
-            f'<text class="level-name" text-anchor="end" x="{WIDTH - _RIGHT:g}" y="{over:g}">{_text(name)}</text>'
+            f'<text class="level-name" text-anchor="{"start" if is_left else "end"}"'
+            f' x="{left + 4 if is_left else WIDTH - _RIGHT:g}" y="{over:g}">{_text(name)}</text>'
         )
 
     def upright(self, x: float, name: str) -> str:

@@ -78,6 +78,14 @@ def number(value: object) -> str:
     return UNKNOWN if figure is None else f"{figure:,.0f}"
 
 
+def rounded(value: object) -> str:
+    """About how many, with two digits that count: 2,433 is 2,400."""
+    figure = finite(value)
+    if figure is None:
+        return UNKNOWN
+    return f"{float(f'{figure:.2g}'):,.0f}" if abs(figure) >= 10 else f"{figure:.2g}"
+
+
 def money(value: object) -> str:
     """Dollars with as many digits as matter; unknown where there is no figure."""
     usd = finite(value)
@@ -155,11 +163,10 @@ def one_line(text: str, longest: int = _LONGEST_NAME) -> str:
     return plain if len(plain) <= longest else f"{plain[: longest - 1]}…"
 
 
-def clip(text: str, longest: int) -> str:
-    """A long text cut, with how much is left out."""
-    if len(text) <= longest:
-        return text
-    return f"{text[:longest]} … ({len(text) - longest:,} more characters)"
+def clip(text: str, longest: int, also: int = 0) -> str:
+    """A long text cut, with how much is left out; `also` counts characters after it that are not here at all."""
+    left_out = max(0, len(text) - longest) + also
+    return f"{text[:longest]} … ({left_out:,} more characters)" if left_out else text
 
 
 def _is_harmless(text: str, place: int) -> bool:
