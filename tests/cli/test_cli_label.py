@@ -176,6 +176,26 @@ def test_a_session_on_stdin(desk: Run) -> None:
     assert "human:anna" in desk("label", TASK, "--list").stdout
 
 
+def test_one_goes_back_to_what_was_decided_by_mistake(desk: Run) -> None:
+    result = desk("label", TASK, "-n", "3", stdin="1\nb\n=\n=\nb\ns\n1\n")
+    said = [line.strip() for line in result.stderr.splitlines() if line.startswith("  ") and "|" not in line]
+    assert said == [
+        "answer 1 is better",
+        "neither is better",
+        "neither is better",
+        "skipped",
+        "answer 1 is better",
+    ]
+    rows = json.loads(desk("label", TASK, "--list", "--json").stdout)["labels"]
+    assert [(row["place"], row["preferred"]) for row in rows[:2]] == [(1, "same"), (2, "same")]
+    assert len(rows) == 3
+
+
+def test_what_a_skipped_pair_holds_up_is_told(desk: Run) -> None:
+    result = desk("label", TASK, "-n", "3", stdin="s\n=\n=\n")
+    assert "2 of these count once the pairs before them, which were skipped, are decided, too." in result.stderr
+
+
 def test_the_end_of_stdin_keeps_what_was_said(desk: Run) -> None:
     assert "2 of the other 80 are decided" in desk("label", TASK, stdin="1\n=").stderr
     assert "2 of the other 80 are decided" in desk("label", TASK, stdin="").stderr

@@ -199,6 +199,28 @@ def test_a_judge_that_always_prefers_the_owned_side_moves_nothing() -> None:
     assert float((taken.max(1) >= math.log(1 / alpha)).mean()) == 1.0
 
 
+def test_second_opinions_where_the_first_was_bad_news_would_certify_anything() -> None:
+    """Negative control of the rule that what was said first counts. 1,000 runs at the margin, people who vary."""
+    rng = np.random.default_rng(11)
+    runs, n, margin, alpha = 1_000, 300, 0.1, 0.05
+
+    def people() -> Any:
+        said = rng.choice([-1.0, 0.0, 1.0], p=[0.35, 0.4, 0.25], size=(runs, n))
+        return np.where(rng.random((runs, n)) < 0.6, said, truth)
+
+    def certified(labels: Any) -> Any:
+        path = powered_log_wealth(labels, np.zeros((runs, n)), np.zeros((runs, n, 0)), margin, alpha=alpha, cap=n)
+        return path.max(1) >= math.log(1 / alpha)
+
+    truth = rng.choice([-1.0, 0.0, 1.0], p=[0.35, 0.4, 0.25], size=(runs, n))
+    first, second, third = people(), people(), people()
+    limit = alpha + 3 * math.sqrt(alpha * (1 - alpha) / runs)
+    assert certified(first).mean() <= limit
+    assert certified(np.where(first < 0, (first + second) / 2, first)).mean() > 0.5  # asked about the losses alone
+    each = [certified(said) for said in (first, (first + second) / 2, (first + second + third) / 3)]
+    assert np.any(each, axis=0).mean() > limit  # the mean of ever more people, looked at each time
+
+
 def test_a_judge_that_is_hostile_on_the_judged_pairs_alone_is_shown_for_what_it_is() -> None:
     people = random.Random(1).choices([-1.0, 0.0], k=300)
     found = compare_pairs(
