@@ -165,6 +165,38 @@ def test_a_judge_enters_only_where_the_plan_holds_for_it() -> None:
     assert not compare_pairs(whole, replace(settings, judge="")).is_aided
 
 
+def test_while_the_judge_has_pairs_left_people_alone_decide_nothing_either() -> None:
+    """Else whoever lets it finish only where people alone did not certify would have two tests for one."""
+    settings = ProofSettings(judge="j", least_labels=200, margin=0.1)
+    whole = judged_pairs_of(250, 500, people=lambda _: 0.0, judge=lambda _: 0.0)
+    unasked = replace(whole, scores=[*whole.scores[:-1], None])
+    assert compare_pairs(unasked, replace(settings, judge="")).is_certified
+    waiting = compare_pairs(unasked, settings)
+    assert (waiting.is_certified, waiting.is_aided, waiting.to_judge) == (False, False, 1)
+    assert compare_pairs(whole, settings).is_certified
+    # where its scores would never enter, nothing waits for them
+    few = judged_pairs_of(250, 249, people=lambda _: 0.0, judge=lambda _: 0.0)
+    never = compare_pairs(replace(few, scores=[None] * 499), settings)
+    assert (never.is_certified, never.to_judge) == (True, 0)
+
+
+def test_people_alone_and_then_people_with_a_judge_would_be_two_tests() -> None:
+    """Negative control of the above: 4,000 runs at the margin; either one certifies more often than alpha allows."""
+    rng = np.random.default_rng(5)
+    runs, n, per_label, margin, alpha = 4_000, 400, 8, 0.1, 0.05
+    share = [0.30, 0.50, 0.20]
+    truth = rng.choice([-1.0, 0.0, 1.0], p=share, size=(runs, n * (1 + per_label)))
+    judge = np.where(rng.random(truth.shape) < 0.8, truth, rng.choice([-1.0, 0.0, 1.0], p=share, size=truth.shape))
+    labels, none = truth[:, :n], np.zeros((runs, n))
+    others = judge[:, n:].reshape(runs, n, per_label)
+    goal = math.log(1 / alpha)
+    alone = powered_log_wealth(labels, none, others[:, :, :0], margin, alpha=alpha, cap=n).max(1) >= goal
+    aided = powered_log_wealth(labels, judge[:, :n], others, margin, alpha=alpha, cap=n).max(1) >= goal
+    limit = alpha + 3 * math.sqrt(alpha * (1 - alpha) / runs)
+    assert max(alone.mean(), aided.mean()) <= limit
+    assert (alone | aided).mean() > limit
+
+
 def test_a_good_judge_certifies_with_fewer_labels_and_a_bad_one_costs_little() -> None:
     """200 runs of 400 labels with 4 judged pairs each; a third of the pairs is decided, both sides as often."""
     rng = np.random.default_rng(20260101)
