@@ -98,6 +98,13 @@ def test_what_was_asked_wrongly(desk: Run, provider: Rented, arguments: tuple[st
     assert provider.seen == []
 
 
+@pytest.mark.parametrize("budget", ["nan", "inf", "-1"])
+def test_a_budget_of_probes_that_is_none(desk: Run, provider: Rented, budget: str) -> None:
+    desk("prove", TASK, "--noise", "60", "--yes")
+    refused(desk("probe", TASK, "--budget", budget, "--yes"), "--budget is")
+    assert len(provider.seen) == 60
+
+
 @pytest.mark.parametrize("count", ["0", "-3", "many"])
 def test_a_number_of_calls_that_is_none(desk: Run, count: str) -> None:
     result = desk("prove", TASK, "--noise", count)
@@ -276,7 +283,7 @@ def test_no_terminal_obeys_what_an_answer_says(
 # A budget is asked for
 
 
-@pytest.mark.parametrize(("typed", "wanted"), [("\n", 0.07), ("0.5\n", 0.5)])
+@pytest.mark.parametrize(("typed", "wanted"), [("\n", 0.07), ("0.5\n", 0.5), ("nan\ninf\n-1\nmuch\n0.5\n", 0.5)])
 def test_a_budget_is_asked_for_first(monkeypatch: pytest.MonkeyPatch, typed: str, wanted: float) -> None:
     assert _agreed(monkeypatch, typed, 0.0632) == wanted
 

@@ -81,6 +81,22 @@ def test_what_is_dearer_than_expected_is_found_out_with_the_first(tmp_path: Path
         assert (asked.asked, len(provider.seen)) == (2, 2)
 
 
+@pytest.mark.parametrize("budget", [float("nan"), float("inf"), -0.01])
+def test_a_budget_that_is_no_number_is_none(budget: float) -> None:
+    with pytest.raises(ValueError, match="is none"):
+        Purse(budget)
+
+
+def test_replies_under_way_that_are_dearer_than_all_before_are_all_that_goes_over(tmp_path: Path) -> None:
+    """From the 9th request on each costs 20 times as much: at most those under way then are paid too much for."""
+    with rented(lambda body, number: said("x", tokens=10 if number < 8 else 200)) as provider:
+        waiting, hands = requests(provider.settings(), 60), replace(asking(), concurrency=4)
+        asked = ask_all(waiting, Replies(tmp_path / "r"), Purse(30 * COST_USD), hands)
+    assert asked.spent_usd is not None
+    assert asked.spent_usd <= (30 + 4 * 20) * COST_USD
+    assert asked.is_spent
+
+
 def test_a_budget_of_nothing_asks_nothing(tmp_path: Path) -> None:
     with rented(answered) as provider:
         asked = ask_all(requests(provider.settings(), 3), Replies(tmp_path / "r"), Purse(0.0), asking())

@@ -62,6 +62,12 @@ def ask_the_judge(estate: Estate, task: str, *, model: str | None, budget: float
         tell_asked(ask_judge(estate, comparison, plan, Purse(budget), Asking(os.environ), report))
 
 
+def check_budget(budget: float | None) -> None:
+    """UsageError for dollars that are none: a budget that is no number would never be spent."""
+    if budget is not None and not (math.isfinite(budget) and budget >= 0):
+        raise UsageError(f"--budget is {budget!r}.", hint="Give dollars, 0 or more.")
+
+
 def agree(count: int, expected_usd: float | None, *, whom: str, budget: float | None, yes: bool) -> float | None:
     """Show the cost, ask for a budget in dollars where none was given, and return it; None is none.
 
@@ -92,12 +98,21 @@ def _ask_budget(expected_usd: float | None) -> float | None:
     if expected_usd is None:
         budget = None if click.confirm("What it costs is unknown. Ask all the same?", err=True) else 0.0
     else:
-        wanted = click.FloatRange(min=0)
         text = "Most dollars to spend (0 asks nothing)"
-        budget = float(click.prompt(text, default=f"{_cents(expected_usd):.2f}", type=wanted, err=True))
+        budget = float(click.prompt(text, default=f"{_cents(expected_usd):.2f}", value_proc=_dollars, err=True))
     if budget == 0.0:
         tell("Nothing was asked.")
         sys.exit(1)
+    return budget
+
+
+def _dollars(typed: str) -> float:
+    """What was typed as dollars; click asks again for what is none."""
+    try:
+        budget = float(typed)
+        check_budget(budget)
+    except (ValueError, UsageError) as error:
+        raise click.UsageError(f"{typed!r} is no amount of dollars, 0 or more.") from error
     return budget
 
 

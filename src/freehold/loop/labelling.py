@@ -3,9 +3,9 @@
 The pairs, their order and the side on which each answer stands follow from the seed, so that nobody chooses them and
 that they are the same on a terminal and in an exported file.
 
-What was said first of a pair counts. Were a second opinion weighed in, whoever asks for one where the first was bad news
-could have it as good as they like (`tests/prove/test_prove_judging.py` simulates that); and each person who goes over
-all pairs again would be another try at the same test. For the same reason nobody changes a label that a proof looked at.
+What was said first of a pair counts. Were a second opinion weighed in, whoever asks for one where the first was bad
+news could have it as good as they like (`tests/prove/test_prove_judging.py` simulates that); and each person who goes
+over all pairs again would be another try at the same test. So nobody changes a label that a proof looked at, either.
 
 Not covered: files of labels (`loop.label_files`), what labels show (`freehold.prove.judging`).
 """
