@@ -134,12 +134,14 @@ def _show(found: NoiseFound, task: str) -> None:
     say(f"Noise of {task}: agreement with the provider's first answer\n")
     say_rows(("who", "agrees", "95% interval", "n", "graded"), found.rows, right=(1, 2, 3, 4))
     if noise.difference is not None and noise.owned is not None:
-        low, high = 100 * noise.low, 100 * noise.high
+        low, high = 100 * max(-1.0, noise.low), 100 * min(1.0, noise.high)
         points = f"{100 * noise.difference:+.1f} [{low:+.1f}, {high:+.1f}] points"
         say(f"\nowned less provider, on the same calls: {points}, n={noise.owned.n:,}")
     else:
         say("\nNo owned model stands beside it: there is none, or no call of the dev split.")
-    if found.refused:
-        say(f"{found.refused:,} calls were refused by the provider and are left out.")
+    if found.document["refused"]:
+        say(f"{found.document['refused']:,} calls got no answer that can be read and are left out.")
+    if found.document["of_other_model"]:
+        say(f"{found.document['of_other_model']:,} calls were answered by another model than before and are left out.")
     proposed = "none" if noise.margin is None else f"{noise.margin:.1%}"
     say(textwrap.fill(f"\nProposed margin: {proposed}. {noise.reason}", terminal_width(), replace_whitespace=False))

@@ -1,8 +1,9 @@
 """Asking providers again on a budget: for a second answer, or for a judge's opinion.
 
 Every reply is written to a file as it comes, so that what was interrupted asks only for the rest and nothing is paid
-for twice. Money is set aside before a request is sent, at least what the dearest reply so far did cost, so that a budget
-is kept however many are on their way, but for replies that are dearer than all before them; the first is asked alone. A provider that refuses all of the first few is not asked further.
+for twice. Money is set aside before a request is sent, at least what the dearest reply so far did cost, so that a
+budget is kept however many are on their way, but for replies that are dearer than all before them. The first is asked
+alone, for what the others will cost. A provider that refuses all of the first few is not asked further.
 
 Not covered: what is asked (`loop.noise`, `loop.judging`), one request (`loop.provider_calls`).
 """
