@@ -416,9 +416,9 @@ def test_pages_of_a_proxy_and_answers_of_another_model_are_no_noise(tmp_path: Pa
 
 
 def test_a_provider_that_serves_another_model_now_is_told(tmp_path: Path) -> None:
-    with rented(lambda body, number: said("something else", model="m-2")) as provider:
-        with pytest.raises(DataError, match="another model's than the first: 'm-2'"):
-            noise_of(tmp_path, provider)
+    other = said("something else", model="m-2")
+    with rented(lambda body, number: other) as provider, pytest.raises(DataError, match="than the first: 'm-2'"):
+        noise_of(tmp_path, provider)
 
 
 def test_two_at_once_pay_once(tmp_path: Path) -> None:

@@ -406,8 +406,8 @@ def test_a_judge_is_shown_and_certifies_with_people_alone(tmp_path: Path) -> Non
     alone = proven(tmp_path, Opinions(scores=scores), **settings)
     assert (alone.decision, alone.need, alone.need_of) == ("need", 200, "labels")
     text, page = pages(alone)
-    assert "A judge, “big”, compared 600 pairs. Its scores entered the test." in text
-    assert "there are too few labels that differ" in text
+    assert "“big”, compared 600 pairs. Its scores enter the test once people have compared 200 pairs." in text
+    assert "How far people agree with it is unknown" in text
     assert "A judge alone shows nothing" in text
     rng = random.Random(3)
     labels = in_order(folder, lambda _: rng.choice([0.0, 0.0, 1.0]), 200)
@@ -419,9 +419,32 @@ def test_a_judge_is_shown_and_certifies_with_people_alone(tmp_path: Path) -> Non
     assert judged["variance_left"] == pytest.approx(0.0, abs=1e-9)  # the judge says what people say
     assert judged["judged"] == 600
     text, page = pages(both)
-    assert "It leaves 0% of the variance of people's labels to them (1 - rho squared)" in text
+    assert "Its scores entered the test. It leaves 0% of the variance of people's labels to them at best" in text
+    assert re.search(r"\(1 - rho squared\): with it, 200 labels say about as much as [\d,]+ without\.", text)
+    assert "the judge alone +" in text
     assert "1 − ρ²" in page
     assert not re.search(r"\bnan\b|\binf\b", page + text, re.IGNORECASE)
+
+
+def test_a_judge_that_contradicts_people_is_told_to_have_helped_nothing(tmp_path: Path) -> None:
+    """Its scores say as much as people's, with the sign turned; lambda is kept from there on purpose."""
+    folder = text_dataset(tmp_path / "data", proof=600)
+    rng = random.Random(4)
+    labels = in_order(folder, lambda _: rng.choice([-1.0, 0.0, 0.0, 1.0]), 200)
+    scores: dict[str, float | None] = {e.id: -labels.get(e.id, 0.0) for e in read_folder(folder).proof}
+    verdict = proven(tmp_path, Opinions(scores=scores, labels=labels), folder=folder, judge="big", labels=200)
+    assert verdict.evidence["judged"]["powered"]["rho"] == pytest.approx(-1.0)
+    assert verdict.evidence["judged"]["variance_left"] == 1.0
+    text, _ = pages(verdict)
+    assert "It leaves 100% of the variance of people's labels to them at best" in text
+    assert "people do not agree with it (rho -1.00), so it helped nothing" in text
+
+
+def test_replies_that_are_no_opinions_are_told(tmp_path: Path) -> None:
+    folder = text_dataset(tmp_path / "data", proof=600)
+    scores: dict[str, float | None] = {e.id: None if i % 4 else 1.0 for i, e in enumerate(read_folder(folder).proof)}
+    text, _ = pages(proven(tmp_path, Opinions(scores=scores), folder=folder, judge="big", labels=200))
+    assert "compared 600 pairs, 450 of them without an opinion that can be read." in text
 
 
 def test_another_metric_that_fails_blocks_the_whole_move(tmp_path: Path) -> None:

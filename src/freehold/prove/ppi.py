@@ -50,7 +50,8 @@ _LARGEST_BET = 0.95
 class Powered:
     """The PPI++ estimate of E[D] with its 95% interval; `weight` is lambda, `rho` the judge's correlation with people.
 
-    `rho` is None where people or the judge never varied. `n` pairs have labels, `judged` others a score alone.
+    `rho` is None where people or the judge never varied. `n` pairs have labels, `judged` others a score alone. `worth`
+    is how many labels without a judge would have as small an error; None where that is unknown.
     """
 
     mean: float
@@ -59,13 +60,17 @@ class Powered:
     se: float
     weight: float
     rho: float | None
+    worth: float | None
     n: int
     judged: int
 
     @property
     def variance_left(self) -> float | None:
-        """1 - rho^2: the share of the variance that the judge leaves at best; None where rho is unknown."""
-        return None if self.rho is None else 1 - self.rho**2
+        """1 - rho^2: the share of the variance that the judge leaves at best; None where rho is unknown.
+
+        All of it where rho is negative: lambda is kept in [0, 1], so that a judge who contradicts people helps nothing.
+        """
+        return None if self.rho is None else 1 - max(self.rho, 0.0) ** 2
 
 
 def powered_mean(labels: Sequence[float], scores: Sequence[float], others: Sequence[float]) -> Powered:
@@ -87,6 +92,7 @@ def powered_mean(labels: Sequence[float], scores: Sequence[float], others: Seque
         se=error,
         weight=float(weight[0]),
         rho=_correlation(d[0], f[0]),
+        worth=float(d.var()) / error**2 if error > 0 else None,
         n=len(labels),
         judged=len(others),
     )

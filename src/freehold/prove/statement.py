@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from freehold.core.verdict import Verdict
 from freehold.prove.cautions import is_b, is_by_people
+from freehold.prove.page.basis import basis
 from freehold.prove.page.sheet import Sheet
 from freehold.prove.page.words import amount, day, in_points, interval, level, number, one_line, percent, points, share
 from freehold.prove.references import Reference, references
@@ -86,9 +87,11 @@ def _claim(verdict: Verdict, evidence: Sheet) -> str:
 
 def _design(evidence: Sheet) -> tuple[str, ...]:
     n, users = evidence.count("calls"), evidence.count("users")
-    wanted = (
-        "the provider's own answers" if evidence.flag("is_agreement") else "the corrected answers where there are any"
-    )
+    wanted = {
+        "agreement": "the provider's own answers",
+        "mixed": "the corrected answers where there are any, else the provider's own",
+        "known": "what people said was wanted",
+    }[basis(evidence).name]
     names = [one_line(row.text("name")) for row in evidence.rows("metrics")] or ["exact"]
     metrics = f"metric {names[0]}" if len(names) == 1 else f"metrics {', '.join(names)}, all of which must pass"
     by_user = (
@@ -195,15 +198,27 @@ def _people(evidence: Sheet) -> Hypothesis:
     low, high = judged.number("low"), judged.number("high")
     found = f"{points(judged.number('difference'))} {interval(low, high, is_signed=True)}"
     shown = "shown" if judged.flag("is_certified") else "not shown"
-    rho = judged.number("powered", "rho")
     return Hypothesis(
         name="Preferred by people",
         null=f"E[D] ≤ −{margin}, where D is 1 where people prefer the owned answer, −1 the provider's, 0 neither",
         alternative=f"E[D] > −{margin}",
         test="the same bets on blind comparisons in a drawn order"
         + ("; the judge's scores sharpen them (prediction-powered)" if judged.flag("is_aided") else ""),
-        result=f"{shown}; {number(judged.number('by_people'))} pairs compared by people, difference {found} points;"
-        f" correlation of judge and people {amount(rho)}",
+        result=f"{shown}; {number(judged.number('by_people'))} pairs compared by people, difference {found} points"
+        + _judge_beside(judged),
+    )
+
+
+def _judge_beside(judged: Sheet) -> str:
+    """What the judge says by itself, and what is left of it where people correct it."""
+    own, corrected = judged.number("judge_mean"), judged.number("powered", "mean")
+    if own is None or corrected is None:
+        return ""
+    low, high = judged.number("powered", "low"), judged.number("powered", "high")
+    rho = judged.number("powered", "rho")
+    return (
+        f"; the judge alone {points(own)}, corrected by people {points(corrected)}"
+        f" {interval(low, high, is_signed=True)} points" + ("" if rho is None else f", correlation {amount(rho)}")
     )
 
 
@@ -252,7 +267,11 @@ def _missing(evidence: Sheet) -> tuple[str, ...]:
 
 
 def _assumptions(evidence: Sheet) -> tuple[str, ...]:
-    wanted = "that the provider is right" if evidence.flag("is_agreement") else "that the corrections are right"
+    wanted = {
+        "agreement": "that the provider is right",
+        "mixed": "that the corrections are right, and the provider where there is none",
+        "known": "that what people said is right",
+    }[basis(evidence).name]
     return (
         "Users or sessions were drawn alike and independently. Calls of one user may depend on each other.",
         "Traffic goes on as in the time of the held-out calls. Audits look for the opposite after the move.",
