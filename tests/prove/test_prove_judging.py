@@ -411,7 +411,7 @@ def test_a_judge_is_shown_and_certifies_with_people_alone(tmp_path: Path) -> Non
     assert "A judge alone shows nothing" in text
     rng = random.Random(3)
     labels = in_order(folder, lambda _: rng.choice([0.0, 0.0, 1.0]), 200)
-    told = {id_: labels.get(id_, 0.0) for id_ in scores}
+    told = {id_: labels.get(id_, rng.choice([0.0, 0.0, 1.0])) for id_ in scores}
     both = proven(tmp_path, Opinions(scores=told, labels=labels), **settings)
     assert both.decision == "move"
     judged = both.evidence["judged"]
