@@ -85,6 +85,19 @@ def test_each_pair_is_asked_both_ways(tmp_path: Path, says: Callable[[str, str],
         estate.store.close()
 
 
+def test_the_order_of_asking_does_not_tell_which_pairs_people_compare(tmp_path: Path) -> None:
+    with rented(judge(longer)) as provider:
+        estate, task = compared_estate(tmp_path, provider=provider.settings(), prove__judge="big", prove__labels=20)
+        comparison = compare(estate, task.name, None, quiet)
+        place = {pair.example_id: pair.place for pair in comparison.pairs}
+        orders = [[r.key.split()[0] for r in plan_judge(estate, comparison).requests] for _ in range(2)]
+        estate.store.close()
+    assert orders[0] != orders[1]
+    for order in orders:
+        of_people = sum(place[example_id] <= 20 for example_id in order[:40])
+        assert of_people < 25  # 10 of them on average; in the pairs' order all 40
+
+
 def test_replies_that_are_no_opinion_are_missing(tmp_path: Path) -> None:
     def mumbling(body: dict[str, Any], number: int) -> Answer:
         return said(

@@ -1,6 +1,9 @@
 """Asking a judge: every drawn pair of a proof is shown to a model twice, with the sides swapped.
 
 What it says is kept in a file under `proofs/`, by the judge's name and the pair's answers, so that it is asked once.
+The order of asking is drawn anew: in the order of the pairs, those that people compare would be asked first, and a
+judge that changes while it is asked, or that guesses which they are, would not be corrected by what they said.
+
 Not covered: what it is asked (`freehold.prove.judge_prompt`), what its scores are worth (`freehold.prove.ppi`).
 """
 
@@ -51,13 +54,18 @@ def plan_judge(estate: Estate, comparison: Comparison) -> JudgePlan:
     asked = [p for p in comparison.pairs[: judged_pairs(len(comparison.pairs), settings)] if not p.is_same]
     replies = Replies(_path(estate, comparison.model_id, settings.judge))
     both = [(pair, is_swapped) for pair in asked for is_swapped in (False, True)]
-    requests = tuple(
+    requests = [
         _request(pair, provider, model, is_swapped=is_swapped)
         for pair, is_swapped in both
         if _key(pair.example_id, pair.digest, is_swapped=is_swapped) not in replies
-    )
+    ]
+    secrets.SystemRandom().shuffle(requests)
     return JudgePlan(
-        provider=provider.name, model=model, pairs=len(asked), requests=requests, expected_usd=total_usd(requests)
+        provider=provider.name,
+        model=model,
+        pairs=len(asked),
+        requests=tuple(requests),
+        expected_usd=total_usd(requests),
     )
 
 

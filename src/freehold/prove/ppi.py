@@ -20,8 +20,10 @@ Decided by (the bets of `prove.betting`, guaranteed at every look): label t take
 where C and V are the sums of products and squares about the mean over the labels before t. lambda_t looks at earlier
 labels alone, so E[Z_t] = E[D] whatever the judge says, and K is a supermartingale under E[D] <= -m: P(ever K_t >=
 1/alpha) <= alpha (Ville). Assumes that labelled and judged pairs are drawn alike and independently, in an order that
-was fixed before either looked at them, and that n, N and B were. k pairs' worth of l stands in for labels that are not
-there yet: without it the first bets gain nothing, with it a useless judge costs about one point of power.
+was fixed before either looked at them, and that n, N and B were; and that the judge can tell neither which pairs people
+compare nor what they said: it was not fitted to these labels, and is asked about all pairs in an order of its own
+(`loop.judging`). k pairs' worth of l stands in for labels that are not there yet: without it the first bets gain
+nothing, with it a useless judge costs about one point of power.
 
 1 - rho^2 is what is left of the variance when the judge is as good as its correlation with people and N is boundless.
 Checkable: D = f = (1, 0, -1, 0) and N = 4 scores (1, 1, 0, 0) give lambda = .5, theta = .25, se = .2165.
