@@ -230,6 +230,8 @@ def test_rows_by_side_are_read_too(labelled: Any, tmp_path: Path) -> None:
         ('{"example_id": 7, "preferred": "owned"}', "there is no example_id"),
         ('{"example_id": "nobody", "preferred": "owned"}', "'nobody' is none of the 80 drawn pairs"),
         ({"preferred": "3"}, "preferred is '3'"),
+        ({"preferred": "x" * 100_000}, "preferred is 'xxx"),
+        ({"example_id": "x" * 100_000, "preferred": "owned"}, "is none of the 80 drawn pairs"),
         ({"preferred": True}, "preferred is True"),
         ({"preferred": ["owned"]}, "preferred is"),
         ({"preferred": "owned", "model_id": "model-2"}, "about other answers"),
@@ -245,6 +247,7 @@ def test_one_bad_row_keeps_nothing(labelled: Any, tmp_path: Path, row: Any, word
     with pytest.raises(DataError, match="line 2") as refused:
         import_labels(estate, comparison, written(tmp_path, [good, bad]), by="ben")
     assert words in refused.value.message
+    assert len(refused.value.message) < 300
     assert refused.value.hint
     assert compare(estate, task.name, None, quiet).labels == ()
 

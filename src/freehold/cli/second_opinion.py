@@ -42,9 +42,12 @@ def show_noise(
     else:
         _show(found, plan.task.name)
     margin = found.noise.margin
-    next_command(
-        f"freehold prove {plan.task.name} --margin {margin:g}" if margin else f"freehold label {plan.task.name}"
-    )
+    if margin and not plan.is_corrected:
+        tell(
+            "Nothing was corrected, so no margin decides here; what differs from the provider counts against the risk."
+        )
+    step = f"prove {plan.task.name}" if margin else f"label {plan.task.name}"
+    next_command(f"freehold {step}" + (f" --margin {margin:g}" if margin and plan.is_corrected else ""))
 
 
 def ask_the_judge(estate: Estate, task: str, *, model: str | None, budget: float | None, yes: bool) -> None:

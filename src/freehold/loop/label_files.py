@@ -20,6 +20,7 @@ from freehold.loop.estate import Estate
 from freehold.loop.labelling import Comparison, Pair, keep
 
 _LARGEST_FILE_BYTES = 256 * 2**20
+_LONGEST_SHOWN = 80
 _HINT = 'Each line is like {"example_id": "...", "preferred": "owned"}: owned, rented, same, or 1 or 2 as exported.'
 
 
@@ -76,7 +77,7 @@ class _Row:
         pair = by_id.get(example_id)
         if pair is None:
             raise DataError(
-                f"{self.where}: {example_id!r} is none of the {len(by_id):,} drawn pairs of model"
+                f"{self.where}: {_clipped(example_id)} is none of the {len(by_id):,} drawn pairs of model"
                 f" {comparison.model_id}.",
                 hint=f"See them with: freehold label {comparison.task.name} --list",
             )
@@ -87,7 +88,7 @@ class _Row:
         try:
             choice = shown.preferred(str(preferred))
         except ValueError as error:
-            raise DataError(f"{self.where}: preferred is {preferred!r}.", hint=_HINT) from error
+            raise DataError(f"{self.where}: preferred is {_clipped(preferred)}.", hint=_HINT) from error
         if choice != str(preferred) and self.values.get("answers") is None:
             raise DataError(
                 f"{self.where}: which answer {preferred!r} is cannot be known without `answers`.",
@@ -107,6 +108,12 @@ class _Row:
                 hint="Export the pairs again, or name the model with --model.",
             )
         return pair if answers is None else replace(pair, is_owned_first=sides[answers])
+
+
+def _clipped(value: object) -> str:
+    """A value as an error shows it: on one line, and not the whole of a long one."""
+    shown = repr(value)
+    return shown if len(shown) <= _LONGEST_SHOWN else f"{shown[:_LONGEST_SHOWN]}..."
 
 
 def _lines(path: Path) -> list[str]:

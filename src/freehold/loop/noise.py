@@ -36,6 +36,7 @@ class NoisePlan:
 
     `on_dev` are the dev calls: on those alone the owned model is looked at before its proof. `left_out` counts the
     calls of the draw that cannot be asked again, by reason. `models` are those that answered the first time, by call.
+    `is_corrected`: people said of some call what was wanted, or that its answer was bad, so that a margin can decide.
     """
 
     task: Task
@@ -44,6 +45,7 @@ class NoisePlan:
     examples: tuple[Example, ...]
     on_dev: frozenset[str]
     models: dict[str, str | None]
+    is_corrected: bool
     requests: tuple[Request, ...]
     left_out: dict[str, int]
     expected_usd: float | None
@@ -97,6 +99,7 @@ def plan_noise(estate: Estate, name: str, count: int, model_id: str | None = Non
         examples=tuple(examples),
         on_dev=frozenset(example.id for example in frozen.dev),
         models={call.id: call.model_answered for call in calls},
+        is_corrected=any(example.is_known or example.is_rejected for example in frozen.proof),
         requests=tuple(requests),
         left_out=dict(left_out),
         expected_usd=total_usd(requests),

@@ -40,7 +40,7 @@ TEXT_PAIRS = 300
 class Opinions:
     """What is known about pairs of one model, by example id: 1 the owned answer is better, -1 the provider's.
 
-    `labels` are people's, the mean where several spoke. `scores` are the judge's; None where its reply was no opinion,
+    `labels` are people's, the first of each pair. `scores` are the judge's; None where its reply was no opinion,
     not there where it was not asked. `differing` is the share of dev calls on which both sides differ.
     """
 
