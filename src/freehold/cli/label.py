@@ -214,5 +214,5 @@ def _end(comparison: Comparison, drawn: str, *, as_json: bool) -> None:
         f"{figures['decided']:,} of the other {figures['differing']:,} are decided."
     )
     if comparison.waiting:
-        tell(f"{comparison.waiting:,} of these count once the pairs before them, which were skipped, are decided, too.")
+        tell(f"{comparison.waiting:,} of these count once the skipped pairs before them are decided.")
     next_command(f"freehold {'label' if figures['open'] else 'prove'} {name}{drawn}")
