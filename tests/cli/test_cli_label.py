@@ -98,6 +98,13 @@ def test_what_was_asked_wrongly(desk: Run, provider: Rented, arguments: tuple[st
     assert provider.seen == []
 
 
+@pytest.mark.parametrize("budget", ["nan", "inf", "-1"])
+def test_a_budget_of_probes_that_is_none(desk: Run, provider: Rented, budget: str) -> None:
+    desk("prove", TASK, "--noise", "60", "--yes")
+    refused(desk("probe", TASK, "--budget", budget, "--yes"), "--budget is")
+    assert len(provider.seen) == 60
+
+
 @pytest.mark.parametrize("count", ["0", "-3", "many"])
 def test_a_number_of_calls_that_is_none(desk: Run, count: str) -> None:
     result = desk("prove", TASK, "--noise", count)
@@ -149,7 +156,8 @@ def test_noise_as_it_is_read_and_as_json(desk: Run) -> None:
     assert "provider, asked again 100.0% [94.0, 100.0] 60 100.0%" in table
     assert "owned model 0.0% [0.0, 10.7] 32 90.2%" in table
     assert "Proposed margin: 6.1%." in shown.stdout
-    assert shown.stderr.endswith(f"Next: freehold prove {TASK} --margin 0.061\n")
+    assert "Nothing was corrected, so no margin decides here" in shown.stderr
+    assert shown.stderr.endswith(f"Next: freehold prove {TASK}\n")
     plain = json.loads(desk("prove", TASK, "--noise", "60", "--json").stdout)
     assert (plain["n"], plain["margin"], plain["left"]) == (60, 0.061, 0)
     assert "provider with itself" in desk("prove", TASK).stdout
@@ -174,6 +182,26 @@ def test_a_session_on_stdin(desk: Run) -> None:
     assert {row["source"] for row in rows["labels"]} == {"human:anna"}
     assert [row["place"] for row in rows["labels"]] == [1, 2, 3]
     assert "human:anna" in desk("label", TASK, "--list").stdout
+
+
+def test_one_goes_back_to_what_was_decided_by_mistake(desk: Run) -> None:
+    result = desk("label", TASK, "-n", "3", stdin="1\nb\n=\n=\nb\ns\n1\n")
+    said = [line.strip() for line in result.stderr.splitlines() if line.startswith("  ") and "|" not in line]
+    assert said == [
+        "answer 1 is better",
+        "neither is better",
+        "neither is better",
+        "skipped",
+        "answer 1 is better",
+    ]
+    rows = json.loads(desk("label", TASK, "--list", "--json").stdout)["labels"]
+    assert [(row["place"], row["preferred"]) for row in rows[:2]] == [(1, "same"), (2, "same")]
+    assert len(rows) == 3
+
+
+def test_what_a_skipped_pair_holds_up_is_told(desk: Run) -> None:
+    result = desk("label", TASK, "-n", "3", stdin="s\n=\n=\n")
+    assert "2 of these count once the skipped pairs before them are decided." in result.stderr
 
 
 def test_the_end_of_stdin_keeps_what_was_said(desk: Run) -> None:
@@ -256,7 +284,7 @@ def test_no_terminal_obeys_what_an_answer_says(
 # A budget is asked for
 
 
-@pytest.mark.parametrize(("typed", "wanted"), [("\n", 0.07), ("0.5\n", 0.5)])
+@pytest.mark.parametrize(("typed", "wanted"), [("\n", 0.07), ("0.5\n", 0.5), ("nan\ninf\n-1\nmuch\n0.5\n", 0.5)])
 def test_a_budget_is_asked_for_first(monkeypatch: pytest.MonkeyPatch, typed: str, wanted: float) -> None:
     assert _agreed(monkeypatch, typed, 0.0632) == wanted
 

@@ -70,9 +70,6 @@ def scores(estate: Estate, comparison: Comparison) -> list[float | None]:
         (lambda first, second: '{"better": 2}', {0.0}),
         (lambda first, second: '{"better": 0}', {0.0}),
         (lambda first, second: '{"better": 2}' if first.startswith("Other") else '{"better": 0}', {-0.5}),
-        (lambda first, second: "Answer 1 is better.", {None}),
-        (lambda first, second: '{"better": 1} because', {None}),
-        (lambda first, second: "", {None}),
     ],
 )
 def test_each_pair_is_asked_both_ways(tmp_path: Path, says: Callable[[str, str], str], expected: set[object]) -> None:
@@ -85,6 +82,43 @@ def test_each_pair_is_asked_both_ways(tmp_path: Path, says: Callable[[str, str],
         pairs = [sides(json.loads(body)) for body in provider.seen]
         assert sorted(pairs) == sorted((second, first) for first, second in pairs)
         assert asked(estate, task.name)[1].asked == 0
+        estate.store.close()
+
+
+def test_the_order_of_asking_does_not_tell_which_pairs_people_compare(tmp_path: Path) -> None:
+    with rented(judge(longer)) as provider:
+        estate, task = compared_estate(tmp_path, provider=provider.settings(), prove__judge="big", prove__labels=20)
+        comparison = compare(estate, task.name, None, quiet)
+        place = {pair.example_id: pair.place for pair in comparison.pairs}
+        orders = [[r.key.split()[0] for r in plan_judge(estate, comparison).requests] for _ in range(2)]
+        estate.store.close()
+    assert orders[0] != orders[1]
+    for order in orders:
+        of_people = sum(place[example_id] <= 20 for example_id in order[:40])
+        assert of_people < 25  # 10 of them on average; in the pairs' order all 40
+
+
+def test_replies_that_are_no_opinion_are_missing(tmp_path: Path) -> None:
+    def mumbling(body: dict[str, Any], number: int) -> Answer:
+        return said(
+            '{"better": 1}' if number == 0 else "Answer 1 is better." if number % 2 else '{"better": 1} because'
+        )
+
+    with rented(mumbling) as provider:
+        estate, task = compared_estate(tmp_path, provider=provider.settings(), prove__judge="big")
+        comparison, found = asked(estate, task.name)
+        assert (found.asked, found.left) == (160, 0)
+        assert set(scores(estate, comparison)) == {None}
+        estate.store.close()
+
+
+@pytest.mark.parametrize("text", ["Answer 1 is better.", '{"better": 1} because', ""])
+def test_a_judge_that_talks_no_sense_is_not_paid_for_long(tmp_path: Path, text: str) -> None:
+    with rented(judge(lambda first, second: text)) as provider:
+        estate, task = compared_estate(tmp_path, provider=provider.settings(), prove__judge="big")
+        with pytest.raises(UpstreamError, match="None of the first 10 replies of 'big' is an opinion"):
+            asked(estate, task.name)
+        assert len(provider.seen) == 10
         estate.store.close()
 
 

@@ -17,7 +17,8 @@ from freehold.core.task import Task
 from freehold.errors import DataError, FreeholdError, UsageError
 from freehold.loop.bounds import plan_of
 from freehold.loop.estate import Estate
-from freehold.loop.labelling import Comparison, Pair, compare, export_rows, import_labels, keep
+from freehold.loop.label_files import export_rows, import_labels
+from freehold.loop.labelling import Comparison, Pair, compare, keep
 from freehold.loop.moving import move_plan
 from freehold.loop.opinions import opinions_mark, opinions_of
 from freehold.loop.walks import prove_task
@@ -32,9 +33,13 @@ def labelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     estate.store.close()
 
 
+def say(estate: Estate, comparison: Comparison, pair: Pair, choice: str, *, by: str) -> None:
+    keep(estate, comparison, {pair.example_id: pair.preferred(choice)}, by=by)
+
+
 def say_all(estate: Estate, comparison: Comparison, says: Callable[[Pair], str], most: int | None = None) -> None:
     for pair in comparison.open_pairs[:most]:
-        keep(estate, comparison, pair, says(pair), by="anna")
+        say(estate, comparison, pair, says(pair), by="anna")
 
 
 def test_pairs_are_drawn_by_the_seed_and_blind(labelled: Any, tmp_path: Path) -> None:
@@ -85,7 +90,7 @@ def test_a_model_that_people_like_less_is_held_at_every_peek(labelled: Any, seed
     words = []
     while pairs := (comparison := compare(estate, task.name, None, quiet)).open_pairs:
         for pair in pairs[:20]:
-            keep(estate, comparison, pair, "rented" if rng.random() < 0.35 else "same", by="anna")
+            say(estate, comparison, pair, "rented" if rng.random() < 0.35 else "same", by="anna")
         words.append(prove_task(estate, task.name, None, quiet).decision)
     assert "move" not in words
     assert words[-1] == "hold"
@@ -102,21 +107,44 @@ def test_labels_of_other_answers_do_not_count(labelled: Any) -> None:
     assert prove_task(estate, task.name, None, quiet).words == "need 80 more labels"
 
 
-def test_several_people_are_averaged_and_one_replaces_what_they_said(labelled: Any) -> None:
+def test_what_was_said_first_counts_and_one_replaces_what_they_said(labelled: Any) -> None:
+    """A second person, asked where the first was bad news, would better any figure."""
     estate, task, comparison = labelled
     pair = comparison.pairs[0]
-    for by, choice in (("anna", "owned"), ("ben", "rented"), ("ben", "same")):
-        keep(estate, comparison, pair, choice, by=by)
+    for by, choice in (("anna", "rented"), ("ben", "owned"), ("anna", "same")):
+        say(estate, comparison, pair, choice, by=by)
     now = compare(estate, task.name, None, quiet)
-    assert now.values == {pair.example_id: 0.5}
+    assert now.values == {pair.example_id: 0.0}
     assert [label.source for label in now.labels] == ["human:anna", "human:ben"]
+
+
+def test_what_a_proof_has_looked_at_nobody_changes(labelled: Any) -> None:
+    estate, task, comparison = labelled
+    say_all(estate, comparison, lambda _: "rented", most=40)
+    prove_task(estate, task.name, None, quiet)
+    first = comparison.pairs[0]
+    with pytest.raises(DataError, match="1 decisions would change after a proof has looked at them"):
+        say(estate, comparison, first, "owned", by="anna")
+    say(estate, comparison, first, "rented", by="anna")  # the same again is no change
+    say(estate, comparison, first, "owned", by="ben")  # a second opinion is kept, and does not count
+    assert compare(estate, task.name, None, quiet).values[first.example_id] == -1.0
+    say(estate, comparison, comparison.pairs[50], "owned", by="anna")
+    say(estate, comparison, comparison.pairs[50], "same", by="anna")  # nothing has looked at this one
+
+
+def test_what_waits_behind_a_skipped_pair_is_counted(labelled: Any) -> None:
+    estate, task, comparison = labelled
+    assert comparison.waiting == 0
+    for place in (0, 1, 3, 7):
+        say(estate, comparison, comparison.pairs[place], "same", by="anna")
+    assert compare(estate, task.name, None, quiet).waiting == 2
 
 
 @pytest.mark.parametrize("by", ["", "  ", "a" * 65, "a\nb", "\x1b[2J"])
 def test_a_name_that_is_none_is_refused(labelled: Any, by: str) -> None:
     estate, _, comparison = labelled
     with pytest.raises(UsageError, match="is no name"):
-        keep(estate, comparison, comparison.pairs[0], "same", by=by)
+        say(estate, comparison, comparison.pairs[0], "same", by=by)
     assert estate.store.labels.of_model(comparison.task.id, comparison.model_id) == []
 
 
@@ -162,6 +190,28 @@ def test_an_export_does_not_tell_whose_answer_is_whose_and_comes_back(labelled: 
     assert len(compare(estate, task.name, None, quiet).labels) == 50
 
 
+@pytest.mark.parametrize("seed", [0, 3, 8])
+def test_1_and_2_mean_what_the_exported_row_showed_whatever_the_seed_is_now(
+    labelled: Any, tmp_path: Path, seed: int
+) -> None:
+    """The sides of another seed would make half of the labels say the opposite."""
+    estate, task, comparison = labelled
+    other = Estate(estate.settings.override({"prove.seed": seed}), estate.store)
+    rows = rows_of(compare(other, task.name, None, quiet))
+    told = [row | {"preferred": 2 if row["answer_1"].startswith("Other") else 1} for row in rows]
+    import_labels(estate, comparison, written(tmp_path, told), by="ben")
+    assert set(compare(estate, task.name, None, quiet).values.values()) == {-1.0}
+
+
+def test_a_pair_that_is_decided_twice_in_a_file(labelled: Any, tmp_path: Path) -> None:
+    estate, _, comparison = labelled
+    row = rows_of(comparison)[0]
+    one, other = row | {"preferred": "1"}, row | {"preferred": "2"}
+    assert import_labels(estate, comparison, written(tmp_path, [one, one]), by="ben") == (1, 0)
+    with pytest.raises(DataError, match=r"line 2: .* is decided twice, differently"):
+        import_labels(estate, comparison, written(tmp_path, [one, other]), by="ben")
+
+
 def test_rows_by_side_are_read_too(labelled: Any, tmp_path: Path) -> None:
     estate, task, comparison = labelled
     sides = ["owned", "rented", "same", None]
@@ -180,10 +230,14 @@ def test_rows_by_side_are_read_too(labelled: Any, tmp_path: Path) -> None:
         ('{"example_id": 7, "preferred": "owned"}', "there is no example_id"),
         ('{"example_id": "nobody", "preferred": "owned"}', "'nobody' is none of the 80 drawn pairs"),
         ({"preferred": "3"}, "preferred is '3'"),
+        ({"preferred": "x" * 100_000}, "preferred is 'xxx"),
+        ({"example_id": "x" * 100_000, "preferred": "owned"}, "is none of the 80 drawn pairs"),
         ({"preferred": True}, "preferred is True"),
         ({"preferred": ["owned"]}, "preferred is"),
         ({"preferred": "owned", "model_id": "model-2"}, "about other answers"),
         ({"preferred": "owned", "answers": "0000"}, "about other answers"),
+        ({"preferred": "owned", "answers": ["0000"]}, "about other answers"),
+        ({"preferred": 1}, "which answer 1 is cannot be known"),
     ],
 )
 def test_one_bad_row_keeps_nothing(labelled: Any, tmp_path: Path, row: Any, words: str) -> None:
@@ -193,6 +247,7 @@ def test_one_bad_row_keeps_nothing(labelled: Any, tmp_path: Path, row: Any, word
     with pytest.raises(DataError, match="line 2") as refused:
         import_labels(estate, comparison, written(tmp_path, [good, bad]), by="ben")
     assert words in refused.value.message
+    assert len(refused.value.message) < 300
     assert refused.value.hint
     assert compare(estate, task.name, None, quiet).labels == ()
 

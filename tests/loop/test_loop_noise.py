@@ -12,7 +12,7 @@ import pytest
 from compared import PRICE_USD, Answer, Rented, another, compared_estate, quiet, rented, said, text_calls
 
 from freehold.core.call import Call
-from freehold.errors import DataError, SettingError, UpstreamError
+from freehold.errors import BusyError, DataError, SettingError, UpstreamError
 from freehold.loop.noise import NoiseFound, ask_again, plan_noise
 from freehold.loop.provider_calls import Asking, Reply, Request, choose_judge
 from freehold.loop.proving import kept_noise
@@ -79,6 +79,22 @@ def test_what_is_dearer_than_expected_is_found_out_with_the_first(tmp_path: Path
         assert asked.spent_usd is not None
         assert asked.spent_usd <= 25 * COST_USD
         assert (asked.asked, len(provider.seen)) == (2, 2)
+
+
+@pytest.mark.parametrize("budget", [float("nan"), float("inf"), -0.01])
+def test_a_budget_that_is_no_number_is_none(budget: float) -> None:
+    with pytest.raises(ValueError, match="is none"):
+        Purse(budget)
+
+
+def test_replies_under_way_that_are_dearer_than_all_before_are_all_that_goes_over(tmp_path: Path) -> None:
+    """From the 9th request on each costs 20 times as much: at most those under way then are paid too much for."""
+    with rented(lambda body, number: said("x", tokens=10 if number < 8 else 200)) as provider:
+        waiting, hands = requests(provider.settings(), 60), replace(asking(), concurrency=4)
+        asked = ask_all(waiting, Replies(tmp_path / "r"), Purse(30 * COST_USD), hands)
+    assert asked.spent_usd is not None
+    assert asked.spent_usd <= (30 + 4 * 20) * COST_USD
+    assert asked.is_spent
 
 
 def test_a_budget_of_nothing_asks_nothing(tmp_path: Path) -> None:
@@ -239,12 +255,28 @@ def test_a_provider_that_refuses_everything_is_not_asked_for_long_and_nothing_is
         (200, {}, b"<html>"),
         (200, {}, b"[]"),
         (200, {}, b'{"choices": "none"}'),
-        said("cut of", finish_reason="length"),
         (200, {"content-type": "text/event-stream"}, b'data: {"choices": [{"delta": {"content": "ha'),
     ],
 )
-def test_an_answer_that_is_none_is_kept_as_empty(tmp_path: Path, answer: Answer) -> None:
-    with rented(lambda body, number: answer) as provider:
+def test_an_answer_that_is_none_is_no_answer(tmp_path: Path, answer: Answer) -> None:
+    """A page of some proxy, or a stream that broke off, is not what the model says the second time."""
+    with rented(lambda body, number: answer if number == 1 else said("fine")) as provider:
+        ask_all(requests(provider.settings(), 2), Replies(tmp_path / "r"), Purse(None), asking())
+    reply = Replies(tmp_path / "r").get("1")
+    assert reply is not None
+    assert reply.text == ""
+    assert reply.problem.startswith("no whole answer")
+
+
+def test_a_provider_of_whom_nothing_can_be_read_is_not_asked_for_long(tmp_path: Path) -> None:
+    with rented(lambda body, number: (200, {}, b"<html>gateway timeout</html>")) as provider:
+        with pytest.raises(UpstreamError, match="refuses every request: no whole answer: '<html>gateway timeout"):
+            ask_all(requests(provider.settings(), 100), Replies(tmp_path / "r"), Purse(None), asking())
+        assert len(provider.seen) <= 16
+
+
+def test_an_answer_that_was_cut_off_is_kept_as_empty(tmp_path: Path) -> None:
+    with rented(lambda body, number: said("cut of", finish_reason="length")) as provider:
         ask_all(requests(provider.settings(), 1), Replies(tmp_path / "r"), Purse(None), asking())
     reply = Replies(tmp_path / "r").get("0")
     assert reply is not None
@@ -298,7 +330,7 @@ def noise_of(
     estate, task = compared_estate(folder, provider=provider.settings(), **changes)
     plan = plan_noise(estate, task.name, count)
     found = ask_again(estate, plan, Purse(budget), asking(), quiet)
-    assert kept_noise(estate, task)["n"] == found.noise.n
+    assert kept_noise(estate, task, estate.model(task))["n"] == found.noise.n
     estate.store.close()
     return found
 
@@ -367,6 +399,61 @@ def test_no_call_that_can_be_asked_again_is_said(tmp_path: Path) -> None:
 def test_no_answer_at_all_is_an_error_and_no_figure(tmp_path: Path) -> None:
     with rented(repeating(0)) as provider, pytest.raises(DataError, match="the budget reaches for none"):
         noise_of(tmp_path, provider, budget=0.0)
+
+
+def test_pages_of_a_proxy_and_answers_of_another_model_are_no_noise(tmp_path: Path) -> None:
+    again = repeating(0)
+
+    def troubled(body: dict[str, Any], number: int) -> Answer:
+        if number % 6 == 5:
+            return 200, {}, b"<html>gateway timeout</html>"
+        return said("something else", model="m-2") if number % 6 == 4 else again(body, number)
+
+    with rented(troubled) as provider:
+        found = noise_of(tmp_path, provider)
+    assert (found.noise.n, found.noise.itself.share) == (40, 1.0)
+    assert (found.document["refused"], found.document["of_other_model"]) == (10, 10)
+
+
+def test_a_provider_that_serves_another_model_now_is_told(tmp_path: Path) -> None:
+    other = said("something else", model="m-2")
+    with rented(lambda body, number: other) as provider, pytest.raises(DataError, match="than the first: 'm-2'"):
+        noise_of(tmp_path, provider)
+
+
+def test_two_at_once_pay_once(tmp_path: Path) -> None:
+    again, begun, go_on = repeating(0), threading.Event(), threading.Event()
+
+    def slow(body: dict[str, Any], number: int) -> Answer:
+        begun.set()
+        go_on.wait(20)
+        return again(body, number)
+
+    with rented(slow) as provider:
+        estate, task = compared_estate(tmp_path, provider=provider.settings())
+        plan = plan_noise(estate, task.name, 40)
+        first = threading.Thread(target=ask_again, args=(estate, plan, Purse(None), asking(), quiet))
+        first.start()
+        begun.wait(20)
+        with pytest.raises(BusyError, match="again is already running"):
+            ask_again(estate, plan, Purse(None), asking(), quiet)
+        go_on.set()
+        first.join()
+        found = ask_again(estate, plan, Purse(None), asking(), quiet)  # its plan is older than the answers
+        assert (found.asked.asked, len(provider.seen)) == (0, 40)
+        estate.store.close()
+
+
+def test_what_another_model_agreed_in_is_not_shown_as_this_ones(tmp_path: Path) -> None:
+    with rented(repeating(0)) as provider:
+        estate, task = compared_estate(tmp_path, provider=provider.settings())
+        ask_again(estate, plan_noise(estate, task.name, 40), Purse(None), asking(), quiet)
+        card = estate.model(task)
+        assert kept_noise(estate, task, card)["owned_agreement"] == 0.0
+        other = kept_noise(estate, task, replace(card, id="model-2"))
+        assert other["agreement"] == 1.0
+        assert other["owned_agreement"] is None
+        estate.store.close()
 
 
 def test_a_task_without_a_model_compares_the_provider_with_itself(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from compared import quiet
 from made import an_estate, triage_calls
 
 from freehold.core import ModelCard
@@ -60,3 +61,14 @@ def test_every_setting_of_the_proof_makes_another_proof(tmp_path: Path, monkeypa
             walks.prove_task(asked, task.name, None, lambda _progress: None)
     assert len(keys) >= 9
     assert len(set(kinds)) == len(keys) + 1
+
+
+@pytest.mark.parametrize(("kind", "value"), [("correction", '{"intent": "none"}'), ("boolean", "false")])
+def test_what_people_say_of_an_answer_makes_another_dataset(tmp_path: Path, kind: str, value: str) -> None:
+    estate = an_estate(tmp_path)
+    calls = triage_calls(120)
+    estate.store.calls.add(calls)
+    before = walks.freeze_task(estate, "triage-support-desk", quiet).id
+    assert walks.freeze_task(estate, "triage-support-desk", quiet).id == before
+    estate.store.calls.add_feedback(calls[-1].id, kind, value, 1.0)
+    assert walks.freeze_task(estate, "triage-support-desk", quiet).id != before

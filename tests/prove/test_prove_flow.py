@@ -162,7 +162,59 @@ def test_a_task_that_words_solve_needs_no_language_model(tmp_path: Path) -> None
         assert "This task needs no language model" in (tmp_path / "out" / name).read_text("utf-8")
 
 
-def test_corrections_make_it_accuracy(tmp_path: Path) -> None:
+def test_corrections_of_all_calls_make_it_right_or_wrong(tmp_path: Path) -> None:
+    verdict = prove(
+        make_dataset(tmp_path / "dataset", corrected=1.0),
+        answer=model(0.9),
+        settings=ProofSettings(),
+        facts=FACTS,
+        out_dir=tmp_path / "out",
+    )
+    assert verdict.evidence["known_calls"] == 400
+    text = (tmp_path / "out" / "report.txt").read_text("utf-8")
+    assert "Right answers, as people said; 400 held-out calls" in text
+    assert re.search(r"^ +right +interval", text, re.MULTILINE)
+    for word in ("agrees", "wanted;", "by definition"):
+        assert word not in text
+
+
+@pytest.mark.parametrize("corrected", [0.003, 0.3])
+def test_where_some_calls_were_corrected_nothing_is_called_right_that_only_agrees(
+    tmp_path: Path, corrected: float
+) -> None:
+    """One correction makes no truth of the provider's other answers."""
+    verdict = prove(
+        make_dataset(tmp_path / "dataset", corrected=corrected),
+        answer=model(0.9),
+        settings=ProofSettings(),
+        facts=FACTS,
+        out_dir=tmp_path / "out",
+    )
+    known = verdict.evidence["known_calls"]
+    assert 0 < known < 200
+    text = " ".join((tmp_path / "out" / "report.txt").read_text("utf-8").split())
+    page = (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert "Answers as wanted: as people said where they said it, else as the provider answered;" in text
+    assert (
+        f"right in the {400 - known} calls of which nobody said what was wanted. There the owned model agrees" in text
+    )
+    assert f"In the {known} calls that people corrected it is right in" in text
+    assert "the provider in 0.0% [0.0," in text
+    assert " right interval" not in text
+    assert ">right</th>" not in page
+
+
+def test_corrections_that_confirm_the_provider_are_no_agreement(tmp_path: Path) -> None:
+    folder = make_dataset(tmp_path / "dataset")
+    path = folder / "proof.jsonl"
+    rows = [json.loads(line) | {"source": "correction"} for line in path.read_text("utf-8").splitlines()]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    verdict = prove(folder, answer=model(0.9), settings=ProofSettings(), facts=FACTS, out_dir=tmp_path / "out")
+    assert verdict.evidence["known_calls"] == 400
+    assert "No call here was corrected" not in (tmp_path / "out" / "report.html").read_text("utf-8")
+
+
+def test_users_are_the_units_of_a_whole_move(tmp_path: Path) -> None:
     verdict = prove(
         make_dataset(tmp_path / "dataset", corrected=0.3, users=80),
         answer=model(0.9),
@@ -173,9 +225,6 @@ def test_corrections_make_it_accuracy(tmp_path: Path) -> None:
     assert verdict.evidence["is_agreement"] is False
     assert verdict.evidence["users"] == 80
     assert verdict.evidence["outcome"]["scope"] == "whole"
-    text = (tmp_path / "out" / "report.txt").read_text("utf-8")
-    assert "Right answers, against the corrected ones" in text
-    assert "right by definition" not in text
 
 
 @pytest.mark.parametrize("is_newer", [True, False])

@@ -165,6 +165,38 @@ def test_a_judge_enters_only_where_the_plan_holds_for_it() -> None:
     assert not compare_pairs(whole, replace(settings, judge="")).is_aided
 
 
+def test_while_the_judge_has_pairs_left_people_alone_decide_nothing_either() -> None:
+    """Else whoever lets it finish only where people alone did not certify would have two tests for one."""
+    settings = ProofSettings(judge="j", least_labels=200, margin=0.1)
+    whole = judged_pairs_of(250, 500, people=lambda _: 0.0, judge=lambda _: 0.0)
+    unasked = replace(whole, scores=[*whole.scores[:-1], None])
+    assert compare_pairs(unasked, replace(settings, judge="")).is_certified
+    waiting = compare_pairs(unasked, settings)
+    assert (waiting.is_certified, waiting.is_aided, waiting.to_judge) == (False, False, 1)
+    assert compare_pairs(whole, settings).is_certified
+    # where its scores would never enter, nothing waits for them
+    few = judged_pairs_of(250, 249, people=lambda _: 0.0, judge=lambda _: 0.0)
+    never = compare_pairs(replace(few, scores=[None] * 499), settings)
+    assert (never.is_certified, never.to_judge) == (True, 0)
+
+
+def test_people_alone_and_then_people_with_a_judge_would_be_two_tests() -> None:
+    """Negative control of the above: 4,000 runs at the margin; either one certifies more often than alpha allows."""
+    rng = np.random.default_rng(5)
+    runs, n, per_label, margin, alpha = 4_000, 400, 8, 0.1, 0.05
+    share = [0.30, 0.50, 0.20]
+    truth = rng.choice([-1.0, 0.0, 1.0], p=share, size=(runs, n * (1 + per_label)))
+    judge = np.where(rng.random(truth.shape) < 0.8, truth, rng.choice([-1.0, 0.0, 1.0], p=share, size=truth.shape))
+    labels, none = truth[:, :n], np.zeros((runs, n))
+    others = judge[:, n:].reshape(runs, n, per_label)
+    goal = math.log(1 / alpha)
+    alone = powered_log_wealth(labels, none, others[:, :, :0], margin, alpha=alpha, cap=n).max(1) >= goal
+    aided = powered_log_wealth(labels, judge[:, :n], others, margin, alpha=alpha, cap=n).max(1) >= goal
+    limit = alpha + 3 * math.sqrt(alpha * (1 - alpha) / runs)
+    assert max(alone.mean(), aided.mean()) <= limit
+    assert (alone | aided).mean() > limit
+
+
 def test_a_good_judge_certifies_with_fewer_labels_and_a_bad_one_costs_little() -> None:
     """200 runs of 400 labels with 4 judged pairs each; a third of the pairs is decided, both sides as often."""
     rng = np.random.default_rng(20260101)
@@ -197,6 +229,49 @@ def test_a_judge_that_always_prefers_the_owned_side_moves_nothing() -> None:
     # the same judge taken at its word, which is what nobody may do, is wrong always
     taken = powered_log_wealth(*ones[:1], np.zeros((runs, n)), np.zeros((runs, n, 0)), margin, alpha=alpha, cap=n)
     assert float((taken.max(1) >= math.log(1 / alpha)).mean()) == 1.0
+
+
+def test_a_judge_that_changes_while_it_is_asked_needs_an_order_of_its_own() -> None:
+    """Good for a third of its requests, then always for the owned side; people are at the margin. 2,000 runs.
+
+    Negative control: asked in the pairs' order, all that is corrected by people is the good part.
+    """
+    rng = np.random.default_rng(3)
+    runs, n, per_label, margin, alpha = 2_000, 250, 3, 0.1, 0.05
+    count = n * (1 + per_label)
+    truth = rng.choice([-1.0, 0.0, 1.0], p=[0.30, 0.50, 0.20], size=(runs, count))
+
+    def certified(asked_at: Any) -> float:
+        scores = np.where(asked_at < count // 3, truth, 1.0)
+        others = scores[:, n:].reshape(runs, n, per_label)
+        path = powered_log_wealth(truth[:, :n], scores[:, :n], others, margin, alpha=alpha, cap=n)
+        return float((path.max(1) >= math.log(1 / alpha)).mean())
+
+    limit = alpha + 3 * math.sqrt(alpha * (1 - alpha) / runs)
+    assert certified(np.argsort(rng.random(truth.shape), axis=1)) <= limit
+    assert certified(np.broadcast_to(np.arange(count), truth.shape)) > 0.9
+
+
+def test_second_opinions_where_the_first_was_bad_news_would_certify_anything() -> None:
+    """Negative control of the rule that what was said first counts. 1,000 runs at the margin, people who vary."""
+    rng = np.random.default_rng(11)
+    runs, n, margin, alpha = 1_000, 300, 0.1, 0.05
+
+    def people() -> Any:
+        said = rng.choice([-1.0, 0.0, 1.0], p=[0.35, 0.4, 0.25], size=(runs, n))
+        return np.where(rng.random((runs, n)) < 0.6, said, truth)
+
+    def certified(labels: Any) -> Any:
+        path = powered_log_wealth(labels, np.zeros((runs, n)), np.zeros((runs, n, 0)), margin, alpha=alpha, cap=n)
+        return path.max(1) >= math.log(1 / alpha)
+
+    truth = rng.choice([-1.0, 0.0, 1.0], p=[0.35, 0.4, 0.25], size=(runs, n))
+    first, second, third = people(), people(), people()
+    limit = alpha + 3 * math.sqrt(alpha * (1 - alpha) / runs)
+    assert certified(first).mean() <= limit
+    assert certified(np.where(first < 0, (first + second) / 2, first)).mean() > 0.5  # asked about the losses alone
+    each = [certified(said) for said in (first, (first + second) / 2, (first + second + third) / 3)]
+    assert np.any(each, axis=0).mean() > limit  # the mean of ever more people, looked at each time
 
 
 def test_a_judge_that_is_hostile_on_the_judged_pairs_alone_is_shown_for_what_it_is() -> None:
@@ -352,12 +427,12 @@ def test_a_judge_is_shown_and_certifies_with_people_alone(tmp_path: Path) -> Non
     alone = proven(tmp_path, Opinions(scores=scores), **settings)
     assert (alone.decision, alone.need, alone.need_of) == ("need", 200, "labels")
     text, page = pages(alone)
-    assert "A judge, “big”, compared 600 pairs. Its scores entered the test." in text
-    assert "there are too few labels that differ" in text
+    assert "“big”, compared 600 pairs. Its scores enter the test once people have compared 200 pairs." in text
+    assert "How far people agree with it is unknown" in text
     assert "A judge alone shows nothing" in text
     rng = random.Random(3)
     labels = in_order(folder, lambda _: rng.choice([0.0, 0.0, 1.0]), 200)
-    told = {id_: labels.get(id_, 0.0) for id_ in scores}
+    told = {id_: labels.get(id_, rng.choice([0.0, 0.0, 1.0])) for id_ in scores}
     both = proven(tmp_path, Opinions(scores=told, labels=labels), **settings)
     assert both.decision == "move"
     judged = both.evidence["judged"]
@@ -365,9 +440,32 @@ def test_a_judge_is_shown_and_certifies_with_people_alone(tmp_path: Path) -> Non
     assert judged["variance_left"] == pytest.approx(0.0, abs=1e-9)  # the judge says what people say
     assert judged["judged"] == 600
     text, page = pages(both)
-    assert "It leaves 0% of the variance of people's labels to them (1 - rho squared)" in text
+    assert "Its scores entered the test. It leaves 0% of the variance of people's labels to them at best" in text
+    assert re.search(r"\(1 - rho squared\): with it, 200 labels say about as much as [\d,]+ without\.", text)
+    assert "the judge alone +" in text
     assert "1 − ρ²" in page
     assert not re.search(r"\bnan\b|\binf\b", page + text, re.IGNORECASE)
+
+
+def test_a_judge_that_contradicts_people_is_told_to_have_helped_nothing(tmp_path: Path) -> None:
+    """Its scores say as much as people's, with the sign turned; lambda is kept from there on purpose."""
+    folder = text_dataset(tmp_path / "data", proof=600)
+    rng = random.Random(4)
+    labels = in_order(folder, lambda _: rng.choice([-1.0, 0.0, 0.0, 1.0]), 200)
+    scores: dict[str, float | None] = {e.id: -labels.get(e.id, 0.0) for e in read_folder(folder).proof}
+    verdict = proven(tmp_path, Opinions(scores=scores, labels=labels), folder=folder, judge="big", labels=200)
+    assert verdict.evidence["judged"]["powered"]["rho"] == pytest.approx(-1.0)
+    assert verdict.evidence["judged"]["variance_left"] == 1.0
+    text, _ = pages(verdict)
+    assert "It leaves 100% of the variance of people's labels to them at best" in text
+    assert "people do not agree with it (rho -1.00), so it helped nothing" in text
+
+
+def test_replies_that_are_no_opinions_are_told(tmp_path: Path) -> None:
+    folder = text_dataset(tmp_path / "data", proof=600)
+    scores: dict[str, float | None] = {e.id: None if i % 4 else 1.0 for i, e in enumerate(read_folder(folder).proof)}
+    text, _ = pages(proven(tmp_path, Opinions(scores=scores), folder=folder, judge="big", labels=200))
+    assert "compared 600 pairs, 450 of them without an opinion that can be read." in text
 
 
 def test_another_metric_that_fails_blocks_the_whole_move(tmp_path: Path) -> None:

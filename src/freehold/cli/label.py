@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 _PAIRS = 20
 _LONGEST_TEXT = 20_000
-_LEGEND = "1 or 2: that one is better   =: neither   s: skip, for later   q: quit"
+_LEGEND = "1 or 2: that one is better   =: neither   s: skip   b: back   q: quit"
+_KEPT = {"1": "answer 1 is better", "2": "answer 2 is better", "same": "neither is better", "skip": "skipped"}
 _CHOICES = {
     "1": "1",
     "2": "2",
@@ -32,6 +33,8 @@ _CHOICES = {
     "same": "same",
     "s": "skip",
     "skip": "skip",
+    "b": "back",
+    "back": "back",
     "q": "quit",
     "quit": "quit",
     "\x03": "quit",
@@ -67,7 +70,8 @@ def label(
     Pairs come in an order that the seed draws, each answer on a side that it draws, too. Each decision is kept at
     once. `freehold prove` uses them where nothing was corrected, and for free text.
     """
-    from freehold.loop.labelling import compare, import_labels
+    from freehold.loop.label_files import import_labels
+    from freehold.loop.labelling import compare
 
     if sum((export_to is not None, import_from is not None, is_listed)) > 1:
         raise UsageError("Of --export, --import and --list only one can be done.", hint="Give one of them.")
@@ -101,14 +105,21 @@ def _session(estate: Estate, comparison: Comparison, count: int, by: str) -> Non
     pairs = comparison.open_pairs[:count]
     if pairs and pairs[0].instructions:
         tell(f"What all of these calls were told:\n{_quoted(pairs[0].instructions)}\n")
-    for number, pair in enumerate(pairs, 1):
-        tell(f"\n--- {number} of {len(pairs)} " + "-" * 40)
+    at = 0
+    while at < len(pairs):
+        pair = pairs[at]
+        tell(f"\n--- {at + 1} of {len(pairs)} " + "-" * 40)
         _show(pair)
         choice = _choice()
         if choice == "quit":
             return
+        if choice == "back":
+            at = max(0, at - 1)
+            continue
         if choice != "skip":
-            keep(estate, comparison, pair, choice, by=by)
+            keep(estate, comparison, {pair.example_id: pair.preferred(choice)}, by=by)
+        tell(f"  {_KEPT[choice]}")
+        at += 1
 
 
 def _show(pair: Pair) -> None:
@@ -143,12 +154,12 @@ def _quoted(text: str) -> str:
 
 
 def _folded(line: str, width: int) -> list[str]:
-    """A line in parts that fit; nothing of it is lost."""
-    return textwrap.wrap(line, width, replace_whitespace=False, drop_whitespace=False, break_on_hyphens=False) or [""]
+    """A line in parts that fit; what is lost is white space where it was cut."""
+    return textwrap.wrap(line, width, replace_whitespace=False, break_on_hyphens=False) or [""]
 
 
 def _export(comparison: Comparison, path: Path, count: int | None) -> None:
-    from freehold.loop.labelling import export_rows
+    from freehold.loop.label_files import export_rows
 
     pairs = comparison.open_pairs[:count]
     rows = export_rows(comparison, pairs)
@@ -202,4 +213,6 @@ def _end(comparison: Comparison, drawn: str, *, as_json: bool) -> None:
         f"{figures['planned']:,} pairs are planned; {same:,} have the same answer twice.\n"
         f"{figures['decided']:,} of the other {figures['differing']:,} are decided."
     )
+    if comparison.waiting:
+        tell(f"{comparison.waiting:,} of these count once the skipped pairs before them are decided.")
     next_command(f"freehold {'label' if figures['open'] else 'prove'} {name}{drawn}")

@@ -7,7 +7,7 @@ import os
 import click
 
 from freehold.cli.opening import json_option, open_estate, setting_option
-from freehold.cli.second_opinion import agree, tell_asked
+from freehold.cli.second_opinion import agree, check_budget, tell_asked
 from freehold.settings import Value
 from freehold.terminal import next_command, reporting, say, say_json, tell
 
@@ -19,7 +19,7 @@ CHANGED_EXIT_CODE = 3
 @click.option(
     "-n", "--n", "count", type=click.IntRange(min=1), default=20, show_default=True, help="Probes to ask now."
 )
-@click.option("--budget", type=click.FloatRange(min=0), help="Most dollars that may be spent now.")
+@click.option("--budget", type=float, help="Most dollars that may be spent now.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask before money is spent.")
 @setting_option("watch.probe_patience", "--patience")
 @json_option
@@ -33,6 +33,7 @@ def probe(task: str, *, count: int, budget: float | None, yes: bool, as_json: bo
     from freehold.loop.provider_calls import Asking
     from freehold.loop.second_opinion import Purse
 
+    check_budget(budget)
     with open_estate(flags, task=task) as estate:
         plan = plan_probe(estate, task, count)
         budget = agree(len(plan.requests), plan.expected_usd, whom=plan.provider_names, budget=budget, yes=yes)

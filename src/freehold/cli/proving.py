@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,12 +60,11 @@ def prove(
     or labels are needed. Where nothing was corrected, or for free text, people compare answers (freehold label); a
     judge sharpens what they said and never stands alone.
     """
-    from freehold.cli.second_opinion import ask_the_judge, show_noise
+    from freehold.cli.second_opinion import ask_the_judge, check_budget, show_noise
     from freehold.loop.walks import prove_task
 
     _check_alone(is_plan=is_plan, noise=noise, judge=flags.get("prove__judge"))
-    if budget is not None and not (math.isfinite(budget) and budget >= 0):
-        raise UsageError(f"--budget is {budget!r}.", hint="Give dollars, 0 or more.")
+    check_budget(budget)
     if is_plan:
         _show_plan(task, flags, as_json=as_json)
         return

@@ -42,9 +42,12 @@ def show_noise(
     else:
         _show(found, plan.task.name)
     margin = found.noise.margin
-    next_command(
-        f"freehold prove {plan.task.name} --margin {margin:g}" if margin else f"freehold label {plan.task.name}"
-    )
+    if margin and not plan.is_corrected:
+        tell(
+            "Nothing was corrected, so no margin decides here; what differs from the provider counts against the risk."
+        )
+    step = f"prove {plan.task.name}" if margin else f"label {plan.task.name}"
+    next_command(f"freehold {step}" + (f" --margin {margin:g}" if margin and plan.is_corrected else ""))
 
 
 def ask_the_judge(estate: Estate, task: str, *, model: str | None, budget: float | None, yes: bool) -> None:
@@ -60,6 +63,12 @@ def ask_the_judge(estate: Estate, task: str, *, model: str | None, budget: float
         tell(f"{plan.pairs:,} drawn pairs of answers differ; each is shown to {plan.model} twice, sides swapped.")
         budget = agree(len(plan.requests), plan.expected_usd, whom=plan.provider, budget=budget, yes=yes)
         tell_asked(ask_judge(estate, comparison, plan, Purse(budget), Asking(os.environ), report))
+
+
+def check_budget(budget: float | None) -> None:
+    """UsageError for dollars that are none: a budget that is no number would never be spent."""
+    if budget is not None and not (math.isfinite(budget) and budget >= 0):
+        raise UsageError(f"--budget is {budget!r}.", hint="Give dollars, 0 or more.")
 
 
 def agree(count: int, expected_usd: float | None, *, whom: str, budget: float | None, yes: bool) -> float | None:
@@ -92,12 +101,21 @@ def _ask_budget(expected_usd: float | None) -> float | None:
     if expected_usd is None:
         budget = None if click.confirm("What it costs is unknown. Ask all the same?", err=True) else 0.0
     else:
-        wanted = click.FloatRange(min=0)
         text = "Most dollars to spend (0 asks nothing)"
-        budget = float(click.prompt(text, default=f"{_cents(expected_usd):.2f}", type=wanted, err=True))
+        budget = float(click.prompt(text, default=f"{_cents(expected_usd):.2f}", value_proc=_dollars, err=True))
     if budget == 0.0:
         tell("Nothing was asked.")
         sys.exit(1)
+    return budget
+
+
+def _dollars(typed: str) -> float:
+    """What was typed as dollars; click asks again for what is none."""
+    try:
+        budget = float(typed)
+        check_budget(budget)
+    except (ValueError, UsageError) as error:
+        raise click.UsageError(f"{typed!r} is no amount of dollars, 0 or more.") from error
     return budget
 
 
@@ -119,12 +137,14 @@ def _show(found: NoiseFound, task: str) -> None:
     say(f"Noise of {task}: agreement with the provider's first answer\n")
     say_rows(("who", "agrees", "95% interval", "n", "graded"), found.rows, right=(1, 2, 3, 4))
     if noise.difference is not None and noise.owned is not None:
-        low, high = 100 * noise.low, 100 * noise.high
+        low, high = 100 * max(-1.0, noise.low), 100 * min(1.0, noise.high)
         points = f"{100 * noise.difference:+.1f} [{low:+.1f}, {high:+.1f}] points"
         say(f"\nowned less provider, on the same calls: {points}, n={noise.owned.n:,}")
     else:
         say("\nNo owned model stands beside it: there is none, or no call of the dev split.")
-    if found.refused:
-        say(f"{found.refused:,} calls were refused by the provider and are left out.")
+    if found.document["refused"]:
+        say(f"{found.document['refused']:,} calls got no answer that can be read and are left out.")
+    if found.document["of_other_model"]:
+        say(f"{found.document['of_other_model']:,} calls were answered by another model than before and are left out.")
     proposed = "none" if noise.margin is None else f"{noise.margin:.1%}"
     say(textwrap.fill(f"\nProposed margin: {proposed}. {noise.reason}", terminal_width(), replace_whitespace=False))

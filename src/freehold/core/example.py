@@ -35,6 +35,11 @@ class Example:
         """Whether the target is known to be wrong, and what was wanted is not known."""
         return self.source == "rejected"
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the target is what people said, and not only what the provider answered."""
+        return self.source in ("correction", "import")
+
     def to_row(self) -> dict[str, Any]:
         """The JSON object that a dataset file holds on one line; without `also` where there are no such calls."""
         also: dict[str, Any] = {"also": list(self.also)} if self.also else {}

@@ -1,6 +1,9 @@
 """Asking a judge: every drawn pair of a proof is shown to a model twice, with the sides swapped.
 
 What it says is kept in a file under `proofs/`, by the judge's name and the pair's answers, so that it is asked once.
+The order of asking is drawn anew: in the order of the pairs, those that people compare would be asked first, and a
+judge that changes while it is asked, or that guesses which they are, would not be corrected by what they said.
+
 Not covered: what it is asked (`freehold.prove.judge_prompt`), what its scores are worth (`freehold.prove.ppi`).
 """
 
@@ -8,23 +11,27 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from freehold.core import ModelCard
 from freehold.core.exchange import Usage
 from freehold.core.ids import sha256_hex
 from freehold.core.price import cost_usd
+from freehold.errors import UpstreamError
 from freehold.loop.estate import Estate
 from freehold.loop.labelling import Comparison, Pair
+from freehold.loop.locks import locked
 from freehold.loop.progress import Progress, Reporter
-from freehold.loop.provider_calls import Asking, Request, choose_judge
+from freehold.loop.provider_calls import Asking, Reply, Request, choose_judge
 from freehold.loop.proving import proof_settings
 from freehold.loop.second_opinion import Asked, Purse, Replies, ask_all, total_usd
 from freehold.prove import Question, judge_body, judged_pairs, preference, read_reply
 from freehold.settings import ProviderSettings
 
 _CHARS_PER_TOKEN = 4
+_TRIED = 10
+"""So many replies are looked at before all others are asked for."""
 _REPLY_TOKENS = 60
 """How long a reply is taken to be when its cost is estimated; the purse sees it where a judge reasons longer."""
 
@@ -47,28 +54,52 @@ def plan_judge(estate: Estate, comparison: Comparison) -> JudgePlan:
     asked = [p for p in comparison.pairs[: judged_pairs(len(comparison.pairs), settings)] if not p.is_same]
     replies = Replies(_path(estate, comparison.model_id, settings.judge))
     both = [(pair, is_swapped) for pair in asked for is_swapped in (False, True)]
-    requests = tuple(
+    requests = [
         _request(pair, provider, model, is_swapped=is_swapped)
         for pair, is_swapped in both
         if _key(pair.example_id, pair.digest, is_swapped=is_swapped) not in replies
-    )
+    ]
+    secrets.SystemRandom().shuffle(requests)
     return JudgePlan(
-        provider=provider.name, model=model, pairs=len(asked), requests=requests, expected_usd=total_usd(requests)
+        provider=provider.name,
+        model=model,
+        pairs=len(asked),
+        requests=tuple(requests),
+        expected_usd=total_usd(requests),
     )
 
 
 def ask_judge(
     estate: Estate, comparison: Comparison, plan: JudgePlan, purse: Purse, asking: Asking, report: Reporter
 ) -> Asked:
-    """Ask what the plan leaves to ask."""
-    replies = Replies(_path(estate, comparison.model_id, proof_settings(estate).judge))
-    total = len(plan.requests)
-    return ask_all(
-        plan.requests,
-        replies,
-        purse,
-        asking,
-        lambda done: report(Progress(stage="judge", done=done, total=total, note=plan.model)),
+    """Ask what the plan leaves to ask; UpstreamError where its first replies are no opinions at all."""
+    path, total = _path(estate, comparison.model_id, proof_settings(estate).judge), len(plan.requests)
+    tried = plan.requests[:_TRIED]
+    with locked(path.with_suffix(".lock"), f"Asking the judge {plan.model!r}"):
+        replies = Replies(path)
+
+        def ask(requests: Sequence[Request], before: int) -> Asked:
+            told = Progress(stage="judge", total=total, note=plan.model)
+            return ask_all(requests, replies, purse, asking, lambda done: report(replace(told, done=before + done)))
+
+        first = ask(tried, 0)
+        _check_sense(plan, [reply for one in tried if (reply := replies.get(one.key)) is not None])
+        rest = ask(plan.requests[_TRIED:], first.asked)
+    return Asked(
+        asked=first.asked + rest.asked,
+        left=first.left + rest.left,
+        spent_usd=purse.spent_usd,
+        is_spent=first.is_spent or rest.is_spent,
+    )
+
+
+def _check_sense(plan: JudgePlan, replies: Sequence[Reply]) -> None:
+    """UpstreamError for a judge of whose first replies none can be read: the others would cost as much for nothing."""
+    if len(replies) < _TRIED or any(read_reply(reply.text) is not None for reply in replies):
+        return
+    raise UpstreamError(
+        f"None of the first {len(replies):,} replies of {plan.model!r} is an opinion: {replies[0].text[:80]!r}.",
+        hint="Name a model that answers in JSON when it is told to: --judge MODEL.",
     )
 
 

@@ -1,12 +1,17 @@
 """Comparing answers: the pairs that people decide, in the order that was drawn for them, and what they said.
 
 The pairs, their order and the side on which each answer stands follow from the seed, so that nobody chooses them and
-that they are the same on a terminal and in an exported file. Not covered: what labels show (`freehold.prove.judging`).
+that they are the same on a terminal and in an exported file.
+
+What was said first of a pair counts. Were a second opinion weighed in, whoever asks for one where the first was bad
+news could have it as good as they like (`tests/prove/test_prove_judging.py` simulates that); and each person who goes
+over all pairs again would be another try at the same test. So nobody changes a label that a proof looked at, either.
+
+Not covered: files of labels (`loop.label_files`), what labels show (`freehold.prove.judging`).
 """
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +33,6 @@ from freehold.store import DatasetRow
 
 HUMAN = "human:"
 _LONGEST_NAME = 64
-_LARGEST_FILE_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,11 +98,20 @@ class Comparison:
 
     @property
     def values(self) -> dict[str, float]:
-        """What people said of each pair, 1 for the owned answer; the mean where several spoke."""
-        said: dict[str, list[float]] = {}
+        """What people said of each pair, 1 for the owned answer; the first of them where several spoke."""
+        said: dict[str, float] = {}
         for label in self.labels:
-            said.setdefault(label.example_id, []).append(label.value)
-        return {example_id: sum(values) / len(values) for example_id, values in said.items()}
+            said.setdefault(label.example_id, label.value)
+        return said
+
+    @property
+    def waiting(self) -> int:
+        """How many decided pairs count only once a pair before them, which was skipped, is decided, too."""
+        first_open = next((pair.place for pair in self.open_pairs), self.planned + 1)
+        behind = {
+            pair.example_id for pair in self.pairs[: self.planned] if pair.place > first_open and not pair.is_same
+        }
+        return len(behind & {label.example_id for label in self.labels})
 
 
 def compare(
@@ -134,7 +147,7 @@ def compare(
         model_id=card.id,
         pairs=pairs,
         planned=planned_pairs(frozen.kind, len(pairs), settings),
-        labels=_counting(estate.store.labels.of_model(task.id, card.id), {p.example_id: p.digest for p in pairs}),
+        labels=_counting(estate.store.labels.of_model(task.id, card.id), _digests(pairs)),
     )
 
 
@@ -159,11 +172,45 @@ def labels_of(estate: Estate, task: Task, card: ModelCard) -> list[Label]:
     return estate.store.labels.of_model(task.id, card.id)
 
 
-def keep(estate: Estate, comparison: Comparison, pair: Pair, choice: str, *, by: str) -> Label:
-    """Write down what one person said of a pair."""
-    label = _label(comparison, pair, choice, source(by))
-    estate.store.labels.put([label])
-    return label
+def keep(estate: Estate, comparison: Comparison, said: Mapping[str, Preference], *, by: str) -> None:
+    """Write down what one person said of pairs, by example, all or nothing.
+
+    DataError where that would change what a proof has looked at already.
+    """
+    who, now = source(by), time.time()
+    pairs = {pair.example_id: pair for pair in comparison.pairs}
+    known = _counting(estate.store.labels.of_model(comparison.task.id, comparison.model_id), _digests(comparison.pairs))
+    before = {label.example_id: label for label in known if label.source == who}
+    _check_unseen(estate, comparison, [before[i] for i, choice in said.items() if _changes(before.get(i), choice)])
+    labels = [
+        Label(
+            task_id=comparison.task.id,
+            model_id=comparison.model_id,
+            example_id=example_id,
+            source=who,
+            preferred=preferred,
+            answers=pairs[example_id].digest,
+            created_at=before[example_id].created_at if example_id in before else now,
+        )
+        for example_id, preferred in said.items()
+    ]
+    estate.store.labels.put(labels)
+
+
+def _changes(before: Label | None, preferred: Preference) -> bool:
+    return before is not None and before.preferred != preferred
+
+
+def _check_unseen(estate: Estate, comparison: Comparison, changed: Sequence[Label]) -> None:
+    if not changed:
+        return
+    proofs = [v.created_at for v in estate.store.book.verdicts(comparison.task.id) if v.model_id == comparison.model_id]
+    seen = [label.example_id for label in changed if label.created_at <= max(proofs, default=0.0)]
+    if seen:
+        raise DataError(
+            f"{len(seen):,} decisions would change after a proof has looked at them, {seen[0]!r} first.",
+            hint="What was said first counts. Leave these as they were.",
+        )
 
 
 def source(by: str) -> str:
@@ -172,44 +219,6 @@ def source(by: str) -> str:
     if not name or len(name) > _LONGEST_NAME or not name.isprintable():
         raise UsageError(f"{by!r} is no name for somebody.", hint=f"Give --by NAME, up to {_LONGEST_NAME} characters.")
     return HUMAN + name
-
-
-def export_rows(comparison: Comparison, pairs: Sequence[Pair]) -> list[dict[str, object]]:
-    """Pairs as rows to be filled in elsewhere; they do not tell whose answer is whose."""
-    return [
-        {
-            "example_id": pair.example_id,
-            "model_id": comparison.model_id,
-            "answers": pair.digest,
-            "instructions": pair.instructions,
-            "request": pair.request,
-            "answer_1": pair.first,
-            "answer_2": pair.second,
-            "preferred": None,
-        }
-        for pair in pairs
-    ]
-
-
-def import_labels(estate: Estate, comparison: Comparison, path: Path, *, by: str) -> tuple[int, int]:
-    """Keep the labels of a JSONL file, all or none; returns how many, and how many rows were left undecided.
-
-    Each row has `example_id` and `preferred`: owned, rented, same, or 1 or 2 as exported; null or nothing is undecided.
-    """
-    who = source(by)
-    by_id = {pair.example_id: pair for pair in comparison.pairs}
-    labels: dict[str, Label] = {}
-    undecided = 0
-    for number, line in enumerate(_lines(path), 1):
-        if not line.strip():
-            continue
-        label = _read_row(comparison, by_id, line, who, f"{str(path)!r}, line {number}")
-        if label is None:
-            undecided += 1
-        else:
-            labels[label.example_id] = label
-    estate.store.labels.put(list(labels.values()))
-    return len(labels), undecided
 
 
 def request_text(example: Example) -> str:
@@ -227,60 +236,10 @@ def shared_text(template: Template) -> str:
     return "\n\n".join(text for text in texts if text)
 
 
+def _digests(pairs: Sequence[Pair]) -> dict[str, str]:
+    return {pair.example_id: pair.digest for pair in pairs}
+
+
 def _counting(labels: Sequence[Label], digests: Mapping[str, str]) -> tuple[Label, ...]:
-    """The labels that were given on these very answers."""
+    """The labels that were given on these very answers, oldest first."""
     return tuple(label for label in labels if digests.get(label.example_id) == label.answers)
-
-
-def _label(comparison: Comparison, pair: Pair, choice: str, who: str) -> Label:
-    return Label(
-        task_id=comparison.task.id,
-        model_id=comparison.model_id,
-        example_id=pair.example_id,
-        source=who,
-        preferred=pair.preferred(choice),
-        answers=pair.digest,
-        created_at=time.time(),
-    )
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        if path.stat().st_size > _LARGEST_FILE_BYTES:
-            raise DataError(
-                f"{str(path)!r} is larger than {_LARGEST_FILE_BYTES // 2**20} MiB.", hint="Cut it in parts."
-            )
-        return path.read_text("utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{str(path)!r} cannot be read: {error}.", hint="Give a JSONL file in UTF-8.") from error
-
-
-def _read_row(comparison: Comparison, by_id: Mapping[str, Pair], line: str, who: str, where: str) -> Label | None:
-    hint = 'Each line is like {"example_id": "...", "preferred": "owned"}: owned, rented, same, 1 or 2.'
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{where}: this is not JSON.", hint=hint) from error
-    if not isinstance(row, dict) or not isinstance(row.get("example_id"), str):
-        raise DataError(f"{where}: there is no example_id.", hint=hint)
-    pair = by_id.get(row["example_id"])
-    if pair is None:
-        raise DataError(
-            f"{where}: {row['example_id']!r} is none of the {len(by_id):,} drawn pairs of model {comparison.model_id}.",
-            hint=f"See them with: freehold label {comparison.task.name} --list",
-        )
-    if (
-        row.get("model_id", comparison.model_id) != comparison.model_id
-        or row.get("answers", pair.digest) != pair.digest
-    ):
-        raise DataError(
-            f"{where}: it is about other answers than those of model {comparison.model_id}.",
-            hint="Export the pairs again, or name the model with --model.",
-        )
-    preferred = row.get("preferred")
-    if preferred is None or preferred == "":
-        return None
-    try:
-        return _label(comparison, pair, str(preferred), who)
-    except ValueError as error:
-        raise DataError(f"{where}: preferred is {preferred!r}.", hint=hint) from error

@@ -20,8 +20,9 @@ from freehold.core.example import Example
 from freehold.core.task import Task
 from freehold.errors import DataError, NotFoundError
 from freehold.loop.estate import Estate
+from freehold.loop.locks import locked
 from freehold.loop.progress import Progress, Reporter
-from freehold.loop.provider_calls import Asking, Request
+from freehold.loop.provider_calls import Asking, Reply, Request
 from freehold.loop.proving import noise_path, owned_answers, proof_settings
 from freehold.loop.second_opinion import Asked, Purse, Replies, ask_all, total_usd
 from freehold.prove import Noise, measure_noise
@@ -34,7 +35,8 @@ class NoisePlan:
     """The calls that are asked again, with what is left to ask; `expected_usd` is None where no cost was recorded.
 
     `on_dev` are the dev calls: on those alone the owned model is looked at before its proof. `left_out` counts the
-    calls of the draw that cannot be asked again, by reason.
+    calls of the draw that cannot be asked again, by reason. `models` are those that answered the first time, by call.
+    `is_corrected`: people said of some call what was wanted, or that its answer was bad, so that a margin can decide.
     """
 
     task: Task
@@ -42,6 +44,8 @@ class NoisePlan:
     dataset_hash: str
     examples: tuple[Example, ...]
     on_dev: frozenset[str]
+    models: dict[str, str | None]
+    is_corrected: bool
     requests: tuple[Request, ...]
     left_out: dict[str, int]
     expected_usd: float | None
@@ -54,11 +58,10 @@ class NoisePlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoiseFound:
-    """The figures, and how far asking got."""
+    """The figures, and how far asking got; `document` is what is kept of them."""
 
     noise: Noise
     asked: Asked
-    refused: int
     document: dict[str, object]
 
     @property
@@ -95,6 +98,8 @@ def plan_noise(estate: Estate, name: str, count: int, model_id: str | None = Non
         dataset_hash=frozen.hash,
         examples=tuple(examples),
         on_dev=frozenset(example.id for example in frozen.dev),
+        models={call.id: call.model_answered for call in calls},
+        is_corrected=any(example.is_known or example.is_rejected for example in frozen.proof),
         requests=tuple(requests),
         left_out=dict(left_out),
         expected_usd=total_usd(requests),
@@ -105,34 +110,40 @@ def ask_again(
     estate: Estate, plan: NoisePlan, purse: Purse, asking: Asking, report: Reporter, model_id: str | None = None
 ) -> NoiseFound:
     """Ask what is left to ask, compare, and write the figures down for the next report; DataError without an answer."""
-    replies = Replies(again_path(estate, plan.task))
-    total = len(plan.requests)
-    asked = ask_all(
-        plan.requests,
-        replies,
-        purse,
-        asking,
-        lambda done: report(Progress(stage="noise", done=done, total=total, note=plan.provider_names)),
-    )
-    found = [(example, replies.get(example.id)) for example in plan.examples]
-    answered = [(example, reply.text) for example, reply in found if reply is not None and not reply.problem]
-    problems = [reply.problem for _, reply in found if reply is not None and reply.problem]
-    if not answered:
-        raise DataError(
-            f"The provider gave no second answer: {problems[0] if problems else 'the budget reaches for none'}.",
-            hint="Give a larger --budget." if not problems else "Look at these calls: freehold calls.",
+    path, total = again_path(estate, plan.task), len(plan.requests)
+    with locked(path.with_suffix(".lock"), f"Asking the provider of task {plan.task.name!r} again"):
+        replies = Replies(path)
+        asked = ask_all(
+            plan.requests,
+            replies,
+            purse,
+            asking,
+            lambda done: report(Progress(stage="noise", done=done, total=total, note=plan.provider_names)),
         )
-    examples = [example for example, _ in answered]
+        return _compared(estate, plan, replies, asked, report, model_id)
+
+
+def _compared(
+    estate: Estate, plan: NoisePlan, replies: Replies, asked: Asked, report: Reporter, model_id: str | None
+) -> NoiseFound:
+    """The figures of all second answers of the plan but those of another model: a change of the model is no noise."""
+    found = [(example, reply) for example in plan.examples if (reply := replies.get(example.id)) is not None]
+    same = [pair for pair in found if not pair[1].problem and _is_same_model(plan, pair[1])]
+    if not same:
+        raise _no_answer([reply for _, reply in found])
+    refused = sum(bool(reply.problem) for _, reply in found)
+    examples = [example for example, _ in same]
     card = _card(estate, plan.task, model_id)
     owned = _owned(estate, plan, card, examples, report)
-    noise = measure_noise(plan.kind, examples, [text for _, text in answered], owned)
+    noise = measure_noise(plan.kind, examples, [reply.text for _, reply in same], owned)
     document = {
         **asdict(noise),
         **_told(noise),
         "model_id": card.id if card and owned is not None else None,
         "dataset_hash": plan.dataset_hash,
-        "models": sorted({reply.model for _, reply in found if reply is not None and reply.model}),
-        "refused": len(problems),
+        "models": sorted({reply.model for _, reply in found if reply.model}),
+        "refused": refused,
+        "of_other_model": len(found) - refused - len(same),
         "left_out": plan.left_out,
         "asked_at": time.time(),
     }
@@ -140,7 +151,27 @@ def ask_again(
     beside = path.with_suffix(".new")
     beside.write_bytes(msgspec.json.encode(document))
     beside.replace(path)
-    return NoiseFound(noise=noise, asked=asked, refused=len(problems), document=document)
+    return NoiseFound(noise=noise, asked=asked, document=document)
+
+
+def _is_same_model(plan: NoisePlan, reply: Reply) -> bool:
+    """Whether, as far as both are known, the model that answered is the one that answered the first time."""
+    return not reply.model or plan.models.get(reply.key) in (None, "", reply.model)
+
+
+def _no_answer(replies: Sequence[Reply]) -> DataError:
+    """Why no second answer can be compared with its first."""
+    others = sorted({reply.model for reply in replies if reply.model and not reply.problem})
+    problems = [reply.problem for reply in replies if reply.problem]
+    if others:
+        return DataError(
+            f"Every second answer is another model's than the first: {', '.join(map(repr, others))}.",
+            hint="The provider has changed its model: record new calls, then freeze and prove again.",
+        )
+    return DataError(
+        f"The provider gave no second answer: {problems[0] if problems else 'the budget reaches for none'}.",
+        hint="Look at these calls: freehold calls." if problems else "Give a larger --budget.",
+    )
 
 
 def _told(noise: Noise) -> dict[str, object]:

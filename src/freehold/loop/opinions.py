@@ -32,5 +32,5 @@ def opinions_of(estate: Estate, task: Task, card: ModelCard, dataset: DatasetRow
 def opinions_mark(estate: Estate, task: Task, card: ModelCard) -> str:
     """What tells one state of opinions and of the provider's noise from another; empty where there are none."""
     labels = [[label.example_id, label.source, label.preferred] for label in labels_of(estate, task, card)]
-    state = [sorted(labels), judge_state(estate, card), kept_noise(estate, task)]
+    state = [sorted(labels), judge_state(estate, card), kept_noise(estate, task, card)]
     return sha256_hex(canonical_json(state)) if any(state) else ""

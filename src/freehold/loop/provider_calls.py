@@ -49,7 +49,7 @@ class Request:
 class Reply:
     """What came back, as it is kept; `text` is empty where the answer was none of text, was cut off or was refused.
 
-    `cost_usd` is None where it is unknown. `problem` is what the provider said instead of answering.
+    `cost_usd` is None where it is unknown. `problem` is what came instead of an answer.
     """
 
     key: str
@@ -169,7 +169,9 @@ def _read(request: Request, content_type: str, body: bytes) -> Reply:
     if cost is None:
         cost = cost_usd(_model_asked(request), answer.usage, prices)
     reply = Reply(key=request.key, model=answer.model, cost_usd=request.expected_usd if cost is None else cost)
-    return replace(reply, text=answer.text) if is_whole and _is_usable(answer) else reply
+    if not is_whole or not (answer.text or answer.finish_reason or answer.is_refusal or answer.tool_calls):
+        return replace(reply, problem=f"no whole answer: {_shown(body)}")
+    return replace(reply, text=answer.text) if _is_usable(answer) else reply
 
 
 def _is_usable(answer: Answer) -> bool:

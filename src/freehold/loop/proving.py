@@ -137,13 +137,16 @@ def noise_path(estate: Estate, task: Task) -> Path:
     return estate.folder("proofs") / f"{task.id}.noise.json"
 
 
-def kept_noise(estate: Estate, task: Task) -> dict[str, Any]:
-    """How often the provider agrees with itself; empty where it was never asked again."""
+def kept_noise(estate: Estate, task: Task, card: ModelCard) -> dict[str, Any]:
+    """How often the provider agrees with itself, and this model with it; empty where it was never asked again."""
     try:
         noise = msgspec.json.decode(noise_path(estate, task).read_bytes())
     except (FileNotFoundError, msgspec.DecodeError):
         return {}  # a file that cannot be read is as good as none: asking again writes it anew
-    return noise if isinstance(noise, dict) else {}
+    if not isinstance(noise, dict):
+        return {}
+    of_model = () if noise.get("model_id") == card.id else ("owned", "difference")
+    return {name: None if name.startswith(of_model) else value for name, value in noise.items()}
 
 
 def kept_answers(estate: Estate, card: ModelCard) -> Callable[[Example], OwnedAnswer | None]:
@@ -234,7 +237,7 @@ def _facts(estate: Estate, task: Task, card: ModelCard, verdict_id: str) -> Proo
         harm=estate.settings.number("route.harm"),
         patience=estate.settings.number("watch.patience"),
         machine=platform.platform(terse=True),
-        noise=kept_noise(estate, task),
+        noise=kept_noise(estate, task, card),
         parity=card.parity,
         recipe=card.recipe,
     )

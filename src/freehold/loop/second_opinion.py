@@ -1,14 +1,16 @@
 """Asking providers again on a budget: for a second answer, or for a judge's opinion.
 
 Every reply is written to a file as it comes, so that what was interrupted asks only for the rest and nothing is paid
-for twice. Money is set aside before a request is sent, so a budget is kept however many are on their way; the first
-is asked alone, for what the others will cost. A provider that refuses all of the first few is not asked further.
+for twice. Money is set aside before a request is sent, at least what the dearest reply so far did cost, so that a
+budget is kept however many are on their way, but for replies that are dearer than all before them. The first is asked
+alone, for what the others will cost. A provider that refuses all of the first few is not asked further.
 
 Not covered: what is asked (`loop.noise`, `loop.judging`), one request (`loop.provider_calls`).
 """
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
@@ -75,9 +77,15 @@ class Replies:
 
 
 class Purse:
-    """Dollars that may be spent, counted before they are; None is no limit."""
+    """Dollars that may be spent, counted before they are; None is no limit. ValueError for a budget that is no number.
+
+    What a reply costs is known when it is there. So where replies under way cost more than any before them, that much
+    more is spent.
+    """
 
     def __init__(self, budget_usd: float | None) -> None:
+        if budget_usd is not None and not (math.isfinite(budget_usd) and budget_usd >= 0):
+            raise ValueError(f"a budget of {budget_usd!r} dollars is none")
         self._budget_usd = budget_usd
         self._lock = threading.Lock()
         self._spent_usd = self._promised_usd = self._dearest_usd = 0.0

@@ -78,11 +78,14 @@ def _sorted_task(estate: Estate, name: str) -> Task:
 
 
 def _mark(estate: Estate, task: Task) -> str:
-    """What tells one state of a task's record from another: its calls and their corrections."""
+    """What tells one state of a task's record from another: its calls, and what people said of their answers."""
     direct = CallFilter(task_id=task.id, is_direct=True, limit=1, newest_first=True)
     newest = [call.id for call in estate.store.calls.find(direct)]
-    corrections = sorted(estate.store.calls.corrections(task.id).items())
-    return sha256_hex(canonical_json([newest, estate.store.calls.count(direct), corrections]))
+    said = [
+        sorted(estate.store.calls.corrections(task.id).items()),
+        sorted(estate.store.calls.ratings(task.id).items()),
+    ]
+    return sha256_hex(canonical_json([newest, estate.store.calls.count(direct), *said]))
 
 
 def _judges(estate: Estate) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from freehold.core.verdict import Verdict
+from freehold.prove.page.basis import AGREEMENT, MIXED, agreed_alone, basis
 from freehold.prove.page.sheet import Sheet
 from freehold.prove.page.words import (
     UNKNOWN,
@@ -56,7 +57,7 @@ def promise(verdict: Verdict, evidence: Sheet) -> str:
     settings = evidence.at("settings")
     if evidence.text("outcome", "scope") == "whole":
         points = in_points(verdict.margin)
-        what = f"The owned model's share of right answers is at most {points} points below the provider's."
+        what = f"The owned model's share of {basis(evidence).answers} is at most {points} points below the provider's."
         if is_by_people(evidence):
             what = f"People prefer the provider's answer at most {points} points more often than the owned one."
         chance = settings.number("alpha")
@@ -172,14 +173,16 @@ def unshown(verdict: Verdict, evidence: Sheet) -> tuple[str, ...]:
     sentences = []
     if is_by_people(evidence):
         sentences.append("That the answers are true: it is about which of two answers people prefer.")
-    elif evidence.flag("is_agreement"):
+    elif basis(evidence) is AGREEMENT:
         sentences.append(
             "That the answers are true. No call here was corrected, so “right” means “agrees with the provider”. Where"
             " the provider is wrong, a model that agrees with it is wrong too."
         )
-    if evidence.count("rejected_calls"):
+    elif basis(evidence) is MIXED:
+        sentences += agreed_alone(evidence)
+    if rejected := evidence.count("rejected_calls"):
         sentences.append(
-            f"What was wanted in {evidence.count('rejected_calls'):,} calls whose answer was rated bad: both sides"
+            f"What was wanted where an answer was rated bad ({rejected:,} of the calls): both sides"
             " count as wrong there, whatever the owned model answered."
         )
     noise = evidence.at("noise") if evidence.has("noise") else evidence.at("facts", "noise")
@@ -187,7 +190,7 @@ def unshown(verdict: Verdict, evidence: Sheet) -> tuple[str, ...]:
         sentences.append(
             f"The provider, asked again, agrees with itself in {share(noise.number('agreement'))}"
             f" {interval(noise.number('low'), noise.number('high'))} of {number(noise.number('n'))} calls. Disagreement"
-            " within that is its own noise."
+            f" within that is its own noise.{_of_margin(noise)}"
         )
     when = span(evidence.at("used", "first_at").value, evidence.at("used", "last_at").value)
     held_out = "those held out" if when == UNKNOWN else f"the held-out ones, {when}"
@@ -207,6 +210,11 @@ def unshown(verdict: Verdict, evidence: Sheet) -> tuple[str, ...]:
             f" spend {percent(verdict.level)}: each further try asks for more calls."
         )
     return tuple(sentences)
+
+
+def _of_margin(noise: Sheet) -> str:
+    margin = noise.number("proposed_margin")
+    return "" if margin is None else f" A margin under {percent(margin)} asks for more than the provider keeps itself."
 
 
 def slice_name(name: str) -> str:
@@ -288,17 +296,34 @@ def _of_judge(evidence: Sheet) -> list[str]:
     judged = evidence.at("judged")
     if not judged.text("judge") or not judged.count("judged"):
         return []
-    left, why_alone = judged.number("variance_left"), judged.text("why_alone")
-    helped = (
-        f"It leaves {left:.0%} of the variance of people's labels to them (1 - rho squared): the less, the more it"
-        " helped."
-        if left is not None
-        else "How far people agree with it is unknown: there are too few labels that differ."
-    )
-    used = "Its scores entered the test" if judged.flag("is_aided") else "Its scores did not enter the test"
-    why = f" {one_line(why_alone)}." if why_alone else ""
-    name, pairs = one_line(judged.text("judge")), judged.count("judged")
-    return [f"A judge, “{name}”, compared {pairs:,} pairs. {used}.{why} {helped}"]
+    name, pairs, unreadable = one_line(judged.text("judge")), judged.count("judged"), judged.count("unreadable")
+    no_opinion = f", {unreadable:,} of them without an opinion that can be read" if unreadable else ""
+    return [f"A judge, “{name}”, compared {pairs:,} pairs{no_opinion}. {_entered(judged)} {_helped(judged)}"]
+
+
+def _entered(judged: Sheet) -> str:
+    if not judged.flag("is_aided"):
+        why = one_line(judged.text("why_alone"))
+        return f"Its scores did not enter the test.{f' {why}.' if why else ''}"
+    least = judged.count("least_labels")
+    if judged.count("by_people") < least:
+        return f"Its scores enter the test once people have compared {least:,} pairs."
+    return "Its scores entered the test."
+
+
+def _helped(judged: Sheet) -> str:
+    rho, left, labels = judged.number("powered", "rho"), judged.number("variance_left"), judged.count("by_people")
+    if rho is None or left is None:
+        return (
+            "How far people agree with it is unknown: too few pairs have been compared by both, or one of both said the"
+            " same of all."
+        )
+    variance = f"leaves {left:.0%} of the variance of people's labels to them at best (1 - rho squared)"
+    if rho <= 0:
+        return f"It {variance}: people do not agree with it (rho {rho:+.2f}), so it helped nothing."
+    worth = judged.number("powered", "worth")
+    weight = "" if worth is None else f": with it, {labels:,} labels say about as much as {worth:,.0f} without"
+    return f"It {variance}{weight}."
 
 
 def _listed(names: list[str]) -> str:

@@ -197,7 +197,14 @@ def _why_labels(compared: Compared) -> str:
         done += f" {compared.behind_gap:,} of these count once a pair before them is decided, too."
     if compared.is_aided and compared.by_people < compared.least_labels:
         return f"{done} A judge alone shows nothing: its scores count from {compared.least_labels} of these on."
-    return done
+    return f"{done} {_why_judge(compared)}" if compared.to_judge else done
+
+
+def _why_judge(compared: Compared) -> str:
+    return (
+        f"The judge {compared.judge!r} has not compared {compared.to_judge:,} of its pairs yet, and comparisons decide"
+        " nothing until it has: prove again to go on, or without it, as another attempt."
+    )
 
 
 def _why_not_preferred(compared: Compared, besides: Sequence[Paired]) -> str:
@@ -205,6 +212,8 @@ def _why_not_preferred(compared: Compared, besides: Sequence[Paired]) -> str:
     failed = [pair.metric for pair in besides if not pair.is_certified]
     if compared.is_certified and failed:
         return f"By comparisons the owned model is good enough, but it is not shown under {', '.join(failed)}."
+    if compared.to_judge:
+        return _why_judge(compared)
     low, high = 100 * compared.low, 100 * compared.high
     return (
         f"People preferred the owned answer in {compared.owned_better:,} of {compared.n:,} pairs and the provider's in"

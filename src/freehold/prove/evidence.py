@@ -99,6 +99,7 @@ def _counted(held: Held) -> Figures:
         "users": len(set(held.groups)),
         "busiest_user_calls": max(Counter(held.groups).values()),
         "is_agreement": not held.has_corrections,
+        "known_calls": sum(example.is_known for example in held.examples),
         "corrected_calls": sum(not judged.is_equal for judged in held.judged) - rejected,
         "rejected_calls": rejected,
     }
@@ -109,10 +110,24 @@ def _compared(held: Held, owned: Examined, others: Sequence[Examined], facts: Pr
     provider = summarise(facts.provider, held.incumbent, held.groups)
     passing = [other for other in others if other.outcome.decision == "move"]
     return {
+        "apart": _apart(held, owned),
         "sides": [{**_plain(provider), "decision": "", "coverage": None}, *(_side(e) for e in (owned, *others))],
         "passing_baselines": [other.side.name for other in passing],
         "needs_no_model": any(is_enough(other.outcome.coverage, owned.outcome.coverage) for other in passing),
     }
+
+
+def _apart(held: Held, owned: Examined) -> list[JsonValue]:
+    """Both sides where people said what was wanted, and where the provider's answer stands for it."""
+    found: list[JsonValue] = []
+    for of, source in (("people", True), ("provider", False)):
+        some = [i for i, e in enumerate(held.examples) if e.is_known is source and not e.is_rejected]
+        if some:
+            groups = [held.groups[i] for i in some]
+            sides = (("provider", held.incumbent), ("owned", owned.scores))
+            told = {name: _plain(summarise(name, [scores[i] for i in some], groups)) for name, scores in sides}
+            found.append({"of": of, "n": len(some), **told})
+    return found
 
 
 def _attempt(verdict: Verdict, spent: ProofSettings) -> Figures:

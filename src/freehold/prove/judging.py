@@ -8,10 +8,11 @@ One call of each user is drawn, users in an order that the seed draws; neither p
 through that order from its beginning. The test runs as far as it is known without a gap, so that a pair that nobody
 wanted to decide can stop the evidence and never add to it. It is planned for a number of pairs before the first label.
 
-The judge's scores enter the bets (`prove.ppi`) where all of this holds, none of which looks at a label: the judge has
-scored all pairs it was to score, at least one pair beside the planned ones falls to each label, and at the share of
-dev calls on which both sides differ the plan holds `least_labels` labels. Evidence that they entered counts once people
-have given `least_labels` labels. In every other case people alone are bet on. So a judge alone certifies nothing.
+The judge's scores enter the bets (`prove.ppi`) where both of this holds, none of which looks at a label: at least one
+pair beside the planned ones falls to each label, and at the share of dev calls on which both sides differ the plan
+holds `least_labels` labels. Evidence that they entered counts once people have given `least_labels` labels, and once
+the judge has scored all pairs it was to score: to bet on people alone until then would be a second test of the same
+labels. In every other case people alone are bet on. So a judge alone certifies nothing.
 
 Not covered: who asks (`freehold.loop`), what follows (`prove.decide`).
 """
@@ -39,7 +40,7 @@ TEXT_PAIRS = 300
 class Opinions:
     """What is known about pairs of one model, by example id: 1 the owned answer is better, -1 the provider's.
 
-    `labels` are people's, the mean where several spoke. `scores` are the judge's; None where its reply was no opinion,
+    `labels` are people's, the first of each pair. `scores` are the judge's; None where its reply was no opinion,
     not there where it was not asked. `differing` is the share of dev calls on which both sides differ.
     """
 
@@ -74,9 +75,9 @@ class Compared:
 
     `n` pairs are known in the drawn order without a gap: `by_people` labelled, the others have the same answer twice.
     `to_label` are those of the `planned` pairs that people still have to decide, `behind_gap` labels that wait for one
-    before them. `judged` pairs have the judge's score, `unreadable` of them in name only. `is_aided`: its scores
-    entered the bets; `why_alone` says why not, where there is a judge. `powered` is shown and decides nothing, as is
-    the judge's own mean, `judge_mean`.
+    before them. `judged` pairs have the judge's score, `unreadable` of them in name only, and `to_judge` it has still
+    to compare. `is_aided`: its scores entered the bets; `why_alone` says why not, where there is a judge. `powered` is
+    shown and decides nothing, as is the judge's own mean, `judge_mean`.
     """
 
     planned: int
@@ -92,6 +93,7 @@ class Compared:
     judge: str
     judged: int
     unreadable: int
+    to_judge: int
     judge_mean: float | None
     judge_low: float
     judge_high: float
@@ -155,9 +157,10 @@ def compare_pairs(drawn: Drawn, settings: ProofSettings, *, differing: float = 1
     known = [outcome for outcome in outcomes[:n] if outcome is not None]
     by_people = sum(not is_equal for is_equal in same[:n])
     per_label, why_alone = _aid(drawn, settings, differing) if settings.judge else (0, "")
-    is_aided = per_label > 0
-    path = _bets(known, drawn.scores, per_label, planned, settings)
-    is_too_early = is_aided and by_people < settings.least_labels
+    missing = sum(value is None for value in drawn.scores[: drawn.to_judge]) if per_label else 0
+    is_aided = per_label > 0 and not missing
+    path = _bets(known, drawn.scores, per_label if is_aided else 0, planned, settings)
+    is_too_early = per_label > 0 and (missing > 0 or by_people < settings.least_labels)
     low, high = _interval(known)
     own = [value for value in drawn.scores if value is not None] if settings.judge else []
     judge_low, judge_high = _normal(own)
@@ -175,11 +178,12 @@ def compare_pairs(drawn: Drawn, settings: ProofSettings, *, differing: float = 1
         judge=settings.judge,
         judged=len(own),
         unreadable=drawn.unreadable,
+        to_judge=missing,
         judge_mean=math.fsum(own) / len(own) if own else None,
         judge_low=judge_low,
         judge_high=judge_high,
         is_aided=is_aided,
-        why_alone=why_alone,
+        why_alone=f"It has not compared {missing:,} of its {drawn.to_judge:,} pairs yet" if missing else why_alone,
         powered=_powered(known, drawn.scores) if settings.judge and by_people else None,
         least_labels=settings.least_labels,
         margin=settings.margin,
@@ -230,11 +234,8 @@ def _outcomes(ids: Sequence[str], same: Sequence[bool], opinions: Opinions) -> l
 
 
 def _aid(drawn: Drawn, settings: ProofSettings, differing: float) -> tuple[int, str]:
-    """How many judged pairs each label has to itself; 0 where the judge's scores may not enter, and why."""
+    """How many judged pairs each label has to itself; 0 where the judge's scores never enter, and why."""
     planned, asked = drawn.planned, drawn.to_judge
-    missing = sum(value is None for value in drawn.scores[:asked])
-    if missing:
-        return 0, f"It has not compared {missing:,} of its {asked:,} pairs yet"
     if asked < max(1, 2 * planned):
         return 0, f"Its {asked:,} pairs are fewer than two for each of the {planned:,} planned for people"
     expected = math.floor(differing * planned)

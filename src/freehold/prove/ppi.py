@@ -20,8 +20,10 @@ Decided by (the bets of `prove.betting`, guaranteed at every look): label t take
 where C and V are the sums of products and squares about the mean over the labels before t. lambda_t looks at earlier
 labels alone, so E[Z_t] = E[D] whatever the judge says, and K is a supermartingale under E[D] <= -m: P(ever K_t >=
 1/alpha) <= alpha (Ville). Assumes that labelled and judged pairs are drawn alike and independently, in an order that
-was fixed before either looked at them, and that n, N and B were. k pairs' worth of l stands in for labels that are not
-there yet: without it the first bets gain nothing, with it a useless judge costs about one point of power.
+was fixed before either looked at them, and that n, N and B were; and that the judge can tell neither which pairs people
+compare nor what they said: it was not fitted to these labels, and is asked about all pairs in an order of its own
+(`loop.judging`). k pairs' worth of l stands in for labels that are not there yet: without it the first bets gain
+nothing, with it a useless judge costs about one point of power.
 
 1 - rho^2 is what is left of the variance when the judge is as good as its correlation with people and N is boundless.
 Checkable: D = f = (1, 0, -1, 0) and N = 4 scores (1, 1, 0, 0) give lambda = .5, theta = .25, se = .2165.
@@ -50,7 +52,8 @@ _LARGEST_BET = 0.95
 class Powered:
     """The PPI++ estimate of E[D] with its 95% interval; `weight` is lambda, `rho` the judge's correlation with people.
 
-    `rho` is None where people or the judge never varied. `n` pairs have labels, `judged` others a score alone.
+    `rho` is None where people or the judge never varied. `n` pairs have labels, `judged` others a score alone. `worth`
+    is how many labels without a judge would have as small an error; None where that is unknown.
     """
 
     mean: float
@@ -59,13 +62,17 @@ class Powered:
     se: float
     weight: float
     rho: float | None
+    worth: float | None
     n: int
     judged: int
 
     @property
     def variance_left(self) -> float | None:
-        """1 - rho^2: the share of the variance that the judge leaves at best; None where rho is unknown."""
-        return None if self.rho is None else 1 - self.rho**2
+        """1 - rho^2: the share of the variance that the judge leaves at best; None where rho is unknown.
+
+        All of it where rho is negative: lambda is kept in [0, 1], so that a judge who contradicts people helps nothing.
+        """
+        return None if self.rho is None else 1 - max(self.rho, 0.0) ** 2
 
 
 def powered_mean(labels: Sequence[float], scores: Sequence[float], others: Sequence[float]) -> Powered:
@@ -87,6 +94,7 @@ def powered_mean(labels: Sequence[float], scores: Sequence[float], others: Seque
         se=error,
         weight=float(weight[0]),
         rho=_correlation(d[0], f[0]),
+        worth=float(d.var()) / error**2 if error > 0 else None,
         n=len(labels),
         judged=len(others),
     )

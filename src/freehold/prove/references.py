@@ -42,6 +42,7 @@ GLOSSARY = (
     ("n", "How many calls a figure rests on."),
     ("points", "Differences of percentages: from 90% to 88% are 2 points."),
     ("slice", "A part of the traffic, such as one label, one language, or long inputs."),
+    ("wanted", "What a correction says; where nobody corrected an answer, what the provider answered."),
     ("withheld", "A slice that stays with the provider, as the model was wrong there too often."),
 )  # fmt: skip
 """Words of a report for those who do not read statistics."""
@@ -52,7 +53,7 @@ def references(evidence: Sheet) -> tuple[Reference, ...]:
     found = [_BETTING, _STAR, _LTT if evidence.text("contract") == "B" else _RCPS, _EXACT, _WILSON]
     if evidence.number("paired", "tango_z") is not None:
         found.append(_TANGO)
-    if evidence.has("judged"):
+    if evidence.text("judged", "judge"):
         found.append(_PPI)
     if evidence.has("rollback"):
         found.append(_DETECTOR)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from freehold.core.verdict import Verdict
 from freehold.prove.cautions import is_b, is_by_people, is_newer
 from freehold.prove.multiplicity import multiplicity
+from freehold.prove.page.basis import basis
 from freehold.prove.page.sheet import Sheet
 from freehold.prove.page.words import amount, day, in_points, interval, level, number, one_line, percent, points, share
 from freehold.prove.references import Reference, references
@@ -90,9 +91,11 @@ def _claim(verdict: Verdict, evidence: Sheet) -> str:
 
 def _design(evidence: Sheet) -> tuple[str, ...]:
     n, users = evidence.count("calls"), evidence.count("users")
-    wanted = (
-        "the provider's own answers" if evidence.flag("is_agreement") else "the corrected answers where there are any"
-    )
+    wanted = {
+        "agreement": "the provider's own answers",
+        "mixed": "the corrected answers where there are any, else the provider's own",
+        "known": "what people said was wanted",
+    }[basis(evidence).name]
     names = [one_line(row.text("name")) for row in evidence.rows("metrics")] or ["exact"]
     metrics = f"metric {names[0]}" if len(names) == 1 else f"metrics {', '.join(names)}, all of which must pass"
     by_user = (
@@ -143,52 +146,50 @@ def _alone(evidence: Sheet) -> Hypothesis:
 
 
 def _contract(evidence: Sheet) -> Hypothesis:
-    cascade, risk = evidence.at("cascade"), percent(evidence.number("settings", "risk"))
-    chosen, delta = cascade.at("chosen"), amount(evidence.number("spent", "delta"))
-    by_user = (
-        "; users made several calls, so betting on users, each of whom counts alike, must certify it as well"
-        if cascade.flag("is_by_user")
-        else ""
-    )
-    if evidence.count("users") * evidence.count("busiest_user_calls") > evidence.count("calls"):
-        by_user += "; and as some made more than others, calls are taken for what they are worth by their design effect"
-    served = "on the calls outside withheld slices: " if evidence.has("withheld") else ""
+    risk, delta = percent(evidence.number("settings", "risk")), amount(evidence.number("spent", "delta"))
     if is_b(evidence):
-        what = "P(wrong | confidence ≥ τ), the share of local answers that are wrong"
-        test = (
-            f"{served}exact binomial at δ = {delta}; thresholds τ fixed on dev, tested from the one that does best"
-            f" there until the first that fails{by_user}"
+        bounded, of = "P(wrong | confidence ≥ τ)", "local answers that are wrong"
+        how = (
+            f"exact binomial at δ = {delta}; thresholds τ fixed on dev, tested from the one that does best there until"
+            " the first that fails"
         )
     else:
-        what = "P(confidence ≥ τ and wrong), the share of all calls that are answered locally and wrong"
-        test = (
-            f"{served}Clopper and Pearson's upper bound at 1 − {delta}, for τ and every stricter threshold; the share"
-            f" falls as τ rises, so that one level serves all{by_user}"
+        bounded, of = "P(confidence ≥ τ and wrong)", "all calls that are answered locally and wrong"
+        how = (
+            f"Clopper and Pearson's upper bound at 1 − {delta}, for τ and every stricter threshold; the share falls as"
+            " τ rises, so that one level serves all"
         )
-    bounded = what.partition(",")[0]
-    null, alternative = f"{bounded} > {risk}", f"{bounded} ≤ {risk}"
+    served = "on the calls outside withheld slices: " if evidence.has("withheld") else ""
+    return Hypothesis(
+        name=f"Contract {evidence.text('contract') or 'A'}",
+        estimand=f"{bounded}, the share of {of}",
+        null=f"{bounded} > {risk}",
+        alternative=f"{bounded} ≤ {risk}",
+        test=f"{served}{how}{_by_user(evidence)}",
+        result=_threshold(evidence),
+    )
+
+
+def _by_user(evidence: Sheet) -> str:
+    """What is asked besides where users made several calls, and where some made more than others."""
+    if not evidence.flag("cascade", "is_by_user"):
+        return ""
+    alike = "; users made several calls, so betting on users, each of whom counts alike, must certify it as well"
+    if evidence.count("users") * evidence.count("busiest_user_calls") <= evidence.count("calls"):
+        return alike
+    return f"{alike}; and as some made more than others, calls are taken for what they are worth by their design effect"
+
+
+def _threshold(evidence: Sheet) -> str:
+    cascade = evidence.at("cascade")
+    chosen = cascade.at("chosen")
     if not chosen.has():
-        return Hypothesis(
-            name=f"Contract {evidence.text('contract') or 'A'}",
-            estimand=what,
-            null=null,
-            alternative=alternative,
-            test=test,
-            result="not shown for any threshold",
-        )
-    result = (
+        return "not shown for any threshold"
+    return (
         f"shown for τ = {level(cascade.number('threshold'))}: {number(chosen.number('wrong'))} wrong among"
         f" {number(chosen.number('local'))} local answers of {number(evidence.number('calls'))} calls, upper bound"
         f" {share(chosen.number('upper'))}; coverage at least {share(cascade.number('coverage_at_least'))}"
         f" (asked for: {percent(cascade.number('least_coverage'))})"
-    )
-    return Hypothesis(
-        name=f"Contract {evidence.text('contract') or 'A'}",
-        estimand=what,
-        null=null,
-        alternative=alternative,
-        test=test,
-        result=result,
     )
 
 
@@ -220,8 +221,6 @@ def _people(evidence: Sheet) -> Hypothesis:
             f"{shown}; {number(judged.number('by_people'))} pairs compared by people, difference"
             f" {points(judged.number('difference'))} {found} points"
         )
-    if judged.number("powered", "rho") is not None:
-        result += f"; correlation of judge and people {amount(judged.number('powered', 'rho'))}"
     return Hypothesis(
         name="Preferred by people",
         estimand="E[D], the mean over users of one drawn call: D is 1 where people prefer the owned answer, −1 where"
@@ -230,7 +229,20 @@ def _people(evidence: Sheet) -> Hypothesis:
         alternative=f"E[D] > −{margin}",
         test="the same bets on blind comparisons in a drawn order"
         + ("; the judge's scores sharpen them (prediction-powered)" if judged.flag("is_aided") else ""),
-        result=result,
+        result=result + _judge_beside(judged),
+    )
+
+
+def _judge_beside(judged: Sheet) -> str:
+    """What the judge says by itself, and what is left of it where people correct it."""
+    own, corrected = judged.number("judge_mean"), judged.number("powered", "mean")
+    if own is None or corrected is None:
+        return ""
+    low, high = judged.number("powered", "low"), judged.number("powered", "high")
+    rho = judged.number("powered", "rho")
+    return (
+        f"; the judge alone {points(own)}, corrected by people {points(corrected)}"
+        f" {interval(low, high, is_signed=True)} points" + ("" if rho is None else f", correlation {amount(rho)}")
     )
 
 
@@ -279,7 +291,11 @@ def _missing(evidence: Sheet) -> tuple[str, ...]:
 
 
 def _assumptions(evidence: Sheet) -> tuple[str, ...]:
-    wanted = "that the provider is right" if evidence.flag("is_agreement") else "that the corrections are right"
+    wanted = {
+        "agreement": "that the provider is right",
+        "mixed": "that the corrections are right, and the provider where there is none",
+        "known": "that what people said is right",
+    }[basis(evidence).name]
     return (
         "Users or sessions were drawn alike and independently. Calls of one user may depend on each other.",
         "Traffic goes on as in the time of the held-out calls. Audits look for the opposite after the move.",

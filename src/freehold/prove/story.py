@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from freehold.core.verdict import Verdict
 from freehold.prove import cautions
+from freehold.prove.page.basis import basis
 from freehold.prove.page.sheet import Sheet
 from freehold.prove.page.words import in_hundred, in_points, interval, milliseconds, money, number, share
 
@@ -101,7 +102,7 @@ def _tiles(verdict: Verdict, evidence: Sheet) -> tuple[Tile, ...]:
             _asked(evidence),
         )
     owned = evidence.at("sides", 1)
-    word = "agrees with the provider" if evidence.flag("is_agreement") else "is right"
+    word = basis(evidence).verb
     seen = f"of the calls; {interval(owned.number('low'), owned.number('high'))}, n={number(owned.number('n'))}"
     kept = Tile(
         name="Moves",
@@ -143,7 +144,7 @@ def _speed_note(evidence: Sheet) -> str:
 def _asked(evidence: Sheet) -> Tile:
     name = "Promise: at most" if evidence.text("outcome", "decision") == "move" else "Asked for: at most"
     if evidence.text("outcome", "scope") == "whole":
-        note = "fewer right answers than the provider gives"
+        note = f"fewer {basis(evidence).answers} than the provider gives"
         if cautions.is_by_people(evidence):
             note = "by which people prefer the provider's answers"
         return _tile(name, lambda value: f"{in_points(value)} points", evidence, "settings.margin", note)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 
+from freehold.prove.page.basis import basis
 from freehold.prove.page.sheet import Sheet
 from freehold.prove.page.svg import Axis, Frame, Picture, count_axis, share_axis
 from freehold.prove.page.words import amount, in_hundred, level, number, percent, rounded, share
@@ -93,8 +94,12 @@ def confidence(evidence: Sheet) -> Picture | None:
         body.append(frame.upright(threshold, f"used from {level(threshold)}" if threshold >= 0.001 else "all are used"))
     unsure = sum(row.count("n") for row in bins if (row.number("high") or 0.0) <= 0.5)
     says = f"{number(unsure)} of {number(sum(row.count('n') for row in bins))} answers had a confidence under one half."
-    words = ("agrees", "differs") if evidence.flag("is_agreement") else ("right", "wrong")
-    legend = (("good", words[0]), ("bad", words[1]), *([("l", "threshold")] if threshold is not None else []))
+    said = basis(evidence)
+    legend = (
+        ("good", said.column),
+        ("bad", said.otherwise),
+        *([("l", "threshold")] if threshold is not None else []),
+    )
     return frame.picture("How sure the model was", says, body, legend=legend)
 
 
