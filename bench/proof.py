@@ -8,14 +8,15 @@ contracts cascades that break contract A or B, and what they answer of an oracle
 attempts  twenty attempts at a task
 judge     a judge's scores corrected by few labels of people, beside the judge alone
 online    ramp, rollback, audits, late feedback, drift of inputs
+gateway   ramp and rollback through a real gateway whose owned model turns bad at a known call
 drift     rented models that changed (LLMDrift, in FREEHOLD_DATA)
 splits    both contracts on five data sets: what `bench/exit.py` kept in --folder, else a bag of words on FREEHOLD_DATA
 
 Rates are held to their level plus three standard errors. Controls break a guarantee on purpose, and must be seen to.
 Exit code 1 where a guarantee or a control falls short. --quick ends within a minute, with fewer runs and so with wider
-bounds.
+bounds; the whole takes about ten minutes on two cores, most of them in `gateway`.
 
-Not covered: rollback through the real gateway (`bench/rollback.py`), how good a model becomes (`bench/exit.py`).
+Not covered: how good a model becomes (`bench/exit.py`), slower turns at the gateway (`bench/rollback.py`).
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when numpy comes; mor
 import proof_attempts
 import proof_contracts
 import proof_error
+import proof_gateway
 import proof_judge
 import proof_power
 import proof_splits
@@ -79,6 +81,7 @@ def _parts(folder: Path) -> dict[str, Callable[[Effort], Part]]:
         "attempts": proof_attempts.measure,
         "judge": proof_judge.measure,
         "online": _online,
+        "gateway": proof_gateway.measure,
         "drift": _drift,
         "splits": lambda effort: proof_splits.measure(effort, folder, _data()),
     }

@@ -163,6 +163,24 @@ def test_a_bag_of_words_stands_in_where_no_run_is_kept(tmp_path: Path) -> None:
     assert len(part.left_out) == 3
 
 
+def test_what_comes_through_the_gateway_is_held_to_what_was_simulated() -> None:
+    import rollback
+    from proof_gateway import _good, _ramp_rows, _turned
+
+    def case(calls: int, taken_back: int, audit_rate: float = 1.0) -> rollback.Row:
+        return rollback.Row("a case", audit_rate, 3, taken_back, calls, calls, calls, calls, "")
+
+    assert [_turned(case(calls, 3), 1.0, 1)[1]["ok"] for calls in (5, 6, 7, 4_000)] == [True, True, False, False]
+    assert [_turned(case(calls, 3, 0.05), 1.0, 1)[1]["ok"] for calls in (40, 4_000)] == [True, False]
+    assert [_good(case(500, taken_back))[1]["ok"] for taken_back in (0, 1)] == [True, False]
+
+    def ramp(wrong: int, taken_back: int) -> list[bool]:
+        found = rollback.Ramped("bad", 3, 0, taken_back, 100, wrong / 3, wrong / 300, 0.1, 300, wrong)
+        return [row["ok"] for row in _ramp_rows(found, is_steady=True)]
+
+    assert [ramp(6, 3), ramp(6, 2), ramp(60, 3)] == [[True, True], [False, True], [True, False]]
+
+
 def run(*arguments: str, data: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(BENCH / "proof.py"), *arguments]
     environment = {**os.environ, "FREEHOLD_DATA": str(data)}
