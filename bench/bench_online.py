@@ -46,28 +46,21 @@ def online_rows(*, runs: int, seed: int) -> list[Row]:
 
 
 def ramp_rows(*, runs: int, seed: int, harm: float = 0.02, alpha: float = 0.05, pairs: int = 2_000) -> list[Row]:
-    """How often the ramp ever let more than `harm` per request through, by the true difference."""
+    """How often the ramp ever let more than `harm` per request through, by a true difference that could."""
     rows = []
-    for delta in (-0.5, -0.3, -0.2, -0.1, -0.05, -0.03, 0.0, 0.05):
+    for delta in (-0.5, -0.3, -0.2, -0.1, -0.05, -0.03):
         rng = np.random.default_rng([seed, 1, round(1000 * (1 + delta))])
         worse, better = parts(delta, max(0.10, abs(delta)))
         exceeded = np.zeros(runs, dtype=bool)
-        if -delta > harm:
-            gain = (1 + np.array([-1.0, 0.0, 1.0])) / (1 + delta) - 1
-            factors = 1 + np.array(RAMP_BETS)[:, None] * gain
-            wealth = np.ones((len(RAMP_BETS), runs))
-            for _ in range(pairs):
-                draw = rng.random(runs)
-                wealth = np.minimum(wealth * factors[:, kinds(draw, worse, better)], 1e200)
-                exceeded |= wealth.mean(axis=0) >= 1 / alpha
-        rows.append(
-            bounded(
-                f"ramp over its budget of {harm:.0%} at any time, true difference {100 * delta:+.0f} points",
-                float(exceeded.mean()),
-                alpha,
-                runs,
-            )
-        )
+        gain = (1 + np.array([-1.0, 0.0, 1.0])) / (1 + delta) - 1
+        factors = 1 + np.array(RAMP_BETS)[:, None] * gain
+        wealth = np.ones((len(RAMP_BETS), runs))
+        for _ in range(pairs):
+            draw = rng.random(runs)
+            wealth = np.minimum(wealth * factors[:, kinds(draw, worse, better)], 1e200)
+            exceeded |= wealth.mean(axis=0) >= 1 / alpha
+        name = f"ramp over its budget of {harm:.0%} at any time, true difference {100 * delta:+.0f} points"
+        rows.append(bounded(name, float(exceeded.mean()), alpha, runs))
     return rows
 
 

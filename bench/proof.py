@@ -56,6 +56,7 @@ def main() -> int:
     effort = Effort(runs=runs, seed=options.seed, is_quick=options.quick)
     parts = _parts(options.folder)
     found: dict[str, Part] = {}
+    print("Each figure beside what is wanted of it. A control breaks a guarantee on purpose, and must be seen to.")
     try:
         for name in options.only or parts:
             began = time.monotonic()

@@ -266,6 +266,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true", dest="as_json", help="end with one JSON line")
     chosen = parser.parse_args()
+    if chosen.runs < 1:
+        parser.error(f"--runs is {chosen.runs}; give 1 or more")
     found = asyncio.run(
         measure(runs=chosen.runs, seed=chosen.seed, is_quick=chosen.quick, only=chosen.only, tell=print)
     )

@@ -136,7 +136,7 @@ def test_splits_move_a_good_model_and_never_a_useless_one(is_b: bool) -> None:
 
 
 def test_a_bag_of_words_stands_in_where_no_run_is_kept(tmp_path: Path) -> None:
-    """Labels that a word gives away nearly always move; digits that nothing gives away never do."""
+    """Labels that a word gives away nearly always move; numbers that nothing gives away never do."""
     from proof_figures import Effort
     from proof_splits import measure
 
@@ -154,8 +154,8 @@ def test_a_bag_of_words_stands_in_where_no_run_is_kept(tmp_path: Path) -> None:
     assert [(row[0], row[1], row[3]) for row in table.rows] == [
         ("banking77", "bag of words, the label", "A"),
         ("banking77", "bag of words, the label", "B"),
-        ("gsm8k", "bag of words, the last digit", "A"),
-        ("gsm8k", "bag of words, the last digit", "B"),
+        ("gsm8k", "bag of words, the final number", "A"),
+        ("gsm8k", "bag of words, the final number", "B"),
     ]
     moved = [int(row[4].split("/")[0]) for row in table.rows]
     assert min(moved[:2]) > 50
