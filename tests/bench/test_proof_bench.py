@@ -197,6 +197,15 @@ def test_the_command_ends_with_one_line_of_json_and_says_what_it_left_out(tmp_pa
     assert "set FREEHOLD_DATA" in done.stdout
 
 
+@pytest.mark.slow
+def test_the_command_takes_a_bad_model_back_through_a_real_gateway(tmp_path: Path) -> None:
+    done = run("--quick", "--json", "--only", "gateway", data=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])["parts"]["gateway"]
+    assert [table["rows"][0][2] for table in told["tables"]] == ["1 of 1", "1 of 1"]
+    assert len(told["rows"]) == 3
+
+
 @pytest.mark.parametrize("wrong", [["--only", "nothing"], ["--runs", "7"], ["--runs", "many"], ["--seed", "-1"]])
 def test_a_wrong_option_is_a_mistake_of_the_caller(wrong: list[str], tmp_path: Path) -> None:
     done = run(*wrong, data=tmp_path)
