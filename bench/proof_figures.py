@@ -84,13 +84,13 @@ def control(name: str, share: float, level: float, runs: int) -> Row:
 def at_least(name: str, measured: float, wanted: float, *, error: float = 0.0, runs: int = 0) -> Row:
     """A figure that must reach `wanted`."""
     limit = wanted - _slack(error, runs)
-    return _figure(name, measured, f">= {limit:.3g}", measured >= limit, error, runs)
+    return _figure(name, measured, f">= {_short(limit)}", measured >= limit, error, runs)
 
 
 def at_most(name: str, measured: float, wanted: float, *, error: float = 0.0, runs: int = 0) -> Row:
     """A figure that must not exceed `wanted`."""
     limit = wanted + _slack(error, runs)
-    return _figure(name, measured, f"<= {limit:.3g}", measured <= limit, error, runs)
+    return _figure(name, measured, f"<= {_short(limit)}", measured <= limit, error, runs)
 
 
 def near(name: str, measured: float, wanted: float, *, error: float = 0.0, runs: int = 0) -> Row:
@@ -152,6 +152,10 @@ def _figure(name: str, measured: float, wanted: str, is_ok: bool, error: float, 
         "error": error,
         "runs": runs,
     }
+
+
+def _short(number: float) -> str:
+    return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.3g}"
 
 
 def _slack(error: float, runs: int) -> float:
