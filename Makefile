@@ -42,7 +42,7 @@ bench-peers: $(VENV)/.ready  ## Set up the gateways by others that bench-gateway
 bench-gateway: $(VENV)/.ready  ## Measure the gateway beside nginx and the peers (needs wrk, nginx; 20 minutes).
 	@$(BIN)/python bench/gateway.py --json
 
-bench-proof: $(VENV)/.ready  ## Hold what the proof promises against known truth (3 minutes).
+bench-proof: $(VENV)/.ready  ## Hold what the proof promises against known truth (10 minutes).
 	@$(BIN)/python bench/proof.py
 
 fuzz: $(VENV)/.ready  ## Fuzz the parsers for MINUTES=5; what it finds is kept in files.

@@ -11,19 +11,22 @@ from __future__ import annotations
 
 import csv
 import gzip
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bench_online import NEVER, Floats, Row, bounded
+from bench_online import NEVER, Floats
 from numpy.typing import NDArray
+from proof_figures import Row, at_most, bounded, control
 
 from freehold.watch.drift import LAMBDAS, PROBES, sign_of_change
 
 PATIENCE = 36_500.0
 PROBES_A_DAY = 20
+_ENOUGH_RUNS, _MOST_NULL_RUNS = 2_000, 1_000
 Scored = tuple[float, float]
 
 FAMILIES = {"GPT-4": ("gpt-4-0314", "gpt-4-0613"), "GPT-3.5": ("gpt-3.5-turbo-0301", "gpt-3.5-turbo-0613")}
@@ -41,37 +44,45 @@ WANTED = {
 
 def drift_rows(*, runs: int, seed: int, folder: Path) -> list[Row]:
     """Median probes until the alarm for each of the eight changes, and how often nothing at all is called a change."""
-    runs = min(runs, 400)
     rows: list[Row] = []
-    for task, (name, scored) in TASKS.items():
+    for task, (file, scored) in TASKS.items():
         for family, versions in FAMILIES.items():
-            changes = read_changes(folder / name, versions, scored)
+            changes = read_changes(folder / file, versions, scored)
             rng = np.random.default_rng([seed, 11, len(changes)])
             drawn = changes[rng.integers(0, len(changes), size=(1_000, runs))]
-            found = np.median(probe_alarms(drawn, patience=PATIENCE))
-            most = WANTED.get((family, task))
-            rows.append(
-                {
-                    "name": f"{family}, {task}: probes until the change of March to June 2023 is found",
-                    "measured": None if found >= NEVER else float(found),
-                    "wanted": "missed (.983 to .987)" if most is None else f"<= {most}",
-                    "ok": bool(found >= NEVER) if most is None else bool(found <= most),
-                }
-            )
-    return [*rows, null_row(runs=runs, seed=seed, folder=folder)]
+            name = f"{family}, {task}: probes until the change of March to June 2023 is found"
+            rows.append(_found(name, probe_alarms(drawn, patience=PATIENCE), WANTED.get((family, task))))
+    return [*rows, *null_rows(runs=min(runs, _MOST_NULL_RUNS), seed=seed, folder=folder)]
 
 
-def null_row(*, runs: int, seed: int, folder: Path, probes: int = 5_000) -> Row:
-    """The share of runs with an alarm where each probe's two answers are swapped by a coin."""
-    name, scored = TASKS["prime"]
-    changes = read_changes(folder / name, FAMILIES["GPT-3.5"], scored)
+def _found(name: str, alarms: NDArray[np.int64], most: int | None) -> Row:
+    """The median of the alarms, with the error of few runs: 1.25 standard deviations / sqrt(runs)."""
+    runs, median = len(alarms), float(np.median(alarms))
+    if most is None:
+        is_missed = median >= NEVER
+        return {"name": name, "measured": None, "wanted": "missed (.983 to .987)", "ok": is_missed, "runs": runs}
+    error = 1.2533 * float(np.clip(alarms, 0, 5 * most).std()) / math.sqrt(runs) if runs < _ENOUGH_RUNS else 0.0
+    return at_most(name, math.nan if median >= NEVER else median, most, error=error, runs=runs)
+
+
+def null_rows(*, runs: int, seed: int, folder: Path, probes: int = 5_000) -> list[Row]:
+    """The share of runs with an alarm where each probe's two answers are swapped by a coin.
+
+    The control tests each day's twenty changes of correctness at 5%, by their normal approximation.
+    """
+    file, scored = TASKS["prime"]
+    changes = read_changes(folder / file, FAMILIES["GPT-3.5"], scored)
     rng = np.random.default_rng([seed, 12])
     drawn = changes[rng.integers(0, len(changes), size=(probes, runs))]
     drawn = drawn * rng.choice([-1.0, 1.0], size=(probes, runs, 1))
     share = float((probe_alarms(drawn, patience=PATIENCE) <= probes).mean())
-    return bounded(
-        f"false alarm within {probes:,} probes ({probes // PROBES_A_DAY} days)", share, probes / PATIENCE, runs
-    )
+    days = drawn[:, :, PROBES.index("correct")].reshape(-1, PROBES_A_DAY, runs)
+    is_off = np.abs(days.sum(axis=1)) > 1.96 * np.sqrt((days**2).sum(axis=1))
+    bound, name = probes / PATIENCE, f"false alarm within {probes:,} probes ({probes // PROBES_A_DAY} days)"
+    return [
+        bounded(name, share, bound, runs),
+        control("a test at 5% every day", float(is_off.any(axis=0).mean()), bound, runs),
+    ]
 
 
 def read_changes(path: Path, versions: tuple[str, str], scored: Callable[[dict[str, str]], Scored]) -> Floats:

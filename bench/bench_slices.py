@@ -6,7 +6,8 @@ Of J slices each has J times the route's patience. Not covered: the route's own 
 from __future__ import annotations
 
 import numpy as np
-from bench_online import Row, alarms, bounded, control
+from bench_online import alarms
+from proof_figures import Row, bounded, control, told
 
 SLICES, TOLERATED, RISK = 20, 0.12, 0.05
 _MOST_RUNS = 1_000
@@ -44,11 +45,7 @@ def _turned(runs: int, seed: int, *, good: int = 50, bad: int = 150, patience: f
     of_route = alarms(whole / RISK - 1, patience=patience) - good * SLICES
     delay = float(np.median(delays))
     return [
-        _told(f"audits of a slice, 1 of {SLICES}, from 4% to 50% wrong, until it is withheld", delay),
-        _told("audits of the whole route in that time", delay * SLICES),
-        _told("route taken back by then, at 5%", float((of_route <= delays * SLICES).mean())),
+        told(f"audits of a slice, 1 of {SLICES}, from 4% to 50% wrong, until it is withheld", delay),
+        told("audits of the whole route in that time", delay * SLICES),
+        told("route taken back by then, at 5%", float((of_route <= delays * SLICES).mean())),
     ]
-
-
-def _told(name: str, measured: float) -> Row:
-    return Row(name=name, measured=measured, wanted="told", ok=True)

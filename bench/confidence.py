@@ -34,6 +34,8 @@ def main() -> None:
     parser.add_argument("--dev", type=int, default=150, help="answers that fit the head")
     parser.add_argument("--splits", type=int, default=60)
     chosen = parser.parse_args()
+    if not (chosen.state / "datasets").is_dir():
+        parser.error(f"{str(chosen.state)!r} has no datasets; give the state folder of a proven task")
     for dataset in sorted((chosen.state / "datasets").iterdir()):
         examples = [
             Example.from_row(json.loads(line))

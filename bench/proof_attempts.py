@@ -9,10 +9,9 @@ Not covered: what spending costs (`prove.attempts` has the figures).
 from __future__ import annotations
 
 import numpy as np
-from bench_online import Row, beside, bounded, control
 from proof_draws import Shares, paired
 from proof_error import ALPHA
-from proof_figures import Effort, Part, Table, tell
+from proof_figures import Effort, Part, Row, Table, beside, bounded, control, tell
 from proof_power import star_stops
 
 from freehold.prove.attempts import level

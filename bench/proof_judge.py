@@ -16,10 +16,9 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from bench_online import Row, beside, bounded, control
 from proof_draws import Floats, Shares, paired
 from proof_error import ALPHA
-from proof_figures import Effort, Part, Table, chunks, tell
+from proof_figures import Effort, Part, Row, Table, beside, bounded, chunks, control, tell
 from scipy.special import ndtri
 
 from freehold.prove.ppi import powered_log_wealth, powered_means

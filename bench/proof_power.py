@@ -13,10 +13,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from bench_online import Row
 from proof_draws import Floats, Shares, paired
 from proof_error import ALPHA
-from proof_figures import Effort, Part, Table, at_least, at_most, chunks, tell
+from proof_figures import Effort, Part, Row, Table, at_least, at_most, chunks, rate_error, tell
 from proof_rivals import Stops, asymptotic, bootstrap, group, mixture, paired_t, tango_once
 
 from freehold.prove.betting import log_wealth
@@ -61,6 +60,7 @@ class _Tally:
 
     certified: int = 0
     units: int = 0
+    units_squared: int = 0
     wrong: int = 0
 
 
@@ -86,7 +86,9 @@ def _compare(setting: Setting, rng: np.random.Generator, effort: Effort) -> dict
         for name, (decide, last) in methods.items():
             stops, tally = decide(equal), found[name]
             tally.certified += int((stops > 0).sum())
-            tally.units += int(np.where(stops > 0, stops, last or cap).sum())
+            used = np.where(stops > 0, stops, last or cap)
+            tally.units += int(used.sum())
+            tally.units_squared += int((used**2).sum())
             tally.wrong += int((decide(worse) > 0).sum())
     tell(f"power: {setting.name}: {found[OURS].certified / effort.runs:.3f}")
     return found
@@ -114,15 +116,17 @@ def star_stops(units: Floats, margin: float, *, alpha: float = ALPHA) -> Stops:
 
 
 def _rows(setting: Setting, found: dict[str, _Tally], runs: int) -> Iterable[Row]:
-    power, mean = found[OURS].certified / runs, found[OURS].units / runs / setting.n_fixed
-    aimed = setting.power
-    yield at_least(f"power, {setting.name}", power, aimed * (1 - NEAR), power=aimed, runs=runs)
-    yield at_most(f"mean units / n_fixed, {setting.name}", mean, setting.mean * (1 + NEAR))
+    ours, of = found[OURS], setting.name
+    power, mean = ours.certified / runs, ours.units / runs / setting.n_fixed
+    by_chance = rate_error(setting.power, runs)
+    spread = math.sqrt(ours.units_squared / runs - (ours.units / runs) ** 2) / setting.n_fixed / math.sqrt(runs)
+    yield at_least(f"power, {of}", power, setting.power * (1 - NEAR), error=by_chance, runs=runs)
+    yield at_most(f"mean units / n_fixed, {of}", mean, setting.mean * (1 + NEAR), error=spread, runs=runs)
     beside_tango = power / (found[TANGO].certified / runs)
-    yield at_least(f"power / Tango's at n_fixed, {setting.name}", beside_tango, 0.9)
+    yield at_least(f"power / Tango's at n_fixed, {of}", beside_tango, 0.9, error=by_chance, runs=runs)
     if setting is SETTINGS[0]:
-        yield at_least(f"power, {setting.name}: the aim", power, LEAST_POWER, power=aimed, runs=runs)
-        yield at_most(f"mean units / n_fixed, {setting.name}: the aim", mean, MOST_MEAN)
+        yield at_least(f"power, {of}: the aim", power, LEAST_POWER, error=by_chance, runs=runs)
+        yield at_most(f"mean units / n_fixed, {of}: the aim", mean, MOST_MEAN, error=spread, runs=runs)
 
 
 def _table(setting: Setting, found: dict[str, _Tally], runs: int) -> Table:

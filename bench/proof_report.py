@@ -1,6 +1,6 @@
 """The tables of `proof.py`, as Markdown, and all of it as one JSON value.
 
-A rate that was counted is shown with its standard error. Not covered: measuring.
+A figure is shown with its standard error where that is known. Not covered: measuring.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench_online import Row
-from proof_figures import Part
+from proof_figures import Part, Row, is_held
 
 
 def print_part(name: str, part: Part) -> None:
@@ -28,10 +27,12 @@ def print_part(name: str, part: Part) -> None:
 
 def print_end(parts: Mapping[str, Part]) -> None:
     """How many figures are as wanted, and which are not."""
-    rows = [(name, row) for name, part in parts.items() for row in part.rows if row["wanted"] != "beside"]
+    rows = [(name, row) for name, part in parts.items() for row in part.rows if is_held(row)]
     short = [(name, row) for name, row in rows if not row["ok"]]
     seconds = sum(part.seconds for part in parts.values())
-    print(f"\n{len(rows) - len(short)} of {len(rows)} figures are as wanted; {seconds:.0f} s.")
+    left_out = sum(len(part.left_out) for part in parts.values())
+    besides = f", {left_out} left out" if left_out else ""
+    print(f"\n{len(rows) - len(short)} of {len(rows)} figures are as wanted{besides}; {seconds:.0f} s.")
     for name, row in short:
         print(f"SHORT: {name}: {row['name']}: {_number(row['measured'])}, wanted {row['wanted']}")
 
@@ -66,10 +67,9 @@ def _finite(value: float | None) -> float | None:
 
 def _line(row: Row) -> list[str]:
     measured, runs = row["measured"], row.get("runs", 0)
-    error = f" ± {math.sqrt(measured * (1 - measured) / runs):.4f}" if runs and measured is not None else ""
-    verdict = "" if row["wanted"] == "beside" else "ok" if row["ok"] else "**SHORT**"
-    note = f"; {row['note']}" if "note" in row else ""
-    return [row["name"] + note, _number(measured) + error, row["wanted"], f"{runs:,}" if runs else "", verdict]
+    error = f" ± {row['error']:.2g}" if row.get("error") else ""
+    verdict = "" if not is_held(row) else "ok" if row["ok"] else "**SHORT**"
+    return [row["name"], _number(measured) + error, row["wanted"], f"{runs:,}" if runs else "", verdict]
 
 
 def _number(value: float | None) -> str:

@@ -10,7 +10,8 @@ so that calls are counted and not seconds: in service the watch adds a second to
 Also: canaries of a good model, of bad ones and of one that turns bad on the way, with a budget of 2 more failures in
 100 calls (`--only ramps`); calls that a good model answers without being taken back; and what the check before each
 owned answer costs.
-Not covered: the detectors by themselves over many runs (`bench/proof.py`).
+`bench/proof.py` has most of the cases as its part `gateway`, held to bounds. Not covered: the detectors by themselves
+over many runs (there, too).
 """
 
 from __future__ import annotations
@@ -37,6 +38,18 @@ GOOD_CALLS = 50
 MOST_CALLS = 4000
 CHECKS = 2000
 HARM, FOLLOWED_S = 0.02, 1.5
+CASES = (
+    ("all wrong", 1.0, 0.05, MOST_CALLS),
+    ("half wrong", 0.5, 0.05, MOST_CALLS),
+    ("1 in 5 wrong", 0.2, 0.05, MOST_CALLS),
+    ("1 in 10 wrong", 0.1, 0.05, MOST_CALLS),
+    ("all wrong", 1.0, 1.0, MOST_CALLS),
+    ("half wrong", 0.5, 1.0, MOST_CALLS),
+    ("1 in 5 wrong", 0.2, 1.0, MOST_CALLS),
+    ("1 in 10 wrong", 0.1, 1.0, MOST_CALLS),
+    ("good: 1 in 25 wrong", 0.04, 1.0, 1_000),
+)
+"""Name, share of owned answers that are wrong, audit rate, most calls."""
 RAMPS = (
     ("always right", 0.0, 0, 1_500),
     ("all wrong", 1.0, 0, 1_500),
@@ -65,7 +78,8 @@ class Row:
 class Ramped:
     """One case of a canary over its runs: how it ended, after how many calls, and what clients got until then.
 
-    `share_most` is the largest share that the cascade was let answer, `excess` the wrong answers per call.
+    `share_most` is the largest share that the cascade was let answer, `excess` the wrong answers per call of the worst
+    run, `calls_all` and `wrong_all` are those of all runs.
     """
 
     case: str
@@ -76,6 +90,8 @@ class Ramped:
     wrong_answers: float
     excess: float
     share_most: float
+    calls_all: int
+    wrong_all: int
 
 
 def turning(share: float, turns_at: int, seed: int) -> Behaviour:
@@ -168,6 +184,8 @@ async def ramp_case(name: str, share: float, turns_at: int, seeds: Sequence[int]
         wrong_answers=statistics.median(run[2] for run in found),
         excess=max(run[2] / run[1] for run in found),
         share_most=max(run[3] for run in found),
+        calls_all=sum(run[1] for run in found),
+        wrong_all=sum(run[2] for run in found),
     )
 
 
@@ -202,36 +220,27 @@ async def measure(
     *, runs: int, seed: int, is_quick: bool, only: str | None, tell: Callable[[str], None]
 ) -> dict[str, object]:
     """All figures; `tell` is given each as it comes."""
-    cases: list[tuple[str, float, float, int]] = [
-        ("all wrong", 1.0, 0.05, MOST_CALLS),
-        ("half wrong", 0.5, 0.05, MOST_CALLS),
-        ("1 in 5 wrong", 0.2, 0.05, MOST_CALLS),
-        ("1 in 10 wrong", 0.1, 0.05, MOST_CALLS),
-        ("all wrong", 1.0, 1.0, MOST_CALLS),
-        ("half wrong", 0.5, 1.0, MOST_CALLS),
-        ("1 in 5 wrong", 0.2, 1.0, MOST_CALLS),
-        ("1 in 10 wrong", 0.1, 1.0, MOST_CALLS),
-        ("good: 1 in 25 wrong", 0.04, 1.0, 1000),
-    ]
+    cases: Sequence[tuple[str, float, float, int]] = CASES
     if is_quick:
-        cases, runs = [cases[0], cases[4], cases[6], ("good: 1 in 25 wrong", 0.04, 1.0, 200)], 1
+        cases, runs = [CASES[0], CASES[4], CASES[6], (*CASES[8][:3], 200)], 1
     rows = []
     for name, share, audit_rate, most in cases if only != "ramps" else ():
         row = await one_case(name, share, audit_rate, range(seed, seed + runs), most)
         rows.append(row)
-        tell(_line(row))
+        tell(line(row))
     ramps = []
     for name, share, turns_at, most in () if only == "cases" else RAMPS[:2] if is_quick else RAMPS:
         ramp = await ramp_case(name, share, turns_at, range(seed, seed + runs), most)
         ramps.append(ramp)
-        tell(_ramp_line(ramp))
+        tell(ramp_line(ramp))
     cost = await check_cost_ms()
     tell("  ".join(f"{name} {value:.3f}" for name, value in cost.items()))
     told = {"rows": [asdict(row) for row in rows], "ramps": [asdict(ramp) for ramp in ramps]}
     return {**told, "check": cost, "runs": runs, "seed": seed}
 
 
-def _line(row: Row) -> str:
+def line(row: Row) -> str:
+    """A case as one line."""
     return (
         f"{row.case:<20} audits {row.audit_rate:>4.0%}  taken back {row.taken_back} of {row.runs}"
         f"  calls {row.calls:>6,.0f} (at most {row.calls_most:,})  wrong answers {row.wrong_answers:>5,.0f}"
@@ -239,7 +248,8 @@ def _line(row: Row) -> str:
     )
 
 
-def _ramp_line(ramp: Ramped) -> str:
+def ramp_line(ramp: Ramped) -> str:
+    """A canary as one line."""
     return (
         f"ramp, {ramp.case:<26} {ramp.became_cascade} of {ramp.runs} became a cascade, {ramp.taken_back} taken back"
         f"  calls {ramp.calls:>6,.0f}  wrong answers {ramp.wrong_answers:>4,.0f} (at most {ramp.excess:.2%} of a run;"
@@ -256,6 +266,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true", dest="as_json", help="end with one JSON line")
     chosen = parser.parse_args()
+    if chosen.runs < 1:
+        parser.error(f"--runs is {chosen.runs}; give 1 or more")
     found = asyncio.run(
         measure(runs=chosen.runs, seed=chosen.seed, is_quick=chosen.quick, only=chosen.only, tell=print)
     )

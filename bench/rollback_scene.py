@@ -176,7 +176,8 @@ class Gateway:
     def _spawn(self, path: Path) -> subprocess.Popen[bytes]:
         with path.open("a") as log:
             command = [sys.executable, "-m", "freehold", "up"]
-            return subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log)
+            environment = {name: value for name, value in os.environ.items() if not name.startswith("FREEHOLD_")}
+            return subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, env=environment)
 
     async def _is_placed(self) -> bool:
         """The scripted model is asked once the worker has read the list of engines; calls until then are its own."""

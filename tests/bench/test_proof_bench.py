@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -89,28 +90,40 @@ def test_ways_to_choose_a_threshold_by_hand() -> None:
 
 
 def test_a_row_that_falls_short_or_is_no_number_is_told_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
-    from bench_online import bounded, control
-    from proof_figures import Part, at_least
+    from proof_figures import Part, at_least, beside, bounded, control, told
     from proof_report import as_json, is_whole, print_end, print_part
 
     good = Part(title="good", rows=[bounded("a rate", 0.05, 0.05, 1_000), control("broken", 0.3, 0.05, 1_000)])
-    bad = Part(title="bad", rows=[at_least("unknown", math.nan, 0.8)], left_out=["the rest"])
+    rows = [at_least("unknown", math.nan, 0.8), told("nothing asked", 0.5), beside("nor of others", 0.5)]
+    bad = Part(title="bad", rows=rows, left_out=["the rest"])
     assert is_whole({"good": good})
     assert not is_whole({"good": good, "bad": bad})
     print_part("bad", bad)
     print_end({"good": good, "bad": bad})
     said = capsys.readouterr().out
-    assert "2 of 3 figures are as wanted" in said
+    assert "2 of 3 figures are as wanted, 1 left out" in said
+    assert said.count("ok |") == 0
     assert "SHORT: bad: unknown" in said
     assert "nan" not in said
-    told = json.loads(as_json({"bad": bad}, {"runs": 1_000}))
-    assert told["is_whole"] is False
-    assert told["parts"]["bad"]["rows"][0]["measured"] is None
+    document = json.loads(as_json({"bad": bad}, {"runs": 1_000}))
+    assert document["is_whole"] is False
+    assert document["parts"]["bad"]["rows"][0]["measured"] is None
+
+
+def test_few_runs_may_miss_by_chance_and_many_may_not() -> None:
+    from proof_figures import at_least, at_most, near
+
+    for runs, is_ok in ((500, True), (10_000, False)):
+        assert at_least("power", 0.79, 0.80, error=0.01, runs=runs)["ok"] is is_ok
+        assert at_most("size", 0.91, 0.90, error=0.01, runs=runs)["ok"] is is_ok
+        assert near("share", 0.56, 0.50, error=0.01, runs=runs)["ok"] is is_ok
+    assert not at_least("power", 0.76, 0.80, error=0.01, runs=500)["ok"]
 
 
 @pytest.mark.parametrize("is_b", [False, True])
 def test_splits_move_a_good_model_and_never_a_useless_one(is_b: bool) -> None:
-    from proof_splits import Pool, _split
+    from proof_pools import Pool
+    from proof_splits import _split
 
     rng = np.random.default_rng(4)
     scores = rng.random(900)
@@ -122,23 +135,80 @@ def test_splits_move_a_good_model_and_never_a_useless_one(is_b: bool) -> None:
         assert not _split(useless, rng, is_b=is_b).is_moved
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+def test_a_bag_of_words_stands_in_where_no_run_is_kept(tmp_path: Path) -> None:
+    """Labels that a word gives away nearly always move; numbers that nothing gives away never do."""
+    from proof_figures import Effort
+    from proof_splits import measure
+
+    rng, words = np.random.default_rng(5), ["lost", "late", "broken", "wrong"]
+    labels = [(f"{words[i]} {j}", words[i if j % 10 else 0]) for j, i in enumerate(rng.integers(0, 4, 1_500))]
+    digits = [(f"sum {j}", f"#### {digit}") for j, digit in enumerate(rng.integers(0, 10, 1_500))]
+    for name, rows in (("banking77", labels), ("gsm8k", digits)):
+        lines = [json.dumps({"id": str(i), "input": text, "gold": gold}) for i, (text, gold) in enumerate(rows)]
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "train.jsonl").write_text("\n".join(lines[:700]), encoding="utf-8")
+        (tmp_path / name / "test.jsonl").write_text("\n".join(lines[700:]), encoding="utf-8")
+    part = measure(Effort(runs=500, seed=1, is_quick=True), tmp_path / "nothing kept", tmp_path)
+    assert [row["name"] for row in part.rows if not row["ok"]] == []
+    (table,) = part.tables
+    assert [(row[0], row[1], row[3]) for row in table.rows] == [
+        ("banking77", "bag of words, the label", "A"),
+        ("banking77", "bag of words, the label", "B"),
+        ("gsm8k", "bag of words, the final number", "A"),
+        ("gsm8k", "bag of words, the final number", "B"),
+    ]
+    moved = [int(row[4].split("/")[0]) for row in table.rows]
+    assert min(moved[:2]) > 50
+    assert moved[2:] == [0, 0]
+    assert len(part.left_out) == 3
+
+
+def test_what_comes_through_the_gateway_is_held_to_what_was_simulated() -> None:
+    import rollback
+    from proof_gateway import _good, _ramp_rows, _turned
+
+    def case(calls: int, taken_back: int, audit_rate: float = 1.0) -> rollback.Row:
+        return rollback.Row("a case", audit_rate, 3, taken_back, calls, calls, calls, calls, "")
+
+    assert [_turned(case(calls, 3), 1.0, 1)[1]["ok"] for calls in (5, 6, 7, 4_000)] == [True, True, False, False]
+    assert [_turned(case(calls, 3, 0.05), 1.0, 1)[1]["ok"] for calls in (40, 4_000)] == [True, False]
+    assert [_good(case(500, taken_back))[1]["ok"] for taken_back in (0, 1)] == [True, False]
+
+    def ramp(wrong: int, taken_back: int) -> list[bool]:
+        found = rollback.Ramped("bad", 3, 0, taken_back, 100, wrong / 3, wrong / 300, 0.1, 300, wrong)
+        return [row["ok"] for row in _ramp_rows(found, is_steady=True)]
+
+    assert [ramp(6, 3), ramp(6, 2), ramp(60, 3)] == [[True, True], [False, True], [True, False]]
+
+
+def run(*arguments: str, data: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(BENCH / "proof.py"), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+    environment = {**os.environ, "FREEHOLD_DATA": str(data)}
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=data, env=environment)
 
 
 def test_the_command_ends_with_one_line_of_json_and_says_what_it_left_out(tmp_path: Path) -> None:
-    done = run("--quick", "--json", "--only", "splits", "--folder", str(tmp_path))
+    done = run("--quick", "--json", "--only", "splits", "drift", data=tmp_path)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout.splitlines()[-1])
     assert told["is_whole"] is True
-    assert len(told["parts"]["splits"]["left_out"]) == 5
-    assert "python bench/exit.py viggo" in done.stdout
+    assert [len(told["parts"][name]["left_out"]) for name in ("splits", "drift")] == [5, 1]
+    assert "0 of 0 figures are as wanted, 6 left out" in done.stdout
+    assert "set FREEHOLD_DATA" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_command_takes_a_bad_model_back_through_a_real_gateway(tmp_path: Path) -> None:
+    done = run("--quick", "--json", "--only", "gateway", data=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])["parts"]["gateway"]
+    assert [table["rows"][0][2] for table in told["tables"]] == ["1 of 1", "1 of 1"]
+    assert len(told["rows"]) == 3
 
 
 @pytest.mark.parametrize("wrong", [["--only", "nothing"], ["--runs", "7"], ["--runs", "many"], ["--seed", "-1"]])
-def test_a_wrong_option_is_a_mistake_of_the_caller(wrong: list[str]) -> None:
-    done = run(*wrong)
+def test_a_wrong_option_is_a_mistake_of_the_caller(wrong: list[str], tmp_path: Path) -> None:
+    done = run(*wrong, data=tmp_path)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert wrong[-1].lstrip("-") in done.stderr

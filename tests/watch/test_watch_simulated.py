@@ -23,6 +23,8 @@ from freehold.watch import (
     observe_probe,
 )
 from freehold.watch.drift import PROBES
+from freehold.watch.plan import Plan
+from freehold.watch.watcher import Observation, fold, live_of, new_watch
 
 BENCH = Path(__file__).parents[2] / "bench"
 LLMDRIFT = Path(os.environ.get("FREEHOLD_DATA", "../shared/data")) / "llmdrift"
@@ -96,11 +98,45 @@ def test_the_arrays_share_as_the_ramp_does() -> None:
         assert ramp.share == pytest.approx(found[run, -1], rel=1e-3)
 
 
+@pytest.mark.parametrize("local", [1.0, 0.6])
+def test_the_simulated_turn_is_what_the_watch_does(local: float) -> None:
+    """The same draws, folded call by call into a watch whose audit rate follows its evidence."""
+    audits = importlib.import_module("bench_audits")
+    turn = audits.Turn(declared=0.3, local=local, risk_before=0.02, risk_after=0.3, before=60, after=400)
+    for seed in range(4):
+        rng, rate, rates, alarm = np.random.default_rng([seed, 60]), turn.declared, [], 0
+        watch = new_watch("task", 1, Plan(risk=0.05, base_rate=turn.declared, misfit=None))
+        for step in range(turn.before + turn.after):
+            risk = turn.risk_before if step < turn.before else turn.risk_after
+            is_local = rng.random() < local
+            is_wrong = bool(is_local & (rng.random() < risk / local))
+            is_seen = bool(is_local & (rng.random() < rate))
+            if step < turn.before:
+                rates.append(rate)
+            seen = Observation(
+                call_id=f"call {step}",
+                created_at=1_000.0 + step,
+                is_local=is_local,
+                is_decided=True,
+                propensity=rate if is_seen else None,
+                audit_rate=rate,
+                loss=float(is_wrong) if is_seen else None,
+            )
+            watch, decision = fold(watch, seen)
+            rate = live_of(watch, now=2_000.0).audit_rate
+            if decision is not None:
+                alarm = step + 1 - turn.before
+                break
+        found = audits.simulate(turn, runs=1, seed=seed)
+        assert found.requests[0] == alarm > 0
+        assert found.rate == pytest.approx(np.mean(rates), rel=1e-9)
+
+
 def test_every_guarantee_holds_and_every_control_fails() -> None:
     rows: list[dict[str, Any]] = _online().online_rows(runs=300, seed=3)
     assert [row for row in rows if not row["ok"]] == []
     assert len(rows) >= 30
-    assert sum(row["name"].startswith("control") for row in rows) == 3
+    assert sum(row["name"].startswith("control") for row in rows) == 6
 
 
 @pytest.mark.slow
@@ -113,4 +149,4 @@ def test_every_guarantee_holds_in_many_runs() -> None:
 def test_what_changed_in_2023_is_found() -> None:
     rows: list[dict[str, Any]] = _drift().drift_rows(runs=60, seed=5, folder=LLMDRIFT)
     assert [row for row in rows if not row["ok"]] == []
-    assert len(rows) == 9
+    assert len(rows) == 10
