@@ -321,9 +321,10 @@ def test_a_schema_that_the_request_asked_for_is_kept_to(moved: Moved) -> None:
 
 
 def test_a_canary_ramps_to_a_cascade_by_itself(moved: Moved) -> None:
-    moved.put("canary", harm=0.1, shadow_rate=1.0)
+    moved.put("canary", harm=0.1, shadow_rate=1.0, audit_rate=0.3)
     moved.look()
     assert moved.estate.store.watches.lives()[moved.task_id].share == 0.1
+    assert moved.estate.store.watches.lives()[moved.task_id].audit_rate == 0.5
     shares = []
     for _ in range(12):
         for _ in range(10):
@@ -333,12 +334,14 @@ def test_a_canary_ramps_to_a_cascade_by_itself(moved: Moved) -> None:
             break
         shares.append(moved.estate.store.watches.lives()[moved.task_id].share)
     assert shares == sorted(shares)
-    assert (moved.route.kind, moved.route.decided_by, moved.route.audit_rate) == ("cascade", "ramp", 0.05)
+    assert (moved.route.kind, moved.route.decided_by, moved.route.audit_rate) == ("cascade", "ramp", 0.3)
     assert moved.route.reason.startswith("ramped: after")
 
 
 def test_the_cascade_that_a_canary_becomes_goes_on_with_its_evidence(moved: Moved) -> None:
-    moved.put("canary", harm=0.1, shadow_rate=1.0, expected={"models": ["gpt-4o"], "created_at": PUT_AT})
+    moved.put(
+        "canary", harm=0.1, shadow_rate=1.0, audit_rate=0.05, expected={"models": ["gpt-4o"], "created_at": PUT_AT}
+    )
     for _ in range(20):
         moved.local(tags={"coin": "owned", "audit_rate": "0.5", "audit": "due"})
     for _ in range(200):
