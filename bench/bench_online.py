@@ -182,9 +182,11 @@ def weight_rows(*, runs: int, seed: int, n: int = 2_000, patience: float = 500.0
     found = alarms(losses / 0.05 - 1, patience=patience, weights=weights)
     bound = float(weights.sum(axis=0).mean()) / patience
     bare = alarms(losses / 0.05 - 1, patience=patience, weights=is_audited.astype(float))
+    unread = alarms(losses / 0.05 - 1, patience=patience, weights=np.where(is_local, weights, 0.0))
     return [
         bounded(f"alarm by request {n:,}, contract A by weights, risk at 5%", float((found <= n).mean()), bound, runs),
         control("the same audits without weights", float((bare <= n).mean()), bound, runs),
+        control("without the provider's answers, which come later", float((unread <= n).mean()), bound, runs),
     ]
 
 

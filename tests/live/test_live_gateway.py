@@ -124,7 +124,7 @@ async def test_a_canary_becomes_a_cascade_by_itself(scene: Scene) -> None:
     await scene.gateway.until_local()
     page = await scene.gateway.page("/metrics")
     assert 'freehold_route_share{task="triage-support-desk",route="cascade"} 1\n' in page
-    assert 'freehold_route_audit_rate{task="triage-support-desk",route="cascade"} 0.05' in page
+    assert 'freehold_route_audit_rate{task="triage-support-desk",route="cascade"} 1' in page
     assert {one.status for one in later} == {200}
     calls = scene.gateway.estate.store.following.page(scene.task_id, route.version, (0.0, ""), 1e12, 999)
     tossed = [call for call in calls if call.tags.get("owned") != "withdrawn"]

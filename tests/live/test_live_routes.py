@@ -132,14 +132,16 @@ def test_a_canary_needs_a_verdict_and_carries_what_it_promised(estate: Estate) -
     assert "not 'move'" in _run("move", name, "--ramp").stderr
     _prove(estate, "v-later")
     done = _run("move", name, "--ramp", "--harm", "0.03")
+    assert "audits   5.0% of local answers are also asked of the provider; while it ramps, half of them" in done.stderr
     assert "at most 3.00% more failures per call" in done.stderr
     route = estate.store.book.route(estate.task(name).id)
-    assert (route.kind, route.harm, route.shadow_rate, route.audit_rate) == ("canary", 0.03, 1.0, 0.5)
+    assert (route.kind, route.harm, route.shadow_rate, route.audit_rate) == ("canary", 0.03, 1.0, 0.05)
     assert (route.risk, route.contract, route.withheld) == (0.05, "A", ("label:refund",))
     assert route.expected["models"] == ["m-1"]
     assert "canary 0%" in _run("status").stdout
     Watching(estate).look()
     assert "canary 3%" in _run("status").stdout
+    assert estate.store.watches.lives()[route.task_id].audit_rate >= 0.5
     detail = _run("status", name).stdout
     assert "contract" in detail
     assert "ramp: 3% at 0" in detail

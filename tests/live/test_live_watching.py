@@ -11,13 +11,12 @@ from typing import Any
 
 import pytest
 from live.moved import PUT_AT, RIGHT, WRONG, Moved, a_moved_task, moved_in, plain
-from made import an_estate, chat_body
+from made import an_estate
 
 from freehold.core import Route
 from freehold.errors import BusyError, StateError
 from freehold.loop.estate import Estate
 from freehold.loop.faring import live_views
-from freehold.loop.sorting import sort_new_calls
 from freehold.loop.watching import Watching
 from freehold.store import Store
 
@@ -321,9 +320,10 @@ def test_a_schema_that_the_request_asked_for_is_kept_to(moved: Moved) -> None:
 
 
 def test_a_canary_ramps_to_a_cascade_by_itself(moved: Moved) -> None:
-    moved.put("canary", harm=0.1, shadow_rate=1.0)
+    moved.put("canary", harm=0.1, shadow_rate=1.0, audit_rate=0.3)
     moved.look()
     assert moved.estate.store.watches.lives()[moved.task_id].share == 0.1
+    assert moved.estate.store.watches.lives()[moved.task_id].audit_rate == 0.5
     shares = []
     for _ in range(12):
         for _ in range(10):
@@ -333,12 +333,14 @@ def test_a_canary_ramps_to_a_cascade_by_itself(moved: Moved) -> None:
             break
         shares.append(moved.estate.store.watches.lives()[moved.task_id].share)
     assert shares == sorted(shares)
-    assert (moved.route.kind, moved.route.decided_by, moved.route.audit_rate) == ("cascade", "ramp", 0.05)
+    assert (moved.route.kind, moved.route.decided_by, moved.route.audit_rate) == ("cascade", "ramp", 0.3)
     assert moved.route.reason.startswith("ramped: after")
 
 
 def test_the_cascade_that_a_canary_becomes_goes_on_with_its_evidence(moved: Moved) -> None:
-    moved.put("canary", harm=0.1, shadow_rate=1.0, expected={"models": ["gpt-4o"], "created_at": PUT_AT})
+    moved.put(
+        "canary", harm=0.1, shadow_rate=1.0, audit_rate=0.05, expected={"models": ["gpt-4o"], "created_at": PUT_AT}
+    )
     for _ in range(20):
         moved.local(tags={"coin": "owned", "audit_rate": "0.5", "audit": "due"})
     for _ in range(200):
@@ -386,82 +388,6 @@ def test_a_shadow_gathers_evidence_and_changes_nothing(moved: Moved) -> None:
     ramp = moved.kept.watch.ramp
     assert ramp is not None
     assert (ramp.pairs, ramp.mean, moved.route.kind) == (300, -0.5, "shadow")
-
-
-def test_stale_evidence_is_said_and_raises_the_audit_rate(moved: Moved) -> None:
-    moved.put(expected={"models": ["gpt-4o"], "created_at": PUT_AT}, audit_rate=0.05)
-    for _ in range(6):
-        moved.rented(model_answered="gpt-5")
-    moved.look()
-    live = moved.estate.store.watches.lives()[moved.task_id]
-    assert "gpt-5" in live.stale[0]
-    assert live.audit_rate == pytest.approx(0.15)
-    assert any(line.startswith("stale: rented model changed") for line in live_views(moved.estate)[0].remarks)
-    moved.now = PUT_AT + 91 * 86400
-    moved.look()
-    assert any("days ago" in reason for reason in moved.estate.store.watches.lives()[moved.task_id].stale)
-
-
-def test_a_stale_verdict_stays_stale_until_another_is_moved(moved: Moved) -> None:
-    expected = {"models": ["gpt-4o"], "created_at": PUT_AT}
-    moved.put(expected=expected, verdict_id="v1", audit_rate=0.05)
-    for _ in range(6):
-        moved.rented(model_answered="gpt-5")
-    moved.look()
-    moved.put("rented")
-    lives = moved.estate.store.watches.lives
-    for verdict_id, reasons, rate in (("v1", 1, 0.15), ("v1", 1, 0.15), ("v2", 0, 0.05)):
-        moved.put(expected=expected, verdict_id=verdict_id, audit_rate=0.05)
-        moved.look()
-        assert len(lives()[moved.task_id].stale) == reasons
-        assert lives()[moved.task_id].audit_rate == pytest.approx(rate)
-        assert moved.kept.watch.calls == 0
-
-
-def test_a_clock_that_went_back_makes_no_verdict_fresh(moved: Moved) -> None:
-    moved.put(expected={"models": ["gpt-4o"], "created_at": PUT_AT}, verdict_id="v1")
-    for _ in range(6):
-        moved.rented(model_answered="gpt-5")
-    moved.look()
-    moved.now = PUT_AT - 7200
-    moved.look()
-    assert moved.kept.restarts == 1
-    assert len(moved.estate.store.watches.lives()[moved.task_id].stale) == 1
-
-
-def test_a_prompt_that_was_changed_is_said(moved: Moved) -> None:
-    """Its calls are placed by name and do not fit, or are found to be the task's only when they are sorted."""
-    moved.put(audit_rate=0.05)
-    for number in range(200):
-        moved.local(is_due=False)
-        if number % 2:
-            moved.rented(tags={"owned": "unfit"})
-        else:
-            moved.rented(route_version=0, request_body=chat_body("refund", system="Another prompt altogether."))
-            moved.rented(route_version=0)
-    moved.look()
-    (reason,) = moved.estate.store.watches.lives()[moved.task_id].stale
-    assert reason.startswith("template changed: ")
-    assert (moved.kept.watch.calls, moved.route.kind) == (400, "cascade")
-
-
-def test_a_prompt_that_was_edited_by_a_word_is_said(moved: Moved) -> None:
-    """Its calls make a task of their own, and the one that was moved has none any more."""
-    moved.put(audit_rate=0.05)
-    moved.local(is_due=False)
-    (system,) = {part.prefix for part in moved.estate.task(moved.task_id).template.parts if part.prefix}
-    for prompt in (f"{system} Be brief.", "Write a poem about the season that the user names."):
-        for number in range(60):
-            body = chat_body(f"refund {number}", system=prompt)
-            call = moved.rented(task_id=None, route_version=0, request_body=body)
-    sort_new_calls(moved.estate)
-    assert len(moved.estate.store.book.tasks()) == 3
-    moved.now = call.created_at + 60
-    moved.look()
-    live = moved.estate.store.watches.lives()[moved.task_id]
-    assert [reason.partition(":")[0] for reason in live.stale] == ["template changed"]
-    assert live.audit_rate == pytest.approx(0.15)
-    assert moved.kept.watch.calls == 61
 
 
 def test_an_engine_that_fails_is_said(moved: Moved) -> None:

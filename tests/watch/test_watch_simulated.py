@@ -136,7 +136,7 @@ def test_every_guarantee_holds_and_every_control_fails() -> None:
     rows: list[dict[str, Any]] = _online().online_rows(runs=300, seed=3)
     assert [row for row in rows if not row["ok"]] == []
     assert len(rows) >= 30
-    assert sum(row["name"].startswith("control") for row in rows) == 6
+    assert sum(row["name"].startswith("control") for row in rows) == 7
 
 
 @pytest.mark.slow

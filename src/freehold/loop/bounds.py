@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from freehold.core.route import Route
 from freehold.core.task import Task
 from freehold.core.template import Template
+from freehold.route import least_audit_rate
 from freehold.settings import Settings
 from freehold.tasks import is_edited
 from freehold.watch import Plan, tolerated_share
@@ -36,7 +37,7 @@ def plan_of(route: Route, settings: Settings) -> Plan:
         refused=tolerated_share(_seen(route, "refusal_share"), least=number("watch.refusal_share")),
         slow=None if slow_ms(route, settings) is None else number("watch.slow_share"),
         bad=number("watch.unhappy_share") if number("watch.feedback_wait_s") > 0 else None,
-        base_rate=route.audit_rate,
+        base_rate=least_audit_rate(route),
         patience=number("watch.patience"),
         call_patience=number("watch.call_patience"),
         harm=harm,

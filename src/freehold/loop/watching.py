@@ -113,7 +113,7 @@ class Watching:
         seen = follower.strayed(follower.followed(kept, until), moved.edited)
         seen = follower.rated(seen)
         if self._write(row, seen, route, now):
-            self._act(moved.name, route, seen.watch, settings)
+            self._act(moved.name, route, seen.watch)
 
     def _kept(self, row: WatchRow, route: Route, settings: Settings, now: float) -> Kept:
         """The watch of this version; a fresh one for a new version, a clock that went far back, or damage."""
@@ -142,12 +142,12 @@ class Watching:
         changed_at = max(now, row.changed_at + 0.001) if is_news else row.changed_at
         return self._estate.store.watches.put(replace(row, changed_at=changed_at, document=document))
 
-    def _act(self, name: str, route: Route, watch: Watch, settings: Settings) -> None:
+    def _act(self, name: str, route: Route, watch: Watch) -> None:
         """Do what the evidence says; whoever else has changed the route meanwhile was first, and that is fine."""
         stands = standing(watch)
         if stands is None or route.kind == "shadow":
             return
-        new = _next_route(route, stands, settings, self._clock())
+        new = _next_route(route, stands, self._clock())
         try:
             if new is not None:
                 put_route(self._estate, new)
@@ -256,13 +256,12 @@ def _end(calls: Sequence[Call], otherwise: Place) -> Place:
     return (calls[-1].created_at, calls[-1].id) if calls else otherwise
 
 
-def _next_route(route: Route, stands: Decision, settings: Settings, now: float) -> Route | None:
+def _next_route(route: Route, stands: Decision, now: float) -> Route | None:
     if isinstance(stands, Withhold):
         return routing.withholding(route, stands.slices, created_at=now, reason=stands.reason)
     if isinstance(stands, RollBack):
         return routing.rolled_back(route, created_at=now, reason=stands.reason)
     if isinstance(stands, Finished) and route.kind == "canary":
         reason = f"ramped: after {stands.pairs:,} pairs at most {max(0.0, -stands.low):.2%} more failures per call"
-        rate = settings.number("route.audit_rate")
-        return routing.ramped(route, audit_rate=rate, created_at=now, reason=reason)
+        return routing.ramped(route, created_at=now, reason=reason)
     return None

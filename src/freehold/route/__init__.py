@@ -1,7 +1,7 @@
 """Where a task's traffic goes: routes from verdicts, plans in words, and how a route fares."""
 
 from freehold.route.figures import LiveCall, LiveFigures, live_figures
-from freehold.route.ramping import RAMP, SLICES, canary, ramped, rolled_back, shadow, withholding
+from freehold.route.ramping import RAMP, SLICES, canary, least_audit_rate, ramped, rolled_back, shadow, withholding
 from freehold.route.routing import back, confidence, is_acceptable, plan_text, propose, withheld, words
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "canary",
     "confidence",
     "is_acceptable",
+    "least_audit_rate",
     "live_figures",
     "plan_text",
     "propose",

@@ -21,7 +21,7 @@ RAMP = "ramp"
 """Who decides where a canary becomes a cascade."""
 LEAST_CANARY_AUDITS = 0.5
 """A canary is there to be looked at: at least this share of its local answers is audited, and its ramp is so much
-faster. The cascade that it becomes is audited at the rate of the settings."""
+faster. The cascade that it becomes is audited at the rate that its route says."""
 
 
 def shadow(
@@ -72,17 +72,20 @@ def canary(cascade: Route, *, harm: float, shadow_rate: float) -> Route:
     if not 0.0 < harm <= 1.0:
         raise UsageError(f"The harm is {harm!r}, which is no share above 0.", hint="0.02 allows 2 in 100.")
     as_share("shadow rate", shadow_rate)
-    audit_rate = max(cascade.audit_rate, LEAST_CANARY_AUDITS)
-    return replace(cascade, kind="canary", harm=harm, shadow_rate=shadow_rate, audit_rate=audit_rate)
+    return replace(cascade, kind="canary", harm=harm, shadow_rate=shadow_rate)
 
 
-def ramped(route: Route, *, audit_rate: float, created_at: float, reason: str) -> Route:
+def least_audit_rate(route: Route) -> float:
+    """The share of local answers that is audited whatever the evidence."""
+    return max(route.audit_rate, LEAST_CANARY_AUDITS) if route.kind == "canary" else route.audit_rate
+
+
+def ramped(route: Route, *, created_at: float, reason: str) -> Route:
     """The cascade that a canary becomes, as the next version."""
     return replace(
         route,
         version=route.version + 1,
         kind="cascade",
-        audit_rate=as_share("audit rate", audit_rate),
         shadow_rate=0.0,
         decided_by=RAMP,
         reason=reason,

@@ -100,6 +100,7 @@ def plan_text(old: Route, new: Route, *, coverage: float | None = None, stale: S
         lines.insert(
             -1, f"ramp     as evidence grows, with at most {new.harm:.2%} more failures per call on average than now"
         )
+        lines[-1] += "; while it ramps, half of them at least"
     lines += [f"stale    {reason}; audits are raised" for reason in stale]
     return "\n".join([*lines, f"undo     freehold back {new.task_id}"])
 

@@ -42,10 +42,12 @@ class Following:
     ) -> list[Call]:
         """As `page`, of several tasks at once; version 0 are the calls that no route placed."""
         c = schema.calls.c
+        ids = list(task_ids)
+        is_of_one = c.task_id == ids[0] if len(ids) == 1 else c.task_id.in_(ids)  # equality is read in an index's order
         is_after = or_(c.created_at > after[0], and_(c.created_at == after[0], c.id > after[1]))
         query = (
             select(*_COLUMNS)
-            .where(c.task_id.in_(task_ids), c.created_at >= after[0], c.created_at <= until, is_after)
+            .where(is_of_one, c.created_at >= after[0], c.created_at <= until, is_after)
             .where(c.parent_id.is_(None), c.arm.in_(_DIRECT), c.route_version == route_version)
             .order_by(c.created_at, c.id)
             .limit(limit)

@@ -1,0 +1,96 @@
+"""What makes a verdict stale is shown, raises the audit rate, and lasts until another verdict is moved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from live.moved import PUT_AT, Moved, a_moved_task
+from made import chat_body
+
+from freehold.loop.faring import live_views
+from freehold.loop.sorting import sort_new_calls
+
+
+@pytest.fixture
+def moved(tmp_path: Path) -> Iterator[Moved]:
+    moved = a_moved_task(tmp_path)
+    yield moved
+    moved.estate.store.close()
+
+
+def test_stale_evidence_is_said_and_raises_the_audit_rate(moved: Moved) -> None:
+    moved.put(expected={"models": ["gpt-4o"], "created_at": PUT_AT}, audit_rate=0.05)
+    for _ in range(6):
+        moved.rented(model_answered="gpt-5")
+    moved.look()
+    live = moved.estate.store.watches.lives()[moved.task_id]
+    assert "gpt-5" in live.stale[0]
+    assert live.audit_rate == pytest.approx(0.15)
+    assert any(line.startswith("stale: rented model changed") for line in live_views(moved.estate)[0].remarks)
+    moved.now = PUT_AT + 91 * 86400
+    moved.look()
+    assert any("days ago" in reason for reason in moved.estate.store.watches.lives()[moved.task_id].stale)
+
+
+def test_a_stale_verdict_stays_stale_until_another_is_moved(moved: Moved) -> None:
+    expected = {"models": ["gpt-4o"], "created_at": PUT_AT}
+    moved.put(expected=expected, verdict_id="v1", audit_rate=0.05)
+    for _ in range(6):
+        moved.rented(model_answered="gpt-5")
+    moved.look()
+    moved.put("rented")
+    lives = moved.estate.store.watches.lives
+    for verdict_id, reasons, rate in (("v1", 1, 0.15), ("v1", 1, 0.15), ("v2", 0, 0.05)):
+        moved.put(expected=expected, verdict_id=verdict_id, audit_rate=0.05)
+        moved.look()
+        assert len(lives()[moved.task_id].stale) == reasons
+        assert lives()[moved.task_id].audit_rate == pytest.approx(rate)
+        assert moved.kept.watch.calls == 0
+
+
+def test_a_clock_that_went_back_makes_no_verdict_fresh(moved: Moved) -> None:
+    moved.put(expected={"models": ["gpt-4o"], "created_at": PUT_AT}, verdict_id="v1")
+    for _ in range(6):
+        moved.rented(model_answered="gpt-5")
+    moved.look()
+    moved.now = PUT_AT - 7200
+    moved.look()
+    assert moved.kept.restarts == 1
+    assert len(moved.estate.store.watches.lives()[moved.task_id].stale) == 1
+
+
+def test_a_prompt_that_was_changed_is_said(moved: Moved) -> None:
+    """Its calls are placed by name and do not fit, or are found to be the task's only when they are sorted."""
+    moved.put(audit_rate=0.05)
+    for number in range(200):
+        moved.local(is_due=False)
+        if number % 2:
+            moved.rented(tags={"owned": "unfit"})
+        else:
+            moved.rented(route_version=0, request_body=chat_body("refund", system="Another prompt altogether."))
+            moved.rented(route_version=0)
+    moved.look()
+    (reason,) = moved.estate.store.watches.lives()[moved.task_id].stale
+    assert reason.startswith("template changed: ")
+    assert (moved.kept.watch.calls, moved.route.kind) == (400, "cascade")
+
+
+def test_a_prompt_that_was_edited_by_a_word_is_said(moved: Moved) -> None:
+    """Its calls make a task of their own, and the one that was moved has none any more."""
+    moved.put(audit_rate=0.05)
+    moved.local(is_due=False)
+    (system,) = {part.prefix for part in moved.estate.task(moved.task_id).template.parts if part.prefix}
+    for prompt in (f"{system} Be brief.", "Write a poem about the season that the user names."):
+        for number in range(60):
+            body = chat_body(f"refund {number}", system=prompt)
+            call = moved.rented(task_id=None, route_version=0, request_body=body)
+    sort_new_calls(moved.estate)
+    assert len(moved.estate.store.book.tasks()) == 3
+    moved.now = call.created_at + 60
+    moved.look()
+    live = moved.estate.store.watches.lives()[moved.task_id]
+    assert [reason.partition(":")[0] for reason in live.stale] == ["template changed"]
+    assert live.audit_rate == pytest.approx(0.15)
+    assert moved.kept.watch.calls == 61
