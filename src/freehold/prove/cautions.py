@@ -1,6 +1,7 @@
-"""What a report says against itself: what could go wrong and how it is caught, what stays, what is not shown.
+"""What a report says against itself: what could go wrong and how it is caught, and what stays.
 
-Told from the evidence alone. Not covered: the good news (`prove.story`), statistics (`prove.statement`).
+Told from the evidence alone. Not covered: what is not shown (`prove.unshown`), the good news (`prove.story`),
+statistics (`prove.statement`).
 """
 
 from __future__ import annotations
@@ -8,25 +9,23 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from freehold.core.verdict import Verdict
-from freehold.prove.page.basis import AGREEMENT, MIXED, agreed_alone, basis
+from freehold.prove.page.basis import basis
 from freehold.prove.page.sheet import Sheet
 from freehold.prove.page.words import (
-    UNKNOWN,
     in_hundred,
     in_points,
     interval,
     level,
+    listed,
     number,
     odds,
     one_line,
     percent,
     rounded,
     share,
-    span,
 )
 
 Words = Callable[[object], str]
-_MOST_NAMES = 6
 _LONG_DAYS = 14.0
 _UNSEEN = {"json": "are not valid JSON", "tools": "are not valid JSON"}
 
@@ -159,62 +158,13 @@ def stays(verdict: Verdict, evidence: Sheet) -> tuple[str, ...]:
         [f"of which the model is not sure enough (a confidence under {level(threshold)})"] if threshold >= 0.001 else []
     )
     if verdict.withheld:
-        names = _listed([slice_name(name) for name in verdict.withheld])
+        names = listed([slice_name(name) for name in verdict.withheld])
         why.append(f"in slices where the model was wrong too often ({names})")
     why.append("to which its answer cannot be used")
     return (
         f"Calls {', or '.join(why)}: {f'{kept:,}' if kept else 'none'} of {n:,} held-out calls.",
         "Requests that the model was not made for: images, other prompts, more text than it can read.",
     )
-
-
-def unshown(verdict: Verdict, evidence: Sheet) -> tuple[str, ...]:
-    """What nobody should take this verdict for."""
-    sentences = []
-    if is_by_people(evidence):
-        sentences.append("That the answers are true: it is about which of two answers people prefer.")
-    elif basis(evidence) is AGREEMENT:
-        sentences.append(
-            "That the answers are true. No call here was corrected, so “right” means “agrees with the provider”. Where"
-            " the provider is wrong, a model that agrees with it is wrong too."
-        )
-    elif basis(evidence) is MIXED:
-        sentences += agreed_alone(evidence)
-    if rejected := evidence.count("rejected_calls"):
-        sentences.append(
-            f"What was wanted where an answer was rated bad ({rejected:,} of the calls): both sides"
-            " count as wrong there, whatever the owned model answered."
-        )
-    noise = evidence.at("noise") if evidence.has("noise") else evidence.at("facts", "noise")
-    if noise.number("agreement") is not None:
-        sentences.append(
-            f"The provider, asked again, agrees with itself in {share(noise.number('agreement'))}"
-            f" {interval(noise.number('low'), noise.number('high'))} of {number(noise.number('n'))} calls. Disagreement"
-            f" within that is its own noise.{_of_margin(noise)}"
-        )
-    when = span(evidence.at("used", "first_at").value, evidence.at("used", "last_at").value)
-    held_out = "those held out" if when == UNKNOWN else f"the held-out ones, {when}"
-    sentences.append(f"Anything about other traffic: the proof is for calls like {held_out}.")
-    users, busiest = evidence.count("users"), evidence.count("busiest_user_calls")
-    if users * busiest > evidence.count("calls") > 0:
-        sentences.append(
-            f"How users fare who make more calls than any of these {users:,}: each of them counts alike, and the"
-            f" busiest made {busiest:,} of the {evidence.count('calls'):,} calls."
-        )
-    names = [slice_name(row.text("name")) for row in evidence.rows("slices") if row.text("state") == "open"]
-    if names:
-        sentences.append(f"Slices with too few calls to say: {_listed(names)}.")
-    if verdict.attempt > 1:
-        sentences.append(
-            f"This is proof {verdict.attempt:,} of the task. All of them share one budget of error, of which it may"
-            f" spend {percent(verdict.level)}: each further try asks for more calls."
-        )
-    return tuple(sentences)
-
-
-def _of_margin(noise: Sheet) -> str:
-    margin = noise.number("proposed_margin")
-    return "" if margin is None else f" A margin under {percent(margin)} asks for more than the provider keeps itself."
 
 
 def slice_name(name: str) -> str:
@@ -324,8 +274,3 @@ def _helped(judged: Sheet) -> str:
     worth = judged.number("powered", "worth")
     weight = "" if worth is None else f": with it, {labels:,} labels say about as much as {worth:,.0f} without"
     return f"It {variance}{weight}."
-
-
-def _listed(names: list[str]) -> str:
-    shown = ", ".join(names[:_MOST_NAMES])
-    return f"{shown} and {len(names) - _MOST_NAMES:,} more" if len(names) > _MOST_NAMES else shown

@@ -1,7 +1,7 @@
 """The top of a report in plain sentences, told from the evidence alone: what moves, what it saves, what comes next.
 
-Not covered: what could go wrong, what stays and what is not shown (`prove.cautions`), statistics (`prove.statement`),
-layout (`templates/`).
+Not covered: what could go wrong and what stays (`prove.cautions`), what is not shown (`prove.unshown`), statistics
+(`prove.statement`), layout (`templates/`).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from freehold.prove import cautions
 from freehold.prove.page.basis import basis
 from freehold.prove.page.sheet import Sheet
 from freehold.prove.page.words import in_hundred, in_points, interval, milliseconds, money, number, share
+from freehold.prove.unshown import unshown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,7 @@ def tell(verdict: Verdict, evidence: Sheet) -> Story:
         saves=_saves(verdict, evidence),
         risks=cautions.risks(verdict, evidence),
         stays=cautions.stays(verdict, evidence),
-        unshown=cautions.unshown(verdict, evidence),
+        unshown=unshown(verdict, evidence),
         next_command=next_command(verdict, evidence),
     )
 

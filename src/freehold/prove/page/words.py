@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 UNKNOWN = "unknown"
 _LONGEST_NAME = 60
+_MOST_NAMES = 6
 _JOINERS = "\u200c\u200d"
 _ONES = ("", "once", "twice", "three times", "four times", "five times")
 _ODDS = {5: "five", 10: "ten", 20: "twenty", 50: "fifty", 100: "a hundred"}
@@ -181,3 +183,9 @@ def _is_harmless(text: str, place: int) -> bool:
 def _is_letter(character: str) -> bool:
     """Whether a joiner beside it can be meant: scripts and emoji beyond Latin."""
     return character > "\u0590" and character.isprintable()
+
+
+def listed(names: Sequence[str]) -> str:
+    """Some names; of more than a few the first, and how many more."""
+    shown = ", ".join(names[:_MOST_NAMES])
+    return f"{shown} and {len(names) - _MOST_NAMES:,} more" if len(names) > _MOST_NAMES else shown
