@@ -61,6 +61,18 @@ def test_bad_answers_take_the_route_back_and_say_why(moved: Moved, caplog: pytes
     assert moved.route.version == 2
 
 
+@pytest.mark.parametrize(("expected", "kind"), [({"differing_share": 0.14}, "cascade"), ({}, "rented")])
+def test_a_provider_that_is_wrong_as_often_as_in_the_proof_takes_no_good_model_back(
+    moved: Moved, expected: dict[str, float], kind: str
+) -> None:
+    """The owned model is right and the provider wrong in 1 of 9; a proof that saw none of that would see harm."""
+    moved.put(expected=expected)
+    for number in range(450):
+        moved.local(audit=WRONG if number % 9 == 0 else RIGHT)
+    moved.look()
+    assert moved.route.kind == kind
+
+
 def test_a_decision_that_was_not_carried_out_is_found_again(moved: Moved, monkeypatch: pytest.MonkeyPatch) -> None:
     """As after `kill -9` between keeping the evidence and changing the route."""
     moved.put()

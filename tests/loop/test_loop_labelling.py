@@ -290,7 +290,7 @@ def test_what_was_shown_to_be_no_worse_while_it_differed_is_no_alarm_live(labell
     assert verdict.expected["differing_share"] == 1.0
     route = move_plan(estate, task.name).route
     assert plan_of(route, estate.settings).risk is None
-    assert route.expected["slices"]
+    assert route.expected["slices"] == {}
     assert plan_of(route, estate.settings).slices == ()
     some = replace(route, expected={**route.expected, "differing_share": 0.25})
     assert plan_of(some, estate.settings).risk == pytest.approx(0.05 + 0.25)

@@ -158,8 +158,8 @@ def test_a_model_that_was_shown_against_corrections_may_differ_from_the_provider
     )
     evidence = verdict.evidence
     assert evidence["outcome"]["scope"] == "whole"
-    assert evidence["differing"] > 0.2
-    assert evidence["rollback"]["tolerated"] == pytest.approx(0.05 + evidence["differing"])
+    assert 0.2 < evidence["borne"]["share"] < evidence["borne"]["upper"]
+    assert evidence["rollback"]["tolerated"] == pytest.approx(0.05 + evidence["borne"]["upper"])
     assert evidence["rollback"]["turned_to"] > evidence["rollback"]["tolerated"]
     assert "ramp" not in evidence
     page = " ".join(render("report.html.j2", verdict).split())
@@ -168,21 +168,53 @@ def test_a_model_that_was_shown_against_corrections_may_differ_from_the_provider
     assert "15 in 100" not in page
 
 
-def test_a_cascade_that_audits_would_take_back_at_once_says_so(tmp_path: Path) -> None:
-    """Proven against corrections, it differs from the provider in more calls than the audits bear."""
+def test_audits_bear_what_a_cascade_was_right_about_where_the_provider_was_wrong(tmp_path: Path) -> None:
+    """Audits ask the provider, which is wrong as often as in the proof: that alone takes no route back."""
     verdict = prove(
         make_dataset(tmp_path / "dataset", corrected=0.15, proof=400),
         answer=model(0.86),
         settings=ProofSettings(margin=0.005),
+        facts=replace(FACTS, harm=0.02),
+        out_dir=tmp_path / "out",
+    )
+    evidence = verdict.evidence
+    borne, wrong = evidence["borne"], evidence["cascade"]["chosen"]["wrong"]
+    assert evidence["outcome"]["scope"] == "cascade"
+    assert borne["n"] == 400
+    assert borne["count"] == round(400 * evidence["unlike"]) - wrong > 0
+    assert evidence["unlike"] < evidence["rollback"]["tolerated"] == pytest.approx(0.05 + borne["upper"])
+    assert "ramp" not in evidence
+    said = " ".join(render("report.txt.j2", verdict).split())
+    assert "did among the held-out ones, and were no worse" in said
+    assert "15 in 100" not in said
+
+
+def test_without_corrections_audits_bear_the_risk_and_no_more(tmp_path: Path) -> None:
+    verdict = prove(
+        make_dataset(tmp_path / "dataset", proof=400),
+        answer=model(0.86),
+        settings=ProofSettings(),
+        facts=FACTS,
+        out_dir=tmp_path / "out",
+    )
+    assert verdict.evidence["outcome"]["scope"] == "cascade"
+    assert verdict.evidence["borne"] == {"count": 0, "n": 400, "share": 0.0, "upper": 0.0, "by_slice": {}}
+    assert verdict.evidence["rollback"]["tolerated"] == 0.05
+
+
+def test_contract_b_bears_a_share_of_local_answers(tmp_path: Path) -> None:
+    verdict = prove(
+        make_dataset(tmp_path / "dataset", corrected=0.15, proof=600, dev=300),
+        answer=model(0.86),
+        settings=ProofSettings(margin=0.005, contract="B", delta=0.3),
         facts=FACTS,
         out_dir=tmp_path / "out",
     )
     evidence = verdict.evidence
     assert evidence["outcome"]["scope"] == "cascade"
-    assert evidence["rollback"]["seen"] == evidence["unlike"] > evidence["rollback"]["tolerated"] == 0.05
-    said = " ".join(render("report.txt.j2", verdict).split())
-    assert "expect them to take the route back" in said
-    assert "within about" not in said
+    assert evidence["borne"]["n"] == evidence["cascade"]["chosen"]["local"] < 600
+    of_label = {name: count for name, count in evidence["borne"]["by_slice"].items() if name.startswith("label:")}
+    assert sum(of_label.values()) in (0, evidence["borne"]["count"])
 
 
 def test_the_ramp_is_that_of_this_model_and_not_of_an_equal_one(tmp_path: Path) -> None:

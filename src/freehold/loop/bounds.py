@@ -69,8 +69,8 @@ def edited(route: Route, tasks: Sequence[Task]) -> tuple[str, ...]:
 def _risk(route: Route) -> float | None:
     """The share of audited calls that may be unlike the provider's; None where that can tell nothing.
 
-    A whole replacement was shown to be no worse while it differed from the provider in some share of the calls: that
-    share is no alarm, and where nearly all answers differ, as in free text, there is none to be had from audits.
+    A model was shown to be no worse while it differed from the provider in some share of the calls (`prove.bearing`):
+    that share is no alarm, and where nearly all answers differ, as in free text, there is none to be had from audits.
     """
     if route.risk is None or route.risk <= 0:
         return None
@@ -88,14 +88,12 @@ def _seen(route: Route, name: str, otherwise: float = 0.0) -> float:
 
 
 def _slices(route: Route) -> tuple[tuple[str, float], ...]:
-    """The slices that the proof judged and that are answered locally, each with what it may bear (see `_risk`)."""
+    """The slices that the proof judged and that are answered locally, each with what it may bear."""
     found = route.expected.get("slices")
     if not isinstance(found, dict):
         return ()
-    differing = _seen(route, "differing_share")
     shares = [(str(name), share) for name, share in found.items() if name not in route.withheld]
-    borne = [(name, share + differing) for name, share in shares if isinstance(share, float) and 0 < share < 1]
-    return tuple((name, share) for name, share in borne if share < 1)
+    return tuple((name, share) for name, share in shares if isinstance(share, float) and 0 < share < 1)
 
 
 def _names(route: Route, name: str) -> tuple[str, ...]:

@@ -13,7 +13,6 @@ from typing import Any
 
 from freehold.core import Example, OwnedAnswer
 from freehold.core.exchange import Message
-from freehold.core.scoring import is_acceptable, score
 from freehold.core.verdict import Verdict
 from freehold.dataset import load
 from freehold.loop.estate import Estate
@@ -29,32 +28,23 @@ _MOST_TOLERATED = 0.9
 Answering = Callable[[Sequence[Example]], Sequence[OwnedAnswer]]
 
 
-def expect(estate: Estate, dataset: DatasetRow, answer: Answering, *, is_whole: bool = False) -> dict[str, Any]:
-    """What live traffic is compared with; `answer` gives the owned answers to the proof's examples, which it has.
-
-    A whole replacement may differ from the provider and be no worse: then audits, which see that it differs, are
-    compared with the share of answers that did so in the proof.
-    """
+def expect(estate: Estate, dataset: DatasetRow, answer: Answering, verdict: Verdict) -> dict[str, Any]:
+    """What live traffic is compared with; `answer` gives the owned answers to the proof's examples, which it has."""
     frozen = load(Path(dataset.path))
-    answers = answer(frozen.proof)
     rented = estate.store.following.rented_models([example.id for example in frozen.proof])
-    kind = dataset.manifest.kind
-    found = expected(kind, answers, rented=rented, created_at=time.time())
-    if is_whole:
-        differ = [
-            not score(kind, one.incumbent, given.text).is_exact
-            for one, given in zip(frozen.proof, answers, strict=True)
-            if is_acceptable(kind, given.text)
-        ]
-        found["differing_share"] = sum(differ) / max(len(differ), 1)
-    return found | {"inputs": make_sketch(_inputs(frozen.train), _inputs(frozen.proof))}
+    found = expected(dataset.manifest.kind, answer(frozen.proof), rented=rented, created_at=time.time())
+    if "borne" in verdict.evidence:
+        found["differing_share"] = verdict.evidence["borne"]["upper"]
+    inputs = make_sketch(_inputs(frozen.train), _inputs(frozen.proof))
+    return found | {"inputs": inputs, "slices": tolerated_slices(verdict)}
 
 
 def tolerated_slices(verdict: Verdict) -> dict[str, float]:
-    """For each slice that a verdict lets be answered locally: the share of its local answers that may be wrong.
+    """For each slice that a verdict lets be answered locally: the share of its local answers that may look wrong.
 
     The proof bounds the share of *all* calls of a slice that is local and wrong; live, local answers alone are audited.
-    So the bound is divided by the share of the slice that was local. The largest MOST_SLICES are watched.
+    So the bound is divided by the share of the slice that was local. What was unlike the provider's and no worse is
+    borne as well (`prove.bearing`). The largest MOST_SLICES are watched, but for those where audits can tell nothing.
     """
     limit, coverage = verdict.evidence.get("slice_limit"), verdict.coverage
     if not isinstance(limit, float) or not coverage or not 0 < limit < 1:
@@ -65,8 +55,14 @@ def tolerated_slices(verdict: Verdict) -> dict[str, float]:
         if row.get("kind") in LIVE_KINDS and row.get("n") and row["name"] not in verdict.withheld
     ]
     rows.sort(key=lambda row: (-row["local"], row["name"]))
-    shares = {row["name"]: (row["local"] + _PRIOR_CALLS * coverage) / (row["n"] + _PRIOR_CALLS) for row in rows}
-    return {name: min(_MOST_TOLERATED, limit / share) for name, share in list(shares.items())[:MOST_SLICES]}
+    bears = verdict.evidence.get("borne", {"count": 0, "by_slice": {}})
+    usual = bears["count"] / max(1.0, coverage * verdict.evidence.get("calls", 0))
+    found = {}
+    for row in rows[:MOST_SLICES]:
+        local = (row["local"] + _PRIOR_CALLS * coverage) / (row["n"] + _PRIOR_CALLS)
+        unlike = (bears["by_slice"].get(row["name"], 0) + _PRIOR_CALLS * usual) / (row["local"] + _PRIOR_CALLS)
+        found[row["name"]] = min(_MOST_TOLERATED, limit / local) + unlike
+    return {name: share for name, share in found.items() if share < 1}
 
 
 def input_text(messages: Sequence[Message]) -> str:

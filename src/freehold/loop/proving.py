@@ -22,7 +22,7 @@ from freehold.core.task import Task
 from freehold.errors import ParityError
 from freehold.loop.entering import entry_of
 from freehold.loop.estate import Estate
-from freehold.loop.expecting import expect, tolerated_slices
+from freehold.loop.expecting import expect
 from freehold.loop.progress import Progress, Reporter
 from freehold.loop.training import model_file
 from freehold.prove import Opinions, ProofFacts, ProofSettings, metric_sources, prove
@@ -67,9 +67,7 @@ def prove_model(
             entry=entry_of(estate, task, dataset, card, proof_id=attempt_id, is_fresh=settings.is_fresh),
             on_progress=lambda step, done, total: report(Progress(stage="prove", done=done, total=total, note=step)),
         )
-        is_whole = verdict.evidence["outcome"]["scope"] == "whole"
-        found = expect(estate, dataset, answer, is_whole=is_whole) | {"slices": tolerated_slices(verdict)}
-        verdict = replace(verdict, expected=found)
+        verdict = replace(verdict, expected=expect(estate, dataset, answer, verdict))
     estate.store.book.put_verdict(verdict)
     return verdict
 

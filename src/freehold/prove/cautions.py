@@ -183,7 +183,8 @@ def _audits(evidence: Sheet) -> str:
     sentence = f"{percent(rate)} of the owned model's answers{a_day} {audits}"
     back = evidence.at("rollback")
     turned, calls, wrong, days = (back.number(name) for name in ("turned_to", "calls", "wrong", "days"))
-    if evidence.number("differing") is not None and not back.has():
+    unlike = evidence.at("borne")
+    if unlike.count("count") and not back.has():
         return (
             f"{sentence} Nearly all answers differ, which tells nothing. No audit takes this route back: let people"
             " compare answers again now and then (freehold label)."
@@ -191,16 +192,9 @@ def _audits(evidence: Sheet) -> str:
     if turned is None or calls is None or wrong is None:
         return sentence
     of = "answers" if is_b(evidence) else "calls"
-    seen, borne = back.number("seen"), back.number("tolerated")
-    if seen is not None and borne is not None and seen > borne:
-        got = "answers were not" if is_b(evidence) else "calls got an answer from it that was not"
-        return (
-            f"{sentence} {share(seen)} of the held-out {got} the provider's. Audits"
-            f" take that for wrong and bear {share(borne)}: expect them to take the route back, however good it is."
-        )
-    if evidence.number("differing") is not None:
+    if unlike.count("count"):
         told = f"its answers come to differ from the provider's in {share(turned)} of {of}"
-        told += f" ({share(evidence.number('differing'))} did among the held-out ones)"
+        told += f" ({share(unlike.number('share'))} did among the held-out ones, and were no worse)"
         harm = "unlike answers"
     elif is_b(evidence):
         told, harm = f"{in_hundred(turned)} of its answers come to be wrong", "wrong answers"

@@ -16,6 +16,7 @@ from freehold.core.scoring import JsonValue
 from freehold.core.slices import SliceShape
 from freehold.core.verdict import Verdict
 from freehold.prove.attempts import level
+from freehold.prove.bearing import borne, unlike
 from freehold.prove.cascade import Cascade, lower_bound
 from freehold.prove.cautions import is_enough
 from freehold.prove.decide import Paired, calls_needed, whole_calls
@@ -23,7 +24,7 @@ from freehold.prove.differences import MOST_DIFFERENCES, difference_rows
 from freehold.prove.folder import Frozen
 from freehold.prove.foresight import MOST_TOLERATED, plan_ramp, plan_rollback
 from freehold.prove.head import ranking
-from freehold.prove.judging import Compared, is_same
+from freehold.prove.judging import Compared
 from freehold.prove.measure import Held, can_replace, summarise
 from freehold.prove.sensitivity import Sensitivity
 from freehold.prove.settings import ProofFacts, ProofSettings
@@ -82,7 +83,7 @@ def gather(
         **_listed(held, owned),
         "speed": _plain(speed(answers)),
         "savings": _plain(savings(owned, facts)),
-        **_after(frozen, held, owned, settings, facts),
+        **_after(held, owned, settings, facts, shape),
         "sensitivity": _plain(readings),
         "settings": _plain(settings),
         "facts": _plain(facts),
@@ -178,22 +179,20 @@ def _slice(row: Slice, owned: Examined, held: Held) -> Figures:
     }
 
 
-def _after(frozen: Frozen, held: Held, owned: Examined, settings: ProofSettings, facts: ProofFacts) -> Figures:
+def _after(held: Held, owned: Examined, settings: ProofSettings, facts: ProofFacts, shape: SliceShape) -> Figures:
     """What would follow a move: the ramp, and how soon a rollback would come, by the bounds that live traffic has.
 
-    Live, answers are held against the provider's. A whole replacement may differ from it and be no worse: then what it
-    differed by is borne too (`loop.bounds`), and where that is more than the risk there is no ramp (`loop.moving`).
+    Live, answers are held against the provider's. What a model differs by and is no worse is borne (`prove.bearing`,
+    `loop.bounds`), and where that is more than the risk there is no ramp (`loop.moving`).
     """
     if owned.outcome.decision != "move":
         return {}
+    n = len(held.examples)
+    differing = sum(local and differs for local, differs in zip(owned.is_local, unlike(held, owned), strict=True)) / n
     pairs = zip(held.examples, owned.guesses, strict=True)
-    is_unlike = [not is_same(frozen.kind, guess.text, example.incumbent) for example, guess in pairs]
-    usable = [unlike for unlike, guess in zip(is_unlike, owned.guesses, strict=True) if guess.confidence > 0]
-    is_whole = owned.outcome.scope == "whole"
-    differing = sum(usable) / max(len(usable), 1) if is_whole else 0.0
-    unlike = sum(local and differs for local, differs in zip(owned.is_local, is_unlike, strict=True)) / len(is_unlike)
-    found: Figures = {"unlike": unlike, "differing": differing if is_whole else None}
-    tolerated = settings.risk + differing
+    bears = borne(held, owned, [shape.names(example.messages, guess.text) for example, guess in pairs])
+    found: Figures = {"unlike": differing, "borne": _plain(bears)}
+    tolerated = settings.risk + bears.upper
     if tolerated <= MOST_TOLERATED:
         plan = plan_rollback(
             tolerated,
@@ -203,10 +202,9 @@ def _after(frozen: Frozen, held: Held, owned: Examined, settings: ProofSettings,
             local=owned.outcome.coverage if settings.contract == "B" else None,
             a_day=facts.calls_per_day,
         )
-        local = (owned.outcome.coverage or 1.0) if settings.contract == "B" else 1.0
-        found["rollback"] = {**_plain(plan), "seen": unlike / local}
-    if facts.harm is not None and differing <= settings.risk:
-        found["ramp"] = _plain(plan_ramp(unlike, 0.0, harm=facts.harm, alpha=settings.alpha))
+        found["rollback"] = _plain(plan)
+    if facts.harm is not None and bears.upper <= settings.risk:
+        found["ramp"] = _plain(plan_ramp(differing, 0.0, harm=facts.harm, alpha=settings.alpha))
     return found
 
 
