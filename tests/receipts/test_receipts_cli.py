@@ -13,15 +13,18 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from made import Run
-from proven import MODEL_BYTES, SECRET, recorded_estate, walked_estate, write_report
+from made import Run, a_call, triage_calls
+from proven import MODEL_BYTES, SECRET, quiet, recorded_estate, walked_estate, write_report
 
 from freehold.cli.commands import cli
 from freehold.core.receipt import Head, seal
 from freehold.core.route import Route
 from freehold.loop.doctor.estate import check_receipts
 from freehold.loop.estate import Estate
+from freehold.loop.freezing import freeze
+from freehold.loop.lineage import trace
 from freehold.loop.moving import move_plan, put_route
+from freehold.loop.sorting import sort_new_calls
 from freehold.settings import load_settings
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -378,6 +381,47 @@ def test_lineage_goes_from_a_call_to_its_models_and_back(walked: Run, tmp_path: 
     dataset = json.loads(walked("lineage", "verdict-1", "--json").stdout)["dataset"]
     assert json.loads(walked("lineage", dataset[:16], "--json").stdout)["kind"] == "dataset"
     assert SECRET not in walked("lineage", "model-1", "--json").stdout
+
+
+def test_a_model_that_was_proven_on_a_newer_dataset_learned_nothing_from_it(run: Run, tmp_path: Path) -> None:
+    estate, _ = walked_estate(tmp_path / ".freehold")
+    later = [replace(call, created_at=call.created_at + 1e6) for call in triage_calls(300)[150:]]
+    estate.store.calls.add(later)
+    sort_new_calls(estate)
+    (task,) = estate.store.book.tasks()
+    newer = freeze(estate, task, quiet)
+    verdict = estate.store.book.verdict("verdict-1")
+    assert verdict
+    estate.store.book.put_verdict(replace(verdict, id="verdict-2", dataset_hash=newer))
+    split = {use.split: use.example for call in later for use in trace(estate, call.id).uses}
+    estate.store.close()
+    assert "no model learned from it" in run("lineage", split["train"]).stdout
+    assert "model model-1 was tuned with it" in run("lineage", split["dev"]).stdout
+    assert "model model-1 was judged by it" in run("lineage", split["proof"]).stdout
+    assert "no model learned from it" in run("lineage", "019000000060-7abc-0000000060").stdout, "it was held out"
+    told = run("lineage", "verdict-2").stdout
+    assert "train:" not in told
+    assert "trained on dataset" in told
+    assert {line.split()[0] for line in run("lineage", "verdict-2", "--all").stdout.splitlines()} == {"dev", "proof"}
+    assert f"verdict verdict-2: move, on dataset {newer[:16]}" in run("lineage", "model-1").stdout
+
+
+@pytest.mark.parametrize(
+    ("arm", "words"),
+    [
+        ("audit", "an audit of call parent-1, which model model-1 had answered (route version 1)"),
+        ("shadow", "asked of model model-1 beside call parent-1 (route version 1)"),
+        ("owned", "answered by model model-1 (route version 1)"),
+    ],
+)
+def test_a_call_that_no_model_learned_from_says_what_it_was_for(run: Run, tmp_path: Path, arm: str, words: str) -> None:
+    estate, task = walked_estate(tmp_path / ".freehold")
+    estate.store.calls.add([a_call(id="beside-1234", arm=arm, parent_id="parent-1", task_id=task.id, route_version=1)])
+    estate.store.close()
+    told = run("lineage", "beside-1234").stdout
+    assert words in " ".join(told.split())
+    assert "in no dataset: no model learned from it" in told
+    assert max(len(line) for line in run("lineage", "model-1").stdout.splitlines()) <= 80
 
 
 def test_lineage_says_what_it_cannot_tell(walked: Run, tmp_path: Path) -> None:
