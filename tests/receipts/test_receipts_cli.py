@@ -107,6 +107,9 @@ def test_an_export_is_verified_without_any_state(walked: Run, tmp_path: Path, mo
     assert walked("receipts", "export", str(file)).exit_code == 0
     assert walked("receipts", "export", str(file)).exit_code == 2, "an export is never written over"
     assert walked("receipts", "export", "-").stdout.encode() == file.read_bytes()
+    for place in (tmp_path / "none" / "receipts.jsonl", file / "receipts.jsonl", tmp_path / ("x" * 300)):
+        refused = walked("receipts", "export", str(place))
+        assert (refused.exit_code, "cannot be written" in refused.stderr) == (2, True)
     head = walked("receipts", "head").stdout.strip()
     away = tmp_path / "away"
     away.mkdir()

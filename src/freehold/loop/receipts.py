@@ -117,11 +117,18 @@ def export(estate: Estate, write: Callable[[str], object]) -> Head:
 
 def export_file(estate: Estate, path: Path) -> Head:
     """Write all receipts to a new file, which is there whole or not at all; UsageError when something is there."""
-    if path.exists() or path.is_symlink():
-        raise UsageError(f"There is something at {str(path)!r} already.", hint="Give a name that is not taken.")
     draft = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _FILE_MODE), "w", encoding="utf-8") as file:
+        if path.exists() or path.is_symlink():
+            raise UsageError(f"There is something at {str(path)!r} already.", hint="Give a name that is not taken.")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _FILE_MODE)
+    except OSError as error:
+        raise UsageError(
+            f"The file {str(path)!r} cannot be written: {error.strerror}.",
+            hint="Name a file in a folder that is there.",
+        ) from error
+    try:
+        with open(descriptor, "w", encoding="utf-8") as file:
             last = export(estate, file.write)
             file.flush()
             os.fsync(file.fileno())
