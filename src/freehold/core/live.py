@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 
 from freehold.core.route import Route
 
-_TOLD_FACTOR = 2.0
+_SHARE_FACTOR = 2.0
+_AUDIT_FACTOR = 4.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,18 +46,21 @@ def at_first(route: Route) -> Live:
 
 
 def is_news(told: Live, now: Live) -> bool:
-    """Whether figures differ enough from those last told to get a receipt: twice or half of a rate, another reason.
+    """Whether figures differ enough from those last told to get a receipt.
 
-    Evidence moves with every call; a receipt for each step would bury those that matter. The end of a ramp is a version
-    of the route and told as such. Example: a share of 2% is told again at 4%; 12% of 13% is no news.
+    Evidence moves with every call; a receipt for each step would bury those that matter. News is a ramp's share twice
+    or half of what was told, an audit rate four times or a quarter of it (a good model has one in 300 audits or more,
+    as simulated), and a stale proof's other reason. The end of a ramp is a version of the route and told as such.
+    Example: a share of 2% is told again at 4%; 12% of 13% is no news.
     """
-    is_more = _differs(told.audit_rate, now.audit_rate) or (now.share < 1 and _differs(told.share, now.share))
-    return is_more or _kinds(told.stale) != _kinds(now.stale)
+    is_ramped = now.share < 1 and _differs(told.share, now.share, factor=_SHARE_FACTOR)
+    is_audited = _differs(told.audit_rate, now.audit_rate, factor=_AUDIT_FACTOR)
+    return is_ramped or is_audited or _kinds(told.stale) != _kinds(now.stale)
 
 
-def _differs(one: float, other: float) -> bool:
+def _differs(one: float, other: float, *, factor: float) -> bool:
     low, high = sorted((one, other))
-    return high >= _TOLD_FACTOR * low and high > low
+    return high >= factor * low and high > low
 
 
 def _kinds(reasons: tuple[str, ...]) -> set[str]:
