@@ -87,6 +87,8 @@ def test_a_changed_provider_is_found_within_thirty_probes_and_the_proof_goes_sta
 def test_a_call_is_a_probe_once(tmp_path: Path) -> None:
     with rented(noisy(usual)) as provider:
         estate, task = compared_estate(tmp_path, provider=provider.settings())
+        with pytest.raises(DataError, match="answered by the provider once only"):
+            plan_probe(estate, task.name, 5)
         baseline(estate, task, 30)
         asked(estate, task, 30)
         before = len(provider.seen)

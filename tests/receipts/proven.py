@@ -25,7 +25,7 @@ EVIDENCE = {
     "sides": [{"name": "provider", "n": 24, "share": 0.9}, {"name": "owned model", "n": 24, "share": 0.95}],
     "differences": [{"input": SECRET, "owned": "refund", "confidence": 0.5}],
     "worst": {"input": SECRET, "texts": [SECRET, "b"], "is_local": True},
-    "settings": {"margin": 0.02, "alpha": 0.05, "seed": 7},
+    "settings": {"margin": 0.02, "alpha": 0.05, "delta": 0.1, "seed": 7},
     "facts": {"created_at": 1.0, "machine": "here"},
 }
 MODEL_BYTES = b"GGUF" * 100

@@ -13,14 +13,18 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from made import Run
-from proven import MODEL_BYTES, SECRET, recorded_estate, walked_estate, write_report
+from made import Run, a_call, triage_calls
+from proven import MODEL_BYTES, SECRET, quiet, recorded_estate, walked_estate, write_report
 
 from freehold.cli.commands import cli
 from freehold.core.receipt import Head, seal
 from freehold.core.route import Route
 from freehold.loop.doctor.estate import check_receipts
 from freehold.loop.estate import Estate
+from freehold.loop.freezing import freeze
+from freehold.loop.lineage import trace
+from freehold.loop.moving import move_plan, put_route
+from freehold.loop.sorting import sort_new_calls
 from freehold.settings import load_settings
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -54,7 +58,7 @@ def _golden(name: str, result: Result, folder: Path) -> None:
     text = re.sub(r"\b[0-9a-f]{16}\b", "HASH16", text)
     text = re.sub(r"\([0-9a-f]{12}\)", "(HASH12)", text)
     text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d UTC)?", "TIME", text)
-    text = re.sub(r"as account \S+ of", "as account ACCOUNT of", text)
+    text = re.sub(r"process of account \S+", "process of account ACCOUNT", text)
     text = re.sub(r"(freehold )\d+\.\d+\.\S+ ", r"\1VERSION ", text)
     path = GOLDEN / f"{name}.txt"
     assert path.exists(), f"write {path} with:\n{text}"
@@ -76,7 +80,9 @@ def test_the_list_and_the_explanations(walked: Run, tmp_path: Path) -> None:
     listed = walked("receipts")
     _golden("list", listed, tmp_path)
     assert max(len(line) for line in listed.stdout.splitlines()) <= 80
-    _golden("verdict", walked("receipts", "show", "verdict-1", "--files"), tmp_path)
+    for name in ("1", "2", "3"):
+        assert max(len(line) for line in walked("receipts", "show", name).stdout.splitlines()) <= 80
+    _golden("verdict", walked("receipts", "show", "verdict-1"), tmp_path)
     _golden("route", walked("receipts", "show", "2"), tmp_path)
     _golden("verified", walked("receipts", "verify"), tmp_path)
 
@@ -101,6 +107,9 @@ def test_an_export_is_verified_without_any_state(walked: Run, tmp_path: Path, mo
     assert walked("receipts", "export", str(file)).exit_code == 0
     assert walked("receipts", "export", str(file)).exit_code == 2, "an export is never written over"
     assert walked("receipts", "export", "-").stdout.encode() == file.read_bytes()
+    for place in (tmp_path / "none" / "receipts.jsonl", file / "receipts.jsonl", tmp_path / ("x" * 300)):
+        refused = walked("receipts", "export", str(place))
+        assert (refused.exit_code, "cannot be written" in refused.stderr) == (2, True)
     head = walked("receipts", "head").stdout.strip()
     away = tmp_path / "away"
     away.mkdir()
@@ -129,7 +138,7 @@ def test_the_few_lines_of_the_docs_verify_an_export(walked: Run, tmp_path: Path)
     file = tmp_path / "receipts.jsonl"
     walked("receipts", "export", str(file))
     python = re.search(r"```python\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
-    shell = re.search(r"```sh\n(while.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
+    shell = re.search(r"```sh\n(\(last.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
     assert python
     assert shell
     assert len(python[1].splitlines()) <= 10
@@ -137,12 +146,36 @@ def test_the_few_lines_of_the_docs_verify_an_export(walked: Run, tmp_path: Path)
     head = walked("receipts", "head").stdout.strip()
     for check in checks:
         done = subprocess.run(check, cwd=tmp_path, capture_output=True, text=True, check=True)
-        assert head in done.stdout or head.split(":")[1] in done.stdout
-        assert "CHANGED" not in done.stdout
-    file.write_bytes(file.read_bytes().replace(b'"decision":"move"', b'"decision":"hold"', 1))
-    ended = [subprocess.run(check, cwd=tmp_path, capture_output=True, text=True, check=False) for check in checks]
-    assert ended[0].returncode != 0
-    assert "CHANGED" in ended[1].stdout
+        assert head.split(":")[1] in done.stdout
+    whole = file.read_bytes()
+    first, second, third = whole.splitlines(keepends=True)
+    tampered = {
+        "changed": whole.replace(b'"decision":"move"', b'"decision":"hold"', 1),
+        "removed": first + third,
+        "exchanged": first + third + second,
+        "repeated": first + second + second + third,
+        "cut": whole[:-100],
+        "named twice": first[:-2] + b',"kind":"route"}\n' + second + third,
+        "converted": whole.replace(b"\n", b"\r\n"),
+    }
+    for how, content in tampered.items():
+        file.write_bytes(content)
+        for check in checks:
+            ended = subprocess.run(check, cwd=tmp_path, capture_output=True, text=True, check=False)
+            assert ended.returncode == 1, (how, check[0])
+        assert walked("receipts", "verify", str(file)).exit_code == 1, how
+    assert "that of Windows" in walked("receipts", "verify", str(file)).stdout
+
+
+def test_a_file_that_is_no_export_is_told_in_few_lines(walked: Run, tmp_path: Path) -> None:
+    file = tmp_path / "receipts.jsonl"
+    walked("receipts", "export", str(file))
+    file.write_bytes(file.read_bytes() + b"nonsense\n" * 5000)
+    told = walked("receipts", "verify", str(file))
+    assert told.exit_code == 1
+    assert len(told.stdout.splitlines()) == 101
+    assert told.stdout.endswith("and 4,900 more problems\n")
+    assert len(json.loads(walked("receipts", "verify", str(file), "--json").stdout)["problems"]) == 101
 
 
 TAMPERING: tuple[tuple[str, str], ...] = (
@@ -160,6 +193,7 @@ TAMPERING: tuple[tuple[str, str], ...] = (
     ("DELETE FROM routes WHERE version = 2", "which is not in the database"),
     ("UPDATE verdicts SET document = replace(document, '0.625', '0.99')", "is not what receipt 1 says of it"),
     ("UPDATE routes SET document = replace(document, '0.8', '0.1')", "is not what receipt 2 says of it"),
+    ("UPDATE verdicts SET document = replace(document, '\"calls\": 24', '\"calls\": 99')", "what receipt 1 says of it"),
     (
         "INSERT INTO routes (task_id, version, created_at, document) SELECT task_id, 3, created_at + 9,"
         " replace(document, '\"version\": 1', '\"version\": 3') FROM routes WHERE version = 1",
@@ -180,6 +214,63 @@ def test_what_is_tampered_with_in_the_database_is_found(
     assert all(len(line) < 300 for line in found.stdout.splitlines())
     for verb in (("receipts",), ("receipts", "show", "2"), ("receipts", "show", "2", "--files")):
         assert walked(*verb).exception is None or isinstance(walked(*verb).exception, SystemExit)
+
+
+MISSHAPEN = (
+    "[1]",
+    "{}",
+    '{"verdict": {"withheld": 5, "used": [], "coverage": true}, "figures": {"sides": [1, {"low": 0, "high": []}]}}',
+    '{"verdict": {"used": {"of": {"first_at": 1}}, "risk": "x"}, "settings": {"delta": {}}, "report": []}',
+    '{"route": {"withheld": 5, "threshold": [], "kind": [], "harm": "a", "reason": {}}, "before": []}',
+    '{"watch": {"stale": 5}, "before": [], "figures": {"detectors": [1, {"evidence": "a"}], "ramp": {"low": "b"}}}',
+)
+
+
+@pytest.mark.parametrize("kind", ["verdict", "route", "watch"])
+@pytest.mark.parametrize("document", MISSHAPEN)
+def test_a_receipt_of_any_shape_is_listed_and_shown_as_changed(
+    walked: Run, tmp_path: Path, document: str, kind: str
+) -> None:
+    _sql(tmp_path, f"UPDATE receipts SET document = '{document}', kind = '{kind}' WHERE number = 2")
+    listed = walked("receipts")
+    assert (listed.exit_code, len(listed.stdout.splitlines())) == (0, 4)
+    assert walked("receipts", "show", "1").exit_code == 0
+    shown = walked("receipts", "show", "2")
+    if document == "[1]":
+        assert (shown.exit_code, "was changed" in shown.stderr) == (1, True)
+    else:
+        assert (shown.exit_code, "CHANGED" in shown.stdout) == (0, True)
+    assert walked("receipts", "verify").exit_code == 1
+
+
+def test_a_document_that_is_no_json_is_one_line(walked: Run, tmp_path: Path) -> None:
+    _sql(tmp_path, "UPDATE routes SET document = '{' WHERE version = 1")
+    told = walked("receipts", "verify")
+    assert (told.exit_code, told.stdout) == (1, "")
+    assert "is no JSON" in told.stderr
+
+
+def test_a_route_that_serves_another_folder_is_found(run: Run, tmp_path: Path) -> None:
+    estate, task = walked_estate(tmp_path / ".freehold")
+    put_route(estate, move_plan(estate, task.name).route)
+    estate.store.close()
+    assert run("receipts", "verify").exit_code == 0
+    _sql(tmp_path, "UPDATE routes SET document = replace(document, '/models/model-1', '/models/other')")
+    told = run("receipts", "verify")
+    assert told.exit_code == 1
+    assert "version 3 of the route" in told.stdout
+    assert "serves model model-1 out of" in told.stdout
+
+
+def test_a_route_in_force_that_is_older_than_receipts_is_named(walked: Run, tmp_path: Path) -> None:
+    _sql(
+        tmp_path,
+        "INSERT INTO routes (task_id, version, created_at, document) SELECT 'other', 1, 1.0,"
+        " json_set(document, '$.task_id', 'other', '$.created_at', 1.0) FROM routes WHERE version = 1",
+    )
+    told = walked("receipts", "verify")
+    assert told.exit_code == 0
+    assert "version 1 of the route of task other is in force and is one of them" in told.stderr
 
 
 def test_a_chain_sealed_anew_in_the_database_needs_a_head(walked: Run, tmp_path: Path) -> None:
@@ -293,6 +384,47 @@ def test_lineage_goes_from_a_call_to_its_models_and_back(walked: Run, tmp_path: 
     dataset = json.loads(walked("lineage", "verdict-1", "--json").stdout)["dataset"]
     assert json.loads(walked("lineage", dataset[:16], "--json").stdout)["kind"] == "dataset"
     assert SECRET not in walked("lineage", "model-1", "--json").stdout
+
+
+def test_a_model_that_was_proven_on_a_newer_dataset_learned_nothing_from_it(run: Run, tmp_path: Path) -> None:
+    estate, _ = walked_estate(tmp_path / ".freehold")
+    later = [replace(call, created_at=call.created_at + 1e6) for call in triage_calls(300)[150:]]
+    estate.store.calls.add(later)
+    sort_new_calls(estate)
+    (task,) = estate.store.book.tasks()
+    newer = freeze(estate, task, quiet)
+    verdict = estate.store.book.verdict("verdict-1")
+    assert verdict
+    estate.store.book.put_verdict(replace(verdict, id="verdict-2", dataset_hash=newer))
+    split = {use.split: use.example for call in later for use in trace(estate, call.id).uses}
+    estate.store.close()
+    assert "no model learned from it" in run("lineage", split["train"]).stdout
+    assert "model model-1 was tuned with it" in run("lineage", split["dev"]).stdout
+    assert "model model-1 was judged by it" in run("lineage", split["proof"]).stdout
+    assert "no model learned from it" in run("lineage", "019000000060-7abc-0000000060").stdout, "it was held out"
+    told = run("lineage", "verdict-2").stdout
+    assert "train:" not in told
+    assert "trained on dataset" in told
+    assert {line.split()[0] for line in run("lineage", "verdict-2", "--all").stdout.splitlines()} == {"dev", "proof"}
+    assert f"verdict verdict-2: move, on dataset {newer[:16]}" in run("lineage", "model-1").stdout
+
+
+@pytest.mark.parametrize(
+    ("arm", "words"),
+    [
+        ("audit", "an audit of call parent-1, which model model-1 had answered (route version 1)"),
+        ("shadow", "asked of model model-1 beside call parent-1 (route version 1)"),
+        ("owned", "answered by model model-1 (route version 1)"),
+    ],
+)
+def test_a_call_that_no_model_learned_from_says_what_it_was_for(run: Run, tmp_path: Path, arm: str, words: str) -> None:
+    estate, task = walked_estate(tmp_path / ".freehold")
+    estate.store.calls.add([a_call(id="beside-1234", arm=arm, parent_id="parent-1", task_id=task.id, route_version=1)])
+    estate.store.close()
+    told = run("lineage", "beside-1234").stdout
+    assert words in " ".join(told.split())
+    assert "in no dataset: no model learned from it" in told
+    assert max(len(line) for line in run("lineage", "model-1").stdout.splitlines()) <= 80
 
 
 def test_lineage_says_what_it_cannot_tell(walked: Run, tmp_path: Path) -> None:

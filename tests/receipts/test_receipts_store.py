@@ -22,6 +22,7 @@ from freehold.loop.backup import back_up, restore
 from freehold.loop.estate import open_estate
 from freehold.loop.receipts import verify_database
 from freehold.loop.retention import prune, rule
+from freehold.loop.stages import Stages
 from freehold.store import Store
 from freehold.store.receipts import code_version
 
@@ -241,4 +242,13 @@ def test_a_verdict_of_before_receipts_is_no_problem(tmp_path: Path) -> None:
     verified = verify_database(estate, None, quiet)
     assert verified.problems == ()
     assert "1 verdicts and routes are older" in verified.notes[0]
+    estate.store.close()
+
+
+def test_a_move_at_the_end_of_a_road_is_not_said_to_be_a_persons(tmp_path: Path) -> None:
+    estate, task = recorded_estate(tmp_path)
+    prove(estate, task)
+    assert Stages(estate, task, quiet).run("move", {"decision": "move"}) == {"route_version": 1}
+    moved = receipts(estate.store)[-1]
+    assert (moved.kind, moved.content["decided_by"]) == ("route", "road")
     estate.store.close()

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import click
 
 from freehold.cli.opening import json_option, open_estate
 from freehold.core.explanation import flat
-from freehold.terminal import next_command, say, say_json, tell
+from freehold.terminal import next_command, say, say_json, tell, terminal_width
 
 if TYPE_CHECKING:
-    from freehold.loop.lineage import Contents, Lineage, ModelLine, Use
+    from freehold.core.lineage import Contents, Lineage, ModelLine, Use
 
 _HASH_CHARS = 16
+_LEAST_WIDTH = 20
 _PART = {"train": "learned from it", "dev": "was tuned with it", "proof": "was judged by it"}
+_NONE = {"train": "no model learned from it", "dev": "no model was tuned with it", "proof": "no model was judged by it"}
 
 
 @click.command()
@@ -50,22 +53,27 @@ def _say(traced: Lineage) -> None:
     corrected = ", corrected" if traced.is_corrected else ""
     say(f"{traced.kind} {traced.id}{task}{corrected}")
     if traced.kind == "call":
+        if traced.role:
+            _line(traced.role, indent=2)
         for use in traced.uses:
-            say(f"  {_use(use)}")
+            _line(_use(use), indent=2)
             for model in traced.models:
-                if model.dataset == use.dataset:
+                if model.id in use.models:
                     _say_model(model, f"model {model.id} {_PART[use.split]}", indent=4)
+            if not use.models:
+                _line(_NONE[use.split], indent=4)
         if not traced.uses:
             say("  in no dataset: no model learned from it")
         return
     if traced.kind != "dataset":
         say(f"  dataset {(traced.dataset or '')[:_HASH_CHARS]}")
     for contents in traced.contents:
-        say(f"    {_contents(contents)}")
+        _line(_contents(contents), indent=4)
     for model in traced.models:
-        _say_model(model, f"model {model.id}, base {model.base}", indent=2)
+        elsewhere = f", trained on dataset {model.dataset[:_HASH_CHARS]}" if model.dataset != traced.dataset else ""
+        _say_model(model, f"model {model.id}, base {model.base}{elsewhere}", indent=2)
     if traced.recipe:
-        say("  recipe " + ", ".join(f"{name} {value}" for name, value in flat(traced.recipe)))
+        _line("recipe " + ", ".join(f"{name} {value}" for name, value in flat(traced.recipe)), indent=2)
 
 
 def _use(use: Use) -> str:
@@ -82,12 +90,29 @@ def _contents(contents: Contents) -> str:
 
 
 def _say_model(model: ModelLine, title: str, *, indent: int) -> None:
-    say(f"{' ' * indent}{title}")
+    _line(title, indent=indent)
     for verdict in model.verdicts:
-        say(f"{' ' * indent}  verdict {verdict.id}: {verdict.words}")
+        elsewhere = f", on dataset {verdict.dataset[:_HASH_CHARS]}" if verdict.dataset != model.dataset else ""
+        _line(f"verdict {verdict.id}: {verdict.words}{elsewhere}", indent=indent + 2)
     for route in model.routes:
         now = ", in force" if route.is_in_force else ""
-        say(f"{' ' * indent}  route version {route.version}: {route.kind}{now}")
+        _line(f"route version {route.version}: {route.kind}{now}", indent=indent + 2)
+
+
+def _line(text: str, *, indent: int) -> None:
+    """A line, folded between words where the terminal is narrower."""
+    first, rest = " " * indent, " " * (indent + 2)
+    width = max(terminal_width(), _LEAST_WIDTH)
+    say(
+        textwrap.fill(
+            text,
+            width,
+            initial_indent=first,
+            subsequent_indent=rest,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    )
 
 
 def _next(traced: Lineage) -> str:

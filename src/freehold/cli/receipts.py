@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,8 +12,8 @@ from typing import TYPE_CHECKING
 import click
 
 from freehold.cli.opening import json_option, open_estate
-from freehold.errors import NotFoundError, UsageError
-from freehold.terminal import next_command, reporting, say, say_json, say_rows, shorten, tell
+from freehold.errors import DataError, NotFoundError, UsageError
+from freehold.terminal import next_command, reporting, say, say_json, say_rows, shorten, tell, terminal_width
 
 if TYPE_CHECKING:
     from freehold.core.receipt import Head, Receipt
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from freehold.loop.receipts import Neighbours, Verified
 
 _HASH_CHARS = 12
+_LABEL_CHARS = 10
 _TASK_CHARS = 16
 _MINUTE_CHARS = len("2027-01-31 18:00")
 _EMPTY = "There are no receipts yet: each verdict and each change of a route from now on gets one."
@@ -165,7 +167,10 @@ def _row(receipt: Receipt | str) -> tuple[str, ...]:
 
     if isinstance(receipt, str):
         return ("?", "", "", receipt, "")
-    said = receipt.content
+    try:
+        said = receipt.content
+    except DataError as error:
+        return (str(receipt.number), moment(receipt.created_at)[:_MINUTE_CHARS], "", error.message, "")
     task = shorten(str(said.get("task") or receipt.task_id), _TASK_CHARS)
     when = moment(receipt.created_at)[:_MINUTE_CHARS]
     return (str(receipt.number), when, task, headline(said), str(said.get("decided_by")))
@@ -175,18 +180,27 @@ def _say_receipt(found: Receipt, around: Neighbours, looked: list[Exhibit]) -> N
     from freehold.core.explanation import explain
 
     sealed = "its hash is that of what it says" if found.is_sealed else "CHANGED: its hash is not that of what it says"
+    kind = {"verdict": "a verdict", "route": "a change of a route", "watch": "a step of the watch"}[found.kind]
     lines = [
-        ("receipt", f"{found.number}, a {found.kind}; {sealed}"),
+        ("receipt", f"{found.number}, {kind}; {sealed}"),
         *explain(found),
         ("hash", found.hash),
-        ("after", _neighbour(around.before, "it is the first", wanted=found.previous)),
-        ("before", _neighbour(around.after, "it is the newest", wanted=None)),
+        ("previous", _neighbour(around.before, "none: it is the first", wanted=found.previous)),
+        ("next", _neighbour(around.after, "none: it is the newest", wanted=None)),
         *(("file", exhibit.words) for exhibit in looked),
     ]
     last = ""
     for label, text in lines:
-        say(f"{'' if label == last else label:<9} {text}")
+        say(_labelled("" if label == last else label, text))
         last = label
+
+
+def _labelled(label: str, text: str) -> str:
+    """A line with its label, folded between words where the terminal is narrower."""
+    first, rest = f"{label:<{_LABEL_CHARS}}", " " * _LABEL_CHARS
+    width = max(terminal_width(), 2 * _LABEL_CHARS)
+    folded = textwrap.wrap(text, width - _LABEL_CHARS, break_long_words=False, break_on_hyphens=False)
+    return first + f"\n{rest}".join(folded or [""])
 
 
 def _neighbour(receipt: Receipt | str | None, at_end: str, *, wanted: str | None) -> str:
@@ -197,7 +211,10 @@ def _neighbour(receipt: Receipt | str | None, at_end: str, *, wanted: str | None
     if isinstance(receipt, str):
         return receipt
     broken = "" if wanted in (None, receipt.hash) else "; NOT the one that it was sealed with"
-    said = headline(receipt.content)
+    try:
+        said = headline(receipt.content)
+    except DataError as error:
+        return error.message
     return f"receipt {receipt.number}, {receipt.kind}: {said} ({receipt.hash[:_HASH_CHARS]}){broken}"
 
 

@@ -78,7 +78,8 @@ def agree(count: int, expected_usd: float | None, *, whom: str, budget: float | 
     """
     if not count:
         return budget
-    tell(f"{count:,} requests to {whom}, about {usd(expected_usd)} in all.")
+    cost = "and what they cost is unknown" if expected_usd is None else f"about {usd(expected_usd)} in all"
+    tell(f"{count:,} requests to {whom}, {cost}.")
     if budget is not None and expected_usd is None:
         raise UsageError(
             f"A budget of {usd(budget)} cannot be kept: what a request costs is unknown.",

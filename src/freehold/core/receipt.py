@@ -22,7 +22,7 @@ from typing import Any, Literal, NoReturn, get_args
 from freehold.core.ids import canonical_json, sha256_hex
 from freehold.errors import DataError, UsageError
 
-Kind = Literal["verdict", "route"]
+Kind = Literal["verdict", "route", "watch"]
 GENESIS = "0" * 64
 LONGEST_LINE_BYTES = 16 * 2**20
 _LEAST_HEAD_CHARS = 16
@@ -191,6 +191,10 @@ def _read_line(line: bytes) -> Receipt | str:
         return f"it is longer than {LONGEST_LINE_BYTES:,} bytes"
     if not line.endswith(b"\n"):
         return "it has no line break, so its end may be missing"
+    if line.endswith(b"\r\n"):
+        return (
+            "its line break is that of Windows, as a mail or an editor may write it; take the file as it was exported"
+        )
     try:
         values = json.loads(line, parse_constant=_refuse)
     except (ValueError, RecursionError):

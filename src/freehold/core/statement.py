@@ -1,4 +1,4 @@
-"""What receipts say: a verdict or a change of a route, with everything that it rests on, as plain JSON.
+"""What receipts say: a verdict, a change of a route, or what live evidence set on one, with all that it rests on.
 
 A receipt can never be deleted, so it holds figures and hashes and no text of a call: of evidence only numbers and names
 are kept, and long lists and long texts become their count and their SHA-256. Nor does it hold paths, which change when
@@ -14,6 +14,7 @@ from typing import Any
 
 from freehold.core.dataset import Manifest
 from freehold.core.ids import canonical_json, sha256_hex
+from freehold.core.live import Live
 from freehold.core.model import ModelCard
 from freehold.core.route import Route
 from freehold.core.verdict import Verdict
@@ -78,6 +79,25 @@ def state_route(route: Route, setting: Setting, before: Route, verdict_receipt: 
     }
 
 
+def state_watch(
+    route: Route, setting: Setting, told: Live, now: Live, seen: Mapping[str, object], verdict_receipt: str | None
+) -> Document:
+    """What the receipt of a step of the watch says; `seen` are the figures that it was taken on."""
+    return {
+        "form": FORM,
+        "task": setting.task,
+        "watch": _live(now),
+        "before": _live(told),
+        "figures": figures(seen),
+        "route": {"version": route.version, "kind": route.kind, "verdict_id": route.verdict_id},
+        "model": _model(route.model_id, setting.model) if route.model_id else None,
+        "verdict_receipt": verdict_receipt,
+        "decided_by": "watch",
+        "account": setting.account,
+        "code": dict(setting.code),
+    }
+
+
 def stated(value: Verdict | Route) -> Document:
     """What a receipt keeps of a verdict or a route itself, and what both are compared by later.
 
@@ -99,9 +119,15 @@ def figures(evidence: Mapping[str, object]) -> Document:
 
 
 def agrees(said: object, value: Verdict | Route) -> bool:
-    """Whether what a receipt says of a verdict or a route is what is now known of it; newer fields do not count."""
-    now = stated(value)
-    return isinstance(said, dict) and all(now[name] == item for name, item in said.items() if name in now)
+    """Whether what a receipt says of a verdict or a route is what is now known of it; newer fields do not count.
+
+    Of a verdict, its figures belong to that, as they are what pages show.
+    """
+    if not isinstance(said, dict):
+        return False
+    kept, now = said.get("verdict" if isinstance(value, Verdict) else "route"), stated(value)
+    is_same = isinstance(kept, dict) and all(now[name] == item for name, item in kept.items() if name in now)
+    return is_same and (isinstance(value, Route) or has_same_figures(said.get("figures"), figures(value.evidence)))
 
 
 def is_same_proof(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
@@ -122,17 +148,38 @@ def has_same_figures(one: object, other: object) -> bool:
 
 def headline(document: Mapping[str, Any]) -> str:
     """What a receipt says, in a few words."""
-    verdict, route = document.get("verdict"), document.get("route")
+    verdict, route, watch, before = (document.get(name) for name in ("verdict", "route", "watch", "before"))
+    before = before if isinstance(before, dict) else {}
     if isinstance(verdict, dict):
         decision = verdict.get("decision")
-        words = f"need {verdict.get('need')} more" if decision == "need" else str(decision)
+        more = f"{verdict.get('need')} more {verdict.get('need_of', 'calls')}"
+        words = f"need {more}" if decision == "need" else str(decision)
         local = f", {_share(verdict.get('coverage'))} local" if decision == "move" else ""
         return f"{words}{local}, model {verdict.get('model_id')}"
+    if isinstance(watch, dict):
+        return ", ".join(watch_words(before, watch)) or "unknown"
     if isinstance(route, dict):
-        before = document.get("before") or {}
         reason = f": {route['reason']}" if route.get("reason") else ""
         return f"{before.get('kind')} -> {route.get('kind')}, version {route.get('version')}{reason}"
     return "unknown"
+
+
+def watch_words(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What the watch changed, in a few words each. Example: `ramp 2% -> 4%`, `audits 5% -> 15%`, `stale: ...`."""
+    rates = (("ramp", "share"), ("audits", "audit_rate"))
+    found = [
+        f"{name} {_share(before.get(key))} -> {_share(now.get(key))}"
+        for name, key in rates
+        if before.get(key) != now.get(key)
+    ]
+    stale, was = (said if isinstance(said := values.get("stale"), list) else [] for values in (now, before))
+    found += [f"stale: {reason}" for reason in stale if reason not in was]
+    return found if stale or not was else [*found, "no longer stale"]
+
+
+def _live(live: Live) -> Document:
+    plain: Document = _plain({"share": live.share, "audit_rate": live.audit_rate, "stale": live.stale}, has_words=True)
+    return plain
 
 
 def _dataset(dataset_hash: str, manifest: Manifest | None) -> Document:

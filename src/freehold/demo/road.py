@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from freehold.core import Verdict
@@ -183,7 +183,7 @@ def _move(estate: Estate, task: str) -> None:
     plan = move_plan(estate, task)
     tell(plan.text)
     if estate.store.book.route(task_id := plan.route.task_id).verdict_id != plan.route.verdict_id:
-        put_route(estate, plan.route)
+        put_route(estate, replace(plan.route, decided_by="demo"))
     tell(f"route of {task!r}: version {estate.store.book.route(task_id).version}")
     time.sleep(ENGINE_START_S)
 

@@ -3,8 +3,9 @@
     call -> datasets with it, by split -> models trained on them -> verdicts -> routes
 
 A dataset's files say which calls are behind each example: the call whose answer was kept and those with the same input
-whose answers were weighed. A model learns from the train split; dev chooses its checkpoint and fits its confidence,
-proof judges it. The files are read line by line. Not covered: calls that only nearly repeat an example's input, which
+whose answers were weighed. A model learns from the train split of the dataset that it was trained on, and dev chooses
+its checkpoint there. The dataset that it was proven on may be a newer one: its dev split fits the confidence, its proof
+split judges. The files are read line by line. Not covered: calls that only nearly repeat an example's input, which
 are in no dataset; who corrected an answer, which nobody records.
 """
 
@@ -12,91 +13,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
-from freehold.core import ModelCard, Route
+from freehold.core import Call, ModelCard, Route, Verdict
 from freehold.core.dataset import SPLITS, Split
+from freehold.core.lineage import Contents, Lineage, ModelLine, RouteLine, Thing, Use, VerdictLine
 from freehold.errors import NotFoundError, UsageError
 from freehold.loop.estate import Estate
 from freehold.store import DatasetRow
 
-Kind = Literal["call", "dataset", "model", "verdict"]
 FIRST_CALLS = 3
 _LEAST_ID_CHARS = 4
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Use:
-    """A call in a dataset: `example` is the example that it is behind, `is_kept` whether its own answer was kept."""
-
-    dataset: str
-    split: Split
-    example: str
-    is_kept: bool
-    source: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VerdictLine:
-    """A verdict on a model, and what it says."""
-
-    id: str
-    words: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RouteLine:
-    """A version of a route that used a model."""
-
-    version: int
-    kind: str
-    is_in_force: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelLine:
-    """A model and what followed from it, oldest first."""
-
-    id: str
-    dataset: str
-    base: str
-    verdicts: tuple[VerdictLine, ...]
-    routes: tuple[RouteLine, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contents:
-    """The calls of one split: `examples` are lines, `calls` all ids behind them, `corrections` the corrected."""
-
-    split: Split
-    examples: int
-    calls: int
-    corrections: int
-    first: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lineage:
-    """What came of a thing and what it came from; `problems` say where that cannot be told."""
-
-    kind: Kind
-    id: str
-    task: str | None
-    uses: tuple[Use, ...] = ()
-    is_corrected: bool = False
-    dataset: str | None = None
-    contents: tuple[Contents, ...] = ()
-    models: tuple[ModelLine, ...] = ()
-    recipe: dict[str, object] | None = None
-    problems: tuple[str, ...] = ()
-
-    def plain(self) -> dict[str, object]:
-        """The lineage as JSON-able values."""
-        return asdict(self)
 
 
 class _Row(msgspec.Struct):
@@ -123,7 +53,9 @@ def trace(estate: Estate, name: str) -> Lineage:
         dataset_hash = "" if card is None else card.dataset_hash
     row = estate.store.book.dataset(dataset_hash)
     contents, problems = ([], [f"dataset {dataset_hash} is not in the record"]) if row is None else _contents(row)
-    cards = estate.store.book.models(None) if kind == "dataset" else [card] if card else []
+    if kind == "verdict" and card is not None and card.dataset_hash != dataset_hash:
+        contents = [found for found in contents if found.split != "train"]  # the model learned from another dataset
+    cards = [card] if card else estate.store.book.models(None) if kind == "dataset" else []
     own = [card for card in cards if card.dataset_hash == dataset_hash or kind != "dataset"]
     return Lineage(
         kind=kind,
@@ -140,7 +72,7 @@ def trace(estate: Estate, name: str) -> Lineage:
 def calls_behind(estate: Estate, lineage: Lineage) -> Iterator[tuple[Split, str]]:
     """All calls behind a dataset, a model or a verdict, with their split."""
     row = estate.store.book.dataset(lineage.dataset or "")
-    for split in SPLITS if row else ():
+    for split in (contents.split for contents in lineage.contents) if row else ():
         path = Path(row.path) / f"{split}.jsonl" if row else Path()
         if path.is_file():
             for line in _lines(path):
@@ -149,10 +81,10 @@ def calls_behind(estate: Estate, lineage: Lineage) -> Iterator[tuple[Split, str]
                     yield split, call_id
 
 
-def _find(estate: Estate, name: str) -> tuple[Kind, str]:
+def _find(estate: Estate, name: str) -> tuple[Thing, str]:
     """What is meant by a name; UsageError when it could be several things."""
     book = estate.store.book
-    known: list[tuple[Kind, str]] = [
+    known: list[tuple[Thing, str]] = [
         *(("verdict", verdict.id) for verdict in book.verdicts(None)),
         *(("model", card.id) for card in book.models(None)),
         *(("dataset", row.id) for row in book.datasets(None)),
@@ -171,7 +103,8 @@ def _find(estate: Estate, name: str) -> tuple[Kind, str]:
     if any(True for row in book.datasets(None) for _ in _uses(row, name, [])):
         return "call", name
     raise NotFoundError(
-        f"There is no single call, example, dataset, model or verdict {name!r}.", hint="Ids stand in: freehold calls"
+        f"There is no single call, example, dataset, model or verdict {name!r}.",
+        hint="Ids stand in: freehold calls. Where several calls fit, give more of the id.",
     )
 
 
@@ -179,9 +112,13 @@ def _of_call(estate: Estate, call_id: str) -> Lineage:
     problems: list[str] = []
     call = estate.store.calls.get(call_id)
     rows = estate.store.book.datasets(None)
-    uses = tuple(use for row in rows for use in _uses(row, call_id, problems))
-    hashes = {use.dataset for use in uses}
-    cards = [card for card in estate.store.book.models(None) if card.dataset_hash in hashes]
+    cards, verdicts = estate.store.book.models(None), estate.store.book.verdicts(None)
+    uses = tuple(
+        replace(use, models=tuple(_touched(use, cards, verdicts)))
+        for row in rows
+        for use in _uses(row, call_id, problems)
+    )
+    touched = {model_id for use in uses for model_id in use.models}
     names = {task.id: task.name for task in estate.store.book.tasks()}
     feedback = estate.store.calls.feedback_of(call_id)
     if call is not None and not uses:
@@ -191,12 +128,37 @@ def _of_call(estate: Estate, call_id: str) -> Lineage:
         id=call_id,
         task=names.get(call.task_id or "")
         if call
-        else next((row.manifest.task for row in rows if row.id in hashes), None),
+        else next((row.manifest.task for row in rows if row.id in {use.dataset for use in uses}), None),
         uses=uses,
+        role=None if call is None else _role(estate, call),
         is_corrected=any(item.kind == "correction" for item in feedback),
-        models=tuple(_model_lines(estate, cards)),
+        models=tuple(_model_lines(estate, [card for card in cards if card.id in touched])),
         problems=tuple(problems),
     )
+
+
+def _touched(use: Use, cards: Sequence[ModelCard], verdicts: Sequence[Verdict]) -> Iterator[str]:
+    """The models for which a call in a split counted: by training on its dataset, or by being proven on it."""
+    proven = {verdict.model_id for verdict in verdicts if verdict.dataset_hash == use.dataset}
+    for card in cards:
+        is_trained, is_proven = card.dataset_hash == use.dataset, card.id in proven
+        if (is_trained and use.split != "proof") or (is_proven and use.split != "train"):
+            yield card.id
+
+
+def _role(estate: Estate, call: Call) -> str | None:
+    """What a call was there for; None for a client's call that the provider answered."""
+    history = estate.store.book.route_history(call.task_id) if call.task_id else []
+    route = next((route for route in history if route.version == call.route_version), None)
+    model = f"model {route.model_id}" if route and route.model_id else "the owned model"
+    match call.arm:
+        case "owned":
+            return f"answered by {model} (route version {call.route_version})"
+        case "audit":
+            return f"an audit of call {call.parent_id}, which {model} had answered (route version {call.route_version})"
+        case "shadow":
+            return f"asked of {model} beside call {call.parent_id} (route version {call.route_version})"
+    return None
 
 
 def _uses(row: DatasetRow, call_id: str, problems: list[str]) -> Iterator[Use]:
@@ -263,7 +225,11 @@ def _model_lines(estate: Estate, cards: Sequence[ModelCard]) -> Iterator[ModelLi
             id=card.id,
             dataset=card.dataset_hash,
             base=card.base,
-            verdicts=tuple(VerdictLine(id=v.id, words=v.words) for v in reversed(verdicts) if v.model_id == card.id),
+            verdicts=tuple(
+                VerdictLine(id=v.id, dataset=v.dataset_hash, words=v.words)
+                for v in reversed(verdicts)
+                if v.model_id == card.id
+            ),
             routes=tuple(_route_line(r, current) for r in reversed(routes) if r.model_id == card.id),
         )
 

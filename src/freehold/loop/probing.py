@@ -107,8 +107,9 @@ def plan_probe(estate: Estate, name: str, count: int) -> ProbePlan:
     waiting = sum(probe.id not in replies for probe in known)
     added = fresh[: max(0, count - waiting)]
     if not added and not waiting:
+        why = "that the provider answered twice has been a probe" if known else "was answered by the provider once only"
         raise DataError(
-            f"Every call of task {task.name!r} that the provider answered twice has been a probe.",
+            f"Every call of task {task.name!r} {why}.",
             hint=f"Make more: freehold prove {task.name} --noise {max(200, 2 * len(known))}",
         )
     asked = {probe.id: request_of(estate, probe.id) for probe in (*known, *added) if probe.id not in replies}

@@ -10,8 +10,9 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from freehold.core import Route, Verdict
@@ -22,13 +23,17 @@ from freehold.loop.estate import Estate
 from freehold.loop.progress import Progress, Reporter
 
 _LEAST_HASH_CHARS = 4
+_MOST_PROBLEMS = 100
 _FILE_MODE = 0o600
 _PROGRESS_EVERY = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
-    """What verifying a chain found; `notes` are worth knowing and are no problem."""
+    """What verifying a chain found; `notes` are worth knowing and are no problem.
+
+    Of very many problems the first are told, and how many more there are.
+    """
 
     receipts: int
     head: Head
@@ -69,13 +74,14 @@ def verify_database(estate: Estate, head: Head | None, report: Reporter) -> Veri
     """Verify the chain of the database, and that verdicts and routes are what their receipts say."""
     reading = _Reading(total=estate.store.receipts.head().number, report=report)
     wanted = reading.watch(estate.store.receipts.stream())
-    problems = list(verify(wanted, head))
+    problems = _first(verify(wanted, head))
     told = dict(reading.told)
     verdicts, routes = estate.store.book.verdicts(None), estate.store.book.route_history(None)
     for _ in reading.watch(estate.store.receipts.stream(after=reading.last.number)):
         """What was put meanwhile is in the tables and belongs to what was told."""
     known: list[Verdict | Route] = [*verdicts, *reversed(routes)]
     differing, unknown = _compare(reading, known)
+    problems += _elsewhere(estate)
     gone = told.keys() - {_key(value) for value in known}
     problems += differing
     problems += [f"receipt {told[key][0]} is of {_name(key)}, which is not in the database" for key in sorted(gone)]
@@ -88,7 +94,7 @@ def verify_file(path: Path, head: Head | None, report: Reporter) -> Verified:
     try:
         with path.open("rb") as file:
             lines = iter(lambda: file.readline(LONGEST_LINE_BYTES + 1), b"")
-            problems = list(verify(reading.watch(read_lines(lines)), head))
+            problems = _first(verify(reading.watch(read_lines(lines)), head))
     except OSError as error:
         raise UsageError(
             f"The file {str(path)!r} cannot be read: {error.strerror}.", hint="Make one: freehold receipts export FILE"
@@ -111,11 +117,18 @@ def export(estate: Estate, write: Callable[[str], object]) -> Head:
 
 def export_file(estate: Estate, path: Path) -> Head:
     """Write all receipts to a new file, which is there whole or not at all; UsageError when something is there."""
-    if path.exists() or path.is_symlink():
-        raise UsageError(f"There is something at {str(path)!r} already.", hint="Give a name that is not taken.")
     draft = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _FILE_MODE), "w", encoding="utf-8") as file:
+        if path.exists() or path.is_symlink():
+            raise UsageError(f"There is something at {str(path)!r} already.", hint="Give a name that is not taken.")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _FILE_MODE)
+    except OSError as error:
+        raise UsageError(
+            f"The file {str(path)!r} cannot be written: {error.strerror}.",
+            hint="Name a file in a folder that is there.",
+        ) from error
+    try:
+        with open(descriptor, "w", encoding="utf-8") as file:
             last = export(estate, file.write)
             file.flush()
             os.fsync(file.fileno())
@@ -125,6 +138,14 @@ def export_file(estate: Estate, path: Path) -> Head:
             draft.unlink(missing_ok=True)
         raise
     return last
+
+
+def _first(problems: Iterable[str]) -> list[str]:
+    """The first problems, and how many more there are: a file that is no export has one in every line."""
+    every = iter(problems)
+    told = list(islice(every, _MOST_PROBLEMS))
+    more = sum(1 for _ in every)
+    return [*told, f"and {more:,} more problems"] if more else told
 
 
 Key = tuple[str, str, int]
@@ -157,14 +178,16 @@ class _Reading:
         self.last = Head(receipt.number, receipt.hash)
         self.first_at = receipt.created_at if self.first_at is None else self.first_at
         with contextlib.suppress(DataError):  # a changed document is found by its hash, and tells nothing
-            said = receipt.content.get(receipt.kind)
-            if isinstance(said, dict):
-                self.told[_told_of(receipt, said)] = (receipt.number, said)
+            content = receipt.content
+            said = content.get(receipt.kind)
+            if isinstance(said, dict) and receipt.kind != "watch":
+                kept = {name: content.get(name) for name in (receipt.kind, "figures")}
+                self.told[_told_of(receipt, said)] = (receipt.number, kept)
 
 
 def _compare(reading: _Reading, known: list[Verdict | Route]) -> tuple[list[str], list[str]]:
     """What differs from what was told of it; and, as notes, what nothing was told of because it is older."""
-    problems, unknown = [], 0
+    problems, unknown = [], []
     begun: set[str] = set()
     for value in known:
         key = _key(value)
@@ -172,7 +195,7 @@ def _compare(reading: _Reading, known: list[Verdict | Route]) -> tuple[list[str]
         if number is None:
             is_older = reading.first_at is None or value.created_at < reading.first_at
             if is_older and not (isinstance(value, Route) and value.task_id in begun):
-                unknown += 1
+                unknown.append(key)
             else:
                 problems.append(f"{_name(key)} has no receipt: it was not written by Freehold")
             continue
@@ -180,8 +203,23 @@ def _compare(reading: _Reading, known: list[Verdict | Route]) -> tuple[list[str]
             begun.add(value.task_id)
         if not agrees(said, value):
             problems.append(f"{_name(key)} is not what receipt {number} says of it")
-    notes = [f"{unknown} verdicts and routes are older than the first receipt: there is nothing to hold them against"]
+    notes = [
+        f"{len(unknown)} verdicts and routes are older than the first receipt, so nothing can be held against them"
+    ]
+    newest = {_key(value) for value in {v.task_id: v for v in known if isinstance(v, Route)}.values()}
+    notes += [f"{_name(key)} is in force and is one of them" for key in unknown if key in newest]
     return problems, notes if unknown else []
+
+
+def _elsewhere(estate: Estate) -> list[str]:
+    """Routes in force that are served out of another folder than their model's; receipts name no paths."""
+    problems = []
+    for task_id, route in estate.store.book.routes().items():
+        card = estate.store.book.model(route.model_id) if route.model_id else None
+        if card is not None and route.model_path not in (None, card.path):
+            key = _name(("route", task_id, route.version))
+            problems.append(f"{key} serves model {card.id} out of {route.model_path}, and it lies in {card.path}")
+    return problems
 
 
 def _told_of(receipt: Receipt, said: Mapping[str, object]) -> Key:

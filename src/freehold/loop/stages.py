@@ -5,7 +5,7 @@ A stage can be run again after a kill: it finds what is finished and does only t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from freehold.core.task import Task
@@ -80,7 +80,7 @@ class Stages:
         plan = move_plan(self.estate, self.task.name)
         current = self.estate.store.book.route(self.task.id)
         if current.verdict_id != plan.route.verdict_id:
-            current = put_route(self.estate, plan.route)
+            current = put_route(self.estate, replace(plan.route, decided_by="road"))
         return {"route_version": current.version}
 
     def _dataset(self, done: Done) -> DatasetRow:

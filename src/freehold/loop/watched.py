@@ -1,4 +1,4 @@
-"""What is kept of a watch between two rounds: the evidence, and how far the record was read for it.
+"""What is kept of a watch between two rounds: the evidence, how far the record was read for it, what receipts tell.
 
 Not covered: reading the record and acting on the evidence (`loop.watching`).
 """
@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 import msgspec
 
+from freehold.core.live import Live, at_first, is_news
 from freehold.core.route import Route
 from freehold.errors import StateError
 from freehold.loop.bounds import plan_of
 from freehold.route import RAMP, SLICES
 from freehold.settings import Settings
-from freehold.store import Place, Store
+from freehold.store import Place, Store, WatchStep
 from freehold.watch import Watch, new_watch, with_evidence, with_staleness
 
 
@@ -90,6 +91,30 @@ def said_by_probes(document: Mapping[str, object], route: Route) -> tuple[str, .
     if not isinstance(why, str) or not why or not isinstance(asked_at, float):
         return ()
     return (why,) if not isinstance(proven_at, float) or asked_at > proven_at else ()
+
+
+def last_told(document: Mapping[str, object], route: Route) -> Live:
+    """What receipts tell of a route so far: what was put, or what its watch last told."""
+    try:
+        told = msgspec.convert(document.get("told"), Live)
+    except msgspec.ValidationError:
+        return at_first(route)
+    return told if (told.task_id, told.route_version) == (route.task_id, route.version) else at_first(route)
+
+
+def step_of(watch: Watch, route: Route, told: Live, now: Live) -> WatchStep | None:
+    """What receipts are to tell of a watch now, with its figures; None where it is no news."""
+    if not is_news(told, now):
+        return None
+    seen = {
+        "calls": watch.calls,
+        "local": watch.local,
+        "audited": watch.audited,
+        "missing": watch.missing,
+        "detectors": [{"name": d.name, "evidence": d.evidence, "patience": d.patience} for d in watch.detectors],
+        "ramp": {"pairs": watch.ramp.pairs, "low": watch.ramp.low} if watch.ramp else None,
+    }
+    return WatchStep(route=route, told=told, now=now, seen=seen)
 
 
 def restarts_of(document: Mapping[str, object]) -> int:

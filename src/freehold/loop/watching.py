@@ -21,6 +21,7 @@ import msgspec
 
 from freehold import route as routing
 from freehold.core.call import Call
+from freehold.core.live import Live
 from freehold.core.route import Route
 from freehold.core.slices import SliceShape
 from freehold.core.template import Template
@@ -30,7 +31,7 @@ from freehold.loop.estate import Estate
 from freehold.loop.moving import put_route
 from freehold.loop.observing import Eye, Seen, awaits, is_audit_due, is_shadow_due, is_stray, observation, stray
 from freehold.loop.reaching import Reach
-from freehold.loop.watched import Kept, begun, read_kept, restarts_of, said_by_probes
+from freehold.loop.watched import Kept, begun, last_told, read_kept, restarts_of, said_by_probes, step_of
 from freehold.settings import Settings
 from freehold.store import Following, Place, WatchRow
 from freehold.watch import (
@@ -133,14 +134,16 @@ class Watching:
     def _write(self, row: WatchRow, kept: Kept, route: Route, now: float) -> bool:
         """Keep what was seen; False when another process has, which will act on it or be acted for."""
         found = live_of(kept.watch, now=now, also=said_by_probes(row.document, route))
-        live = msgspec.json.decode(msgspec.json.encode(found))
+        live = _plain(found)
         probes = {"probes": row.document["probes"]} if "probes" in row.document else {}
-        document = {"live": live, **kept.to_json(), **probes}
+        told = last_told(row.document, route)
+        step = step_of(kept.watch, route, told, found)
+        document = {"live": live, "told": _plain(found if step else told), **kept.to_json(), **probes}
         if document == row.document:
             return True
         is_news = live != row.document.get("live")
         changed_at = max(now, row.changed_at + 0.001) if is_news else row.changed_at
-        return self._estate.store.watches.put(replace(row, changed_at=changed_at, document=document))
+        return self._estate.store.watches.put(replace(row, changed_at=changed_at, document=document), step)
 
     def _act(self, name: str, route: Route, watch: Watch) -> None:
         """Do what the evidence says; whoever else has changed the route meanwhile was first, and that is fine."""
@@ -242,6 +245,11 @@ class _Follower:
             )
             watch, _ = fold(watch, observation(seen, self._eye))
         return replace(kept, watch=watch, cursor=_end(ready, kept.cursor))
+
+
+def _plain(live: Live) -> object:
+    """Figures as a document gives them back."""
+    return msgspec.json.decode(msgspec.json.encode(live))
 
 
 def _shape(route: Route) -> SliceShape | None:

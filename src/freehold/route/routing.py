@@ -37,7 +37,7 @@ def propose(
     """
     if verdict.decision != "move" or verdict.threshold is None:
         raise DataError(
-            f"The verdict on {verdict.task_id!r} is {verdict.words!r}, not 'move'.", hint=_instead_of_moving(verdict)
+            f"The newest verdict, {verdict.id}, is {verdict.words!r}, not 'move'.", hint=_instead_of_moving(verdict)
         )
     if (verdict.task_id, verdict.model_id) != (old.task_id, model.id):
         raise DataError(

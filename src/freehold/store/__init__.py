@@ -9,7 +9,7 @@ from freehold.store.figures import TaskFigures
 from freehold.store.following import Following, Place
 from freehold.store.keys import KeyTable
 from freehold.store.labels import LabelTable
-from freehold.store.receipts import ReceiptTable
+from freehold.store.receipts import ReceiptTable, WatchStep
 from freehold.store.store import Store
 from freehold.store.taskbook import DatasetRow, TaskBook
 from freehold.store.upkeep import Before, OldBodies, Upkeep
@@ -35,6 +35,7 @@ __all__ = [
     "TaskFigures",
     "Upkeep",
     "WatchRow",
+    "WatchStep",
     "copy_sqlite",
     "read_facts",
     "translated",

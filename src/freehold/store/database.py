@@ -6,6 +6,7 @@ Every failure of a database leaves as an error that says what to do. Not covered
 from __future__ import annotations
 
 import importlib.util
+import json
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -98,6 +99,11 @@ def translated(place: str) -> Iterator[None]:
         ) from error
     except SQLAlchemyError as error:
         raise StateError(f"The database {place!r} cannot be used: {error}.", hint="Check database_url.") from error
+    except json.JSONDecodeError as error:
+        raise StateError(
+            f"A document in the database {place!r} is no JSON: {error}. Something else wrote to it.",
+            hint="Restore a backup.",
+        ) from error
 
 
 def _away(place: str, error: BaseException | None) -> AwayError | None:

@@ -13,6 +13,7 @@ import hashlib
 import os
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,10 +23,11 @@ from sqlalchemy import Connection, Row, insert, select, text
 import freehold
 from freehold.core.dataset import Manifest
 from freehold.core.ids import canonical_json, sha256_hex
+from freehold.core.live import Live
 from freehold.core.model import ModelCard
 from freehold.core.receipt import START, Head, Kind, Receipt, receipt_of, seal
 from freehold.core.route import Route
-from freehold.core.statement import Setting, is_same_proof, state_route, state_verdict
+from freehold.core.statement import Setting, is_same_proof, state_route, state_verdict, state_watch
 from freehold.core.verdict import Verdict
 from freehold.errors import DataError
 from freehold.store import schema
@@ -37,6 +39,16 @@ REPORT_FILES = ("report.html", "report.json", "report.txt")
 _ROWS_PER_READ = 200
 _APPENDING_LOCK = 8701
 _TABLE = schema.receipts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchStep:
+    """What the watch of a route set on it `now`, what it `told` last, and the figures that it had `seen` by then."""
+
+    route: Route
+    told: Live
+    now: Live
+    seen: Mapping[str, object]
 
 
 class ReceiptTable:
@@ -107,10 +119,15 @@ def append_verdict(connection: Connection, verdict: Verdict, report: Mapping[str
 
 def append_route(connection: Connection, route: Route, before: Route) -> None:
     """Append the receipt of a route that takes the place of `before`."""
-    grounds = _of_verdict(connection, route.verdict_id) if route.verdict_id else None
-    named = None if grounds is None else f"{grounds.number}:{grounds.hash}"
-    statement = state_route(route, _setting(connection, route.task_id, route.model_id), before, named)
-    _append(connection, "route", route.task_id, statement)
+    setting = _setting(connection, route.task_id, route.model_id)
+    _append(connection, "route", route.task_id, state_route(route, setting, before, _grounds(connection, route)))
+
+
+def append_watch(connection: Connection, step: WatchStep) -> None:
+    """Append the receipt of what the watch of a route set on it."""
+    setting, grounds = _setting(connection, step.route.task_id, step.route.model_id), _grounds(connection, step.route)
+    statement = state_watch(step.route, setting, step.told, step.now, step.seen, grounds)
+    _append(connection, "watch", step.route.task_id, statement)
 
 
 def report_sums(report_path: str) -> dict[str, str]:
@@ -156,6 +173,12 @@ def _of_verdict(connection: Connection, verdict_id: str) -> Receipt | None:
         if isinstance(receipt, Receipt) and _verdict_id(receipt) == verdict_id:
             return receipt
     return None
+
+
+def _grounds(connection: Connection, route: Route) -> str | None:
+    """The receipt, as N:HASH, of the verdict that a route rests on."""
+    found = _of_verdict(connection, route.verdict_id) if route.verdict_id else None
+    return None if found is None else f"{found.number}:{found.hash}"
 
 
 def _verdict_id(receipt: Receipt) -> object:

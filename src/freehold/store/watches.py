@@ -16,11 +16,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Insert, Update, delete, func, select, update
 
 from freehold.core.live import Live
 from freehold.store import schema
 from freehold.store.database import Database
+from freehold.store.receipts import WatchStep, append_watch, take_turn
 
 _GATEWAY = "gateway:"
 """Begins the names of the gateways' own rows; no task's id has a colon."""
@@ -50,16 +51,24 @@ class WatchTable:
             row = connection.execute(query).first()
         return WatchRow(task_id=task_id) if row is None else WatchRow(**row._mapping)
 
-    def put(self, row: WatchRow) -> bool:
-        """Write a row as the revision after its own; False when another process has written meanwhile."""
+    def put(self, row: WatchRow, step: WatchStep | None = None) -> bool:
+        """Write a row as the revision after its own; False when another process has written meanwhile.
+
+        `step` is what in it is worth a receipt, which is written in the same transaction.
+        """
         table = schema.watches
         values = {"revision": row.revision + 1, "changed_at": row.changed_at, "document": dict(row.document)}
         is_read = (table.c.task_id == row.task_id) & (table.c.revision == row.revision)
+        change: Update | Insert = update(table).where(is_read).values(values)
+        if not row.revision:
+            change = self._database.insert(table).values(task_id=row.task_id, **values).on_conflict_do_nothing()
         with self._database.writing() as connection:
-            if row.revision:
-                return connection.execute(update(table).where(is_read).values(values)).rowcount == 1
-            insert = self._database.insert(table).values(task_id=row.task_id, **values)
-            return connection.execute(insert.on_conflict_do_nothing()).rowcount == 1
+            if step is not None:
+                take_turn(connection)
+            is_written = connection.execute(change).rowcount == 1
+            if is_written and step is not None:
+                append_watch(connection, step)
+        return is_written
 
     def lives(self) -> dict[str, Live]:
         """What gateways follow, by task; a row that cannot be read is as none, until its watch begins anew."""
