@@ -136,7 +136,8 @@ def _worth(
     """What the local calls of each threshold are worth, as a share of their number."""
     import numpy as np
 
-    sizes = np.array([Counter(groups)[user] for user in user_order(groups, seed=seed)], dtype=float)
+    made = Counter(groups)
+    sizes = np.array([made[user] for user in user_order(groups, seed=seed)], dtype=float)
     lost, calls = (
         np.round(user_means_of(rows.astype(float), groups, seed=seed) * sizes)
         for rows in (at_stake & (loss > 0), at_stake)
