@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from made import BEGAN_AT, an_estate, triage_calls
@@ -18,7 +19,7 @@ from freehold.loop.planning import plan_proof
 from freehold.loop.sorting import sort_new_calls
 from freehold.prove import call_mark
 
-SEEN = {
+SEEN: dict[str, Any] = {
     "calls": 400,
     "paired": {"n": 400, "users": 400, "discordance": 0.1, "difference": 0.0, "metrics": 1},
     "cascade": {"curve": [{"local": 300, "wrong": 2}, {"local": 360, "wrong": 30}], "is_by_user": False},
@@ -144,10 +145,13 @@ def test_an_assumed_plan_counts_the_calls_that_users_make(tmp_path: Path) -> Non
     opened.store.close()
 
 
-def test_a_verdict_without_figures_gives_an_assumed_plan(estate: Estate) -> None:
+@pytest.mark.parametrize("evidence", [{}, {**SEEN, "paired": {**SEEN["paired"], "n": 24, "users": 24}}])
+def test_a_verdict_with_no_figures_or_of_few_calls_gives_an_assumed_plan(
+    estate: Estate, evidence: dict[str, Any]
+) -> None:
     task = estate.store.book.tasks()[0]
-    empty = Verdict(
-        id="v0", task_id=task.id, model_id="m", dataset_hash="d", decision="hold", margin=0.02, risk=0.05, evidence={}
-    )
-    estate.store.book.put_verdict(replace(empty))
-    assert plan_proof(estate, task.name).basis == "assumed"
+    verdict = Verdict(id="v0", task_id=task.id, model_id="m", dataset_hash="d", decision="need", margin=0.02, risk=0.05)
+    estate.store.book.put_verdict(replace(verdict, evidence=evidence))
+    plan = plan_proof(estate, task.name)
+    assert plan.basis == "assumed"
+    assert any(row.calls is not None for row in plan.rows)

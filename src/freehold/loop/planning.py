@@ -1,9 +1,8 @@
 """Plan a proof: how many more calls a decision needs, and when they will be there.
 
 From the first of these that there is: the evidence of the newest verdict by the metrics and the contract that are asked
-for; the answers to the newest model's dev calls that
-are kept (dev is for tuning: looking costs no attempt); discordances that are assumed, and said to be. No model is
-asked. Calls come as they did in the seven days before the last one, and as many of them become held-out calls as did
+for, on 30 calls or more; the answers to the newest model's dev calls that are kept (dev is for tuning: looking costs no
+attempt); discordances that are assumed, and said to be. No model is asked. Calls come as they did in the seven days before the last one, and as many of them become held-out calls as did
 at the last freeze; calls within less than an hour tell no rate. Where nothing was seen, users make as many calls each
 as in the newest dataset.
 
@@ -24,6 +23,7 @@ from freehold.dataset import load
 from freehold.loop.estate import Estate
 from freehold.loop.proving import kept_answers, proof_settings
 from freehold.prove import (
+    LEAST_CALLS,
     PlanRow,
     ProofSettings,
     Seen,
@@ -156,10 +156,11 @@ def _rows(estate: Estate, task: Task, limits: _Limits) -> tuple[Basis, int, list
 
 
 def _tells(verdict: Verdict, asked: ProofSettings) -> bool:
-    """Whether a verdict's figures are of what is asked for now."""
+    """Whether a verdict's figures are of what is asked for now, and of enough calls to plan by."""
     was: dict[str, Any] = verdict.evidence.get("settings") or {}
     told = was.get("metrics", asked.metrics), was.get("contract", asked.contract)
-    return bool((verdict.evidence.get("paired") or {}).get("n")) and told == (asked.metrics, asked.contract)
+    calls = (verdict.evidence.get("paired") or {}).get("n") or 0
+    return bool(calls >= LEAST_CALLS) and told == (asked.metrics, asked.contract)
 
 
 def _from_verdict(verdict: Verdict, limits: _Limits) -> tuple[Seen, list[PlanRow]]:

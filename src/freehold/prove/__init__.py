@@ -6,11 +6,12 @@ from freehold.prove.judge_prompt import Question, judge_body, preference, read_r
 from freehold.prove.judging import Opinions, draw_pairs, is_same, judged_pairs, planned_pairs
 from freehold.prove.metrics import metric_sources
 from freehold.prove.noise import Noise, measure_noise
-from freehold.prove.planning import PlanRow, Seen, plan_assumed, plan_cascade, plan_whole
+from freehold.prove.planning import LEAST_CALLS, PlanRow, Seen, plan_assumed, plan_cascade, plan_whole
 from freehold.prove.rehearsal import Rehearsal, rehearse
 from freehold.prove.settings import ProofFacts, ProofSettings
 
 __all__ = [
+    "LEAST_CALLS",
     "Attempt",
     "Entry",
     "Noise",
