@@ -173,7 +173,7 @@ def test_a_plan_says_what_makes_a_verdict_stale(estate: Estate) -> None:
     name = _name(estate)
     _prove(estate)
     planned = _run("move", name, "--dry-run")
-    assert "stale    evidence is old: proven" in planned.stderr
+    assert "stale    evidence is old: its newest call came" in planned.stderr
     assert "; audits are raised" in planned.stderr
     assert _run("move", name).exit_code == 0
     _prove(estate, "v-proven-now", created_at=time.time())

@@ -14,6 +14,7 @@ from compared import another, compared_estate, put_answers, quiet, text_calls, w
 
 from freehold.core import Example
 from freehold.core.task import Task
+from freehold.dataset import load
 from freehold.errors import DataError, FreeholdError, UsageError
 from freehold.loop.bounds import plan_of
 from freehold.loop.estate import Estate
@@ -275,7 +276,6 @@ def test_no_call_that_could_enter_is_said(tmp_path: Path, monkeypatch: pytest.Mo
 
 def attempts(estate: Estate, task: Task) -> None:
     """Let another proof look at every call."""
-    from freehold.dataset import load
     from freehold.prove import call_mark
 
     proof: tuple[Example, ...] = load(Path(estate.dataset(task).path)).proof
@@ -288,6 +288,7 @@ def test_what_was_shown_to_be_no_worse_while_it_differed_is_no_alarm_live(labell
     say_all(estate, comparison, lambda pair: "same")
     verdict = prove_task(estate, task.name, None, quiet)
     assert verdict.expected["differing_share"] == 1.0
+    assert verdict.expected["newest_call_at"] == max(e.created_at for e in load(Path(estate.dataset(task).path)).proof)
     route = move_plan(estate, task.name).route
     assert plan_of(route, estate.settings).risk is None
     assert route.expected["slices"] == {}

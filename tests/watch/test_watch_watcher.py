@@ -164,7 +164,7 @@ def live_rate(watch: Watch) -> float:
 
 
 def test_stale_evidence_has_reasons_and_raises_the_audit_rate() -> None:
-    plan = replace(PLAN, proven_at=1_000.0, valid_days=30.0)
+    plan = replace(PLAN, evidence_at=1_000.0, valid_days=30.0)
     sketch = make_sketch(["where is my parcel"] * 50, ["where is my parcel", "is my parcel late"] * 25)
     watch = new_watch("t", 1, plan, sketch=sketch)
     assert live_of(watch, now=1_000.0).stale == ()
@@ -242,7 +242,7 @@ def test_a_damaged_watch_is_one_clear_error(part: str) -> None:
         {"base_rate": 1.2},
         {"valid_days": 0.0},
         {"stale_factor": 0.5},
-        {"proven_at": math.inf},
+        {"evidence_at": math.inf},
     ],
 )
 def test_a_plan_without_sense_is_refused(figures: dict[str, object]) -> None:

@@ -42,7 +42,7 @@ def plan_of(route: Route, settings: Settings) -> Plan:
         call_patience=number("watch.call_patience"),
         harm=harm,
         alpha=number("prove.alpha"),
-        proven_at=_seen(route, "created_at", route.created_at),
+        evidence_at=_seen(route, "newest_call_at", _seen(route, "created_at", route.created_at)),
         valid_days=number("watch.valid_days") or None,
         models=_names(route, "models"),
         fingerprints=_names(route, "fingerprints"),

@@ -32,7 +32,9 @@ def expect(estate: Estate, dataset: DatasetRow, answer: Answering, verdict: Verd
     """What live traffic is compared with; `answer` gives the owned answers to the proof's examples, which it has."""
     frozen = load(Path(dataset.path))
     rented = estate.store.following.rented_models([example.id for example in frozen.proof])
-    found = expected(dataset.manifest.kind, answer(frozen.proof), rented=rented, created_at=time.time())
+    now = time.time()
+    found = expected(dataset.manifest.kind, answer(frozen.proof), rented=rented, created_at=now)
+    found["newest_call_at"] = max((one.created_at for one in frozen.proof if one.created_at <= now), default=now)
     if "borne" in verdict.evidence:
         found["differing_share"] = verdict.evidence["borne"]["upper"]
     inputs = make_sketch(_inputs(frozen.train), _inputs(frozen.proof))

@@ -2,9 +2,9 @@
 
 From the first of these that there is: the evidence of the newest verdict by the metrics and the contract that are asked
 for, on 30 calls or more; the answers to the newest model's dev calls that are kept (dev is for tuning: looking costs no
-attempt); discordances that are assumed, and said to be. No model is asked. Calls come as they did in the seven days before the last one, and as many of them become held-out calls as did
-at the last freeze; calls within less than an hour tell no rate. Where nothing was seen, users make as many calls each
-as in the newest dataset.
+attempt); discordances that are assumed, and said to be. No model is asked. Calls come as they did in the seven days
+before the last one, and as many of them become held-out calls as did at the last freeze; calls within less than an hour
+tell no rate. Where nothing was seen, users make as many calls each as in the newest dataset.
 
 Not covered: the figures themselves (`prove.planning`).
 """

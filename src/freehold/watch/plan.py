@@ -20,8 +20,9 @@ class Plan:
     `risk` is what the contract allows, `margin` what pairs may lose (m_R), `invalid`, `refused`, `slow`, `bad` and
     `misfit` the tolerated shares of local answers (of calls, for `misfit`) that cannot be read, refuse, are slow, are
     disliked or do not fit the template. `base_rate` is the route's audit rate. `patience` counts audits and pairs,
-    `call_patience` calls. `harm` and `alpha` make a ramp. `proven_at` and `valid_days` say when evidence expires.
-    `slices` are the slices that are watched, each with the share of its local answers that may be wrong.
+    `call_patience` calls. `harm` and `alpha` make a ramp. `evidence_at`, when the proof's newest call came, and
+    `valid_days` say when evidence expires. `slices` are the slices that are watched, each with the share of its local
+    answers that may be wrong.
     """
 
     contract: Contract = "A"
@@ -38,7 +39,7 @@ class Plan:
     harm: float | None = None
     alpha: float = 0.05
     stale_factor: float = 3.0
-    proven_at: float = 0.0
+    evidence_at: float = 0.0
     valid_days: float | None = None
     models: tuple[str, ...] = ()
     fingerprints: tuple[str, ...] = ()
@@ -55,7 +56,7 @@ class Plan:
             if not name or not 0 < state.as_number(share, name) < 1:
                 raise ValueError(f"the slice {name!r} is held to {share!r}, not to a share between 0 and 1")
         state.within(self.base_rate, 0, 1, "base_rate")
-        state.as_number(self.proven_at, "proven_at")
+        state.as_number(self.evidence_at, "evidence_at")
         least = {"patience": self.patience, "call_patience": self.call_patience, "stale_factor": self.stale_factor}
         for name, value in least.items():
             if state.as_number(value, name) < 1:

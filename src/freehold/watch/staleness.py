@@ -1,9 +1,10 @@
 """Why the evidence behind a route is no longer what it was, in words.
 
 Four reasons: the task's calls no longer fit the template that was proven (a detector on the share that does not), the
-provider's model answers under a name or a system fingerprint that the proof never saw, inputs drifted, and the evidence
-is older than `valid_days`. A new name counts once it has answered `SURE_NAMES` calls, a new fingerprint
-`SURE_FINGERPRINTS` (a provider that rolls them over shows several; none at the proof means none is compared).
+provider's model answers under a name or a system fingerprint that the proof never saw, inputs drifted, and the newest
+call that the evidence rests on is older than `valid_days`. A new name counts once it has answered `SURE_NAMES` calls, a
+new fingerprint `SURE_FINGERPRINTS` (a provider that rolls them over shows several; none at the proof means none is
+compared).
 
 Stale evidence takes no traffic back: it is shown, and raises the audit rate, and audits see harm if there is any.
 Checkable: 5 answers of `gpt-5` where the proof saw `gpt-4o` are a reason, 4 are none.
@@ -89,9 +90,9 @@ def stale_reasons(s: Staleness, plan: Plan, inputs: InputDrift | None, *, now: f
         found.append(f"rented model changed: {sum(fresh)} answers with a system fingerprint that the proof never saw")
     if inputs is not None and inputs.alarm:
         found.append(f"inputs drifted: noticed after {inputs.drift.observed:,} live calls")
-    if plan.valid_days is not None and now - plan.proven_at > plan.valid_days * DAY_S:
-        age = (now - plan.proven_at) / DAY_S
-        found.append(f"evidence is old: proven {age:.0f} days ago, valid for {plan.valid_days:g}")
+    if plan.valid_days is not None and now - plan.evidence_at > plan.valid_days * DAY_S:
+        age = (now - plan.evidence_at) / DAY_S
+        found.append(f"evidence is old: its newest call came {age:.0f} days ago, valid for {plan.valid_days:g}")
     return tuple(found)
 
 
