@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from made import an_estate
 
+from freehold.core import ModelCard
 from freehold.errors import EngineError
 from freehold.loop import engines
 from freehold.loop.engines import EngineList, Engines, engine_file
@@ -46,7 +48,7 @@ def test_a_model_file_that_comes_back_is_served(
     monkeypatch.setattr(engines, "Engine", Fake)
     monkeypatch.setattr(engines, "time", clock)
     estate = an_estate(tmp_path / ".freehold")
-    keeper, listed = Engines(estate.settings), EngineList(engine_file(estate.settings))
+    keeper, listed = Engines(estate.settings, lambda: estate.store), EngineList(engine_file(estate.settings))
     wanted = {"m1": str(tmp_path)}
     for _ in range(3):
         keeper.keep(wanted)
@@ -63,4 +65,29 @@ def test_a_model_file_that_comes_back_is_served(
     keeper.stop()
     assert keeper.urls() == {}
     assert json.loads(engine_file(estate.settings).read_text(encoding="utf-8")) == {"m1": "http://127.0.0.1:1"}
+    estate.store.close()
+
+
+def test_a_file_that_is_not_the_one_that_was_proven_is_not_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(engines, "Engine", Fake)
+    monkeypatch.setattr(engines, "time", clock)
+    estate = an_estate(tmp_path / ".freehold")
+    file = tmp_path / engines.MODEL_FILE
+    file.write_bytes(b"model")
+    files = {engines.MODEL_FILE: hashlib.sha256(b"model").hexdigest()}
+    of = {"base": "b", "base_sha256": "0", "dataset_hash": "d", "recipe": {}, "seed": 0, "metrics": {}}
+    estate.store.book.put_model(ModelCard(id="m1", task_id="t", path=str(tmp_path), files=files, **of))
+    keeper = Engines(estate.settings, lambda: estate.store)
+    file.write_bytes(b"another")
+    keeper.keep({"m1": str(tmp_path)})
+    assert keeper.urls() == {}
+    assert "is not the one that was proven" in caplog.text
+    file.write_bytes(b"model")
+    clock.now += engines.TRY_AGAIN_S
+    keeper.keep({"m1": str(tmp_path)})
+    assert list(keeper.urls()) == ["m1"]
+    keeper.stop()
     estate.store.close()

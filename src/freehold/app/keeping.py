@@ -28,7 +28,7 @@ class Keeping:
     def __init__(self, settings: Settings, late: LateEstate) -> None:
         self._late = late
         self._directory = Directory(late.store)
-        self._engines = Engines(settings)
+        self._engines = Engines(settings, late.store)
         self._retention: Retention | None = None
         self._watching: Watching | None = None
         self._threads = (

@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-from freehold.errors import FreeholdError
+from freehold.errors import FreeholdError, StateError
 from freehold.loop.training import MODEL_FILE
-from freehold.serve import Engine
+from freehold.serve import Engine, file_sha256
 from freehold.settings import Settings
+from freehold.store import Store
 
 TRY_AGAIN_S = 15.0
 _LOG = logging.getLogger("freehold.engines")
@@ -25,10 +27,11 @@ def engine_file(settings: Settings) -> Path:
 
 
 class Engines:
-    """Keeps the wanted models served."""
+    """Keeps the wanted models served, each from the very file that was exported, checked and proven."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, store: Callable[[], Store]) -> None:
         self._settings = settings
+        self._store = store
         self._engines: dict[str, Engine] = {}
         self._refused: dict[str, float] = {}
         self._listed: str | None = None
@@ -79,8 +82,12 @@ class Engines:
         self.keep({})
 
     def _engine(self, model_id: str, folder: Path) -> Engine:
+        card, path = self._store().book.model(model_id), folder / MODEL_FILE
+        if card is not None and path.is_file() and file_sha256(path) != card.files.get(MODEL_FILE):
+            hint = "Put the file back, or train the task again."
+            raise StateError(f"The model file {str(path)!r} is not the one that was proven.", hint=hint)
         return Engine(
-            folder / MODEL_FILE,
+            path,
             log=self._settings.state.absolute() / "logs" / f"engine-{model_id}.log",
             threads=self._settings.whole("serve.threads"),
             slots=self._settings.whole("serve.slots"),
