@@ -185,7 +185,7 @@ def test_audits_bear_what_a_cascade_was_right_about_where_the_provider_was_wrong
     assert evidence["unlike"] < evidence["rollback"]["tolerated"] == pytest.approx(0.05 + borne["upper"])
     assert "ramp" not in evidence
     said = " ".join(render("report.txt.j2", verdict).split())
-    assert "did among the held-out ones, and were no worse" in said
+    assert f"({100 * evidence['unlike']:.1f}% did among the held-out ones, not all of them for the worse)" in said
     assert "15 in 100" not in said
 
 

@@ -107,7 +107,7 @@ def risks(verdict: Verdict, evidence: Sheet) -> tuple[str, ...]:
     if verdict.decision != "move":
         return ()
     sentences = [promise(verdict, evidence), _seen(evidence)]
-    sentences.append(_audits(evidence))
+    sentences.append(_audits(verdict, evidence))
     invalid = _UNSEEN.get(evidence.text("kind"), "are empty")
     sentences.append(
         f"Answers that {invalid}, refuse, or are slow are counted on every call; too many take the route back, too."
@@ -172,7 +172,7 @@ def slice_name(name: str) -> str:
     return one_line(name.replace(":", " ", 1))
 
 
-def _audits(evidence: Sheet) -> str:
+def _audits(verdict: Verdict, evidence: Sheet) -> str:
     """How harm is noticed, how soon, and what it has cost by then."""
     rate = evidence.number("facts", "audit_rate") or 0.0
     if not rate:
@@ -193,9 +193,11 @@ def _audits(evidence: Sheet) -> str:
         return sentence
     of = "answers" if is_b(evidence) else "calls"
     if unlike.count("count"):
-        told = f"its answers come to differ from the provider's in {share(turned)} of {of}"
-        told += f" ({share(unlike.number('share'))} did among the held-out ones, and were no worse)"
-        harm = "unlike answers"
+        local = verdict.coverage if is_b(evidence) else 1.0
+        now = share((evidence.number("unlike") or 0.0) / (local or 1.0))
+        told = f"its answers come to differ from the provider's in {share(turned)} of {of} ({now} did among the"
+        told += " held-out ones, not all of them for the worse)"
+        harm = "such answers"
     elif is_b(evidence):
         told, harm = f"{in_hundred(turned)} of its answers come to be wrong", "wrong answers"
     else:
