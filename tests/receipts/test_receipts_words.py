@@ -58,6 +58,12 @@ def test_a_hold_promises_nothing_and_says_why() -> None:
     assert "owned model: 71% [64%, 77%] agrees with the provider, n=240" in text, "agreement is never called right"
 
 
+@pytest.mark.parametrize(("known", "how"), [(0, "agrees with the provider"), (6, "as wanted"), (240, "right")])
+def test_right_is_said_only_where_people_said_of_every_call_what_was_wanted(known: int, how: str) -> None:
+    evidence = {**VERDICT.evidence, "is_agreement": not known, "known_calls": known, "rejected_calls": 0}
+    assert f"71% [64%, 77%] {how}, n=240" in told(replace(VERDICT, evidence=evidence))
+
+
 @pytest.mark.parametrize(("of", "words"), [("calls", "held-out calls"), ("labels", "comparisons by people")])
 def test_a_need_says_of_what(of: str, words: str) -> None:
     verdict = replace(VERDICT, decision="need", need=40, need_of=of)

@@ -90,7 +90,7 @@ def _of_verdict(said: Mapping[str, Any], verdict: Mapping[str, Any], task: str, 
     yield from _withheld(verdict)
     yield "seen", f"{_known(every.get('calls'))} calls that were held out, of {_known(every.get('users'))} users"
     for side in _objects(every, "sides"):
-        yield "", _side(side, is_agreement=every.get("is_agreement") is True)
+        yield "", _side(side, _held_against(every))
     level = _share(verdict.get("level"))
     yield "attempt", f"proof {_known(verdict.get('attempt'))} of this task, which may spend {level} of these chances"
     yield "data", _data(_object(said, "dataset"))
@@ -206,9 +206,17 @@ def _passing(error: str, settings: Mapping[str, Any]) -> str:
     return f"One that breaks this passes with a chance of at most {chance} in all proofs of the task together."
 
 
-def _side(side: Mapping[str, Any], *, is_agreement: bool) -> str:
+def _held_against(figures: Mapping[str, Any]) -> str:
+    """What an answer did that counts: it is called right only where people said of every call what was wanted."""
+    said = [figures.get(name) for name in ("known_calls", "rejected_calls")]
+    known = sum(count for count in said if isinstance(count, int))
+    if known and known == figures.get("calls"):
+        return "right"
+    return "as wanted" if known or figures.get("is_agreement") is False else "agrees with the provider"
+
+
+def _side(side: Mapping[str, Any], how: str) -> str:
     within = f" [{_share(side['low'])}, {_share(side['high'])}]" if {"low", "high"} <= side.keys() else ""
-    how = "agrees with the provider" if is_agreement else "right"
     return f"{_known(side.get('name'))}: {_share(side.get('share'))}{within} {how}, n={_known(side.get('n'))}"
 
 
