@@ -62,7 +62,7 @@ def _remarks(view: LiveView) -> list[str]:
 def _show_detail(standing: Standing) -> None:
     say("")
     rows = [
-        (e.detector, f"{e.evidence:,.3g}", f"{e.patience:,.0f}", f"{e.tolerated:.1%}", f"{e.observed:,}")
+        (e.name, f"{e.evidence:,.3g}", f"{e.patience:,.0f}", f"{e.tolerated:.1%}", f"{e.observed:,}")
         for e in standing.evidence
     ]
     say_rows(("detector", "evidence", "acts at", "bears", "seen"), rows, right=(1, 2, 3, 4))

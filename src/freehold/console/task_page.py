@@ -85,7 +85,7 @@ def gauge(evidence: Evidence) -> Gauge:
     reached = max(evidence.evidence, 0.0) if math.isfinite(evidence.evidence) else evidence.patience
     part = math.log1p(reached) / math.log1p(evidence.patience) if evidence.patience > 0 else 0.0
     return Gauge(
-        name=evidence.detector,
+        name=evidence.name,
         part=min(1.0, part),
         evidence=f"{reached:,.3g}" if reached < 1000 else f"{reached:,.0f}",
         patience=f"{evidence.patience:,.0f}",

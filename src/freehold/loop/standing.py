@@ -38,6 +38,11 @@ class Evidence:
     has_alarmed: bool
     words: str
 
+    @property
+    def name(self) -> str:
+        """The detector as people say it: `slice:label:refund` is slice label refund."""
+        return self.detector.replace(":", " ", 2)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RampProgress:
