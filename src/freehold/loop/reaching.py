@@ -50,12 +50,14 @@ class Reach:
 
     def of(self, task_ids: Collection[str], now: float) -> dict[str, float]:
         """For each of these tasks, the time up to which its calls are all in the record."""
+        if not task_ids:
+            return {}
         own = self._here(task_ids, now)
         watches = self._estate.store.watches
-        if task_ids and time.monotonic() - self._told_at >= _PAUSE_S:
+        if time.monotonic() - self._told_at >= _PAUSE_S:
             watches.tell_reach(self._id, own, now)
             self._told_at = time.monotonic()
-        others = watches.reaches(told_since=now - self._patience_s(), without=self._id) if task_ids else []
+        others = watches.reaches(told_since=now - self._patience_s(), without=self._id)
         return {
             task_id: min([until, *(other[task_id] for other in others if task_id in other)])
             for task_id, until in own.items()
