@@ -46,14 +46,14 @@ def unlike(held: Held, owned: Examined) -> list[bool]:
     return [not is_same(held.kind, guess.text, example.incumbent) for example, guess in pairs]
 
 
-def borne(held: Held, owned: Examined, names: Sequence[Sequence[str]]) -> Borne:
-    """What a move of these answers has to bear; `names` are the slices that each call lies in."""
+def borne(held: Held, owned: Examined, is_unlike: Sequence[bool], names: Sequence[Sequence[str]]) -> Borne:
+    """What a move of these answers has to bear; `is_unlike` as of `unlike`, `names` the slices each call lies in."""
     is_whole = owned.outcome.scope == "whole"
     local = [guess.confidence > 0 for guess in owned.guesses] if is_whole else owned.is_local
     is_unit = local if is_whole or owned.cascade.contract == "B" else [True] * len(local)
     counted = [
         is_in and differs and (is_whole or score.is_exact)
-        for is_in, differs, score in zip(local, unlike(held, owned), owned.scores, strict=True)
+        for is_in, differs, score in zip(local, is_unlike, owned.scores, strict=True)
     ]
     units = [i for i, is_one in enumerate(is_unit) if is_one]
     count = sum(counted)

@@ -187,10 +187,11 @@ def _after(held: Held, owned: Examined, settings: ProofSettings, facts: ProofFac
     """
     if owned.outcome.decision != "move":
         return {}
-    n = len(held.examples)
-    differing = sum(local and differs for local, differs in zip(owned.is_local, unlike(held, owned), strict=True)) / n
+    is_unlike = unlike(held, owned)
+    differing = sum(map(all, zip(owned.is_local, is_unlike, strict=True))) / len(is_unlike)
     pairs = zip(held.examples, owned.guesses, strict=True)
-    bears = borne(held, owned, [shape.names(example.messages, guess.text) for example, guess in pairs])
+    names = [shape.names(example.messages, guess.text) for example, guess in pairs]
+    bears = borne(held, owned, is_unlike, names)
     found: Figures = {"unlike": differing, "borne": _plain(bears)}
     tolerated = settings.risk + bears.upper
     if tolerated <= MOST_TOLERATED:
