@@ -29,7 +29,7 @@ test: $(VENV)/.ready  ## Format, lint, types, then all tests but the long ones.
 	@echo "lint";   $(BIN)/ruff check .
 	@echo "types";  $(BIN)/mypy
 	@echo "base";   $(BIN)/freehold --state $(BASE) pull smollm2-135m
-	@echo "tests";  FREEHOLD_BASE=$(BASE) $(BIN)/pytest -m "not slow"
+	@echo "tests";  FREEHOLD_BASE=$(BASE) $(BIN)/pytest -m "not slow" -o faulthandler_timeout=120
 	@echo "Next: make demo"
 
 test-long: $(VENV)/.ready  ## The tests that take minutes.

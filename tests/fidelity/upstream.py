@@ -171,6 +171,8 @@ class _Connection(asyncio.Protocol):
                     return
                 self._transport.write(step)
                 await self._can_write.wait()
+                if self._transport.is_closing():
+                    return  # a write found the client gone: a script that never waits would keep that from being told
             self._now = None
 
     async def _read_request(self) -> Seen | None:
