@@ -194,6 +194,8 @@ TAMPERING: tuple[tuple[str, str], ...] = (
     ("UPDATE verdicts SET document = replace(document, '0.625', '0.99')", "is not what receipt 1 says of it"),
     ("UPDATE routes SET document = replace(document, '0.8', '0.1')", "is not what receipt 2 says of it"),
     ("UPDATE verdicts SET document = replace(document, '\"calls\": 24', '\"calls\": 99')", "what receipt 1 says of it"),
+    ("DELETE FROM attempts", "of which receipt 1 tells, is not counted any more"),
+    ("UPDATE attempts SET number = 2", "of which receipt 1 tells, is not counted any more"),
     (
         "INSERT INTO routes (task_id, version, created_at, document) SELECT task_id, 3, created_at + 9,"
         " replace(document, '\"version\": 1', '\"version\": 3') FROM routes WHERE version = 1",

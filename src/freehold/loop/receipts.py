@@ -1,8 +1,7 @@
 """Receipts as people use them: find one, see what stands around it, verify the chain, export it.
 
-Verifying the database also holds the verdicts and routes that are in force against what their receipts say. An
-exported file is verified by itself, without any state folder. Not covered: the files that receipts name
-(`loop.exhibits`).
+Verifying the database also holds verdicts, routes and the count of attempts against what receipts say. An exported file
+is verified by itself, without any state folder. Not covered: the files that receipts name (`loop.exhibits`).
 """
 
 from __future__ import annotations
@@ -81,7 +80,7 @@ def verify_database(estate: Estate, head: Head | None, report: Reporter) -> Veri
         """What was put meanwhile is in the tables and belongs to what was told."""
     known: list[Verdict | Route] = [*verdicts, *reversed(routes)]
     differing, unknown = _compare(reading, known)
-    problems += _elsewhere(estate)
+    problems += _elsewhere(estate) + _uncounted(estate, reading)
     gone = told.keys() - {_key(value) for value in known}
     problems += differing
     problems += [f"receipt {told[key][0]} is of {_name(key)}, which is not in the database" for key in sorted(gone)]
@@ -154,7 +153,10 @@ Key = tuple[str, str, int]
 
 @dataclass(slots=True)
 class _Reading:
-    """A chain as it is read: how far, and what was last told of each verdict and each version of a route."""
+    """A chain as it is read: how far, and what was last told of each verdict and each version of a route.
+
+    `attempts` are those that verdicts told of, by task and number, with the last receipt that did.
+    """
 
     total: int
     report: Reporter
@@ -162,6 +164,7 @@ class _Reading:
     last: Head = START
     first_at: float | None = None
     told: dict[Key, tuple[int, object]] = field(default_factory=dict)
+    attempts: dict[tuple[str, int], int] = field(default_factory=dict)
 
     def watch(self, found: Iterator[Receipt | str]) -> Iterator[Receipt | str]:
         """The same receipts, noted as they pass."""
@@ -183,6 +186,8 @@ class _Reading:
             if isinstance(said, dict) and receipt.kind != "watch":
                 kept = {name: content.get(name) for name in (receipt.kind, "figures")}
                 self.told[_told_of(receipt, said)] = (receipt.number, kept)
+                if receipt.kind == "verdict" and type(attempt := said.get("attempt")) is int:
+                    self.attempts[receipt.task_id, attempt] = receipt.number
 
 
 def _compare(reading: _Reading, known: list[Verdict | Route]) -> tuple[list[str], list[str]]:
@@ -220,6 +225,18 @@ def _elsewhere(estate: Estate) -> list[str]:
             key = _name(("route", task_id, route.version))
             problems.append(f"{key} serves model {card.id} out of {route.model_path}, and it lies in {card.path}")
     return problems
+
+
+def _uncounted(estate: Estate, reading: _Reading) -> list[str]:
+    """Attempts that verdicts told of and that nothing counts any more: later proofs would spend too much."""
+    counted: dict[str, set[int]] = {}
+    for task_id in {task_id for task_id, _ in reading.attempts}:
+        counted[task_id] = {attempt.number for attempt in estate.store.attempts.of_task(task_id)}
+    return [
+        f"attempt {attempt} of task {task_id}, of which receipt {number} tells, is not counted any more"
+        for (task_id, attempt), number in sorted(reading.attempts.items())
+        if attempt not in counted[task_id]
+    ]
 
 
 def _told_of(receipt: Receipt, said: Mapping[str, object]) -> Key:
