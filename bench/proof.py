@@ -38,12 +38,12 @@ import proof_gateway
 import proof_judge
 import proof_power
 import proof_splits
-from bench_audits import audit_rows
-from bench_drift import TASKS, drift_rows
-from bench_online import online_rows
-from bench_slices import slice_rows
+from proof_audits import audit_rows
+from proof_drift import TASKS, drift_rows
 from proof_figures import Effort, Part, tell
+from proof_online import online_rows
 from proof_report import as_json, is_whole, print_end, print_part
+from proof_slices import slice_rows
 
 _RUNS, _QUICK_RUNS, _LEAST_RUNS = 10_000, 500, 100
 _MOST_DRIFT_RUNS, _LEAST_DRIFT_RUNS = 2_000, 400

@@ -1,7 +1,7 @@
 """Ramp and rollback through the real gateway: calls until a route was back, and the harm done, held to bounds.
 
 The scenes are those of `rollback`, which turn a scripted owned model bad at a known call. The most calls that a
-rollback may take are those of 2,000 simulated runs of the same turn (`bench_audits`), and one more: a call may come
+rollback may take are those of 2,000 simulated runs of the same turn (`proof_audits`), and one more: a call may come
 between the evidence and the change of the route. A ramp's wrong answers are held to its budget, over all calls asked,
 where the model is what it is from the start; of one that turns on the way, the ramp promises nothing, the detectors do.
 
@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 
 import rollback
-from bench_audits import Turn, simulate
+from proof_audits import Turn, simulate
 from proof_figures import Effort, Part, Row, Table, at_least, at_most, bounded, tell
 from rollback import CASES, GOOD_CALLS, HARM, RAMPS, Ramped
 

@@ -36,11 +36,11 @@ def _bench_modules(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _online() -> ModuleType:
-    return importlib.import_module("bench_online")
+    return importlib.import_module("proof_online")
 
 
 def _drift() -> ModuleType:
-    return importlib.import_module("bench_drift")
+    return importlib.import_module("proof_drift")
 
 
 def _first(alarmed: list[bool], never: int) -> int:
@@ -101,7 +101,7 @@ def test_the_arrays_share_as_the_ramp_does() -> None:
 @pytest.mark.parametrize("local", [1.0, 0.6])
 def test_the_simulated_turn_is_what_the_watch_does(local: float) -> None:
     """The same draws, folded call by call into a watch whose audit rate follows its evidence."""
-    audits = importlib.import_module("bench_audits")
+    audits = importlib.import_module("proof_audits")
     turn = audits.Turn(declared=0.3, local=local, risk_before=0.02, risk_after=0.3, before=60, after=400)
     for seed in range(4):
         rng, rate, rates, alarm = np.random.default_rng([seed, 60]), turn.declared, [], 0

@@ -3,7 +3,7 @@
 Each function takes `runs` and `seed` and returns rows (`proof_figures`). Arrays here repeat the package's formulas for
 many runs at once; `tests/watch` holds them to the package's values.
 
-Not covered: the loop around the watch and its clock (end to end), replays (`bench_drift`), offline proofs.
+Not covered: the loop around the watch and its clock (end to end), replays (`proof_drift`), offline proofs.
 """
 
 from __future__ import annotations

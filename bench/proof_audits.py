@@ -1,7 +1,7 @@
 """What raising audits with the evidence costs a healthy route, and what it spares clients when a model turns.
 
 A cascade of contract A (5%) that answers 60% of the requests, audits declared at 5%; `rollback_rows` of another shape.
-Not covered: detectors themselves (`bench_online`), a real gateway (`rollback`).
+Not covered: detectors themselves (`proof_online`), a real gateway (`rollback`).
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from bench_online import NEVER
 from numpy.typing import NDArray
 from proof_figures import Row, at_most, bounded, control, told
+from proof_online import NEVER
 
 from freehold.core.intervals import wilson
 from freehold.watch.audits import CALM

@@ -1,13 +1,13 @@
 """Detectors of slices: how seldom one is withheld by mistake, and how soon one that turned bad is.
 
-Of J slices each has J times the route's patience. Not covered: the route's own detectors (`bench_online`).
+Of J slices each has J times the route's patience. Not covered: the route's own detectors (`proof_online`).
 """
 
 from __future__ import annotations
 
 import numpy as np
-from bench_online import alarms
 from proof_figures import Row, bounded, control, told
+from proof_online import alarms
 
 SLICES, TOLERATED, RISK = 20, 0.12, 0.05
 _MOST_RUNS = 1_000

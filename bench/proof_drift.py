@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bench_online import NEVER, Floats
 from numpy.typing import NDArray
 from proof_figures import Row, at_most, bounded, control
+from proof_online import NEVER, Floats
 
 from freehold.watch.drift import LAMBDAS, PROBES, sign_of_change
 
