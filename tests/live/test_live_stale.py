@@ -94,3 +94,43 @@ def test_a_prompt_that_was_edited_by_a_word_is_said(moved: Moved) -> None:
     assert [reason.partition(":")[0] for reason in live.stale] == ["template changed"]
     assert live.audit_rate == pytest.approx(0.15)
     assert moved.kept.watch.calls == 61
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "fresh", "is_said"),
+    [(20, 1, 20, True), (20, 2, 20, False), (19, 0, 20, False), (20, 0, 19, False), (120, 0, 29, False)],
+)
+def test_a_prompt_that_was_rewritten_is_said(moved: Moved, before: int, after: int, fresh: int, is_said: bool) -> None:
+    """Another task began where this one's calls stopped; when they come again, the reason goes."""
+    moved.put(audit_rate=0.05)
+    for _ in range(before):
+        moved.local()
+    for number in range(fresh):
+        body = chat_body(f"refund {number}", system="Name the season of which the user writes, in one word.")
+        call = moved.rented(task_id=None, route_version=0, request_body=body)
+    for _ in range(after):
+        call = moved.local()
+    sort_new_calls(moved.estate)
+    moved.now = max(call.created_at, PUT_AT + 2 * before) + 1
+    moved.look()
+    live = moved.estate.store.watches.lives()[moved.task_id]
+    assert [reason.partition(":")[0] for reason in live.stale] == (["prompt replaced"] if is_said else [])
+    assert live.audit_rate == pytest.approx(0.15 if is_said else 0.05)
+    for _ in range(before):
+        moved.local()
+    moved.now = moved.clock + 10
+    moved.look()
+    assert moved.estate.store.watches.lives()[moved.task_id].stale == ()
+
+
+def test_a_task_that_came_beside_a_moved_one_takes_no_place(moved: Moved) -> None:
+    moved.put(audit_rate=0.05)
+    for number in range(120):
+        moved.local()
+        if number > 40:
+            body = chat_body(f"refund {number}", system="Name the season of which the user writes, in one word.")
+            moved.rented(task_id=None, route_version=0, request_body=body)
+    sort_new_calls(moved.estate)
+    moved.now = moved.clock + 1
+    moved.look()
+    assert moved.estate.store.watches.lives()[moved.task_id].stale == ()

@@ -61,9 +61,14 @@ def slow_ms(route: Route, settings: Settings) -> float | None:
 
 def edited(route: Route, tasks: Sequence[Task]) -> tuple[str, ...]:
     """The tasks that came up after the proof with a prompt that is an edited version of the one that was proven."""
-    proven_at, template = _seen(route, "created_at", route.created_at), Template.from_json(route.template)
-    later = [task for task in tasks if task.id != route.task_id and task.created_at > proven_at]
-    return tuple(task.id for task in later if is_edited(template, task.template))
+    template = Template.from_json(route.template)
+    return tuple(task.id for task in came_later(route, tasks) if is_edited(template, task.template))
+
+
+def came_later(route: Route, tasks: Sequence[Task]) -> list[Task]:
+    """The other tasks whose first call came after the proof."""
+    proven_at = _seen(route, "created_at", route.created_at)
+    return [task for task in tasks if task.id != route.task_id and task.created_at > proven_at]
 
 
 def _risk(route: Route) -> float | None:

@@ -13,7 +13,8 @@ from freehold import route as routing
 from freehold.core import ModelCard, Route, Verdict
 from freehold.errors import BusyError, DataError
 from freehold.loop.estate import Estate
-from freehold.loop.watched import begun, said_by_probes
+from freehold.loop.succession import said_beside
+from freehold.loop.watched import begun
 from freehold.watch import live_of
 
 _TRIES_BACK = 5
@@ -70,7 +71,7 @@ def move_plan(estate: Estate, task_name: str, *, is_ramped: bool = False, is_aga
 def _stale(estate: Estate, new: Route, name: str) -> tuple[str, ...]:
     """Why the evidence behind a route is no longer what it was, as far as is known before the route is put."""
     watch = begun(estate.store, new, estate.settings.for_task(name))
-    said = said_by_probes(estate.store.watches.get(new.task_id).document, new)
+    said = said_beside(estate.store, new, estate.store.watches.get(new.task_id).document, time.time())
     return live_of(watch, now=time.time(), also=said).stale
 
 

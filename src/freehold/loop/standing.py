@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass, replace
 from freehold.core.live import as_of_now
 from freehold.core.route import Route
 from freehold.loop.estate import Estate
-from freehold.loop.watched import read_kept, said_by_probes
+from freehold.loop.succession import said_beside
+from freehold.loop.watched import read_kept
 from freehold.route import SLICES
 from freehold.watch import SLICE, Detector, Watch, evidence_words, live_of
 
@@ -93,7 +94,8 @@ def standing_of(estate: Estate, route: Route) -> Standing | None:
     kept = read_kept(document) if document.get("route_version") == version else None
     if kept is None:
         return None
-    watch, live = kept.watch, live_of(kept.watch, now=time.time(), also=said_by_probes(document, route))
+    also = said_beside(estate.store, route, document, time.time())
+    watch, live = kept.watch, live_of(kept.watch, now=time.time(), also=also)
     return Standing(
         route_version=version,
         share=live.share,

@@ -24,6 +24,7 @@ from freehold.core.call import Call
 from freehold.core.live import Live
 from freehold.core.route import Route
 from freehold.core.slices import SliceShape
+from freehold.core.task import Task
 from freehold.core.template import Template
 from freehold.errors import BusyError
 from freehold.loop.bounds import edited, slow_ms
@@ -31,6 +32,7 @@ from freehold.loop.estate import Estate
 from freehold.loop.moving import put_route
 from freehold.loop.observing import Eye, Seen, awaits, is_audit_due, is_shadow_due, is_stray, observation, stray
 from freehold.loop.reaching import Reach
+from freehold.loop.succession import Silence, successors
 from freehold.loop.watched import Kept, begun, last_told, read_kept, restarts_of, said_by_probes, step_of
 from freehold.settings import Settings
 from freehold.store import Following, Place, WatchRow
@@ -60,11 +62,12 @@ _LOG = logging.getLogger("freehold.watch")
 
 
 class _Moved(NamedTuple):
-    """A route with its task's name, and the tasks that edits of the prompt that was proven have made."""
+    """A route with its task's name, the tasks that edits of the proven prompt have made, and others that are new."""
 
     name: str
     route: Route
     edited: tuple[str, ...]
+    others: tuple[Task, ...]
 
 
 class Watching:
@@ -76,6 +79,7 @@ class Watching:
         self._reach = Reach(estate)
         self._stamp: tuple[int, int, float] | None = None
         self._routes: list[_Moved] = []
+        self._silence = Silence(estate.store)
 
     def look(self) -> None:
         """One round over all moved routes; what fails for one task keeps none of the others from being watched."""
@@ -97,7 +101,10 @@ class Watching:
             tasks = book.tasks()
             names = {task.id: task.name for task in tasks}
             routes = [route for route in book.routes().values() if route.kind != "rented"]
-            self._routes = [_Moved(names.get(r.task_id, r.task_id), r, edited(r, tasks)) for r in routes]
+            self._routes = [
+                _Moved(names.get(r.task_id, r.task_id), r, edits := edited(r, tasks), successors(r, tasks, edits))
+                for r in routes
+            ]
             self._stamp = stamp
         return self._routes
 
@@ -113,7 +120,8 @@ class Watching:
         follower = _Follower(store.following, route, settings, now)
         seen = follower.strayed(follower.followed(kept, until), moved.edited)
         seen = follower.rated(seen)
-        if self._write(row, seen, route, now):
+        also = (*said_by_probes(row.document, route), *self._silence.said(route, moved.others, now))
+        if self._write(row, seen, route, now, also):
             self._act(moved.name, route, seen.watch)
 
     def _kept(self, row: WatchRow, route: Route, settings: Settings, now: float) -> Kept:
@@ -131,9 +139,9 @@ class Watching:
         watch = begun(self._estate.store, route, settings)
         return Kept(watch=watch, cursor=begin, rated=begin, strays=strays, restarts=restarts)
 
-    def _write(self, row: WatchRow, kept: Kept, route: Route, now: float) -> bool:
+    def _write(self, row: WatchRow, kept: Kept, route: Route, now: float, also: tuple[str, ...]) -> bool:
         """Keep what was seen; False when another process has, which will act on it or be acted for."""
-        found = live_of(kept.watch, now=now, also=said_by_probes(row.document, route))
+        found = live_of(kept.watch, now=now, also=also)
         live = _plain(found)
         probes = {"probes": row.document["probes"]} if "probes" in row.document else {}
         told = last_told(row.document, route)

@@ -54,6 +54,15 @@ class Following:
         )
         return [Call(**row._mapping) for row in self._rows(query)]
 
+    def count(self, task_id: str, begin: float, end: float, *, most: int) -> int:
+        """How many calls of clients came at `begin` or later and before `end`; no more than `most` are counted."""
+        c = schema.calls.c
+        is_in_time = and_(c.created_at >= begin, c.created_at < end)
+        some = (
+            select(c.id).where(c.task_id == task_id, is_in_time, c.parent_id.is_(None), c.arm.in_(_DIRECT)).limit(most)
+        )
+        return int(self._rows(select(func.count()).select_from(some.subquery()))[0][0])
+
     def whole(self, ids: Collection[str]) -> dict[str, Call]:
         """These calls with their bodies, by id; without those that are too large to compare."""
         c = schema.calls.c
