@@ -202,6 +202,14 @@ def test_a_correction_is_kept(recorded: Run) -> None:
     assert "is empty" in recorded("correct", listed, stdin="\n").stderr
 
 
+def test_a_correction_that_is_no_json_where_answers_are_is_kept_and_said(recorded: Run) -> None:
+    listed = recorded("calls", "--task", _task_name(recorded), "-n", "1").stdout.splitlines()[1].split()[0]
+    assert "no JSON" in recorded("correct", listed, "refund").stderr
+    assert "no JSON" not in recorded("correct", listed, '{"intent": "refund", "urgency": 1}').stderr
+    kept = json.loads(recorded("calls", listed, "--json").stdout)["feedback"]
+    assert [feedback["value"] for feedback in kept] == ["refund", '{"intent": "refund", "urgency": 1}']
+
+
 def test_a_rating_is_kept_and_the_freeze_counts_it(recorded: Run) -> None:
     name = _task_name(recorded)
     listed = recorded("calls", "--task", name, "-n", "1").stdout.splitlines()[1].split()[0]

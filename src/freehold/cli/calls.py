@@ -60,8 +60,10 @@ def correct(call_id: str, answer: str | None) -> None:
 
     text = answer if answer is not None else sys.stdin.read()
     with open_estate() as estate:
-        call = correct_call(estate, call_id, text)
-    tell(f"The correction of call {call.id} is kept.")
+        corrected = correct_call(estate, call_id, text)
+    tell(f"The correction of call {corrected.call.id} is kept.")
+    if corrected.is_odd:
+        tell("It is no JSON, as the task's answers are. If that was not meant, correct it again: the newest counts.")
     next_command("freehold tasks")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from freehold.core import Call
+from freehold.core.kind import is_json
 from freehold.errors import NotFoundError, UsageError
 from freehold.loop.estate import Estate
 from freehold.loop.sorting import read_call
@@ -42,6 +43,14 @@ class CallView:
         return asdict(self.call) | bodies | {"task": self.task}
 
 
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A call that was corrected; `is_odd` holds where its task answers in JSON and the correction is none."""
+
+    call: Call
+    is_odd: bool
+
+
 def find_calls(estate: Estate, chosen: CallFilter) -> Iterator[CallView]:
     """The calls that pass the filter."""
     names = _names(estate)
@@ -67,13 +76,14 @@ def feedback_on(estate: Estate, call: Call) -> list[dict[str, object]]:
     return [asdict(feedback) for feedback in estate.store.calls.feedback_of(call.id)]
 
 
-def correct_call(estate: Estate, call_id: str, answer: str) -> Call:
+def correct_call(estate: Estate, call_id: str, answer: str) -> Correction:
     """Keep what the answer to a call should have been; UsageError when that is nothing."""
     if not answer.strip():
         raise UsageError("The correction is empty.", hint="Give the wanted answer as an argument or on stdin.")
     call = find_call(estate, call_id).call
     estate.store.calls.add_feedback(call.id, "correction", answer.strip(), time.time())
-    return call
+    kind = next((task.kind for task in estate.store.book.tasks() if task.id == call.task_id), None)
+    return Correction(call, is_odd=kind == "json" and not is_json(answer))
 
 
 def rate_call(estate: Estate, call_id: str, *, is_good: bool) -> Call:
