@@ -97,9 +97,13 @@ def user_order(groups: Sequence[str], *, seed: int) -> tuple[str, ...]:
     return tuple(users)
 
 
-def user_means(values: Sequence[float], groups: Sequence[str], *, seed: int) -> tuple[float, ...]:
-    """The mean of `values` per user, users in the order that the seed draws; one missing value (NaN) makes it NaN."""
+def user_means(values: Sequence[float], groups: Sequence[str], *, seed: int | None) -> tuple[float, ...]:
+    """The mean of `values` per user; one missing value (NaN) makes it NaN.
+
+    Users stand in the order that the seed draws, without one in that of their first calls.
+    """
     by_user: dict[str, list[float]] = {}
     for value, group in zip(values, groups, strict=True):
         by_user.setdefault(group, []).append(value)
-    return tuple(math.fsum(by_user[user]) / len(by_user[user]) for user in user_order(groups, seed=seed))
+    order = tuple(by_user) if seed is None else user_order(groups, seed=seed)
+    return tuple(math.fsum(by_user[user]) / len(by_user[user]) for user in order)

@@ -61,8 +61,9 @@ class Paired:
     """The paired comparison of the owned model alone with the provider under one metric; `users` were bet on.
 
     `metrics` is how many must pass, of which this is one. `discordance` is the mean square of the calls' differences:
-    for yes/no metrics the share of calls that differ. `tango_z` is None where the test does not apply: to graded
-    metrics and to users with several calls.
+    for yes/no metrics the share of calls that differ. `running_low` and `running_high` bound the mean over the users
+    also where it changed from one to the next. `tango_z` is None where the test does not apply: to graded metrics and
+    to users with several calls.
     """
 
     metric: str = "exact"
@@ -72,6 +73,8 @@ class Paired:
     difference: float
     low: float
     high: float
+    running_low: float
+    running_high: float
     discordance: float
     owned_only_wrong: int
     incumbent_only_wrong: int

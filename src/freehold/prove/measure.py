@@ -21,6 +21,7 @@ from freehold.core.scoring import Score, is_acceptable, normal_label, normal_tex
 from freehold.prove.betting import star, user_means
 from freehold.prove.decide import Paired
 from freehold.prove.metrics import Judged, Metric, check_fields, judge, read_metrics
+from freehold.prove.running import running_bounds
 from freehold.prove.settings import ProofSettings
 from freehold.prove.spread import mean_interval, share_interval
 from freehold.prove.tango import tango_interval, tango_z
@@ -176,6 +177,7 @@ def compare(held: Held, owned: Sequence[Judged], place: int, settings: ProofSett
     difference = math.fsum(entered) / n
     is_plain = len(units) == n and {*entered} <= {-1.0, 0.0, 1.0}
     low, high = tango_interval(worse, better, n) if is_plain else mean_interval(entered, held.groups)
+    running = running_bounds(user_means(differences, held.groups, seed=None), alpha=0.05)
     paired = Paired(
         metric=metric.name,
         metrics=len(held.metrics),
@@ -184,6 +186,8 @@ def compare(held: Held, owned: Sequence[Judged], place: int, settings: ProofSett
         difference=difference,
         low=max(-1.0, min(low, difference)),
         high=min(1.0, max(high, difference)),
+        running_low=running[0],
+        running_high=running[1],
         discordance=math.fsum(d * d for d in entered) / n,
         owned_only_wrong=worse,
         incumbent_only_wrong=better,

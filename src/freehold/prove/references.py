@@ -21,6 +21,7 @@ class Reference:
 _BETTING = Reference("evidence by betting", "Waudby-Smith & Ramdas 2020, arXiv 2010.09686")
 _STAR = Reference("bets that aim at the planned sample", "STaR-Bets 2025, arXiv 2505.22422")
 _TANGO = Reference("paired interval and cross-check", "Tango 1998, Statistics in Medicine 17:891")
+_RUNNING = Reference("a mean that may change", "Howard, Ramdas, McAuliffe & Sekhon 2021, arXiv 1810.08240")
 _RCPS = Reference("contract A", "Bates et al. 2021, arXiv 2101.02703")
 _LTT = Reference("contract B", "Angelopoulos et al. 2021, arXiv 2110.01052")
 _EXACT = Reference("exact bounds of a share", "Clopper & Pearson 1934, Biometrika 26:404")
@@ -53,6 +54,8 @@ def references(evidence: Sheet) -> tuple[Reference, ...]:
     found = [_BETTING, _STAR, _LTT if evidence.text("contract") == "B" else _RCPS, _EXACT, _WILSON]
     if evidence.number("paired", "tango_z") is not None:
         found.append(_TANGO)
+    if evidence.number("paired", "running_low") is not None:
+        found.append(_RUNNING)
     if evidence.text("judged", "judge"):
         found.append(_PPI)
     if evidence.has("rollback"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from freehold.core.verdict import Verdict
+from freehold.prove.assumed import assumptions, missing
 from freehold.prove.cautions import is_b, is_by_people, is_newer
 from freehold.prove.multiplicity import multiplicity
 from freehold.prove.page.basis import basis
@@ -59,8 +60,8 @@ def state(verdict: Verdict, evidence: Sheet) -> Statement:
         multiplicity=multiplicity(verdict, evidence),
         levels=_levels(verdict, evidence),
         data=_data(verdict, evidence),
-        missing=_missing(evidence),
-        assumptions=_assumptions(evidence),
+        missing=missing(evidence),
+        assumptions=assumptions(evidence),
         references=references(evidence),
     )
 
@@ -269,38 +270,6 @@ def _data(verdict: Verdict, evidence: Sheet) -> tuple[Row, ...]:
         ("looked at by earlier proofs", number(used.number("looked_at_before") or 0)),
         ("digest of their ids", used.text("digest") or "unknown"),
         ("dataset", verdict.dataset_hash),
-    )
-
-
-def _missing(evidence: Sheet) -> tuple[str, ...]:
-    found = [
-        f"{row.count('missing'):,} of {row.count('n'):,} calls have no score under {one_line(row.text('name'))}: they"
-        " entered as the worst case."
-        for row in evidence.rows("metrics")
-        if row.count("missing")
-    ]
-    left_out = evidence.at("used", "left_out").value
-    if isinstance(left_out, dict):
-        found += [f"{number(count)} held-out calls were left out: {one_line(why)}." for why, count in left_out.items()]
-    owned = evidence.number("sides", 1, "valid")
-    if owned is not None and owned < 1:
-        found.append(
-            f"{share(1 - owned)} of the owned answers cannot be used; they count as wrong, and are never local."
-        )
-    return tuple(found) or ("Nothing: every held-out call has both answers and a score.",)
-
-
-def _assumptions(evidence: Sheet) -> tuple[str, ...]:
-    wanted = {
-        "agreement": "that the provider is right",
-        "mixed": "that the corrections are right, and the provider where there is none",
-        "known": "that what people said is right",
-    }[basis(evidence).name]
-    return (
-        "Users or sessions were drawn alike and independently. Calls of one user may depend on each other.",
-        "Traffic goes on as in the time of the held-out calls. Audits look for the opposite after the move.",
-        f"What is wanted is known: {wanted}.",
-        "No earlier proof's calls were used to choose this model, its settings or its metrics.",
     )
 
 
