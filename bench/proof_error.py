@@ -2,8 +2,9 @@
 
 A grid over margin, discordance, cap and calls per user; graded scores; and controls that must certify too often:
 betting on calls where users differ, the percentile bootstrap and the paired t at few errors, Tango looked at each time.
+Beside it, the bounds of a difference that changes (`proof_running`).
 
-Not covered: power (`proof_power`), repeated attempts (`proof_lifetime`).
+Not covered: power (`proof_power`), repeated attempts (`proof_attempts`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 from proof_draws import GRADED, Floats, Shares, clustered, paired
 from proof_figures import Effort, Part, Row, Table, beside, bounded, chunks, control, tell
 from proof_rivals import bootstrap, paired_t, tango_once, tango_peeked
+from proof_running import running_rows
 
 from freehold.prove.betting import log_wealth
 
@@ -39,7 +41,7 @@ class Cell:
 def measure(effort: Effort) -> Part:
     """All error rates of the paired test."""
     found = {cell: _grid_error(cell, effort) for cell in _cells(effort)}
-    rows = [*_worst(found, effort), *_graded(effort), *_controls(effort)]
+    rows = [*_worst(found, effort), *_graded(effort), *_controls(effort), *running_rows(effort)]
     return Part(title="A model exactly at the margin is certified, at any look", rows=rows, tables=[_table(found)])
 
 
