@@ -1,4 +1,4 @@
-"""`freehold receipts` and `freehold lineage`: golden text, exit codes, and what was tampered with is found."""
+"""`freehold receipts`: golden text, exit codes, and what was tampered with is found."""
 
 from __future__ import annotations
 
@@ -7,62 +7,21 @@ import re
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
-from made import Run, a_call, triage_calls
-from proven import MODEL_BYTES, SECRET, quiet, recorded_estate, walked_estate, write_report
+from golden_text import check_golden
+from made import Run, an_estate
+from proven import MODEL_BYTES, recorded_estate, walked_estate, write_report
 
-from freehold.cli.commands import cli
 from freehold.core.receipt import Head, seal
 from freehold.core.route import Route
 from freehold.loop.doctor.estate import check_receipts
-from freehold.loop.estate import Estate
-from freehold.loop.freezing import freeze
-from freehold.loop.lineage import trace
 from freehold.loop.moving import move_plan, put_route
-from freehold.loop.sorting import sort_new_calls
 from freehold.settings import load_settings
 
-GOLDEN = Path(__file__).parent / "golden"
 DOCS = Path(__file__).parents[2] / "docs" / "receipts.md"
 REFUSALS = ("receipts_are_not_updated", "receipts_are_not_deleted")
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs the command line in a temporary folder, 80 columns wide."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "80")
-
-    def call(*arguments: str, stdin: str = "") -> Result:
-        return CliRunner().invoke(cli, list(arguments), input=stdin, prog_name="freehold")
-
-    return call
-
-
-@pytest.fixture
-def walked(run: Run, tmp_path: Path) -> Run:
-    """The same, with a task that was proven, moved and returned."""
-    estate, _ = walked_estate(tmp_path / ".freehold")
-    estate.store.close()
-    return run
-
-
-def _golden(name: str, result: Result, folder: Path) -> None:
-    text = f"{result.stdout}--- stderr, exit {result.exit_code}\n{result.stderr}".replace(str(folder), "FOLDER")
-    text = re.sub(r"\b[0-9a-f]{64}\b", "HASH", text)
-    text = re.sub(r"\b[0-9a-f]{16}\b", "HASH16", text)
-    text = re.sub(r"\([0-9a-f]{12}\)", "(HASH12)", text)
-    text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d UTC)?", "TIME", text)
-    text = re.sub(r"process of account \S+", "process of account ACCOUNT", text)
-    text = re.sub(r"(freehold )\d+\.\d+\.\S+ ", r"\1VERSION ", text)
-    path = GOLDEN / f"{name}.txt"
-    assert path.exists(), f"write {path} with:\n{text}"
-    assert text == path.read_text(encoding="utf-8")
 
 
 def _sql(folder: Path, *statements: str) -> None:
@@ -78,13 +37,13 @@ def _sql(folder: Path, *statements: str) -> None:
 
 def test_the_list_and_the_explanations(walked: Run, tmp_path: Path) -> None:
     listed = walked("receipts")
-    _golden("list", listed, tmp_path)
+    check_golden("list", listed, tmp_path)
     assert max(len(line) for line in listed.stdout.splitlines()) <= 80
     for name in ("1", "2", "3"):
         assert max(len(line) for line in walked("receipts", "show", name).stdout.splitlines()) <= 80
-    _golden("verdict", walked("receipts", "show", "verdict-1"), tmp_path)
-    _golden("route", walked("receipts", "show", "2"), tmp_path)
-    _golden("verified", walked("receipts", "verify"), tmp_path)
+    check_golden("verdict", walked("receipts", "show", "verdict-1"), tmp_path)
+    check_golden("route", walked("receipts", "show", "2"), tmp_path)
+    check_golden("verified", walked("receipts", "verify"), tmp_path)
 
 
 def test_receipts_are_found_by_number_hash_and_verdict(walked: Run) -> None:
@@ -307,7 +266,7 @@ def test_files_are_unchanged_changed_written_again_or_gone(walked: Run, tmp_path
     page = state / "proofs" / "verdict-1" / "report.html"
     page.write_text("<html>It is much better.</html>")
     assert states()["report.html"] == "changed"
-    estate = _estate(tmp_path)
+    estate = an_estate(tmp_path / ".freehold")
     verdict = estate.store.book.verdict("verdict-1")
     assert verdict
     write_report(verdict, facts={"created_at": 2.0})
@@ -320,12 +279,6 @@ def test_files_are_unchanged_changed_written_again_or_gone(walked: Run, tmp_path
     file.write_bytes(file.read_bytes().replace(b"refund", b"refusal", 1))
     assert states()[Path(dataset.path).name] == "changed"
     estate.store.close()
-
-
-def _estate(tmp_path: Path) -> Estate:
-    from made import an_estate
-
-    return an_estate(tmp_path / ".freehold")
 
 
 def test_the_doctor_says_whether_the_chain_is_whole(walked: Run, tmp_path: Path) -> None:
@@ -361,110 +314,3 @@ def test_hostile_text_in_a_receipt_is_shown_and_not_obeyed(run: Run, tmp_path: P
         shown = run(*verb)
         assert shown.exit_code == 0
         assert not {"\x1b", "\x07", "\u202e"} & set(shown.output)
-
-
-def test_lineage_goes_from_a_call_to_its_models_and_back(walked: Run, tmp_path: Path) -> None:
-    kept, weighed, corrected = (
-        "019100000000-7abc-0000000000",
-        "019000000000-7abc-0000000000",
-        "019000000007-7abc-0000000007",
-    )
-    _golden("lineage_call", walked("lineage", weighed), tmp_path)
-    _golden("lineage_corrected", walked("lineage", corrected), tmp_path)
-    _golden("lineage_model", walked("lineage", "model-1"), tmp_path)
-    for call in (kept, weighed):
-        found = json.loads(walked("lineage", call, "--json").stdout)
-        assert [model["id"] for model in found["models"]] == ["model-1"]
-        assert [use["split"] for use in found["uses"]] == ["train"]
-    behind = json.loads(walked("lineage", "model-1", "--all", "--json").stdout)["calls"]
-    assert {kept, weighed, corrected} <= set(behind["train"])
-    assert sum(len(ids) for ids in behind.values()) == 125
-    for name in ("verdict-1", "model-1"):
-        listed = walked("lineage", name, "--all").stdout.splitlines()
-        assert len(listed) == 125
-        assert f"train  {weighed}" in listed
-    dataset = json.loads(walked("lineage", "verdict-1", "--json").stdout)["dataset"]
-    assert json.loads(walked("lineage", dataset[:16], "--json").stdout)["kind"] == "dataset"
-    assert SECRET not in walked("lineage", "model-1", "--json").stdout
-
-
-def test_a_model_that_was_proven_on_a_newer_dataset_learned_nothing_from_it(run: Run, tmp_path: Path) -> None:
-    estate, _ = walked_estate(tmp_path / ".freehold")
-    later = [replace(call, created_at=call.created_at + 1e6) for call in triage_calls(300)[150:]]
-    estate.store.calls.add(later)
-    sort_new_calls(estate)
-    (task,) = estate.store.book.tasks()
-    newer = freeze(estate, task, quiet)
-    verdict = estate.store.book.verdict("verdict-1")
-    assert verdict
-    estate.store.book.put_verdict(replace(verdict, id="verdict-2", dataset_hash=newer))
-    split = {use.split: use.example for call in later for use in trace(estate, call.id).uses}
-    estate.store.close()
-    assert "no model learned from it" in run("lineage", split["train"]).stdout
-    assert "model model-1 was tuned with it" in run("lineage", split["dev"]).stdout
-    assert "model model-1 was judged by it" in run("lineage", split["proof"]).stdout
-    assert "no model learned from it" in run("lineage", "019000000060-7abc-0000000060").stdout, "it was held out"
-    told = run("lineage", "verdict-2").stdout
-    assert "train:" not in told
-    assert "trained on dataset" in told
-    assert {line.split()[0] for line in run("lineage", "verdict-2", "--all").stdout.splitlines()} == {"dev", "proof"}
-    assert f"verdict verdict-2: move, on dataset {newer[:16]}" in run("lineage", "model-1").stdout
-
-
-@pytest.mark.parametrize(
-    ("arm", "words"),
-    [
-        ("audit", "an audit of call parent-1, which model model-1 had answered (route version 1)"),
-        ("shadow", "asked of model model-1 beside call parent-1 (route version 1)"),
-        ("owned", "answered by model model-1 (route version 1)"),
-    ],
-)
-def test_a_call_that_no_model_learned_from_says_what_it_was_for(run: Run, tmp_path: Path, arm: str, words: str) -> None:
-    estate, task = walked_estate(tmp_path / ".freehold")
-    estate.store.calls.add([a_call(id="beside-1234", arm=arm, parent_id="parent-1", task_id=task.id, route_version=1)])
-    estate.store.close()
-    told = run("lineage", "beside-1234").stdout
-    assert words in " ".join(told.split())
-    assert "in no dataset: no model learned from it" in told
-    assert max(len(line) for line in run("lineage", "model-1").stdout.splitlines()) <= 80
-
-
-def test_lineage_says_what_it_cannot_tell(walked: Run, tmp_path: Path) -> None:
-    for name in ("none", "", "%", "0190", "mod", "x" * 5000):
-        refused = walked("lineage", name)
-        assert (refused.exit_code, refused.stdout) == (2, "")
-        assert "There is no single call" in refused.stderr
-    estate = _estate(tmp_path)
-    (dataset,) = estate.store.book.datasets(None)
-    (card,) = estate.store.book.models(None)
-    estate.store.book.put_model(replace(card, id="model-2"))
-    assert "could be several things: model model-2, model model-1" in walked("lineage", "model").stderr
-    train = Path(dataset.path) / "train.jsonl"
-    train.chmod(0o644)
-    content = train.read_text(encoding="utf-8")
-    train.write_text(content.replace('"also"', '"Also"'), encoding="utf-8")
-    told = walked("lineage", "019000000000-7abc-0000000000")
-    assert "in no dataset" in told.stdout
-    assert "is not what was frozen" in told.stderr
-    train.write_text("{}\nnonsense\n", encoding="utf-8")
-    assert walked("lineage", "model-1").exit_code == 0
-    Path(dataset.path).chmod(0o755)
-    train.unlink()
-    assert "is gone" in walked("lineage", "model-1").stderr
-    estate.store.close()
-
-
-def test_a_dataset_that_names_one_call_an_example_is_told_to(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from freehold.core import Example
-
-    write: Callable[[Example], dict[str, object]] = Example.to_row
-    monkeypatch.setattr(Example, "to_row", lambda self: {k: v for k, v in write(self).items() if k != "also"})
-    estate, _ = walked_estate(tmp_path / ".freehold")
-    estate.store.close()
-    assert run("verify", json.loads(run("tasks", "--json").stdout)[0]["task"]).exit_code == 0
-    for name in ("019100000000-7abc-0000000000", "019000000000-7abc-0000000000", "model-1"):
-        told = run("lineage", name)
-        assert told.exit_code == 0
-        assert ("left out 5 calls" in told.stderr) == ("in no dataset" in told.stdout or name == "model-1")
