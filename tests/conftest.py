@@ -1,4 +1,4 @@
-"""What all tests share: databases, only loopback can be reached, and the header says what was left out and why."""
+"""What all tests share: databases, the command line, only loopback; and the header says what was left out and why."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from typing import Any
 
 import hypothesis
 import pytest
+from click.testing import CliRunner, Result
+from made import Run
 
+from freehold.cli.commands import cli
 from freehold.core.ids import uuid7
 from freehold.store import Store
 
@@ -93,6 +96,18 @@ def _settings_of_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
     for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs the command line in a temporary folder, 80 columns wide."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def call(*arguments: str, stdin: str = "") -> Result:
+        return CliRunner().invoke(cli, list(arguments), input=stdin, prog_name="freehold")
+
+    return call
 
 
 @pytest.fixture(scope="session")

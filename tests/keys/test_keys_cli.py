@@ -8,23 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 from made import Run, a_call, an_estate
 
-from freehold.cli.commands import cli
 from freehold.core.key import key_hash, key_id
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs the command line in a temporary folder, 80 columns wide."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "80")
-
-    def call(*arguments: str) -> Result:
-        return CliRunner().invoke(cli, list(arguments), prog_name="freehold")
-
-    return call
 
 
 def test_a_key_is_made_and_shown_this_once(run: Run, tmp_path: Path) -> None:

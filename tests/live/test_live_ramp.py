@@ -2,18 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-from live.moved import PUT_AT, RIGHT, WRONG, Moved, a_moved_task
-
-
-@pytest.fixture
-def moved(tmp_path: Path) -> Iterator[Moved]:
-    moved = a_moved_task(tmp_path)
-    yield moved
-    moved.estate.store.close()
+from live.moved import PUT_AT, RIGHT, WRONG, Moved
 
 
 def test_a_canary_ramps_to_a_cascade_by_itself(moved: Moved) -> None:

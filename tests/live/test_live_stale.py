@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-from live.moved import PUT_AT, Moved, a_moved_task
+from live.moved import PUT_AT, Moved
 from made import chat_body
 
 from freehold.loop.faring import live_views
 from freehold.loop.sorting import sort_new_calls
-
-
-@pytest.fixture
-def moved(tmp_path: Path) -> Iterator[Moved]:
-    moved = a_moved_task(tmp_path)
-    yield moved
-    moved.estate.store.close()
 
 
 def test_stale_evidence_is_said_and_raises_the_audit_rate(moved: Moved) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,13 +18,6 @@ from freehold.loop.estate import Estate
 from freehold.loop.faring import live_views
 from freehold.loop.watching import Watching
 from freehold.store import Store
-
-
-@pytest.fixture
-def moved(tmp_path: Path) -> Iterator[Moved]:
-    moved = a_moved_task(tmp_path)
-    yield moved
-    moved.estate.store.close()
 
 
 def test_good_answers_change_nothing(moved: Moved) -> None:

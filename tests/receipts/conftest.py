@@ -5,23 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 from made import Run
 from proven import walked_estate
-
-from freehold.cli.commands import cli
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs the command line in a temporary folder, 80 columns wide."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "80")
-
-    def call(*arguments: str, stdin: str = "") -> Result:
-        return CliRunner().invoke(cli, list(arguments), input=stdin, prog_name="freehold")
-
-    return call
 
 
 @pytest.fixture
