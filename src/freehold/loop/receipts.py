@@ -80,7 +80,7 @@ def verify_database(estate: Estate, head: Head | None, report: Reporter) -> Veri
         """What was put meanwhile is in the tables and belongs to what was told."""
     known: list[Verdict | Route] = [*verdicts, *reversed(routes)]
     differing, unknown = _compare(reading, known)
-    problems += _elsewhere(estate) + _uncounted(estate, reading)
+    problems += _elsewhere(estate) + _uncounted(estate, reading, verdicts)
     gone = told.keys() - {_key(value) for value in known}
     problems += differing
     problems += [f"receipt {told[key][0]} is of {_name(key)}, which is not in the database" for key in sorted(gone)]
@@ -153,10 +153,7 @@ Key = tuple[str, str, int]
 
 @dataclass(slots=True)
 class _Reading:
-    """A chain as it is read: how far, and what was last told of each verdict and each version of a route.
-
-    `attempts` are those that verdicts told of, by task and number, with the last receipt that did.
-    """
+    """A chain as it is read: how far, and what was last told of each verdict and each version of a route."""
 
     total: int
     report: Reporter
@@ -164,7 +161,6 @@ class _Reading:
     last: Head = START
     first_at: float | None = None
     told: dict[Key, tuple[int, object]] = field(default_factory=dict)
-    attempts: dict[tuple[str, int], int] = field(default_factory=dict)
 
     def watch(self, found: Iterator[Receipt | str]) -> Iterator[Receipt | str]:
         """The same receipts, noted as they pass."""
@@ -186,8 +182,6 @@ class _Reading:
             if isinstance(said, dict) and receipt.kind != "watch":
                 kept = {name: content.get(name) for name in (receipt.kind, "figures")}
                 self.told[_told_of(receipt, said)] = (receipt.number, kept)
-                if receipt.kind == "verdict" and type(attempt := said.get("attempt")) is int:
-                    self.attempts[receipt.task_id, attempt] = receipt.number
 
 
 def _compare(reading: _Reading, known: list[Verdict | Route]) -> tuple[list[str], list[str]]:
@@ -227,15 +221,15 @@ def _elsewhere(estate: Estate) -> list[str]:
     return problems
 
 
-def _uncounted(estate: Estate, reading: _Reading) -> list[str]:
-    """Attempts that verdicts told of and that nothing counts any more: later proofs would spend too much."""
-    counted: dict[str, set[int]] = {}
-    for task_id in {task_id for task_id, _ in reading.attempts}:
-        counted[task_id] = {attempt.number for attempt in estate.store.attempts.of_task(task_id)}
+def _uncounted(estate: Estate, reading: _Reading, verdicts: Iterable[Verdict]) -> list[str]:
+    """Attempts of verdicts with a receipt that nothing counts any more: later proofs would spend too much."""
+    told = [(verdict, reading.told[key][0]) for verdict in verdicts if (key := _key(verdict)) in reading.told]
+    attempts = {task_id: estate.store.attempts.of_task(task_id) for task_id in {verdict.task_id for verdict, _ in told}}
+    counted = {(task_id, attempt.number) for task_id, found in attempts.items() for attempt in found}
     return [
-        f"attempt {attempt} of task {task_id}, of which receipt {number} tells, is not counted any more"
-        for (task_id, attempt), number in sorted(reading.attempts.items())
-        if attempt not in counted[task_id]
+        f"attempt {verdict.attempt} of task {verdict.task_id}, of which receipt {number} tells, is not counted any more"
+        for verdict, number in told
+        if (verdict.task_id, verdict.attempt) not in counted
     ]
 
 
