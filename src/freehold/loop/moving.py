@@ -71,8 +71,8 @@ def move_plan(estate: Estate, task_name: str, *, is_ramped: bool = False, is_aga
 def _stale(estate: Estate, new: Route, name: str) -> tuple[str, ...]:
     """Why the evidence behind a route is no longer what it was, as far as is known before the route is put."""
     watch = begun(estate.store, new, estate.settings.for_task(name))
-    said = said_beside(estate.store, new, estate.store.watches.get(new.task_id).document, time.time())
-    return live_of(watch, now=time.time(), also=said).stale
+    document, now = estate.store.watches.get(new.task_id).document, time.time()
+    return live_of(watch, now=now, also=said_beside(estate.store, new, document, now)).stale
 
 
 def _check_ramp(verdict: Verdict, name: str) -> None:

@@ -94,8 +94,8 @@ def standing_of(estate: Estate, route: Route) -> Standing | None:
     kept = read_kept(document) if document.get("route_version") == version else None
     if kept is None:
         return None
-    also = said_beside(estate.store, route, document, time.time())
-    watch, live = kept.watch, live_of(kept.watch, now=time.time(), also=also)
+    watch, now = kept.watch, time.time()
+    live = live_of(watch, now=now, also=said_beside(estate.store, route, document, now))
     return Standing(
         route_version=version,
         share=live.share,
