@@ -47,6 +47,16 @@ def test_graded_worlds_lie_exactly_at_the_margin() -> None:
     assert len(GRADED) == 3
 
 
+def test_a_mean_that_changes_stays_within_its_bounds_and_leaves_the_usual_ones() -> None:
+    from proof_figures import Effort
+    from proof_running import changing, running_rows
+
+    seen, truth = zip(*(changing(np.random.default_rng(seed), 400) for seed in range(400)), strict=True)
+    gap = np.mean(seen, axis=1) - np.array(truth)[:, -1]
+    assert float(gap.mean()) == pytest.approx(0.0, abs=4 * float(gap.std()) / math.sqrt(gap.size))
+    assert [row["name"] for row in running_rows(Effort(runs=500, seed=1, is_quick=True)) if not row["ok"]] == []
+
+
 def test_ranked_worlds_know_their_truth() -> None:
     from proof_draws import OVERSURE, PLAIN
 
