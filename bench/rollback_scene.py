@@ -167,9 +167,9 @@ class Gateway:
         path = self.folder / "up.log"
         begin = path.stat().st_size if path.exists() else 0
         self._process = self._spawn(path)
-        await self._until(lambda: "gateway on http" in self.log[begin:])
+        await self.until(lambda: "gateway on http" in self.log[begin:])
         engines = self.state / "run" / "engines.json"
-        await self._until(engines.exists)
+        await self.until(engines.exists)
         engines.write_text(json.dumps({MODEL: self._origin}), encoding="utf-8")
         await self._until_async(self._is_placed)
 
@@ -190,10 +190,6 @@ class Gateway:
             return (await self.ask(1)).arm == "owned"
 
         await self._until_async(is_local)
-
-    async def until_said(self, words: str) -> None:
-        """Wait until its log has these words."""
-        await self._until(lambda: words in self.log)
 
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         """End it."""
@@ -236,7 +232,9 @@ class Gateway:
         finally:
             writer.close()
 
-    async def _until(self, is_so: Callable[[], bool]) -> None:
+    async def until(self, is_so: Callable[[], bool]) -> None:
+        """Wait until something holds; fails with its log where that takes too long."""
+
         async def look() -> bool:
             return is_so()
 

@@ -170,7 +170,7 @@ def test_nobody_can_tell_freehold_from_the_provider(town: tuple[Upstream, Runnin
 
 
 def _compare_with_record(gateway: Running, checked: list[Checked]) -> None:
-    """Every exchange is in the record, once, with what was sent and what came."""
+    """Every exchange is in the record, with what was sent and what came."""
     ids = {case.number: case.through.header(b"freehold-call-id").decode() for case in checked}
     calls = gateway.recorded(ids.values())
     for case in checked:

@@ -70,7 +70,7 @@ async def test_an_owned_side_that_turns_bad_is_taken_back(scene: Scene, kind: st
     assert len(bad) <= most
     after = await scene.gateway.ask(TURNS)
     assert (after.arm, after.text) == ("rented", scene.script.answer(TURNS, "right"))
-    await scene.gateway.until_said(f": {scene.route.reason}")
+    await scene.gateway.until(lambda: f": {scene.route.reason}" in scene.gateway.log)
 
 
 @pytest.mark.slow

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from live.moved import PUT_AT, WRONG, Moved, a_moved_task
-from rollback_scene import FAST, WAIT_S, Gateway, Script, both_sides, moved, teach
+from rollback_scene import FAST, Gateway, Script, both_sides, moved, teach
 
 from freehold.loop.reaching import Reach, under_way_folder
 from freehold.record import UnderWay, forget_calls_under_way, oldest_under_way
@@ -128,14 +128,6 @@ def test_nothing_is_said_while_no_route_is_moved(task: Moved) -> None:
     assert task.estate.store.watches.reaches(told_since=0.0, without="") == []
 
 
-async def until(is_so: Callable[[], bool]) -> None:
-    """Wait until something holds."""
-    deadline = asyncio.get_running_loop().time() + WAIT_S
-    while not is_so():
-        assert asyncio.get_running_loop().time() < deadline
-        await asyncio.sleep(0.02)
-
-
 async def test_slow_calls_count_beside_quick_ones(tmp_path: Path) -> None:
     """The provider takes longer than the owned model; without its calls the local ones would stand for all."""
     script = Script(owned=lambda number: "down" if number % 2 else "right", provider=lambda _: "slow", slow_s=0.4)
@@ -151,9 +143,11 @@ async def test_slow_calls_count_beside_quick_ones(tmp_path: Path) -> None:
                 await asyncio.sleep(0.03)
             answered = await asyncio.gather(*asks)
             store = gateway.estate.store
-            await until(lambda: all(store.calls.get(one.call_id) for one in answered))
+            await gateway.until(lambda: all(store.calls.get(one.call_id) for one in answered))
             recorded = store.following.page(task_id, route.version, (0.0, ""), 1e12, 999)
-            await until(lambda: store.watches.get(task_id).document.get("cursor", ("", ""))[1] >= recorded[-1].id)
+            await gateway.until(
+                lambda: store.watches.get(task_id).document.get("cursor", ("", ""))[1] >= recorded[-1].id
+            )
             watch = store.watches.get(task_id).document["watch"]
         finally:
             await gateway.stop()

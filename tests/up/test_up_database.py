@@ -19,7 +19,7 @@ import pytest
 from made import an_estate
 from town import WAIT_S, Up, provider
 
-from freehold.record import Backlog, read_backlog
+from freehold.record import read_backlog
 from freehold.store import CallFilter, Store
 
 ROWS = [f"{number}{'s' if number % 2 else 'p'}" for number in range(12)]
@@ -29,15 +29,6 @@ async def _ask_all(up: Up) -> set[str]:
     received = await asyncio.gather(*(up.ask(row) for row in ROWS))
     assert {got.status for got in received} == {200}
     return {got.call_id for got in received}
-
-
-async def _wait_for(up: Up, *, calls: int) -> Backlog:
-    """The backlog once it has this size."""
-    deadline = time.monotonic() + WAIT_S
-    while (waiting := read_backlog(up.state / "journal")).calls != calls:
-        assert time.monotonic() < deadline, (waiting, up.log)
-        await asyncio.sleep(0.01)
-    return waiting
 
 
 async def _said(up: Up, words: str) -> None:
@@ -58,14 +49,14 @@ async def test_a_locked_database_holds_nobody_up(tmp_path: Path) -> None:
         up = Up(tmp_path, url)
         await up.start()
         first = await _ask_all(up)
-        await _wait_for(up, calls=0)
+        await up.until_waiting(calls=0)
         other = sqlite3.connect(up.state / "freehold.db")
         other.execute("BEGIN EXCLUSIVE")
         second = await _ask_all(up)
-        await _wait_for(up, calls=len(ROWS))
+        await up.until_waiting(calls=len(ROWS))
         other.rollback()
         other.close()
-        await _wait_for(up, calls=0)
+        await up.until_waiting(calls=0)
         assert await up.stop() == 0
     assert sorted(_recorded(an_estate(up.state).store)) == sorted(first | second)
 
@@ -77,15 +68,15 @@ async def test_a_database_on_a_full_disk(tmp_path: Path) -> None:
         up = Up(tmp_path, url)
         await up.start()
         first = await _ask_all(up)
-        await _wait_for(up, calls=0)
+        await up.until_waiting(calls=0)
         _, hard = resource.prlimit(up.pid, resource.RLIMIT_FSIZE)
         resource.prlimit(up.pid, resource.RLIMIT_FSIZE, (4096, hard))
         second = await _ask_all(up)
-        waiting = await _wait_for(up, calls=len(ROWS))
+        waiting = await up.until_waiting(calls=len(ROWS))
         assert waiting.oldest_at is not None
         await _said(up, "Free some space")
         resource.prlimit(up.pid, resource.RLIMIT_FSIZE, (hard, hard))
-        await _wait_for(up, calls=0)
+        await up.until_waiting(calls=0)
         assert await up.stop() == 0
     assert sorted(_recorded(an_estate(up.state).store)) == sorted(first | second)
 
@@ -108,7 +99,7 @@ async def test_a_database_that_is_not_there_yet(tmp_path: Path) -> None:
         assert read_backlog(up.state / "journal").calls == len(ROWS)
         up.write_settings(url)
         await up.start()
-        await _wait_for(up, calls=0)
+        await up.until_waiting(calls=0)
         assert await up.stop() == 0
     assert sorted(_recorded(an_estate(up.state).store)) == sorted(answered)
 
@@ -125,13 +116,13 @@ async def test_postgres_stops_and_comes_back(tmp_path: Path) -> None:
             up = Up(tmp_path, url, f'database_url = "{database_url}"')
             await up.start("--workers", "2")
             first = await _ask_all(up)
-            await _wait_for(up, calls=0)
+            await up.until_waiting(calls=0)
             await asyncio.to_thread(server.stop)
             second = await _ask_all(up)
-            waiting = await _wait_for(up, calls=len(ROWS))
+            waiting = await up.until_waiting(calls=len(ROWS))
             assert waiting.oldest_at is not None
             await asyncio.to_thread(server.start)
-            await _wait_for(up, calls=0)
+            await up.until_waiting(calls=0)
             assert await up.stop() == 0
             assert sorted(_recorded(Store(database_url))) == sorted(first | second)
     finally:
@@ -151,15 +142,15 @@ async def test_postgres_is_paused_and_goes_on(tmp_path: Path) -> None:
             up = Up(tmp_path, url, f'database_url = "{database_url}"')
             await up.start("--workers", "2")
             first = await _ask_all(up)
-            await _wait_for(up, calls=0)
+            await up.until_waiting(calls=0)
             paused = _family_of(int((tmp_path / "pg" / "postmaster.pid").read_text().split()[0]))
             for pid in paused:
                 os.kill(pid, signal.SIGSTOP)
             second = await _ask_all(up)
-            await _wait_for(up, calls=len(ROWS))
+            await up.until_waiting(calls=len(ROWS))
             for pid in paused:
                 os.kill(pid, signal.SIGCONT)
-            await _wait_for(up, calls=0)
+            await up.until_waiting(calls=0)
             assert await up.stop() == 0
             assert sorted(_recorded(Store(database_url))) == sorted(first | second)
     finally:

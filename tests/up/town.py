@@ -18,6 +18,8 @@ from pathlib import Path
 
 from made import chat_body
 
+from freehold.record import Backlog, read_backlog
+
 WAIT_S = 60.0
 CLIENT_HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
 BROKEN = (OSError, asyncio.IncompleteReadError, ValueError, asyncio.TimeoutError)
@@ -118,6 +120,14 @@ class Up:
         """End it gently; returns its exit code."""
         os.kill(self.pid, signal.SIGTERM)
         return await self._ended()
+
+    async def until_waiting(self, *, calls: int, wait_s: float = WAIT_S) -> Backlog:
+        """The journal's backlog once it has this size."""
+        deadline = time.monotonic() + wait_s
+        while (waiting := read_backlog(self.state / "journal")).calls != calls:
+            assert time.monotonic() < deadline, (waiting, self.log)
+            await asyncio.sleep(0.01)
+        return waiting
 
     async def kill(self) -> None:
         """End it at once."""
