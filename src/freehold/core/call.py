@@ -21,7 +21,9 @@ class Call:
     into the JSON that the same request without `stream` would have had. Times are milliseconds, `created_at` is Unix
     seconds, `cost_usd` is None when the price is unknown. `propensity` is the probability with which `arm` was taken.
     `error` is None for a whole exchange, else a code: `upstream_unreachable`, `client_gone`, `cut_off`, `bad_body`, ...
-    `key_id` is the public part of the gateway key that let the request in, if one did.
+    `key_id` is the public part of the gateway key that let the request in, if one did. `api` are the headers and
+    parameters that choose the provider's API version, to be sent again when the call is repeated. `is_estimated` says
+    that tokens and cost are an estimate, for an exchange that broke off before the provider told them.
     """
 
     id: str
@@ -58,3 +60,7 @@ class Call:
     key_id: str | None = None
     route_version: int = 0
     redaction: Redaction = "none"
+    written_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    is_estimated: bool = False
+    api: dict[str, str] = field(default_factory=dict)

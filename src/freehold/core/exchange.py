@@ -38,11 +38,17 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Token counts; None where the provider did not say."""
+    """Token counts; None where the provider did not say.
+
+    `input_tokens` are all of them; `cached_tokens` were read from a prompt cache and `written_tokens` written to one,
+    each a part of the input. `output_tokens` are all that is billed as output; `reasoning_tokens` are a part of those.
+    """
 
     input_tokens: int | None = None
     cached_tokens: int | None = None
     output_tokens: int | None = None
+    written_tokens: int | None = None
+    reasoning_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +56,8 @@ class Asked:
     """A reading of one request body.
 
     `tools` and `response_format` are canonical JSON texts (sorted keys) or None. `is_plain` holds when an owned
-    model could answer: text only, one choice, no logprobs asked for, no tools that must be called.
+    model could answer: text only, one choice, no logprobs asked for, no tools that must be called. `prefill` is the
+    beginning of the answer where the request gives it (a last message of the assistant's); it is no message then.
     """
 
     dialect: Dialect
@@ -65,16 +72,23 @@ class Asked:
     user_key: str | None = None
     session_key: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)
+    prefill: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A reading of one response: its first choice, assembled when it was streamed."""
+    """A reading of one response: its first choice, assembled when it was streamed.
+
+    `text` is the answer without the model's thoughts, which are in `thought`. `error` is what the provider said went
+    wrong, also under status 200.
+    """
 
     text: str = ""
+    thought: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
     finish_reason: str | None = None
     model: str | None = None
     system_fingerprint: str | None = None
     usage: Usage = Usage()
     is_refusal: bool = False
+    error: str | None = None

@@ -65,6 +65,10 @@ calls = Table(
     Column("key_id", String(16)),
     Column("route_version", Integer, nullable=False),
     Column("redaction", String(16), nullable=False),
+    Column("written_tokens", Integer),
+    Column("reasoning_tokens", Integer),
+    Column("is_estimated", Boolean, nullable=False, server_default=text("false")),
+    Column("api", JSON, nullable=False, server_default="{}"),
     Index("calls_by_task", "task_id", "created_at"),
     Index("calls_by_parent", "parent_id"),
     Index("calls_by_time", "created_at"),
@@ -97,6 +101,16 @@ tasks = Table(
     Column("name", String(128), nullable=False, unique=True),
     Column("created_at", Float, nullable=False),
     Column("changed_at", Float, nullable=False),
+    Column("document", JSON, nullable=False),
+)
+
+task_edits = Table(
+    "task_edits",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("created_at", Float, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("undone_at", Float),
     Column("document", JSON, nullable=False),
 )
 
