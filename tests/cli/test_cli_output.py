@@ -263,3 +263,15 @@ def test_an_interrupted_command_ends_at_once(
 
 def _exit(code: int) -> None:
     raise SystemExit(code)
+
+
+def test_a_call_that_only_the_provider_can_answer_names_the_field(run: Run, tmp_path: Path) -> None:
+    estate = an_estate(tmp_path / ".freehold")
+    request = json.loads(a_call().request_body)
+    bodies = [json.dumps({**request, **more}).encode() for more in ({"stop": ["\n"], "n": 2}, {"stop": None})]
+    estate.store.calls.add([a_call(id=f"call-{n}", request_body=body) for n, body in enumerate(bodies)])
+    estate.store.close()
+    assert re.search(r"^provider_fields +stop, n$", run("calls", "call-0").stdout, re.M)
+    assert json.loads(run("calls", "call-0", "--json").stdout)["provider_fields"] == "stop, n"
+    assert "provider_fields" not in run("calls", "call-1").stdout
+    assert json.loads(run("calls", "call-1", "--json").stdout)["provider_fields"] == ""

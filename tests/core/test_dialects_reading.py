@@ -191,3 +191,75 @@ def test_static_parts_are_slices_of_the_body(form: dict[str, Any]) -> None:
         parts = static_parts(dialect, raw)
         assert [json.loads(part) for part in parts] == wanted, dialect
         assert all(part in raw for part in parts)
+
+
+@pytest.mark.parametrize("kind", [[], {}, ["text"], {"a": 1}, 7, None, True])
+def test_a_part_whose_type_is_no_name_is_no_text(kind: Any) -> None:
+    part = {"type": kind, "text": "x"}
+    for dialect, fields in (
+        ("openai-chat", {"messages": [{"role": "user", "content": [part]}]}),
+        ("openai-responses", {"input": [{"role": "user", "content": [part]}]}),
+        ("anthropic-messages", {"messages": USER, "system": [part]}),
+    ):
+        assert not read_request(dialect, body(**fields)).is_plain  # type: ignore[arg-type]
+
+
+THOUGHT = {"type": "thinking", "thinking": "so", "signature": "s"}
+SAID = {"role": "assistant", "content": [THOUGHT, {"type": "text", "text": "yes"}]}
+
+
+def test_thoughts_of_earlier_answers_are_skipped() -> None:
+    turns = [*USER, SAID, {"role": "user", "content": "and?"}]
+    wanted = (Message("user", "x"), Message("assistant", "yes"), Message("user", "and?"))
+    for dialect in ("openai-chat", "anthropic-messages"):
+        asked = read_request(dialect, body(messages=turns))  # type: ignore[arg-type]
+        assert (asked.messages, asked.is_plain) == (wanted, True)
+    items = [USER[0], {"type": "reasoning", "id": "r", "summary": [], "encrypted_content": "e"}]
+    said = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "yes"}]}
+    asked = read_request("openai-responses", body(input=[*items, said, {"role": "user", "content": "and?"}]))
+    assert (asked.messages, asked.is_plain) == (wanted, True)
+
+
+def test_calls_of_tools_in_a_history_are_not_plain() -> None:
+    for message in (
+        {"role": "assistant", "content": "", "function_call": {"name": "f", "arguments": "{}"}},
+        {"role": "assistant", "audio": {"id": "a"}},
+        {"role": "function", "name": "f", "content": "1"},
+        "not a message",
+    ):
+        assert not read_request("openai-chat", body(messages=[message, *USER])).is_plain
+
+
+BEGUN = {"role": "assistant", "content": "{"}
+
+
+def test_the_beginning_of_an_answer_is_no_message() -> None:
+    for dialect, fields in (
+        ("anthropic-messages", {"messages": [*USER, BEGUN]}),
+        ("anthropic-messages", {"messages": [*USER, {**BEGUN, "content": [{"type": "text", "text": "{"}]}]}),
+        ("openai-chat", {"messages": [*USER, {**BEGUN, "prefix": True}]}),
+        ("openai-chat", {"messages": [*USER, {**BEGUN, "partial": True}]}),
+        ("openai-chat", {"messages": [*USER, BEGUN], "continue_final_message": True, "add_generation_prompt": False}),
+    ):
+        asked = read_request(dialect, body(**fields))  # type: ignore[arg-type]
+        assert (asked.messages, asked.prefill, asked.is_plain) == ((Message("user", "x"),), "{", True)
+    asked = read_request("anthropic-messages", body(messages=[*USER, {"role": "assistant", "content": ""}]))
+    assert (asked.messages, asked.prefill, asked.is_plain) == ((Message("user", "x"),), "", True)
+
+
+def test_a_last_message_that_may_be_a_beginning_or_not_is_left_to_the_provider() -> None:
+    for dialect, fields in (
+        ("openai-chat", {"messages": [*USER, BEGUN]}),
+        ("openai-chat", {"messages": [{**BEGUN, "prefix": True}, *USER, BEGUN]}),
+        ("openai-chat", {"messages": USER, "continue_final_message": True}),
+        ("openai-responses", {"input": [*USER, BEGUN]}),
+        ("anthropic-messages", {"messages": [*USER, BEGUN, BEGUN]}),
+        ("anthropic-messages", {"messages": [BEGUN]}),
+        ("anthropic-messages", {"system": "S", "messages": [*USER, {**BEGUN, "content": [{"type": "tool_use"}]}]}),
+    ):
+        assert not read_request(dialect, body(**fields)).is_plain  # type: ignore[arg-type]
+
+
+def test_the_smaller_of_two_limits_counts() -> None:
+    assert read_request("openai-chat", body(messages=USER, max_tokens=5, max_completion_tokens=9)).max_tokens == 5
+    assert read_request("openai-chat", body(messages=USER, max_tokens=None, max_completion_tokens=9)).max_tokens == 9

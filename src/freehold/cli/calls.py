@@ -129,6 +129,8 @@ def _show(estate: Estate, call_id: str, *, as_json: bool) -> None:
         say_json(plain)
         return
     request, response = _pretty(str(plain.pop("request_body"))), _pretty(str(plain.pop("response_body")))
+    if not plain["provider_fields"]:
+        del plain["provider_fields"]
     for name, value in plain.items():
         say(f"{name:<20} {printable(str(value))}")
     say(f"\nrequest\n{request}\n\nresponse\n{response}")

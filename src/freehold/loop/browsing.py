@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from freehold.core import Call
+from freehold.core.dialects import provider_fields
 from freehold.core.kind import is_json
 from freehold.errors import NotFoundError, UsageError
 from freehold.loop.estate import Estate
@@ -38,9 +39,10 @@ class CallView:
         return self.call.error or " ".join(read_call(self.call).answer_text.split())
 
     def plain(self) -> dict[str, object]:
-        """The view as JSON-able values; bodies as text."""
+        """The view as JSON-able values; bodies as text, `provider_fields` what makes the call the provider's."""
         bodies = {"request_body": _text(self.call.request_body), "response_body": _text(self.call.response_body)}
-        return asdict(self.call) | bodies | {"task": self.task}
+        left = ", ".join(provider_fields(self.call.dialect, self.call.request_body))
+        return asdict(self.call) | bodies | {"task": self.task, "provider_fields": left}
 
 
 @dataclass(frozen=True, slots=True)

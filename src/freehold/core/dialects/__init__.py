@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 from freehold.core.dialects import anthropic_messages, openai_chat, openai_completions, openai_responses
+from freehold.core.dialects.fields import fields_left_to_provider
 from freehold.core.dialects.form import Form, LocalAnswer
 from freehold.core.dialects.static import static_slices
 from freehold.core.dialects.stream import StreamAssembler as _StreamAssembler
@@ -22,6 +23,7 @@ __all__ = [
     "can_render",
     "dialect_of",
     "error_body",
+    "provider_fields",
     "read_answer",
     "read_request",
     "render_answer",
@@ -71,6 +73,11 @@ def read_request(dialect: Dialect, body: bytes) -> Asked:
         return _FORMS[dialect].read_request(parse_object(body))
     except RecursionError as error:
         raise BadBodyError("The request body is not JSON that can be read: it is nested too deeply.") from error
+
+
+def provider_fields(dialect: Dialect, body: bytes) -> tuple[str, ...]:
+    """The fields of a request body that leave it to the provider; see `core.dialects.fields`."""
+    return tuple(fields_left_to_provider(dialect, parse_anyhow(body))) if can_render(dialect) else ()
 
 
 def read_answer(dialect: Dialect, body: bytes) -> Answer:

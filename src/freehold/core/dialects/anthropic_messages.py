@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from freehold.core.dialects.fields import left_to_provider
 from freehold.core.dialects.form import Form, LocalAnswer
+from freehold.core.dialects.plain import begun_answer, is_turn, without_thoughts
 from freehold.core.dialects.values import (
     JsonObject,
     as_count,
@@ -31,19 +33,20 @@ _JOINED_DELTAS = {"text_delta": "text", "thinking_delta": "thinking", "signature
 
 
 def read_request(data: JsonObject) -> Asked:
-    """Read a message request; `system` becomes the first message."""
+    """Read a message request; `system` becomes the first message, a last message of the assistant's the prefill."""
     pairs: list[tuple[str, str]] = []
     system, is_plain = content_text(data.get("system"), _TEXT_TYPES)
+    is_plain = is_plain and left_to_provider("anthropic-messages", data) is None
     if system:
         pairs.append(("system", system))
     for item in as_list(data.get("messages")):
         message = as_object(item)
-        text, is_text = content_text(message.get("content"), _TEXT_TYPES)
-        is_plain = is_plain and is_text
-        pairs.append((as_name(message.get("role")) or "user", text))
+        text, is_text = content_text(without_thoughts(message.get("content")), _TEXT_TYPES)
+        role = as_name(message.get("role")) or "user"
+        is_plain = is_plain and is_text and is_turn(role, message)
+        pairs.append((role, text))
+    pairs, prefill, is_askable = begun_answer(pairs, goes_on=True)
     tools = as_list(data.get("tools"))
-    runs_tools = any(as_object(tool).get("type") not in (None, "custom") for tool in tools) or data.get("mcp_servers")
-    choice = as_object(data.get("tool_choice")).get("type")
     output_format = as_object(data.get("output_format")) or as_object(
         as_object(data.get("output_config")).get("format")
     )
@@ -57,10 +60,11 @@ def read_request(data: JsonObject) -> Asked:
         max_tokens=as_count(data.get("max_tokens")),
         is_stream=data.get("stream") is True,
         wants_usage=True,
-        is_plain=is_plain and bool(pairs) and not runs_tools and choice in (None, "auto", "none"),
+        is_plain=is_plain and is_askable,
         user_key=metadata.get("user_id"),
         session_key=metadata.get("session_id"),
         metadata=metadata,
+        prefill=prefill,
     )
 
 

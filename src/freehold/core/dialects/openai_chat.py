@@ -7,7 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from freehold.core.dialects.fields import left_to_provider
 from freehold.core.dialects.form import Form, LocalAnswer
+from freehold.core.dialects.plain import (
+    begun_answer,
+    is_marked_to_go_on,
+    is_turn,
+    role_of_last,
+    smallest_limit,
+    without_thoughts,
+)
 from freehold.core.dialects.values import (
     JsonObject,
     as_count,
@@ -26,7 +35,6 @@ from freehold.core.ids import canonical_json
 from freehold.core.sse import DONE, sse_bytes
 
 _TEXT_TYPES = frozenset({"text", "refusal"})
-_NEEDS_PROVIDER = ("logprobs", "audio", "prediction", "web_search_options", "functions")
 _SAID_ONCE = frozenset({"id", "type", "role", "name"})
 _KEPT_OUT = frozenset({"choices", "usage", "object", "obfuscation"})
 
@@ -34,14 +42,17 @@ _KEPT_OUT = frozenset({"choices", "usage", "object", "obfuscation"})
 def read_request(data: JsonObject) -> Asked:
     """Read a chat completion's request."""
     pairs: list[tuple[str, str]] = []
-    is_plain = not any(data.get(key) for key in _NEEDS_PROVIDER) and data.get("n") in (None, 1)
+    is_plain = left_to_provider("openai-chat", data) is None
+    goes_on, is_marked = data.get("continue_final_message") is True, False
     for item in as_list(data.get("messages")):
         message = as_object(item)
-        text, is_text = content_text(message.get("content"), _TEXT_TYPES)
+        text, is_text = content_text(without_thoughts(message.get("content")), _TEXT_TYPES)
         role = as_name(message.get("role")) or "user"
-        is_plain = is_plain and is_text and role not in ("tool", "function") and not message.get("tool_calls")
+        is_plain = is_plain and is_text and is_turn(role, message)
+        is_marked = is_marked_to_go_on(message)
         pairs.append((role, text))
-    choice = data.get("tool_choice")
+    is_plain = is_plain and (not goes_on or role_of_last(pairs) == "assistant")
+    pairs, prefill, is_askable = begun_answer(pairs, goes_on=goes_on or is_marked)
     response_format = as_object(data.get("response_format"))
     has_format = response_format.get("type") not in (None, "text")
     metadata = read_metadata(data)
@@ -51,18 +62,15 @@ def read_request(data: JsonObject) -> Asked:
         messages=as_messages(pairs),
         tools=canonical_json(data["tools"]) if as_list(data.get("tools")) else None,
         response_format=canonical_json(response_format) if has_format else None,
-        max_tokens=as_count(data.get("max_completion_tokens")) or as_count(data.get("max_tokens")),
+        max_tokens=smallest_limit(data, "max_completion_tokens", "max_tokens"),
         is_stream=data.get("stream") is True,
         wants_usage=as_object(data.get("stream_options")).get("include_usage") is True,
-        is_plain=is_plain and bool(pairs) and choice in (None, "auto", "none") and not _wants_audio(data),
+        is_plain=is_plain and is_askable,
         user_key=as_name(data.get("safety_identifier")) or as_name(data.get("user")) or metadata.get("user_id"),
         session_key=metadata.get("session_id"),
         metadata=metadata,
+        prefill=prefill,
     )
-
-
-def _wants_audio(data: JsonObject) -> bool:
-    return "audio" in as_list(data.get("modalities"))
 
 
 def read_answer(data: JsonObject) -> Answer:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from freehold.core.dialects.fields import left_to_provider
 from freehold.core.dialects.form import Form, LocalAnswer
 from freehold.core.dialects.values import (
     JsonObject,
@@ -23,15 +24,13 @@ from freehold.core.dialects.values import (
 from freehold.core.exchange import Answer, Asked
 from freehold.core.sse import DONE, sse_bytes
 
-_NEEDS_PROVIDER = ("echo", "suffix")
-
 
 def read_request(data: JsonObject) -> Asked:
     """Read a completion's request; its prompt becomes one user message."""
     prompt = data.get("prompt")
     prompts = prompt if isinstance(prompt, list) else [prompt]
     texts = [as_text(item) for item in prompts if isinstance(item, str)]
-    is_single = data.get("n") in (None, 1) and data.get("best_of") in (None, 1) and data.get("logprobs") is None
+    is_plain = left_to_provider("openai-completions", data) is None
     metadata = read_metadata(data)
     return Asked(
         dialect="openai-completions",
@@ -40,7 +39,7 @@ def read_request(data: JsonObject) -> Asked:
         max_tokens=as_count(data.get("max_tokens")),
         is_stream=data.get("stream") is True,
         wants_usage=as_object(data.get("stream_options")).get("include_usage") is True,
-        is_plain=is_single and len(prompts) == len(texts) == 1 and not any(data.get(key) for key in _NEEDS_PROVIDER),
+        is_plain=is_plain and len(prompts) == len(texts) == 1,
         user_key=as_name(data.get("user")) or metadata.get("user_id"),
         session_key=metadata.get("session_id"),
         metadata=metadata,

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from freehold.core.dialects.fields import left_to_provider
 from freehold.core.dialects.form import Form, LocalAnswer
+from freehold.core.dialects.plain import begun_answer, is_turn, without_thoughts
 from freehold.core.dialects.values import (
     JsonObject,
     as_count,
@@ -27,27 +29,29 @@ from freehold.core.ids import canonical_json
 from freehold.core.sse import sse_bytes
 
 _TEXT_TYPES = frozenset({"input_text", "output_text", "text"})
-_NEEDS_PROVIDER = ("previous_response_id", "conversation", "background", "prompt", "top_logprobs", "include")
 _LAST_EVENTS = frozenset({"response.completed", "response.incomplete", "response.failed"})
 
 
 def read_request(data: JsonObject) -> Asked:
     """Read a response's request; `instructions` become the first message."""
     pairs: list[tuple[str, str]] = []
-    is_plain = not any(data.get(key) for key in _NEEDS_PROVIDER)
+    is_plain = left_to_provider("openai-responses", data) is None
     if instructions := as_text(data.get("instructions")):
         pairs.append(("system", instructions))
     given = data.get("input")
     items = [{"role": "user", "content": given}] if isinstance(given, str) else as_list(given)
     for item in items:
         message = as_object(item)
-        text, is_text = content_text(message.get("content"), _TEXT_TYPES)
+        if message.get("type") == "reasoning":
+            continue
+        text, is_text = content_text(without_thoughts(message.get("content")), _TEXT_TYPES)
         is_message = message.get("type") in (None, "message") and isinstance(message.get("content"), str | list)
-        is_plain = is_plain and is_text and is_message
+        role = as_name(message.get("role")) or "user"
+        is_plain = is_plain and is_text and is_message and is_turn(role, message)
         if is_message:
-            pairs.append((as_name(message.get("role")) or "user", text))
+            pairs.append((role, text))
+    pairs, prefill, is_askable = begun_answer(pairs, goes_on=False)
     tools = as_list(data.get("tools"))
-    runs_tools = any(as_object(tool).get("type") != "function" for tool in tools)
     text_format = as_object(as_object(data.get("text")).get("format"))
     has_format = text_format.get("type") not in (None, "text")
     conversation = data.get("conversation")
@@ -62,10 +66,11 @@ def read_request(data: JsonObject) -> Asked:
         max_tokens=as_count(data.get("max_output_tokens")),
         is_stream=data.get("stream") is True,
         wants_usage=True,
-        is_plain=is_plain and bool(pairs) and not runs_tools and data.get("tool_choice") in (None, "auto", "none"),
+        is_plain=is_plain and is_askable,
         user_key=as_name(data.get("safety_identifier")) or as_name(data.get("user")) or metadata.get("user_id"),
         session_key=metadata.get("session_id") or session,
         metadata=metadata,
+        prefill=prefill,
     )
 
 

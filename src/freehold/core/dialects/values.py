@@ -106,7 +106,7 @@ def content_text(content: object, text_types: frozenset[str]) -> tuple[str, bool
     is_text = isinstance(content, list)
     for part in as_list(content):
         fields = as_object(part)
-        if fields.get("type") in text_types:
+        if as_text(fields.get("type")) in text_types:
             texts.append(as_text(fields.get("text")))
         else:
             is_text = False
