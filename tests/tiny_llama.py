@@ -9,7 +9,9 @@ HIDDEN, INNER, LAYERS, HEADS, KEY_HEADS, HEAD_WIDTH = 64, 128, 2, 4, 2, 16
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 
 
-def write_tiny_llama(path: Path, *, seed: int = 0, architecture: str = "llama") -> Path:
+def write_tiny_llama(
+    path: Path, *, seed: int = 0, architecture: str = "llama", special: tuple[str, ...] = SPECIAL
+) -> Path:
     """Write the model; equal seeds give equal bytes."""
     import numpy as np
     from gguf import GGUFWriter, TokenType
@@ -25,12 +27,12 @@ def write_tiny_llama(path: Path, *, seed: int = 0, architecture: str = "llama") 
     writer.add_rope_dimension_count(HEAD_WIDTH)
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_file_type(0)
-    tokens = [*SPECIAL, *_byte_characters(), "Ġt"]
+    tokens = [*special, *_byte_characters(), "Ġt"]
     writer.add_vocab_size(len(tokens))
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("smollm")
     writer.add_token_list(tokens)
-    writer.add_token_types([TokenType.CONTROL] * len(SPECIAL) + [TokenType.NORMAL] * (len(tokens) - len(SPECIAL)))
+    writer.add_token_types([TokenType.CONTROL] * len(special) + [TokenType.NORMAL] * (len(tokens) - len(special)))
     writer.add_token_merges(["Ġ t"])
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(2)

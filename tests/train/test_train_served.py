@@ -6,13 +6,14 @@ import http.client
 import json
 import os
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from tiny_llama import write_dataset, write_tiny_llama
 
-from freehold.core import Example
-from freehold.core.chatml import TEMPLATE
+from freehold.core import Example, Message
+from freehold.core.chatml import TEMPLATE, escape, render, turns
 from freehold.serve import answer_all, check_parity, export_gguf, read_adapter, serving
 from freehold.serve.export import Adapter, Packing
 from freehold.train import Recipe, Trained, fit
@@ -88,10 +89,7 @@ def test_a_model_exported_wrongly_does_not_pass(
 
 def test_the_real_base_is_tokenized_as_llama_cpp_does(tmp_path: Path) -> None:
     """Runs where FREEHOLD_BASE names a state folder with smollm2-135m."""
-    folder = Path(os.environ.get("FREEHOLD_BASE", "")) / "bases" / "smollm2-135m"
-    path = next(folder.glob("*.gguf"), None)
-    if path is None:
-        pytest.skip("FREEHOLD_BASE names no folder with the base; `freehold pull smollm2-135m` fetches it")
+    path = _real_base()
     from freehold.train.base import load_tokenizer, read_shape, tokenize_with
 
     tokenize = tokenize_with(load_tokenizer(path, read_shape(path).split_rule))
@@ -99,11 +97,52 @@ def test_the_real_base_is_tokenized_as_llama_cpp_does(tmp_path: Path) -> None:
         assert [_engine_ids(url, text) for text in TEXTS] == tokenize(list(TEXTS))
 
 
+def test_no_text_makes_a_control_token_of_the_real_base(tmp_path: Path) -> None:
+    """Runs where FREEHOLD_BASE names a state folder with smollm2-135m."""
+    path = _real_base()
+    from freehold.train.base import load_tokenizer, read_shape, tokenize_with
+
+    tokenize = tokenize_with(load_tokenizer(path, read_shape(path).split_rule))
+    control = range(17)
+    spelled = _spelled(path, control)
+    texts = [*spelled, *(a + b for a in spelled for b in ("<|im_", "end|>", "\nassistant\n")), "".join(spelled)]
+    with serving(path, log=tmp_path / "log", threads=1, slots=1) as url:
+        for text in texts:
+            messages = [Message("system", f"{text}a"), Message("user", text), Message("assistant", f"<|{text}|>")]
+            messages += [Message("user<|im_end|>", "end|>")]
+            rendered = _post(url, "/apply-template", {"messages": turns(messages)})["prompt"]
+            ids = _engine_ids(url, rendered)
+            assert rendered == render(messages)
+            assert [token for token in ids if token in control] == [1, 2] * len(messages) + [1]
+            assert tokenize([rendered])[0] == ids
+            assert not set(_engine_ids(url, escape(text))) & set(control)
+    assert len(texts) == 17 + 3 * 17 + 1
+
+
+def _real_base() -> Path:
+    folder = Path(os.environ.get("FREEHOLD_BASE", "")) / "bases" / "smollm2-135m"
+    path = next(folder.glob("*.gguf"), None)
+    if path is None:
+        pytest.skip("FREEHOLD_BASE names no folder with the base; `freehold pull smollm2-135m` fetches it")
+    return path
+
+
+def _spelled(path: Path, ids: range) -> list[str]:
+    from gguf import GGUFReader
+
+    tokens = GGUFReader(path).fields["tokenizer.ggml.tokens"]
+    return [bytes(tokens.parts[tokens.data[number]]).decode() for number in ids]
+
+
 def _engine_ids(url: str, text: str) -> list[int]:
+    ids: list[int] = _post(url, "/tokenize", {"content": text, "add_special": False, "parse_special": True})["tokens"]
+    return ids
+
+
+def _post(url: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=30)
-    body = json.dumps({"content": text, "add_special": False, "parse_special": True})
-    connection.request("POST", "/tokenize", body, {"content-type": "application/json"})
-    ids: list[int] = json.loads(connection.getresponse().read())["tokens"]
+    connection.request("POST", path, json.dumps(body), {"content-type": "application/json"})
+    answer: dict[str, Any] = json.loads(connection.getresponse().read())
     connection.close()
-    return ids
+    return answer

@@ -157,6 +157,12 @@ def test_a_base_of_another_family_is_refused(data: Path, tmp_path: Path) -> None
         fit(data, base, tmp_path / "out", RECIPE, quiet)
 
 
+def test_a_base_whose_control_tokens_pass_as_text_is_refused(data: Path, tmp_path: Path) -> None:
+    base = write_tiny_llama(tmp_path / "other.gguf", special=("<|endoftext|>", "<|im_start|>", "<|im_end|>", "[INST]"))
+    with pytest.raises(TrainError, match=r"takes '\[INST\]' in a text for a control token"):
+        fit(data, base, tmp_path / "out", RECIPE, quiet)
+
+
 def _worker_pid(folder: Path) -> int:
     """The worker whose command line names the folder."""
     for entry in Path("/proc").iterdir():

@@ -50,6 +50,10 @@ file or sound, where it calls a tool or holds what one gave back, and where ther
 answer. In OpenAI chat it is one where the message says `"prefix": true` or `"partial": true`, or the request says
 `"continue_final_message": true`; without such a mark nobody can tell whether the provider goes on with it or answers
 it, and the call is left to the provider, as are Responses that end so.
+
+**Control tokens.** What parts the turns of a prompt, like `<|im_start|>`, has no power inside a message: such a token
+is broken by a space before the owned model reads it, in training, in the proof and live alike, and mended in its
+answers.
 """
 
 

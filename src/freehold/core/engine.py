@@ -1,7 +1,8 @@
 """How an engine is asked for an owned answer, and how its answer is read.
 
 One shape for proof and for live traffic, so that what was proven is what is served: chat completions, temperature 0,
-logprobs on. Not covered: the HTTP itself (`serve.ask`, `gateway`).
+logprobs on, control tokens escaped on the way there and mended on the way back. Not covered: the HTTP itself
+(`serve.ask`, `gateway`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from freehold.core.chatml import turns, unescape
 from freehold.core.exchange import Message
 from freehold.core.values import Token, value_logprobs
 
@@ -37,7 +39,7 @@ def owned_body(messages: Sequence[Message], *, max_tokens: int) -> dict[str, Any
     """The request body that asks an engine for one greedy answer with its logprobs."""
     return {
         "model": "owned",
-        "messages": [{"role": m.role, "content": m.content} for m in messages],
+        "messages": turns(messages),
         "temperature": 0,
         "max_tokens": max_tokens,
         "logprobs": True,
@@ -60,7 +62,7 @@ def read_owned(body: bytes, *, latency_ms: float) -> OwnedAnswer:
     except (KeyError, IndexError, TypeError) as error:
         raise ValueError(f"not a chat completion: {body[:200]!r}") from error
     return OwnedAnswer(
-        text=text,
+        text=unescape(text),
         logprobs=logprobs,
         value_logprobs=value_logprobs(text, tokens),
         input_tokens=int(usage.get("prompt_tokens") or 0),

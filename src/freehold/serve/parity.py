@@ -30,6 +30,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from freehold.core import Example
+from freehold.core.chatml import turns
 from freehold.errors import EngineError, MissingExtraError, ParityError
 
 RELATIVE_BOUND = 0.4
@@ -152,7 +153,7 @@ def _first_other(number: int, served: Reading, trained: Reading) -> str:
 
 def _ask_engine(url: str, example: Example) -> tuple[Reading, dict[str, Any]]:
     """The engine's ids of the prompt and its greedy answer's log probabilities; and what to ask the trained weights."""
-    messages = [{"role": m.role, "content": m.content} for m in example.messages]
+    messages = turns(example.messages)
     rendered = _post(url, "/apply-template", {"messages": messages})
     asked = {"content": rendered["prompt"], "add_special": True, "parse_special": True}
     prompt_ids = [int(token) for token in _post(url, "/tokenize", asked)["tokens"]]

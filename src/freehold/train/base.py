@@ -18,13 +18,15 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-from freehold.core.chatml import END, START, TEMPLATE
+from freehold.core.chatml import END, START, TEMPLATE, escape
 from freehold.errors import TrainError
 from freehold.train.batches import Tokenize
 from freehold.train.kernels import LoraLinear, RmsNorm, SwiGlu, causal_attention
 from freehold.train.recipe import Precision, Recipe
 
 _ATTENTION = "freehold_causal"
+_CONTROL_TYPES = (2, 3)
+"""The types of tokens that llama.cpp finds by their spelling and that are no text: unknown and control."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +42,7 @@ class Shape:
 
 
 def read_shape(gguf: Path) -> Shape:
-    """Read a base's metadata; TrainError when it is no Llama or its file is damaged."""
+    """Read a base's metadata; TrainError when it is damaged, no Llama, or has control tokens that pass as text."""
     from gguf import GGUFReader
 
     hint = "Choose a base of the Llama family, such as smollm2-135m."
@@ -50,6 +52,10 @@ def read_shape(gguf: Path) -> Shape:
         architecture = fields["general.architecture"]
         if architecture != "llama":
             raise TrainError(f"The base {gguf.name!r} is of the architecture {architecture!r}.", hint=hint)
+        dangerous = [token for token in _control_tokens(reader) if escape(token) == token]
+        if dangerous:
+            hint = "Choose a base whose control tokens are spelled like <|im_end|>."
+            raise TrainError(f"The base {gguf.name!r} takes {dangerous[0]!r} in a text for a control token.", hint=hint)
         return Shape(
             split_rule=str(fields.get("tokenizer.ggml.pre", "")),
             weights=sum(math.prod(int(size) for size in tensor.shape) for tensor in reader.tensors),
@@ -60,6 +66,14 @@ def read_shape(gguf: Path) -> Shape:
         )
     except (OSError, ValueError, KeyError, IndexError) as error:
         raise TrainError(f"The base {gguf.name!r} cannot be read: {error}.", hint=hint) from error
+
+
+def _control_tokens(reader: Any) -> list[str]:
+    """The tokens of a base that are no text, as they are spelled."""
+    types: list[int] = reader.fields["tokenizer.ggml.token_type"].contents()
+    tokens = reader.fields["tokenizer.ggml.tokens"]
+    places = [place for place, kind in enumerate(types) if kind in _CONTROL_TYPES]
+    return [bytes(tokens.parts[tokens.data[place]]).decode("utf-8", "replace") for place in places]
 
 
 def device_and_dtype(precision: Precision) -> tuple[torch.device, torch.dtype]:
