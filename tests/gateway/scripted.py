@@ -237,10 +237,10 @@ class Scripted:
             while (await receive())["type"] != "http.disconnect":
                 pass
         else:
-            logprob = -0.001 if word == "sure" else -3.0
+            logprob = -0.001 if word == "sure" or word.startswith("say ") else -3.0
             choice = {
                 "index": 0,
-                "message": {"role": "assistant", "content": '{"intent": "local"}'},
+                "message": {"role": "assistant", "content": word.partition("say ")[2] or '{"intent": "local"}'},
                 "finish_reason": "length" if word == "cut" else "stop",
                 "logprobs": {"content": [{"token": "x", "logprob": logprob}]},
             }

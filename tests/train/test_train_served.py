@@ -63,6 +63,8 @@ def test_a_served_model_is_the_trained_one(
     with serving(gguf, log=tmp_path / "log", threads=1, slots=2) as url:
         parity = check_parity(trained.path, examples, url)
         answers = answer_all([url], [example.messages for example in examples], max_tokens=16)
+        letters = len(examples[0].target)  # each is a token of this base, and the end is one more
+        limited = [answer_all([url], [examples[0].messages], max_tokens=letters + n)[0] for n in (0, 1)]
     assert parity.is_ok, parity.reason
     assert parity.same_prompts == parity.prompts == len(examples)
     assert parity.tokens > 30
@@ -70,6 +72,8 @@ def test_a_served_model_is_the_trained_one(
     assert parity.relative_difference < bound
     assert [answer.text for answer in answers] == [example.target for example in examples]
     assert all(answer.is_whole for answer in answers)
+    assert [answer.is_whole for answer in limited] == [False, True]
+    assert {answer.text for answer in limited} == {examples[0].target}
 
 
 @pytest.mark.parametrize(

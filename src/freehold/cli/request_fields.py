@@ -49,7 +49,15 @@ file or sound, where it calls a tool or holds what one gave back, and where ther
 **The beginning of an answer (prefill).** In Anthropic's dialect a last message of the assistant is the beginning of the
 answer. In OpenAI chat it is one where the message says `"prefix": true` or `"partial": true`, or the request says
 `"continue_final_message": true`; without such a mark nobody can tell whether the provider goes on with it or answers
-it, and the call is left to the provider, as are Responses that end so.
+it, and the call is left to the provider, as are Responses that end so. The owned model is asked without it and gives
+the whole answer. If that begins with the prefill (white space outside the strings of JSON does not count, nor does a
+sentence before the JSON in the prefill) the client gets the rest; if not, the provider answers, and the call's tag
+`owned` says `prefill`.
+
+**Limits.** `max_tokens` and its kin are counted in the owned model's tokens, a prefill's among them, the one that ends
+an answer not. An owned answer that needs more is not used: the provider answers, and the call's tag `owned` says `cut`.
+So a limit of 1 leaves an answer of one token, for instance a digit, to the owned model, and every longer one to the
+provider.
 
 **Control tokens.** What parts the turns of a prompt, like `<|im_start|>`, has no power inside a message: such a token
 is broken by a space before the owned model reads it, in training, in the proof and live alike, and mended in its

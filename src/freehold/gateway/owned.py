@@ -16,7 +16,9 @@ from freehold.core.dialects import can_render, render_answer, render_stream
 from freehold.core.engine import OwnedAnswer
 from freehold.core.exchange import Asked, Usage
 from freehold.core.ids import uuid7
+from freehold.core.prefill import rest_after
 from freehold.core.route import Route
+from freehold.core.schema import keeps_to
 from freehold.gateway.config import GatewaySettings, Placed, Switchboard
 from freehold.gateway.exchange import UNDECIDED
 from freehold.gateway.http1.client import Pool, UpstreamError
@@ -85,20 +87,28 @@ class Owned:
         engine_url = self._switchboard.engine_url(route.model_id) if route.model_id else None
         if engine_url is None or asked is None or messages is None:
             return Attempt(tags={"engine": "down"})
-        most = min(asked.max_tokens or route.max_output_tokens, route.max_output_tokens)
+        most = _most_tokens(asked, route)
         timeout_s = self._settings.engine_timeout_s
-        answer = await ask_engine(self._pool, engine_url, messages, max_tokens=most, timeout_s=timeout_s)
-        if not answer.is_whole:
+        whole = await ask_engine(self._pool, engine_url, messages, max_tokens=most, timeout_s=timeout_s)
+        rest = rest_after(asked.prefill, whole.text)
+        answer = whole if rest is None else replace(whole, text=rest)
+        if not whole.is_whole:
             return Attempt(answer=answer, tags={"owned": "cut"})
-        confidence = self._switchboard.confidence(route, answer)
-        if not self._switchboard.is_acceptable(route, answer.text):
+        confidence = self._switchboard.confidence(route, whole)
+        if not self._is_acceptable(route, asked, whole.text):
             return Attempt(answer=answer, confidence=confidence, tags={"owned": "unacceptable"})
-        kept_out = self._switchboard.withheld(route, messages, answer.text)
+        if rest is None:
+            return Attempt(answer=answer, confidence=confidence, tags={"owned": "prefill"})
+        kept_out = self._switchboard.withheld(route, messages, whole.text)
         if kept_out:
             return Attempt(answer=answer, confidence=confidence, tags={"owned": "withheld", "slice": kept_out})
         if not _is_sure(route, confidence):
             return Attempt(answer=answer, confidence=confidence, tags={"owned": "unsure"})
         return Attempt(answer=answer, confidence=confidence, is_used=True)
+
+    def _is_acceptable(self, route: Route, asked: Asked, text: str) -> bool:
+        """Whether a client could read the answer, and it keeps to the schema that the client's own request names."""
+        return self._switchboard.is_acceptable(route, text) and keeps_to(asked.response_format, text) is not False
 
     async def answer(self, inbound: Inbound, placed: Placed, attempt: Attempt) -> Exchange:
         """Give the client the owned answer, once its call is durable; returns what was recorded."""
@@ -177,6 +187,11 @@ def decision_of(placed: Placed | None, attempt: Attempt | None = None) -> Decisi
         propensity=attempt.propensity if attempt else 1.0,
         tags=attempt.tags if attempt else {},
     )
+
+
+def _most_tokens(asked: Asked, route: Route) -> int:
+    """How many tokens the engine may write: the client's limit and the one that ends an answer, or the route's."""
+    return min(asked.max_tokens + 1, route.max_output_tokens) if asked.max_tokens else route.max_output_tokens
 
 
 def _is_sure(route: Route, confidence: float) -> bool:
