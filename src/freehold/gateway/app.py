@@ -161,6 +161,10 @@ class Gateway:
         if inbound.problem is not None:
             hint = "Send a JSON object, as the provider's API reference describes it."
             raise RefusedError(400, "bad_body", inbound.problem, hint=hint)
+        if inbound.reserved_tags:
+            names = ", ".join(map(repr, inbound.reserved_tags))
+            hint = "Name it otherwise in the freehold-tags header; docs/gateway.md lists the names that are kept."
+            raise RefusedError(400, "reserved_tag", f"The gateway keeps tags of the name {names} itself.", hint=hint)
         if inbound.header(b"upgrade").lower() == "websocket":
             raise RefusedError(
                 501, "no_websockets", "This gateway does not pass WebSockets on.", hint="Use the HTTP endpoints."

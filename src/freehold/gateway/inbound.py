@@ -18,6 +18,7 @@ from freehold.core.call import Dialect
 from freehold.core.dialects import BadBodyError, dialect_of, read_request
 from freehold.core.exchange import Asked
 from freehold.core.ids import uuid7
+from freehold.core.tags import is_reserved, reserved_among
 from freehold.gateway.http1.heads import Header
 from freehold.gateway.http1.request import Request
 from freehold.record import RequestSide, decode_body
@@ -124,12 +125,19 @@ class Inbound:
             named = self.asked.metadata.get("freehold_task", "")
         return clean(named) or None
 
+    @property
+    def reserved_tags(self) -> list[str]:
+        """The names that the caller gives its tags and may not: the gateway's own."""
+        named = b"freehold-tags" in self.http.by_name
+        return reserved_among(read_tags(self.header(b"freehold-tags"))) if named else []
+
     def side(self) -> RequestSide:
         """What the record keeps of it."""
         by_name = self.http.by_name
         tags = self.tags
         if b"freehold-tags" in by_name:
-            tags = {**read_tags(self.header(b"freehold-tags")), **tags}
+            own = read_tags(self.header(b"freehold-tags"))
+            tags = {**{name: value for name, value in own.items() if not is_reserved(name)}, **tags}
         if b"freehold-task" in by_name:
             tags = {**tags, TASK_TAG: clean(self.header(b"freehold-task"))}
         return RequestSide(
