@@ -23,6 +23,7 @@ from freehold.errors import ParityError
 from freehold.loop.entering import entry_of
 from freehold.loop.estate import Estate
 from freehold.loop.expecting import expect
+from freehold.loop.incumbent import UNKNOWN, incumbents
 from freehold.loop.progress import Progress, Reporter
 from freehold.loop.training import model_file
 from freehold.prove import Opinions, ProofFacts, ProofSettings, metric_sources, prove
@@ -61,7 +62,7 @@ def prove_model(
             Path(dataset.path),
             answer=answer,
             settings=settings,
-            facts=_facts(estate, task, card, verdict_id),
+            facts=_facts(estate, task, dataset, card, verdict_id),
             out_dir=estate.folder("proofs") / verdict_id,
             opinions=opinions,
             entry=entry_of(estate, task, dataset, card, proof_id=attempt_id, is_fresh=settings.is_fresh),
@@ -215,16 +216,16 @@ def _input_key(example: Example) -> str:
     return sha256_hex(canonical_json([[m.role, m.content] for m in example.messages]))
 
 
-def _facts(estate: Estate, task: Task, card: ModelCard, verdict_id: str) -> ProofFacts:
+def _facts(estate: Estate, task: Task, dataset: DatasetRow, card: ModelCard, verdict_id: str) -> ProofFacts:
     figures = estate.store.book.figures(task.id)
-    providers = [provider.name for provider in estate.settings.providers]
+    providers = incumbents(estate, dataset)
     span_s = (figures.last_at or 0.0) - (figures.first_at or 0.0)
     return ProofFacts(
         verdict_id=verdict_id,
         model_id=card.id,
         created_at=time.time(),
         base=card.base,
-        provider=", ".join(providers),
+        provider=", ".join(providers) or UNKNOWN,
         is_provider_simulated=_SIMULATED in providers,
         calls_per_day=figures.calls * _DAY_S / span_s if span_s > _DAY_S else None,
         provider_cost_per_call_usd=figures.rented_cost_usd,

@@ -5,6 +5,7 @@ None is unknown, never zero. Not covered: how a route fares (`freehold.route`).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -16,6 +17,7 @@ from freehold.store import schema
 from freehold.store.database import Database
 
 _LATENCIES_READ = 2000
+_IDS_PER_STATEMENT = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,18 @@ def read_figures(database: Database, task_id: str) -> TaskFigures:
         latency_p95_ms=_quantile(everyone, 0.95),
         rented_p50_ms=_quantile(rented, 0.5),
     )
+
+
+def count_providers(database: Database, call_ids: Sequence[str]) -> dict[str, int]:
+    """How many of these calls each provider answered; a call that nobody is named for counts for none."""
+    c = schema.calls.c
+    counts: Counter[str] = Counter()
+    with database.reading() as connection:
+        for start in range(0, len(call_ids), _IDS_PER_STATEMENT):
+            chunk = c.id.in_(call_ids[start : start + _IDS_PER_STATEMENT])
+            query = select(c.provider, func.count()).where(chunk, c.provider != "").group_by(c.provider)
+            counts.update({str(name): int(count) for name, count in connection.execute(query)})
+    return dict(counts)
 
 
 def _sums(is_direct: ColumnElement[bool], is_whole: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:

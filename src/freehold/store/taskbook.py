@@ -24,7 +24,7 @@ from freehold.errors import BusyError
 from freehold.store import schema
 from freehold.store.database import Database
 from freehold.store.documents import read_document
-from freehold.store.figures import TaskFigures, read_figures
+from freehold.store.figures import TaskFigures, count_providers, read_figures
 from freehold.store.receipts import append_route, append_verdict, report_sums, take_turn
 
 
@@ -176,6 +176,10 @@ class TaskBook:
     def figures(self, task_id: str) -> TaskFigures:
         """Counts, spend, tokens and latency of a task's calls."""
         return read_figures(self._database, task_id)
+
+    def providers_of(self, call_ids: Sequence[str]) -> dict[str, int]:
+        """How many of these calls each provider answered; a call that nobody is named for counts for none."""
+        return count_providers(self._database, call_ids)
 
     def _put(self, table: Table, row: dict[str, Any]) -> None:
         with self._database.writing() as connection:
