@@ -277,3 +277,42 @@ def _fill(path: Path, disk: Path, *, left_kib: int) -> None:
 
     stat = os.statvfs(disk)
     path.write_bytes(b"\0" * max(0, stat.f_bavail * stat.f_frsize - left_kib * 1024))
+
+
+def _with_table(folder: Path, table: str) -> None:
+    (folder / "freehold.toml").write_text(f"[tasks.{table}]\nmargin = 0.05\n", encoding="utf-8")
+
+
+def test_a_table_of_settings_for_no_task_names_the_nearest(recorded: Run, tmp_path: Path) -> None:
+    _with_table(tmp_path, "triage-suport-desk")
+    words = (
+        "[tasks.triage-suport-desk] in freehold.toml is for no task, so that its settings do nothing."
+        f" Did you mean [tasks.{TASK}]?"
+    )
+    for verb in ("freeze", "train", "prove", "move", "exit", "label", "probe"):
+        _refused(recorded(verb, TASK), words, 2)
+    assert words not in recorded("back", TASK).stderr
+    for verb in (("settings",), ("settings", "--json")):
+        shown = recorded(*verb)
+        assert shown.exit_code == 2
+        assert words in shown.stderr
+        assert "prove.margin" in shown.stdout
+    examined = recorded("doctor")
+    assert examined.exit_code == 1
+    assert "is for no task" in examined.stdout
+    assert recorded("tasks").exit_code == recorded("calls").exit_code == 0
+
+
+def test_a_table_of_settings_for_a_task_that_is_there_is_no_error(recorded: Run, tmp_path: Path) -> None:
+    _with_table(tmp_path, TASK)
+    assert recorded("freeze", TASK).exit_code == 0  # its calls are not sorted yet: nothing was run before
+    shown = recorded("settings")
+    assert shown.exit_code == 0
+    assert f"task {TASK}: margin = 0.05" in shown.stdout
+
+
+def test_a_table_before_there_are_tasks_is_no_error(run: Run, tmp_path: Path) -> None:
+    _with_table(tmp_path, "to-come")
+    assert run("settings").exit_code == 0
+    assert run("tasks").exit_code == 0
+    assert run("settings").exit_code == 0

@@ -19,8 +19,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from made import an_estate, chat_body
+from made import an_estate, chat_body, triage_calls
 
+from freehold.loop.sorting import sort_new_calls
 from freehold.store import CallFilter
 
 WAIT_S = 60.0
@@ -167,6 +168,24 @@ def test_one_gateway_per_folder_and_per_port(tmp_path: Path, provider: str) -> N
     estate = an_estate(tmp_path / ".freehold")
     assert estate.store.calls.count(CallFilter(is_failed=False)) == 1
     estate.store.close()
+
+
+def test_a_table_of_settings_for_no_task_is_a_warning_and_no_more(tmp_path: Path, provider: str) -> None:
+    estate = an_estate(tmp_path / ".freehold")
+    estate.store.calls.add(triage_calls(30))
+    sort_new_calls(estate)
+    (task,) = estate.store.book.tasks()
+    estate.store.close()
+    gateway = Gateway(tmp_path, provider)
+    with (tmp_path / "freehold.toml").open("a") as file:
+        file.write(f"[tasks.{task.name}]\nmargin = 0.05\n[tasks.{task.name}s]\nmargin = 0.05\n")
+    gateway.start()
+    gateway.ask(1)
+    assert gateway.kill(signal.SIGTERM) == 0
+    warnings = [line for line in gateway.log.splitlines() if "is for no task" in line]
+    assert len(warnings) == 1
+    assert f"[tasks.{task.name}s]" in warnings[0]
+    assert f"Did you mean [tasks.{task.name}]?" in warnings[0]
 
 
 def test_what_a_client_has_is_in_the_record_whenever_the_gateway_is_killed(tmp_path: Path, provider: str) -> None:

@@ -36,6 +36,7 @@ from freehold.gateway.tracing import Tracing, open_tracing
 from freehold.loop.journal import journal_folder
 from freehold.loop.locks import locked
 from freehold.loop.reaching import under_way_folder
+from freehold.loop.task_tables import unknown_tables
 from freehold.record import forget_calls_under_way
 from freehold.settings import Settings
 
@@ -53,6 +54,7 @@ def run_up(settings: Settings) -> None:
     try:
         with locked(settings.state.absolute() / "locks" / "up.lock", "A gateway on this state folder"):
             _check_keys(settings, late)
+            _check_tables(late)
             _limit()
             with _family(settings) as family:
                 _run(settings, late, family)
@@ -122,6 +124,12 @@ def _check_keys(settings: Settings, late: LateEstate) -> None:
         keys = late.opened.store.keys.all_keys()
         is_wanted = settings.flag("gateway.require_key")
         needs_key(settings.text("gateway.host"), keys, is_wanted=is_wanted, now=time.time())
+
+
+def _check_tables(late: LateEstate) -> None:
+    """Warn of tables of settings that are for no task; the task may still come."""
+    for error in unknown_tables(late.opened) if late.opened is not None else ():
+        _LOG.warning("%s", error)
 
 
 def _limit() -> None:

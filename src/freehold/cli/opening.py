@@ -45,16 +45,24 @@ def open_settings(flags: Mapping[str, Value | None] | None = None) -> Settings:
 
 
 @contextmanager
-def open_estate(flags: Mapping[str, Value | None] | None = None, *, task: str | None = None) -> Iterator[Estate]:
-    """The estate of this command; `task` puts that task's own settings under the flags."""
+def open_estate(
+    flags: Mapping[str, Value | None] | None = None, *, task: str | None = None, is_strict: bool = True
+) -> Iterator[Estate]:
+    """The estate of this command; `task` puts that task's own settings under the flags.
+
+    With a task, a table of settings that is for no task is a SettingError, where this `is_strict`.
+    """
     from freehold.loop import estate as estates
+    from freehold.loop.task_tables import check_tables
 
     settings = _load()
     opened = estates.open_estate(settings)
     try:
-        if task is not None:
-            settings = settings.for_task(opened.known_name(task))
         _catch_up(opened)
+        if task is not None:
+            if is_strict:
+                check_tables(opened)
+            settings = settings.for_task(opened.known_name(task))
         yield estates.Estate(_with_flags(settings, flags), opened.store)
     finally:
         opened.store.close()

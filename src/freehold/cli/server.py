@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from freehold.cli.opening import json_option, open_settings, setting_option
-from freehold.settings import SETTINGS, Value
+from freehold.settings import SETTINGS, Settings, Value
 from freehold.terminal import next_command, reporting, say, say_json
 
 
@@ -47,14 +47,28 @@ def pull(base: str, *, as_json: bool) -> None:
 @click.command()
 @json_option
 def settings(*, as_json: bool) -> None:
-    """Show every setting with its value and its environment variable."""
+    """Show every setting with its value and its environment variable.
+
+    A table [tasks.NAME] of a task that does not exist is an error.
+    """
+    from freehold.loop.task_tables import tables_for_no_task
+
     chosen = open_settings()
     if as_json:
         say_json(chosen.values)
-        return
+    else:
+        _show(chosen)
+    for error in tables_for_no_task(chosen):
+        raise error
+    if not as_json:
+        next_command("freehold up")
+
+
+def _show(chosen: Settings) -> None:
     for setting in SETTINGS:
         say(f"{setting.key} = {chosen.values[setting.key]}\n    {setting.help} [{setting.variable}]")
+    for name, table in chosen.tasks.items():
+        say(f"task {name}: {', '.join(f'{key} = {value}' for key, value in table.items()) or 'nothing of its own'}")
     for provider in chosen.providers:
         key = f"key from ${provider.key_env}" if provider.key_env else "key from the caller's own header"
         say(f"provider {provider.name}: {provider.base_url} ({provider.dialect}), {key}")
-    next_command("freehold up")

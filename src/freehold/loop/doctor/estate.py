@@ -11,6 +11,7 @@ from freehold.errors import StateError
 from freehold.loop.doctor.finding import Finding
 from freehold.loop.estate import Estate, open_estate
 from freehold.loop.receipts import verify_database
+from freehold.loop.task_tables import unknown_tables
 from freehold.loop.training import MODEL_FILE, model_file
 from freehold.settings import Settings
 from freehold.store import read_facts
@@ -23,7 +24,8 @@ def check_estate(settings: Settings, *, is_deep: bool) -> list[Finding]:
         return []
     estate = open_estate(settings)
     try:
-        wrong = list(_models(estate, is_deep=is_deep)) + list(_datasets(estate, is_deep=is_deep))
+        tables = [Finding("settings", "fail", error.message, error.hint) for error in unknown_tables(estate)]
+        wrong = tables + list(_models(estate, is_deep=is_deep)) + list(_datasets(estate, is_deep=is_deep))
         tasks = estate.store.book.tasks()
         served = [r for r in estate.store.book.routes().values() if r.model_id and r.kind != "rented"]
     finally:
