@@ -16,6 +16,7 @@ import pytest
 from click.testing import Result
 from made import Run, a_call, an_estate, answer_body, chat_body, triage_calls
 
+from freehold.core import ModelCard, Verdict
 from freehold.loop.estate import Estate
 from freehold.store import CallFilter
 
@@ -316,3 +317,58 @@ def test_a_table_before_there_are_tasks_is_no_error(run: Run, tmp_path: Path) ->
     assert run("settings").exit_code == 0
     assert run("tasks").exit_code == 0
     assert run("settings").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "options", [("--task", TASK), ("--failed",), ("--whole",), ("-n", "3"), ("--arm", "owned"), ("--since", "1d")]
+)
+def test_one_call_is_not_chosen_among_calls(recorded: Run, options: tuple[str, ...]) -> None:
+    listed = recorded("calls", "-n", "1").stdout.splitlines()[1].split()[0]
+    flag = "--limit" if options[0] == "-n" else "--failed" if options[0] == "--whole" else options[0]
+    _refused(recorded("calls", listed, *options), f"{flag} chooses among calls, and '{listed}' is one call.", 2)
+    assert recorded("calls", listed, "--json").exit_code == 0
+
+
+@pytest.mark.parametrize("name", ["x.zip", "x.tar", "x.db", "x.TAR.XZ", "backup.gz", "calls.jsonl"])
+def test_a_backup_does_not_take_a_name_that_says_something_else(recorded: Run, tmp_path: Path, name: str) -> None:
+    _refused(recorded("backup", str(tmp_path / name)), f"'{name}' says that it is something else. Give a name like", 2)
+    assert not (tmp_path / name).exists()
+
+
+def test_an_ending_in_capitals_is_an_archive_too(recorded: Run, tmp_path: Path) -> None:
+    assert recorded("backup", str(tmp_path / "B.TAR.GZ")).exit_code == 0
+    assert (tmp_path / "B.TAR.GZ").is_file()
+    assert recorded("backup", str(tmp_path / "2026.11.30")).exit_code == 0
+    assert (tmp_path / "2026.11.30").is_dir()
+
+
+def test_a_return_or_a_move_to_the_route_of_now_changes_nothing(recorded: Run, tmp_path: Path) -> None:
+    recorded("freeze", TASK)
+    estate = an_estate(tmp_path / ".freehold")
+    returned = recorded("back", TASK)
+    assert returned.exit_code == 0
+    assert returned.stdout == f"{TASK}: rented, version 0, as before\n"
+    assert f"This is the route of {TASK} already. Nothing was changed." in returned.stderr
+    _prove(estate)
+    assert json.loads(recorded("move", TASK, "--json").stdout)["version"] == 1
+    again = recorded("move", TASK)
+    assert again.exit_code == 0
+    assert again.stdout == f"{TASK}: cascade, version 1, as before\n"
+    assert json.loads(recorded("move", TASK, "--json", "--dry-run").stdout)["version"] == 1
+    assert json.loads(recorded("move", TASK, "--audit-rate", "0.5", "--json").stdout)["version"] == 2
+    assert json.loads(recorded("back", TASK, "--json").stdout)["version"] == 3
+    assert json.loads(recorded("back", TASK, "--json").stdout)["version"] == 3
+    (task,) = (task for task in estate.store.book.tasks() if task.name == TASK)
+    assert [route.version for route in estate.store.book.route_history(task.id)] == [3, 2, 1]
+    estate.store.close()
+
+
+def _prove(estate: Estate) -> None:
+    (task,) = (task for task in estate.store.book.tasks() if task.name == TASK)
+    (dataset,) = estate.store.book.datasets(task.id)
+    made = {"task_id": task.id, "dataset_hash": dataset.id}
+    estate.store.book.put_model(
+        ModelCard(id="m1", base="b", base_sha256="c", recipe={}, seed=0, metrics={}, path="/m", **made)
+    )
+    shown = {"decision": "move", "threshold": 0.8, "coverage": 0.6, "margin": 0.02, "risk": 0.05, "report_path": "/r"}
+    estate.store.book.put_verdict(Verdict(id="v1", model_id="m1", **made, **shown))

@@ -17,6 +17,7 @@ from starlette.testclient import TestClient
 
 from freehold.console import build_console
 from freehold.console.api.operations import OPERATIONS
+from freehold.core.route import Route
 from freehold.errors import AwayError, UsageError
 from freehold.loop.estate import Estate
 from freehold.loop.sorting import sort_new_calls
@@ -172,7 +173,10 @@ def test_a_page_elsewhere_that_resolves_to_this_machine_gets_nothing(app: Starle
 
 
 def test_a_task_goes_back_with_a_reason(client: TestClient, estate: Estate) -> None:
-    name = estate.store.book.tasks()[0].name
+    task = estate.store.book.tasks()[0]
+    name, before = task.name, client.post(f"/api/tasks/{task.name}/back", json={"reason": "none"}).json()
+    assert (before["kind"], before["version"]) == ("rented", 0), "what is with the provider stays as it is"
+    estate.store.book.put_route(Route(task_id=task.id, version=1, kind="cascade", model_id="m", created_at=1.0))
     route = client.post(f"/api/tasks/{name}/back", json={"reason": "pager 1812"}).json()
     assert (route["kind"], route["reason"], route["decided_by"]) == ("rented", "pager 1812", "api")
     history = client.get(f"/api/tasks/{name}/routes").json()["routes"]

@@ -15,7 +15,7 @@ from freehold.errors import BusyError, DataError, NotFoundError
 from freehold.loop.estate import Estate
 from freehold.loop.faring import live_views
 from freehold.loop.freezing import freeze
-from freehold.loop.moving import back_plan, move_plan, put_route, return_all
+from freehold.loop.moving import back_plan, move_plan, put_route, return_all, shadow_plan
 from freehold.loop.overview import overviews
 from freehold.loop.progress import Progress
 from freehold.loop.sorting import sort_new_calls
@@ -107,15 +107,36 @@ def test_a_plan_that_is_out_of_date_is_refused_but_back_always_works(
     task = _proven(estate)
     plan = move_plan(estate, task.name)
     stale_back = back_plan(estate, task.name)
-    return_all(estate, task.name)
+    put_route(estate, plan.route)
     with pytest.raises(BusyError, match="version 1 is taken"):
         put_route(estate, plan.route)
+    return_all(estate, task.name)
     put_route(estate, move_plan(estate, task.name).route)
     plans = iter([stale_back, stale_back])
     monkeypatch.setattr(
         "freehold.loop.moving.back_plan", lambda *args: next(plans, None) or back_plan(estate, task.name)
     )
-    assert return_all(estate, task.name).version == 3
+    assert return_all(estate, task.name).version == 4
+
+
+def test_what_is_in_place_is_said_so_and_put_no_second_time(estate: Estate) -> None:
+    task = _proven(estate)
+    assert back_plan(estate, task.name).is_in_place
+    assert return_all(estate, task.name).version == 0
+    return_all(estate, task.name)
+    for is_ramped in (True, False):
+        plan = move_plan(estate, task.name, is_ramped=is_ramped)
+        assert not plan.is_in_place
+        put_route(estate, plan.route)
+        assert move_plan(estate, task.name, is_ramped=is_ramped).is_in_place
+        assert not move_plan(estate, task.name, is_ramped=not is_ramped).is_in_place
+    return_all(estate, task.name)
+    (card,) = estate.store.book.models(task.id)
+    estate.store.book.put_model(replace(card, parity={"is_ok": True}))
+    assert not shadow_plan(estate, task.name).is_in_place
+    put_route(estate, shadow_plan(estate, task.name).route)
+    assert shadow_plan(estate, task.name).is_in_place
+    assert not back_plan(estate, task.name).is_in_place
 
 
 def test_live_figures_are_of_calls_since_the_route_was_put(estate: Estate) -> None:
@@ -139,7 +160,7 @@ def test_live_figures_are_of_calls_since_the_route_was_put(estate: Estate) -> No
 
 
 def test_without_calls_everything_is_unknown(estate: Estate) -> None:
-    _proven(estate)
+    put_route(estate, move_plan(estate, _proven(estate).name).route)
     return_all(estate, _task(estate).name)
     (view,) = live_views(estate)
     assert (view.figures.share_local, view.figures.saved_usd, view.agreement_text) == (None, None, "none yet")

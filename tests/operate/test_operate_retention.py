@@ -128,7 +128,12 @@ def test_the_verb_shows_its_plan_first_and_can_leave_it_at_that(run: Run, estate
     nothing = run("prune")
     assert nothing.exit_code == 0
     assert "No call is older than record.keep_days allows" in nothing.stderr
+    asked = run("prune", "--older-than", "9000d", "--dry-run")
+    assert asked.stderr.splitlines()[0] == "No call that has a body is older than 9000d."
+    assert "keep_days" not in asked.stderr
+    assert "Nothing was deleted." in asked.stderr
     dry = run("prune", "--older-than", "1d", "--dry-run")
+    assert "The bodies of these calls would be deleted" in dry.stderr
     assert dry.exit_code == 0
     assert "120" in dry.stdout
     assert estate.store.calls.count(CallFilter()) == 123

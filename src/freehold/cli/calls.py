@@ -8,10 +8,12 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from freehold.cli.opening import open_estate
 from freehold.cli.spans import span_s
 from freehold.core.spoken import age, ms, usd
+from freehold.errors import UsageError
 from freehold.terminal import next_command, printable, say, say_json, say_rows, shorten, tell
 
 if TYPE_CHECKING:
@@ -40,6 +42,8 @@ def calls(call_id: str | None, *, as_json: bool, **chosen: Any) -> None:
 
     CALL_ID is a call's id, or the end of it as the list shows it.
     """
+    if call_id is not None:
+        _check_no_filters(call_id)
     with open_estate() as estate:
         if call_id is not None:
             _show(estate, call_id, as_json=as_json)
@@ -82,6 +86,20 @@ def rate(call_id: str, rating: str) -> None:
         call = rate_call(estate, call_id, is_good=rating == "good")
     tell(f"The answer to call {call.id} is rated {rating}.")
     next_command("freehold tasks")
+
+
+def _check_no_filters(call_id: str) -> None:
+    """UsageError for options that choose calls, beside the id of one."""
+    context = click.get_current_context()
+    given = [
+        max(parameter.opts, key=len)
+        for parameter in context.command.params
+        if parameter.name not in ("call_id", "as_json")
+        and context.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE
+    ]
+    if given:
+        hint = f"Run: freehold calls {call_id}; or leave the id out."
+        raise UsageError(f"{', '.join(given)} chooses among calls, and {call_id!r} is one call.", hint=hint)
 
 
 def _list(estate: Estate, options: dict[str, Any], *, as_json: bool) -> None:

@@ -73,7 +73,7 @@ def prune(*, dry_run: bool, older_than: str | None, task: str | None, shrink: bo
         due = retention.what_is_due(estate, before)
         files = len(list(retention.set_aside(estate.state, before)))
         if not as_json:
-            _show_due(due, files)
+            _show_due(due, files, _rule_in_words(older_than, task), is_dry_run=dry_run)
         pruned = retention.Pruned()
         if not dry_run:
             with reporting() as report:
@@ -83,7 +83,8 @@ def prune(*, dry_run: bool, older_than: str | None, task: str | None, shrink: bo
         say_json({"due": [asdict(d) for d in due], "is_dry_run": dry_run, "deleted": asdict(pruned)})
         return
     if dry_run:
-        next_command("freehold prune, with the same options but --dry-run")
+        tell("Nothing was deleted.")
+        next_command("freehold prune, with the same options but --dry-run" if due or files else "freehold doctor")
         return
     tell(f"Deleted: the bodies of {pruned.calls:,} calls, {pruned.parts:,} shared parts, {pruned.files:,} files.")
     if not has_shrunk:
@@ -141,16 +142,24 @@ def _examine(*, is_deep: bool) -> Iterator[Finding]:
     yield from examine(settings, os.environ, is_deep=is_deep)
 
 
-def _show_due(due: list[Due], files: int) -> None:
+def _rule_in_words(older_than: str | None, task: str | None) -> str:
+    """What a call would have to be for its body to be deleted."""
+    whose = "" if task is None else f" of task {task}"
+    if older_than is not None:
+        return f"No call{whose} that has a body is older than {older_than}."
+    return f"No call{whose} is older than record.keep_days allows; 0 days keeps bodies for ever."
+
+
+def _show_due(due: list[Due], files: int, nothing: str, *, is_dry_run: bool) -> None:
     now = time.time()
     rows = [(d.task or "-", f"{d.calls:,}", _mebibytes(d.size_bytes), age(d.oldest_at, now)) for d in due]
     if rows:
-        tell("The bodies of these calls are deleted; their rows and figures stay.")
+        tell(f"The bodies of these calls {'would be' if is_dry_run else 'are'} deleted; their rows and figures stay.")
         say_rows(("task", "calls", "MiB", "oldest"), rows, right=(1, 2, 3))
     if files:
         say(f"{files:,} files that the journal had set aside")
     if not rows and not files:
-        tell("No call is older than record.keep_days allows; 0 days keeps bodies for ever.")
+        tell(nothing)
 
 
 def _show_summary(summary: Summary, *, as_json: bool) -> None:

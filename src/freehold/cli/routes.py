@@ -15,6 +15,7 @@ from freehold.terminal import next_command, say, say_json, tell
 
 if TYPE_CHECKING:
     from freehold.core import Route
+    from freehold.loop.estate import Estate
     from freehold.loop.moving import RoutePlan
 
 NOTHING_CHANGED = "Nothing was changed."
@@ -57,6 +58,9 @@ def move(
     with open_estate(flags, task=task) as estate:
         plan = shadow_plan(estate, task, model) if shadow else move_plan(estate, task, is_ramped=ramp, is_again=again)
         name = estate.task(task).name
+        if plan.is_in_place:
+            _show_as_it_is(estate, name, as_json=as_json)
+            return
         tell(plan.text)
         if dry_run:
             _show_plan(plan, name, as_json=as_json)
@@ -94,6 +98,9 @@ def back(task: str, *, dry_run: bool, as_json: bool) -> None:
 
     with open_estate(task=task, is_strict=False) as estate:  # a slip in the settings must not hold up a return
         plan, name = back_plan(estate, task), estate.task(task).name
+        if plan.is_in_place:
+            _show_as_it_is(estate, name, as_json=as_json)
+            return
         tell(plan.text)
         if dry_run:
             _show_plan(plan, name, as_json=as_json)
@@ -107,6 +114,17 @@ def _show_plan(plan: RoutePlan, task: str, *, as_json: bool) -> None:
     if as_json:
         say_json({**_plain(plan.route, task), "is_dry_run": True})
     tell(NOTHING_CHANGED)
+
+
+def _show_as_it_is(estate: Estate, task: str, *, as_json: bool) -> None:
+    """Say that the route that was asked for is in place already."""
+    route = estate.store.book.route(estate.task(task).id)
+    if as_json:
+        say_json(_plain(route, task))
+    else:
+        say(f"{task}: {route.kind}, version {route.version}, as before")
+    tell(f"This is the route of {task} already. {NOTHING_CHANGED}")
+    next_command(f"freehold status {task}")
 
 
 def _show_route(route: Route, task: str, *, as_json: bool) -> None:

@@ -24,6 +24,11 @@ from freehold.errors import DataError, UsageError
 
 MANIFEST = "manifest.json"
 ENDINGS = (".tar.gz", ".tgz")
+_OTHER_ENDINGS = (
+    *(".zip", ".tar", ".gz", ".bz2", ".tbz", ".tbz2", ".xz", ".txz", ".zst", ".tzst", ".lz4", ".7z", ".rar", ".iso"),
+    *(".db", ".sqlite", ".sqlite3", ".sql", ".dump", ".bak", ".json", ".jsonl"),
+)
+"""Names of files that this writes none of; a folder of such a name would be taken for one."""
 _CHUNK_BYTES = 2**20
 _GZIP_LEVEL = 3
 _FILE_MODE = 0o600
@@ -44,11 +49,17 @@ class Writer(Protocol):
 @contextlib.contextmanager
 def writing(target: Path) -> Iterator[Writer]:
     """Write a backup; it is at `target` once the block has ended, and nothing is when it fails."""
+    name = target.name.lower()
+    is_file = name.endswith(ENDINGS)
+    if not is_file and name.endswith(_OTHER_ENDINGS):
+        raise UsageError(
+            f"A backup is a .tar.gz file or a folder, and {target.name!r} says that it is something else.",
+            hint=f"Give a name like {target.name.partition('.')[0] or 'backup'}.tar.gz.",
+        )
     if target.exists() and not (target.is_dir() and not any(target.iterdir())):
         raise UsageError(f"There is something at {str(target)!r} already.", hint="Give a name that is not taken.")
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    is_file = target.name.endswith(ENDINGS)
     try:
         with _tar(draft) if is_file else _folder(draft) as writer:
             yield writer

@@ -22,10 +22,14 @@ _TRIES_BACK = 5
 
 @dataclass(frozen=True, slots=True)
 class RoutePlan:
-    """A route that could be put in place, and what that would do, in words."""
+    """A route that could be put in place, and what that would do, in words.
+
+    `is_in_place` says that nothing would change: the route of now is the same but for who put it, when and why.
+    """
 
     route: Route
     text: str
+    is_in_place: bool = False
 
 
 def move_plan(estate: Estate, task_name: str, *, is_ramped: bool = False, is_again: bool = False) -> RoutePlan:
@@ -65,7 +69,7 @@ def move_plan(estate: Estate, task_name: str, *, is_ramped: bool = False, is_aga
         new = routing.canary(new, harm=number("route.harm"), shadow_rate=number("route.shadow_rate"))
     stale = _stale(estate, new, task.name)
     text = routing.plan_text(old, new, coverage=verdict.coverage, stale=stale).replace(task.id, task.name)
-    return RoutePlan(new, text)
+    return RoutePlan(new, text, is_in_place=_is_same(old, new))
 
 
 def _stale(estate: Estate, new: Route, name: str) -> tuple[str, ...]:
@@ -112,7 +116,13 @@ def shadow_plan(estate: Estate, task_name: str, model_id: str | None = None) -> 
         created_at=time.time(),
         max_output_tokens=_most_tokens(card),
     )
-    return RoutePlan(new, routing.plan_text(old, new).replace(task.id, task.name))
+    text = routing.plan_text(old, new).replace(task.id, task.name)
+    return RoutePlan(new, text, is_in_place=_is_same(old, new))
+
+
+def _is_same(old: Route, new: Route) -> bool:
+    as_told = replace(new, version=old.version, created_at=old.created_at, decided_by=old.decided_by, reason=old.reason)
+    return as_told == old
 
 
 def _most_tokens(card: ModelCard) -> int:
@@ -133,7 +143,8 @@ def back_plan(estate: Estate, task_name: str) -> RoutePlan:
     task = estate.task(task_name)
     old = estate.store.book.route(task.id)
     new = routing.back(old, created_at=time.time())
-    return RoutePlan(new, routing.plan_text(old, new).replace(task.id, task.name))
+    text = routing.plan_text(old, new).replace(task.id, task.name)
+    return RoutePlan(new, text, is_in_place=old.kind == "rented")
 
 
 def put_route(estate: Estate, route: Route) -> Route:
@@ -149,10 +160,16 @@ def put_route(estate: Estate, route: Route) -> Route:
 def return_all(
     estate: Estate, task_name: str, *, reason: str = "returned by hand", decided_by: str = "person"
 ) -> Route:
-    """Return everything to the provider, whoever else changes the route at the same moment."""
+    """Return everything to the provider, whoever else changes the route at the same moment.
+
+    A task that is with the provider already stays on the route that it has.
+    """
 
     def put() -> Route:
-        return put_route(estate, replace(back_plan(estate, task_name).route, reason=reason, decided_by=decided_by))
+        plan, current = back_plan(estate, task_name), estate.store.book.route(estate.task(task_name).id)
+        if current.kind == "rented":
+            return current
+        return put_route(estate, replace(plan.route, reason=reason, decided_by=decided_by))
 
     for _ in range(_TRIES_BACK - 1):
         try:
