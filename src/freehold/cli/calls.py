@@ -14,7 +14,7 @@ from freehold.cli.opening import open_estate
 from freehold.cli.spans import span_s
 from freehold.core.spoken import age, ms, usd
 from freehold.errors import UsageError
-from freehold.terminal import next_command, printable, say, say_json, say_rows, shorten, tell
+from freehold.terminal import next_command, printable, say, say_json, say_rows, say_whole, shorten, tell
 
 if TYPE_CHECKING:
     from freehold.loop.browsing import CallView
@@ -150,9 +150,17 @@ def _show(estate: Estate, call_id: str, *, as_json: bool) -> None:
     if not plain["provider_fields"]:
         del plain["provider_fields"]
     for name, value in plain.items():
-        say(f"{name:<20} {printable(str(value))}")
-    say(f"\nrequest\n{request}\n\nresponse\n{response}")
+        for text in _said(value):
+            say(f"{name:<20} {printable(text)}")
+    say_whole(f"\nrequest\n{request}\n\nresponse\n{response}")
     next_command(f"freehold correct {view.call.id} 'the answer that was wanted'")
+
+
+def _said(value: object) -> list[str]:
+    """A value as one line or more: a list, which is of feedback, one line each."""
+    if not isinstance(value, list):
+        return [str(value)]
+    return [f"{one['kind']}: {one['value']}" for one in value] or ["none"]
 
 
 def _pretty(body: str) -> str:

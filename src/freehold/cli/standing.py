@@ -40,7 +40,7 @@ def status(task: str | None, *, as_json: bool) -> None:
         if remarks:
             say(f"\n{view.task}")
         for remark in remarks:
-            say(textwrap.fill(remark, terminal_width() - 1, initial_indent="  ", subsequent_indent="    "))
+            say(_folded(remark))
     if task is not None and views[0].standing is not None:
         _show_detail(views[0].standing)
     next_command("freehold tasks" if views else "freehold up, then point a client at it")
@@ -57,6 +57,17 @@ def _row(view: LiveView) -> tuple[str, ...]:
 def _remarks(view: LiveView) -> list[str]:
     is_audited = view.figures.agreement is not None
     return [f"audits agree with the provider: {view.agreement_text}"] * is_audited + view.remarks
+
+
+def _folded(remark: str) -> str:
+    return textwrap.fill(
+        remark,
+        terminal_width() - 1,
+        initial_indent="  ",
+        subsequent_indent="    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _show_detail(standing: Standing) -> None:
