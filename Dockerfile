@@ -1,12 +1,17 @@
-# The gateway in a container: slim, without root, its state in one volume. Further parts: --build-arg EXTRAS=postgres,otel
+# The gateway in a container: slim, without root, its state in one volume, and with the engine that serves moved tasks.
+# Other parts: --build-arg EXTRAS=postgres,engine,otel
 FROM python:3.13-slim AS build
-ARG EXTRAS=postgres
+ARG EXTRAS=postgres,engine
 WORKDIR /build
 COPY pyproject.toml README.md LICENSE ./
 COPY src ./src
 RUN python -m venv /app && /app/bin/pip install --no-cache-dir ".[${EXTRAS}]"
 
 FROM python:3.13-slim
+# libgomp1 is what the engine needs of the system
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends libgomp1 \
+ && rm --recursive --force /var/lib/apt/lists/*
 RUN groupadd --system --gid 10001 freehold \
  && useradd --system --uid 10001 --gid freehold --no-create-home --shell /usr/sbin/nologin freehold \
  && install --directory --owner=freehold --group=freehold --mode=0700 /var/lib/freehold

@@ -86,6 +86,15 @@ def test_extras_exist() -> None:
     assert "otel" in extras
 
 
+def test_moved_tasks_are_served_in_a_container() -> None:
+    (in_image,) = [rest.split("=")[1].split(",") for rest in _all("ARG")]
+    in_compose = _compose()["services"]["gateway"]["build"]["args"]["EXTRAS"].split(",")
+    for extras in (in_image, in_compose):
+        assert {"postgres", "engine"} <= set(extras)
+    after_build = DOCKERFILE.split("FROM ")[2]
+    assert "libgomp1" in after_build, "the engine's library is linked to it, and the slim image has none"
+
+
 def test_settings_in_variables_exist_and_are_usable(tmp_path: Path) -> None:
     (environment,) = _all("ENV")
     pairs = dict(pair.split("=", 1) for pair in environment.split())
