@@ -1,0 +1,110 @@
+"""The console on a phone and by keyboard, as far as markup and style tell it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from made import BEGAN_AT, an_estate, triage_calls
+from starlette.testclient import TestClient
+
+import freehold
+from freehold.console import build_console
+from freehold.core import Route, Verdict
+from freehold.loop.estate import Estate
+from freehold.loop.sorting import sort_new_calls
+
+PACKAGE = Path(freehold.__file__).parent
+CSS = (PACKAGE / "console" / "templates" / "console.css").read_text(encoding="utf-8")
+
+
+class Page(HTMLParser):
+    """The parts of a page that scroll, and its tables: the headings of each, and the labels of each cell."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.areas: list[dict[str, str]] = []
+        self.headings: list[list[str]] = []
+        self.cells: list[list[dict[str, str]]] = []
+        self._is_heading = False
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = {name: value or "" for name, value in attrs}
+        if "scroll" in found.get("class", "").split():
+            self.areas.append(found)
+        if tag == "table":
+            self.headings.append([])
+            self.cells.append([])
+        if tag == "th":
+            self.headings[-1].append("")
+        if tag == "td":
+            self.cells[-1].append(found)
+        self._is_heading = tag == "th"
+
+    def handle_endtag(self, tag: str) -> None:
+        self._is_heading = False
+
+    def handle_data(self, data: str) -> None:
+        if self._is_heading:
+            self.headings[-1][-1] += data
+
+
+@pytest.fixture
+def pages(tmp_path: Path) -> Iterator[dict[str, Page]]:
+    estate = an_estate(tmp_path)
+    estate.store.calls.add(triage_calls(60))
+    sort_new_calls(estate)
+    task_id = _moved(estate)
+    client = TestClient(build_console(estate, is_simulated=False), base_url="http://127.0.0.1:8700")
+    yield {path: Page(client.get(path).text) for path in ("/", f"/tasks/{task_id}")}
+    estate.store.close()
+
+
+def _moved(estate: Estate) -> str:
+    (task,) = estate.store.book.tasks()
+    shown = {"decision": "move", "coverage": 0.6, "margin": 0.02, "risk": 0.05, "report_path": "/r"}
+    estate.store.book.put_verdict(Verdict(id="v1", task_id=task.id, model_id="m", dataset_hash="d", **shown))
+    estate.store.book.put_route(Route(task_id=task.id, version=1, kind="cascade", model_id="m", created_at=BEGAN_AT))
+    return task.id
+
+
+def test_every_area_that_scrolls_is_reached_by_keyboard_and_has_a_name(pages: dict[str, Page]) -> None:
+    areas = [area for page in pages.values() for area in page.areas]
+    assert len(areas) >= 3
+    for area in areas:
+        assert (area.get("tabindex"), area.get("role")) == ("0", "region")
+        assert area.get("aria-label")
+    assert len({area["aria-label"] for area in areas}) == len(areas)
+    assert ".scroll:focus-visible" in CSS
+
+
+def test_areas_of_the_report_are_reached_by_keyboard_too() -> None:
+    found = []
+    for template in (PACKAGE / "prove" / "templates").glob("*.j2"):
+        found += re.findall(r'<div class="scroll"[^>]*>', template.read_text(encoding="utf-8"))
+    assert len(found) >= 2
+    assert all('tabindex="0" role="region" aria-label="' in area for area in found)
+
+
+def test_on_a_phone_each_cell_says_what_it_is(pages: dict[str, Page]) -> None:
+    tables = [(h, c) for page in pages.values() for h, c in zip(page.headings, page.cells, strict=True)]
+    assert len(tables) >= 3
+    for headings, cells in tables:
+        labels = [cell.get("data-label") for cell in cells]
+        assert cells
+        assert labels == [heading.strip() or "Report" for heading in headings] * (len(cells) // len(headings))
+    cards = [area for page in pages.values() for area in page.areas if "cards" in area["class"].split()]
+    assert len(cards) == len(tables)
+
+
+def test_on_a_phone_verdict_and_route_stand_first(pages: dict[str, Page]) -> None:
+    keys = {c["data-label"] for c in pages["/"].cells[0] if "key" in c.get("class", "").split()}
+    assert keys == {"Verdict", "Route"}
+    narrow = CSS.partition("@media (max-width: 640px)")[2]
+    for rule in (".cards tr { display: grid", "white-space: normal", "min-width: 0", ".cards .key { order: -1 }"):
+        assert rule in narrow
+    assert "attr(data-label)" in narrow
