@@ -37,8 +37,8 @@ TAGS = words(
     " summary code"
 )
 ATTRIBUTES = words(
-    "lang charset name content http-equiv class id value scope data-name dir viewbox role tabindex aria-label aria-hidden points"
-    " x y x1 x2 y1 y2 cx cy r rx width height text-anchor"
+    "lang charset name content http-equiv class id value scope data-name dir viewbox role tabindex aria-label"
+    " aria-hidden points x y x1 x2 y1 y2 cx cy r rx width height text-anchor"
 )
 VOID = {"meta"}
 HOSTILE = (
