@@ -210,6 +210,18 @@ def test_an_engine_may_write_what_the_client_allows_and_the_token_that_ends_it(
     assert engine_calls(town)[0]["max_tokens"] == most
 
 
+@pytest.mark.parametrize(
+    ("habits", "kind", "limit", "most"),
+    [(["short"], "label", 1, 512), (["short"], "label", 50, 51), (["short"], "json", 1, 2), ([], "label", 1, 2)],
+)
+def test_a_label_that_fits_the_few_tokens_of_the_providers_is_whole(
+    town: Town, plan: Plan, client: OpenAI, habits: list[str], kind: str, limit: int, most: int
+) -> None:
+    plan.route = route("cascade", output_kind=kind, expected={"habits": habits})
+    client.chat.completions.create(model="chat", messages=ask("sure"), max_tokens=limit)
+    assert engine_calls(town)[0]["max_tokens"] == most
+
+
 BEGUN: Any = [{"role": "user", "content": "sure"}, {"role": "assistant", "content": '{ "intent":'}]
 
 

@@ -57,7 +57,8 @@ sentence before the JSON in the prefill) the client gets the rest; if not, the p
 **Limits.** `max_tokens` and its kin are counted in the owned model's tokens, a prefill's among them, the one that ends
 an answer not. An owned answer that needs more is not used: the provider answers, and the call's tag `owned` says `cut`.
 So a limit of 1 leaves an answer of one token, for instance a digit, to the owned model, and every longer one to the
-provider.
+provider. Labels of a task whose requests never allow more than a few tokens are the exception: what fits into those is
+the whole label, and the owned model may spell it in as many tokens of its own as it needs.
 
 **Control tokens.** What parts the turns of a prompt, like `<|im_start|>`, has no power inside a message: such a token
 is broken by a space before the owned model reads it, in training, in the proof and live alike, and mended in its

@@ -30,6 +30,7 @@ from freehold.record import Decision, Exchange, Recorder, ResponseSide
 
 LOCAL_PROVIDER = "freehold"
 ENGINE_FAILED_STATUS = 503
+_FEW_TOKENS = 4
 _LOG = logging.getLogger("freehold.gateway")
 
 
@@ -190,8 +191,20 @@ def decision_of(placed: Placed | None, attempt: Attempt | None = None) -> Decisi
 
 
 def _most_tokens(asked: Asked, route: Route) -> int:
-    """How many tokens the engine may write: the client's limit and the one that ends an answer, or the route's."""
-    return min(asked.max_tokens + 1, route.max_output_tokens) if asked.max_tokens else route.max_output_tokens
+    """How many tokens the engine may write: the client's limit and the one that ends an answer, or the route's.
+
+    Where a task's labels are whatever fits into the few tokens that its requests allow, its labels are whole by
+    definition: the owned model may write one in as many tokens of its own as it needs.
+    """
+    most, limit = route.max_output_tokens, asked.max_tokens
+    if limit is None or (limit <= _FEW_TOKENS and _has_short_labels(route)):
+        return most
+    return min(limit + 1, most)
+
+
+def _has_short_labels(route: Route) -> bool:
+    habits = route.expected.get("habits")
+    return route.output_kind == "label" and isinstance(habits, list | tuple) and "short" in habits
 
 
 def _is_sure(route: Route, confidence: float) -> bool:
