@@ -23,7 +23,7 @@ from freehold.terminal import next_command, reporting, say, say_json
 def freeze(task: str, *, as_json: bool, **flags: Value | None) -> None:
     """Make an immutable dataset of TASK's calls.
 
-    It is split into train, dev and proof by time and by user or session; duplicates are left out.
+    It is split into train, dev and proof by time and by user, session or conversation; duplicates are left out.
     """
     from freehold.loop.walks import freeze_task
 

@@ -17,8 +17,9 @@ class Example:
     `messages` are what is left of the prompt once the text that all calls share is taken out. `target` is the wanted
     output: a correction where there is one, else the provider's answer. Where that was rated bad and nobody said what
     was wanted, it is known to be wrong, and the source is `rejected`. `incumbent` is the provider's answer, kept so
-    that a proof can score both sides against the target. `group` is the user or session; it never crosses a split.
-    `also` are the ids of the other calls with the same input, whose answers were weighed when the target was chosen.
+    that a proof can score both sides against the target. `group` is the user, session or conversation; it never
+    crosses a split. `also` are the ids of the other calls with the same input, whose answers were weighed when the
+    target was chosen.
     """
 
     id: str

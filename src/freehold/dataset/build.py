@@ -18,6 +18,7 @@ from freehold.core.kind import output_kind
 from freehold.core.task import Task
 from freehold.core.template import Template, learn
 from freehold.dataset.canonical import canonical_form
+from freehold.dataset.conversations import Turn, conversations
 from freehold.dataset.duplicates import one_per_input, without_near
 from freehold.dataset.files import file_hashes, manifest_hash
 from freehold.dataset.select import Candidate, LabelledCall, select, why_unusable
@@ -54,6 +55,7 @@ def build(
     template = learn([call.asked for call in usable if call.asked.is_plain])
     canonical = canonical_form(kind, _wanted_texts(ordered))
     candidates, dropped = select(ordered, template, canonical, misfit=_MISFITS.get(kind, "empty_answer"))
+    candidates = _in_conversations(candidates, ordered)
     candidates, repeated = one_per_input(candidates)
     candidates, near = without_near(candidates, settings.near_duplicate)
     dropped += repeated + near
@@ -88,6 +90,14 @@ def _wanted_texts(calls: Sequence[LabelledCall]) -> list[str]:
     """The texts that the usual form of an answer is learnt from."""
     answers = [call.answer.text for call in calls if call.answer is not None and why_unusable(call) is None]
     return answers + [call.correction for call in calls if call.correction]
+
+
+def _in_conversations(candidates: Sequence[Candidate], calls: Sequence[LabelledCall]) -> list[Candidate]:
+    """The candidates with the conversation that each is a turn of; a turn that failed links those around it, too."""
+    firsts = conversations([Turn(c.asked.messages, c.answer.text if c.answer else None) for c in calls])
+    turns = Counter(firsts)
+    first_of = {call.call_id: calls[at].call_id for call, at in zip(calls, firsts, strict=True) if turns[at] > 1}
+    return [replace(candidate, conversation=first_of.get(candidate.call_id)) for candidate in candidates]
 
 
 def _without_rejected(splits: Mapping[Split, list[Candidate]]) -> tuple[dict[Split, list[Candidate]], int]:

@@ -44,7 +44,8 @@ class LabelledCall:
 class Candidate:
     """A usable call: its input without shared text, its wanted answer, its incumbent answer, in their one form.
 
-    `also` are the ids of other calls with the same input, once it has been chosen among them.
+    `also` are the ids of other calls with the same input, once it has been chosen among them. `conversation` is the
+    first call of the conversation that it is a turn of; None where it is the only one.
     """
 
     call_id: str
@@ -56,6 +57,7 @@ class Candidate:
     user: str | None
     session: str | None
     also: tuple[str, ...] = ()
+    conversation: str | None = None
 
     @property
     def is_rejected(self) -> bool:

@@ -1,11 +1,11 @@
 """Split by time and by group, so that a proof is about calls to come and about people not seen.
 
 The newest calls are the proof, all of them later than any other. A group (a user; without one, a session; without
-either, the call itself) is on one side only. A group that has calls on both sides of the cut goes to the side where
-that loses least, and its calls on the other side are dropped as `group_crosses_split`. Where everyone calls all the
-time this costs up to half of the calls; the cut and the size of the proof are then chosen so that it costs least. Where
-it would cost more (few users make most calls), the next finer group is used instead: sessions, then single calls. The
-manifest's `grouped_by` names the coarsest group that there is.
+either, a conversation, or the call itself) is on one side only. A group that has calls on both sides of the cut goes to
+the side where that loses least, and its calls on the other side are dropped as `group_crosses_split`. Where everyone
+calls all the time this costs up to half of the calls; the cut and the size of the proof are then chosen so that it
+costs least. Where it would cost more (few users make most calls), the next finer group is used instead: sessions,
+conversations, then single calls. The manifest's `grouped_by` names the coarsest group that there is.
 
 Dev is made of the groups that were seen last before the cut. Lastly whatever is nearly the input of a later
 split is dropped from the earlier one, as `near_across_splits`: whatever its answer, except that inputs which differ in
@@ -21,11 +21,11 @@ from dataclasses import dataclass
 
 from freehold.core.dataset import SPLITS, Split
 from freehold.core.example import Example
+from freehold.dataset.groups import LEVELS, groups_at, level_of
 from freehold.dataset.near import Likeness
 from freehold.dataset.select import Candidate, input_text
 from freehold.dataset.settings import FreezeSettings
 
-LEVELS = ("user", "session", "call")
 LEAST_KEPT = 0.4
 _CUTS = (0.3, 0.4, 0.5)
 _TARGETS = (1.0, 0.75, 0.5)
@@ -46,7 +46,7 @@ class Parted:
 def part(candidates: Sequence[Candidate], settings: FreezeSettings) -> Parted:
     """Split candidates, given in time order."""
     for level in LEVELS:
-        groups = [_group(candidate, level) for candidate in candidates]
+        groups = groups_at(level, candidates)
         sides = _sides(groups, settings)
         if sides is not None or level == LEVELS[-1]:
             break
@@ -58,7 +58,7 @@ def part(candidates: Sequence[Candidate], settings: FreezeSettings) -> Parted:
     return Parted(
         splits=splits,
         groups={candidate.call_id: group for candidate, group in zip(candidates, groups, strict=True)},
-        grouped_by=min((group.split(":")[0] for group in groups), key=LEVELS.index, default="call"),
+        grouped_by=level_of(groups),
         crossing=sides.count(None),
     )
 
@@ -98,14 +98,6 @@ def without_leaks(splits: dict[Split, list[Candidate]], threshold: float) -> tup
         dropped += len(found)
         kept = [row for i, row in enumerate(rows) if i not in found]
         splits = {split: [candidate for own, candidate in kept if own == split] for split in SPLITS}
-
-
-def _group(candidate: Candidate, level: str) -> str:
-    if level == "user" and candidate.user:
-        return f"user:{candidate.user}"
-    if level != "call" and candidate.session:
-        return f"session:{candidate.session}"
-    return f"call:{candidate.call_id}"
 
 
 def _sides(groups: Sequence[str], settings: FreezeSettings) -> list[Split | None] | None:
