@@ -12,7 +12,7 @@ from dataclasses import asdict
 
 from freehold import __version__
 from freehold.core.engine import OwnedAnswer
-from freehold.core.scoring import JsonValue
+from freehold.core.json_text import JsonValue
 from freehold.core.slices import SliceShape
 from freehold.core.verdict import Verdict
 from freehold.prove.attempts import level
