@@ -15,6 +15,7 @@ from freehold.prove.weighing import Examined
 
 MOST_DIFFERENCES = 200
 NOT_KNOWN = "(not known: the provider's answer was rated bad)"
+NOT_TEXT = "(none: the call was to be left to the provider, which gave no answer that could be wanted)"
 _LONGEST_TEXT = 2000
 _BEFORE = 200
 
@@ -53,7 +54,7 @@ def difference_rows(held: Held, examined: Examined) -> list[Difference]:
         if score.is_exact:
             continue
         start = _first_difference(example.target, guess.text)
-        wanted = NOT_KNOWN if example.is_rejected else example.target
+        wanted = NOT_KNOWN if example.is_rejected else NOT_TEXT if example.is_aside else example.target
         whole = {"wanted": wanted, "provider": example.incumbent, "owned": guess.text}
         shown = {name: _window(text, start) for name, text in whole.items()}
         shown["input"] = _window(shown_input(example), 0)
