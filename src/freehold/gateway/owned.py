@@ -17,6 +17,7 @@ from freehold.core.engine import OwnedAnswer
 from freehold.core.exchange import Asked, Usage
 from freehold.core.ids import uuid7
 from freehold.core.route import Route
+from freehold.core.traits import is_seen
 from freehold.gateway.config import GatewaySettings, Placed, Switchboard
 from freehold.gateway.exchange import UNDECIDED
 from freehold.gateway.http1.client import Pool, UpstreamError
@@ -57,6 +58,17 @@ def unfit(placed: Placed | None) -> Attempt | None:
     if placed is None or placed.route.model_id is None or placed.messages is not None:
         return None
     return Attempt(tags={"owned": "unfit"})
+
+
+def unproven(inbound: Inbound, placed: Placed) -> Attempt | None:
+    """What is said of a request of a kind that the proof behind its route did not see; None of any other.
+
+    A shadow compares such requests, too: nothing is given out.
+    """
+    asked, route = inbound.asked, placed.route
+    if asked is None or route.kind == "shadow" or is_seen(route.expected.get("kinds"), asked):
+        return None
+    return Attempt(tags={"owned": "unproven"})
 
 
 class Owned:
