@@ -110,10 +110,11 @@ def _choose(ordered: Sequence[LabelledCall], task: Task, unspoken: Sequence[tupl
     told = [(call.asked, call.answer) for call in answered if call.answer is not None]
     habits = habits_of(told)
     kind = _trainable_kind(task, told, habits)
-    usable = [(asked, answer) for asked, answer in told if why_no_target(asked, answer, habits) is None]
+    usable = [c for c in answered if c.answer is not None and why_no_target(c.asked, c.answer, habits) is None]
+    plain = [call for call in usable if call.asked.is_plain]
     selection = Selection(
-        template=learn([asked for asked, _ in usable if asked.is_plain]),
-        canonical=canonical_form(kind, [*(whole_text(*one) for one in usable), *_corrections(answered)]),
+        template=learn([call.asked for call in plain]),
+        canonical=canonical_form(kind, [*map(_text, usable), *_corrections(answered)]),
         kind=kind,
         habits=habits,
         refused=refused_by_client(answered, kind),
@@ -144,13 +145,17 @@ def _trainable_kind(task: Task, told: Sequence[tuple[Asked, Answer]], habits: Ha
     return "json" if formatted > len(told) / 2 else kind
 
 
+def _text(call: LabelledCall) -> str:
+    return "" if call.answer is None else whole_text(call.asked, call.answer)
+
+
 def _corrections(calls: Sequence[LabelledCall]) -> list[str]:
     return [call.correction for call in calls if call.correction]
 
 
 def _conversations(calls: Sequence[LabelledCall]) -> dict[str, str]:
     """By call id the first call of its conversation, where it has one; turns that failed are turns, too."""
-    firsts = conversations([Turn(c.asked.messages, whole_text(c.asked, c.answer) if c.answer else None) for c in calls])
+    firsts = conversations([Turn(c.asked.messages, _text(c) if c.answer else None) for c in calls])
     turns = Counter(firsts)
     return {call.call_id: calls[at].call_id for call, at in zip(calls, firsts, strict=True) if turns[at] > 1}
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from freehold.core.call import Call
 from freehold.core.dialects import BadBodyError, read_answer, read_request
 from freehold.core.exchange import Answer, Asked
-from freehold.core.target import shown_text
+from freehold.core.target import shown_text, whole_text
 from freehold.core.task import Task
 from freehold.loop.estate import Estate
 from freehold.loop.locks import in_turn
@@ -119,7 +119,7 @@ def _reading(read: ReadCall) -> Reading | None:
     return Reading(
         call_id=read.call.id,
         asked=read.asked,
-        answer=read.answer if read.is_answered else None,
+        answer=replace(read.answer, text=whole_text(read.asked, read.answer)) if read.is_answered else None,
         explicit_name=read.call.tags.get(TASK_TAG),
         created_at=read.call.created_at,
     )
