@@ -19,7 +19,7 @@ class Manifest:
     split that an owned model may be asked, by their kind (`core.traits`). `unspoken` counts by reason the calls of the
     proof's period that the proof cannot speak about: they failed, or are of users that were learnt from. `repeats`
     counts for train and dev the examples whose input is nearly one of a later split and that stay all the same, and
-    under `held_out` the proof's calls with such an input. `habits` are those of `core.target`.
+    under `held_out` the proof's calls with an input that was so learnt. `habits` are those of `core.target`.
     """
 
     hash: str

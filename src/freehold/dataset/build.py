@@ -221,15 +221,13 @@ def _reasons(dropped: Mapping[str, int]) -> str:
 def _repeats(
     splits: Mapping[Split, Sequence[Candidate]], kept: Mapping[Split, int], threshold: float
 ) -> dict[str, int]:
-    """What stays although a later split holds nearly the same input, and the proof's calls with such an input."""
-    if not kept:
-        return {}
-    learnt = [(candidate.text, candidate.target) for split in kept for candidate in splits[split]]
+    """What stays although a later split holds nearly the same input; of train, the proof's calls with such an input."""
+    found = {str(split): count for split, count in kept.items()}
+    if "train" not in kept:
+        return found
+    learnt = [(candidate.text, candidate.target) for candidate in splits["train"]]
     held_out = [(candidate.text, candidate.target) for candidate in splits["proof"] if candidate.messages]
-    return {
-        **{str(split): count for split, count in kept.items()},
-        "held_out": len(near_inputs(held_out, learnt, threshold)),
-    }
+    return found | {"held_out": len(near_inputs(held_out, learnt, threshold))}
 
 
 def _describe(manifest: Manifest, parted: Parted, unspoken: Sequence[tuple[float, str]]) -> Frozen:
