@@ -87,7 +87,7 @@ def test_labels_that_are_as_long_as_was_asked_for_are_whole() -> None:
 
 
 def test_sentences_that_were_cut_after_few_tokens_are_no_labels() -> None:
-    calls = [short(f"Dear {i} and", most=4, used=4) for i in range(60)]
+    calls = [short(f"Dear {i} and", most=8, used=8) for i in range(60)]
     assert habits_of(calls) == NONE
     assert why_no_target(*calls[0], NONE) == "cut_off"
 

@@ -27,7 +27,7 @@ from freehold.core.json_text import parse_json
 from freehold.core.kind import are_labels
 from freehold.core.schema import keeps_to
 
-FEW_TOKENS = 4
+FEW_TOKENS = 8
 """Nobody asks for so few tokens but for a label."""
 _LONG_PREFILL = 2
 
