@@ -62,6 +62,8 @@ ASKED_AGAIN = {
     "a JSON parser": told("json.decoder.JSONDecodeError: Expecting value: line 1 column 1 (char 0)"),
     "a schema checker": told("'the saddle!' is not one of ['saddle', 'bell']"),
     "respaced": [SYSTEM, QUESTION, Message("assistant", f"  {WRONG}\n"), user("Validation error: part. Correct it.")],
+    "a system message": [*told("")[:3], Message("system", "Your reply was not valid JSON. Answer with JSON only.")],
+    "a second question": [SYSTEM, *told("")[1:3], user("{'loc': ('part',), 'msg': 'Field required'}")],
     "English": told("That is the wrong format, please try again."),
     "German": told("Fehler: part darf kein Ausrufezeichen haben. Bitte korrigiere das."),
     "French": told("Erreur : le champ est invalide. Corrige et réessaie."),

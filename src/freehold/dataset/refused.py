@@ -84,7 +84,7 @@ def refused_by_client(calls: Sequence[LabelledCall], kind: OutputKind) -> set[st
 
 def _wait_s(call: LabelledCall, kind: OutputKind) -> float:
     """How long before this call an answer that it refuses may have been asked for; 0 where it shows no error."""
-    last = _last(call)
+    last = _error_of(call)
     if last is None or last.role in _ANSWERS:
         return 0.0
     text = last.content[:_LONGEST_READ]
@@ -112,16 +112,18 @@ class _Seen:
 
     def refused_at(self, place: int, *, is_sure: bool) -> int | None:
         """The place of the call whose answer the last message of this one refuses; None where there is none."""
-        *before, (_, error) = _talk(self._calls[place])
+        call = self._calls[place]
+        last = _error_of(call)
+        error = "" if last is None else _bare(last.content)
+        before = _talk(call)[: None if last is not None and last.role in LEAD_ROLES else -1]
         given = ""
         while before and before[-1][0] in _ANSWERS:
             given = before.pop()[1] + given
         if before:
             same = reversed(self._by_question[before[-1][1]][-_MOST_LOOKED_AT:])
             return next((at for at in same if self._is_shown(at, given, error) and self._asked(at) == before), None)
-        session = self._calls[place].session
-        if is_sure and session and not self._calls[place].asked.is_plain:
-            return self._in_session.get(session)
+        if is_sure and call.session and not call.asked.is_plain:
+            return self._in_session.get(call.session)
         latest = range(place - 1, max(-1, place - 1 - _MOST_LOOKED_AT), -1)
         return next((at for at in latest if self._is_quoted(at, error)), None)
 
@@ -146,6 +148,14 @@ class _Seen:
 def _last(call: LabelledCall) -> Message | None:
     """What a call asked last."""
     return next((message for message in reversed(call.asked.messages) if message.role not in LEAD_ROLES), None)
+
+
+def _error_of(call: LabelledCall) -> Message | None:
+    """The message that may show an error: what was asked last, or a system message right behind an answer."""
+    messages = call.asked.messages
+    if len(messages) > 1 and messages[-1].role in LEAD_ROLES and messages[-2].role in _ANSWERS:
+        return messages[-1]
+    return _last(call)
 
 
 def _talk(call: LabelledCall) -> list[tuple[str, str]]:

@@ -71,7 +71,7 @@ def gather(
         "task": frozen.task,
         "kind": frozen.kind,
         **_counted(held),
-        **population(frozen, held, owned, verdict.used.get("left_out", {})),
+        **population(frozen, held, owned, verdict.used),
         "outcome": _plain(owned.outcome),
         **_compared(held, owned, others, facts),
         "paired": _paired(owned.paired, spent),

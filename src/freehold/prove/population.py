@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from freehold.core.example import Example
 from freehold.core.json_text import JsonValue
@@ -25,8 +26,9 @@ from freehold.prove.weighing import Examined
 UNPROVEN = "unproven_kind"
 
 
-def population(frozen: Frozen, held: Held, owned: Examined, left_out: Mapping[str, int]) -> dict[str, JsonValue]:
-    """The figures; `left_out` counts by reason the held-out calls that did not enter."""
+def population(frozen: Frozen, held: Held, owned: Examined, used: Mapping[str, Any]) -> dict[str, JsonValue]:
+    """The figures; `used` says of the held-out calls which did not enter, and how many ask what was learnt."""
+    left_out: Mapping[str, int] = used.get("left_out", {})
     n = len(held.examples)
     unspoken = Counter(frozen.unspoken) + Counter(left_out)
     rows = list(zip(held.examples, held.asked, owned.is_local, strict=True))
@@ -39,7 +41,7 @@ def population(frozen: Frozen, held: Held, owned: Examined, left_out: Mapping[st
         "unspoken": _rows((reason, False) for reason in unspoken.elements()),
         "unspoken_share": unspoken.total() / (n + unspoken.total()) if n else None,
         "kinds": _kinds(held) if frozen.has_kinds else {},
-        "learnt_inputs": frozen.learnt_inputs,
+        "learnt_inputs": used.get("of_learnt_inputs", frozen.learnt_inputs),
     }
 
 
