@@ -56,11 +56,11 @@ def test_every_held_out_call_is_in_n_and_none_is_asked_that_the_gateway_would_no
     assert (e["calls"], e["paired"]["n"], e["asked_calls"]) == (600, 600, 600 - counts["not_plain"])
     assert e["scored_calls"] == counts[""] == e["sides"][0]["n"] == e["sides"][1]["n"]
     assert set(asked) == {row.id for row in (*frozen.dev, *frozen.proof) if row.is_askable}
-    assert {row["reason"]: row["calls"] for row in e["aside"]} == {
+    assert {row["name"]: row["calls"] for row in e["aside"]} == {
         "tool_calls": counts["tool_calls"],
         "refusal": counts["refusal"],
     }
-    assert [(row["reason"], row["calls"]) for row in e["left_alone"]] == [("not_plain", counts["not_plain"])]
+    assert [(row["name"], row["calls"]) for row in e["left_alone"]] == [("not_plain", counts["not_plain"])]
     assert verdict.decision == "move"
     assert verdict.coverage is not None
     assert 0.15 < verdict.coverage < counts[""] / 600 + 0.05
@@ -144,7 +144,7 @@ def test_kinds_of_requests_that_hardly_any_call_was_of_are_left_to_the_provider(
     rare = [e.id for e in frozen.proof if e.traits]
     assert 0 < len(rare) < 5
     assert verdict.evidence["kinds"] == {"history": len(rare), "plain": 300 - len(rare)}
-    assert [(r["reason"], r["calls"]) for r in verdict.evidence["left_alone"]] == [("unproven_kind", len(rare))]
+    assert [(r["name"], r["calls"]) for r in verdict.evidence["left_alone"]] == [("unproven_kind", len(rare))]
     assert verdict.evidence["asked_calls"] == 300 - len(rare)
     assert verdict.coverage is not None
     assert verdict.coverage <= 1 - len(rare) / 300
@@ -169,11 +169,11 @@ def test_the_report_says_what_the_calls_were_and_of_which_it_cannot_speak(tmp_pa
     verdict = proven(path, entry=Entry(left_out={first: "trained on"}))
     e = verdict.evidence
     assert e["calls"] == 599
-    assert {row["reason"]: row["calls"] for row in e["unspoken"]} == {**lost, "trained on": 1}
+    assert {row["name"]: row["calls"] for row in e["unspoken"]} == {**lost, "trained on": 1}
     assert e["unspoken_share"] == pytest.approx(21 / 620)
     text = " ".join((tmp_path / "out" / "report.txt").read_text("utf-8").split())
     page = (tmp_path / "out" / "report.html").read_text("utf-8")
-    counts = {row["reason"]: row["calls"] for row in e["aside"]}
+    counts = {row["name"]: row["calls"] for row in e["aside"]}
     for said in (
         "Anything about 3.4% of the calls of the same time: 1.9% failed, 1.3% are of users, sessions or conversations"
         " that were learnt from, 0.2% were learnt from.",

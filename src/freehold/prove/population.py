@@ -58,7 +58,7 @@ def _rows(found: Iterable[tuple[str, bool]]) -> list[JsonValue]:
         calls[reason] += 1
         local[reason] += is_local
     order = sorted(calls, key=lambda reason: (-calls[reason], reason))
-    return [{"reason": reason, "calls": calls[reason], "local": local[reason]} for reason in order]
+    return [{"name": reason, "calls": calls[reason], "local": local[reason]} for reason in order]
 
 
 def _kinds(held: Held) -> dict[str, JsonValue]:

@@ -94,7 +94,7 @@ def unspoken_told(evidence: Sheet) -> str:
         return ""
     whole = evidence.count("calls") + _sum(lost)
     told = ", ".join(
-        f"{share(row.count('calls') / whole)} {UNSPOKEN.get(row.text('reason'), one_line(row.text('reason')))}"
+        f"{share(row.count('calls') / whole)} {UNSPOKEN.get(row.text('name'), one_line(row.text('name')))}"
         for row in lost
     )
     return f"Anything about {share(of_all)} of the calls of the same time: {told}."
@@ -112,7 +112,7 @@ def repeats_told(evidence: Sheet) -> str:
 
 
 def _words(row: Sheet) -> str:
-    return WORDS.get(row.text("reason"), one_line(row.text("reason")))
+    return WORDS.get(row.text("name"), one_line(row.text("name")))
 
 
 def _sum(rows_of: tuple[Sheet, ...]) -> int:
