@@ -78,7 +78,9 @@ def test_an_owned_answer_where_a_tool_was_called_is_a_wrong_one(tmp_path: Path) 
     local = sum(row["local"] for row in few.evidence["aside"])
     assert few.decision == "move"
     assert few.evidence["cascade"]["chosen"]["wrong"] == local > 0
-    assert few.evidence["differences_in_all"] >= local
+    shown = {row["wanted"] for row in few.evidence["differences"] if row["is_local"]}
+    assert (few.evidence["differences_in_all"], len(shown)) == (local, 1)
+    assert shown.pop().startswith("(none: the call was to be left to the provider")
 
 
 def test_the_usable_calls_alone_would_have_promised_what_does_not_hold(tmp_path: Path) -> None:
