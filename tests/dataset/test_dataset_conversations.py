@@ -264,6 +264,15 @@ def test_a_session_of_every_turn_does_not_part_a_conversation() -> None:
     assert frozen.manifest.groups <= 60
 
 
+def test_two_conversations_cannot_be_split_and_four_can() -> None:
+    def frozen(count: int) -> Frozen:
+        return build([call(i, turn) for i, (_, _, turn) in enumerate(talks(count, 60, last_turns))], task=TASK)
+
+    with pytest.raises(DataError, match="turns of too few conversations"):
+        frozen(2)
+    assert all(len(splits) == 1 for splits in sides(frozen(4)).values())
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.integers(12, 40), st.integers(1, 6), st.sampled_from([whole, last_turns, respaced, new_prompt]))
 def test_no_conversation_is_ever_on_both_sides(count: int, turns: int, send: Send) -> None:

@@ -75,7 +75,7 @@ def build(
     ordered = sorted(calls, key=lambda call: (call.created_at, call.call_id))
     chosen = _choose(ordered, task, unspoken)
     _check_enough(task, chosen, settings.min_examples)
-    parted = part(chosen.candidates, settings)
+    parted = _part(task, chosen.candidates, settings)
     splits, dropped = _to_learn_from(parted.splits, settings.near_duplicate)
     parting = without_leaks(splits, settings.near_duplicate)
     dropped += Counter(reason for _, reason in chosen.unspoken)
@@ -158,6 +158,16 @@ def _conversations(calls: Sequence[LabelledCall]) -> dict[str, str]:
     firsts = conversations([Turn(c.asked.messages, _text(c) if c.answer else None) for c in calls])
     turns = Counter(firsts)
     return {call.call_id: calls[at].call_id for call, at in zip(calls, firsts, strict=True) if turns[at] > 1}
+
+
+def _part(task: Task, candidates: Sequence[Candidate], settings: FreezeSettings) -> Parted:
+    parted = part(candidates, settings)
+    if parted is None:
+        raise DataError(
+            f"The calls of task {task.name!r} are turns of too few conversations to keep each on one side of a split.",
+            hint="Send calls of more conversations.",
+        )
+    return parted
 
 
 def _to_learn_from(

@@ -5,7 +5,8 @@ either, a conversation, or the call itself) is on one side only. A group that ha
 the side where that loses least, and its calls on the other side are dropped as `group_crosses_split`. Where everyone
 calls all the time this costs up to half of the calls; the cut and the size of the proof are then chosen so that it
 costs least. Where it would cost more (few users make most calls), the next finer group is used instead: sessions,
-conversations, then single calls. The manifest's `grouped_by` names the coarsest group that there is.
+then conversations. The manifest's `grouped_by` names the coarsest group that there is. A conversation is never parted:
+its later turns hold the questions and answers of its earlier ones.
 
 Dev is made of the groups that were seen last before the cut. Shares are of all answered calls, and all of the proof's
 period is in the proof, but for groups on its other side: also calls whose answer can be no target, and calls with an
@@ -67,13 +68,15 @@ class Parting:
     repeats: dict[Split, int]
 
 
-def part(candidates: Sequence[Candidate], settings: FreezeSettings) -> Parted:
-    """Split candidates, given in time order."""
+def part(candidates: Sequence[Candidate], settings: FreezeSettings) -> Parted | None:
+    """Split candidates, given in time order; None where there are too few conversations to keep each on one side."""
     for level in LEVELS:
         groups = groups_at(level, candidates)
         sides = _sides(groups, settings)
         if sides is not None or level == LEVELS[-1]:
             break
+        if level == "conversation" and level_of(groups) == level:
+            return None
     sides = sides or ["train"] * len(candidates)
     splits: dict[Split, list[Candidate]] = {split: [] for split in SPLITS}
     crossing = []
