@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -433,12 +434,24 @@ def _check_disjoint(frozen: Frozen, *, may_repeat: bool = False) -> None:
     assert newest <= min(e.created_at for e in frozen.examples["proof"])
 
 
+ODD: list[dict[str, Any]] = [
+    {"status": 500},
+    {"is_whole": False},
+    {"is_good": False},
+    {"correction": "other"},
+    {"answer": Answer(tool_calls=(ToolCall("1", "f", "{}"),), finish_reason="tool_calls")},
+    {"answer": Answer(text="I cannot", is_refusal=True)},
+    {"asked": Asked(dialect="openai-chat", messages=(SYSTEM, Message("user", "an image")), is_plain=False)},
+]
+
+
 @st.composite
 def traffic(draw: st.DrawFn) -> list[LabelledCall]:
     count = draw(st.integers(40, 160))
     inputs, users, seed = draw(st.integers(30, 400)), draw(st.integers(1, 60)), draw(st.integers(0, 99))
+    odd = draw(st.sampled_from([0.0, 0.3]))
     rng = random.Random(seed)
-    return [
+    calls = [
         call(
             i,
             text=sentence(rng.randrange(inputs), draw(st.sampled_from([3, 12]))),
@@ -449,6 +462,7 @@ def traffic(draw: st.DrawFn) -> list[LabelledCall]:
         )
         for i in range(count)
     ]
+    return [replace(one, **rng.choice(ODD)) if rng.random() < odd else one for one in calls]
 
 
 @settings(max_examples=60, deadline=None)
@@ -462,5 +476,8 @@ def test_splits_share_no_group_and_no_input_and_order_does_not_matter(
         return
     _check_disjoint(frozen, may_repeat=bool(frozen.manifest.repeats))
     assert sum(frozen.manifest.counts.values()) + sum(frozen.manifest.dropped.values()) == len(calls)
+    assert not any(example.is_aside or example.is_rejected for example in frozen.examples["train"])
+    of_its_time = sum(call.created_at > frozen.manifest.cutoff_at for call in calls)
+    assert len(frozen.examples["proof"]) + sum(frozen.manifest.unspoken.values()) >= of_its_time
     assert build(rng.sample(calls, len(calls)), task=TASK, settings=SMALL) == frozen
     assert json.loads(json.dumps(frozen.manifest.template))
