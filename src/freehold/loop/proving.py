@@ -63,7 +63,7 @@ def prove_model(
             Path(dataset.path),
             answer=answer,
             settings=settings,
-            facts=_facts(estate, task, card, dataset, verdict_id),
+            facts=_facts(estate, task, dataset, card, verdict_id),
             out_dir=estate.folder("proofs") / verdict_id,
             opinions=opinions,
             entry=entry_of(estate, task, dataset, card, proof_id=attempt_id, is_fresh=settings.is_fresh),
@@ -220,7 +220,7 @@ def _input_key(example: Example) -> str:
     return sha256_hex(canonical_json([[m.role, m.content] for m in example.messages]))
 
 
-def _facts(estate: Estate, task: Task, card: ModelCard, dataset: DatasetRow, verdict_id: str) -> ProofFacts:
+def _facts(estate: Estate, task: Task, dataset: DatasetRow, card: ModelCard, verdict_id: str) -> ProofFacts:
     figures = estate.store.book.figures(task.id)
     providers = [provider.name for provider in estate.settings.providers]
     span_s = (figures.last_at or 0.0) - (figures.first_at or 0.0)
