@@ -51,6 +51,8 @@ def _measure(kept: Path, examples: list[Example], *, dev: int, splits: int) -> N
     rows: list[Row] = []
     without = 0
     for example in examples:
+        if example.is_aside:
+            continue
         given = answers.get(sha256_hex(canonical_json([[m.role, m.content] for m in example.messages])))
         if given is None or not given.is_whole or not is_acceptable("json", given.text):
             continue
@@ -62,7 +64,9 @@ def _measure(kept: Path, examples: list[Example], *, dev: int, splits: int) -> N
     print(f"{kept.stem.split('.')[0]}: {len(rows)} answers, {rights} right, {without} kept without value tokens")
     if len(rows) < dev + 50 or rights in (0, len(rows)):
         return
-    taken = features_for("json", [example.target for example in examples], [given for given, _ in rows])
+    taken = features_for(
+        "json", [example.target for example in examples if not example.is_aside], [given for given, _ in rows]
+    )
     print(f"a proof would take {next(name for name, names in SETS.items() if names == taken)}")
     for name, names in SETS.items():
         found = np.array([_split(rows, names, dev, np.random.default_rng([7, i])) for i in range(splits)])

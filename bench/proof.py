@@ -5,6 +5,7 @@
 error     a model exactly at the margin is certified, at any look: a grid of margin, discordance, cap, calls per user
 power     power and size for equal models, beside six other tests
 contracts cascades that break contract A or B, and what they answer of an oracle's share, beside six other ways
+population  contract A over all later traffic of a task with 40% tool calls and 25% refusals
 attempts  twenty attempts at a task
 judge     a judge's scores corrected by few labels of people, beside the judge alone
 online    ramp, rollback, audits, late feedback, drift of inputs
@@ -36,6 +37,7 @@ import proof_contracts
 import proof_error
 import proof_gateway
 import proof_judge
+import proof_population
 import proof_power
 import proof_splits
 from proof_audits import audit_rows
@@ -79,6 +81,7 @@ def _parts(folder: Path) -> dict[str, Callable[[Effort], Part]]:
         "error": proof_error.measure,
         "power": proof_power.measure,
         "contracts": proof_contracts.measure,
+        "population": proof_population.measure,
         "attempts": proof_attempts.measure,
         "judge": proof_judge.measure,
         "online": _online,

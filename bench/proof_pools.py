@@ -109,7 +109,7 @@ def kept_pool(folder: Path) -> Pool | None:
             store.close()
     for example in proof.proof:
         answer = answers.get(_key([[m.role, m.content] for m in example.messages]))
-        if answer is not None:
+        if answer is not None and not example.is_aside:
             rows.append(_scored(proof.kind, example.target, answer.text, head.score(answer)))
     return Pool(np.array([s for s, _ in rows]), np.array([w for _, w in rows])) if rows else None
 

@@ -44,10 +44,15 @@ def is_whole(parts: Mapping[str, Part]) -> bool:
 
 def as_json(parts: Mapping[str, Part], about: Mapping[str, Any]) -> str:
     """Everything on one line; a figure that is not finite is null."""
-    return json.dumps(
-        {**about, "is_whole": is_whole(parts), "parts": {name: _part(part) for name, part in parts.items()}},
-        allow_nan=False,
-    )
+    told = {name: _part(part) for name, part in parts.items()}
+    aims = [_aim(name, row) for name, part in parts.items() for row in part.rows if is_held(row)]
+    return json.dumps({**about, "is_whole": is_whole(parts), "parts": told, "aims": aims}, allow_nan=False)
+
+
+def _aim(name: str, row: Row) -> dict[str, Any]:
+    """One figure that is held to something: what is wanted, what was measured, whether it is met."""
+    measured = _finite(row["measured"])
+    return {"name": f"{name}: {row['name']}", "aim": row["wanted"], "measured": measured, "met": row["ok"]}
 
 
 def _part(part: Part) -> dict[str, Any]:

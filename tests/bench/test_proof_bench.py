@@ -57,6 +57,19 @@ def test_a_mean_that_changes_stays_within_its_bounds_and_leaves_the_usual_ones()
     assert [row["name"] for row in running_rows(Effort(runs=500, seed=1, is_quick=True)) if not row["ok"]] == []
 
 
+def test_a_world_of_all_calls_has_the_shares_that_it_is_given() -> None:
+    from proof_figures import Effort
+    from proof_population import REFUSALS, TOOLS, WRONG, _draw, measure
+
+    calls = _draw(np.random.default_rng(4), 200_000)
+    assert float(calls.is_usable.mean()) == pytest.approx(1 - TOOLS - REFUSALS, abs=0.005)
+    assert float(calls.is_wrong[calls.is_usable].mean()) == pytest.approx(WRONG, abs=0.005)
+    assert calls.is_wrong[~calls.is_usable].all()
+    rows = measure(Effort(runs=400, seed=2, is_quick=True)).rows
+    assert len(rows) == 3
+    assert [row["name"] for row in rows if not row["ok"]] == []
+
+
 def test_ranked_worlds_know_their_truth() -> None:
     from proof_draws import OVERSURE, PLAIN
 

@@ -178,6 +178,28 @@ def test_threshold_of_none_uses_nothing_in_a_cascade_and_all_when_owned(town: To
     assert town.shelf.wait_for(lambda call: call.arm == "owned")
 
 
+def test_a_kind_of_request_that_the_proof_did_not_see_is_the_providers(town: Town, plan: Plan) -> None:
+    history = [*ask("sure"), {"role": "assistant", "content": LOCAL}, {"role": "user", "content": "sure"}]
+    plan.route = route("cascade", audit_rate=1.0, expected={"kinds": {"plain": 40, "tools": 4}})
+    send(town.port, "POST", CHAT_PATH, asking("chat", messages=history))
+    call = town.shelf.wait_for(lambda call: call.arm == "rented")
+    assert (call.tags, call.task_id, call.route_version) == ({"owned": "unproven"}, "t1", 3)
+    tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+    send(town.port, "POST", CHAT_PATH, asking("chat", messages=ask("sure"), tools=[tool]))
+    assert engine_calls(town) == []
+    send(town.port, "POST", CHAT_PATH, asking("chat", messages=ask("sure")))
+    assert town.shelf.wait_for(lambda call: call.arm == "owned")
+    plan.route = route("cascade")
+    send(town.port, "POST", CHAT_PATH, asking("chat", messages=history))
+    assert len(engine_calls(town)) == 2
+
+
+def test_a_shadow_is_asked_about_requests_of_any_kind(town: Town, plan: Plan) -> None:
+    plan.route, plan.draw = route("shadow", shadow_rate=1.0, expected={"kinds": {"history": 40}}), 0.0
+    send(town.port, "POST", CHAT_PATH, asking("chat", messages=ask("sure")))
+    assert town.shelf.wait_for(lambda call: call.arm == "shadow")
+
+
 def test_naming_a_task(town: Town, plan: Plan, client: OpenAI) -> None:
     plan.route = route("rented")
     client.chat.completions.create(model="chat", messages=ask("x"), extra_headers={"freehold-task": "by-header"})

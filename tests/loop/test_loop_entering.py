@@ -62,6 +62,23 @@ def test_users_that_were_learnt_from_stay_out_while_enough_others_are_left() -> 
     assert found.of_trained_users == 40
 
 
+def test_inputs_that_were_learnt_stay_out_while_enough_others_are_left() -> None:
+    learnt = [call(i) for i in range(40)]
+    again = [call(200 + i, text=learnt[i % 40].messages[0].content) for i in range(80)]
+    new = [call(i) for i in range(300, 360)]
+    found = unseen([*again, *new], learnt, near_duplicate=0.9)
+    assert set(found.left_out) == {example.id for example in again}
+    assert found.of_learnt_inputs == 0
+    found = unseen([*again, *new[:40]], learnt, near_duplicate=0.9)
+    assert (found.left_out, found.of_learnt_inputs) == ({}, 80)
+
+
+def test_a_call_about_which_no_model_is_asked_is_like_no_other() -> None:
+    learnt = [call(i) for i in range(40)]
+    image = Example(**{**_fields(call(205)), "messages": (), "aside": "not_plain"})
+    assert unseen([image, call(206)], learnt, near_duplicate=0.9).left_out == {}
+
+
 def test_a_clock_that_jumped_far_ahead_leaves_nothing_to_prove_on() -> None:
     learnt = [*(call(i) for i in range(50)), Example(**{**_fields(call(51)), "created_at": 1e12})]
     found = unseen([call(200), call(201)], learnt, near_duplicate=0.9)

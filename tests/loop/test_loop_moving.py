@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from made import a_call, an_estate, answer_body, triage_calls
+from made import BEGAN_AT, a_call, an_estate, answer_body, triage_calls
 
 from freehold.core import ModelCard, Verdict
+from freehold.core.dataset import Manifest
 from freehold.core.task import Task
 from freehold.errors import BusyError, DataError, NotFoundError
 from freehold.loop.estate import Estate
@@ -181,11 +182,43 @@ def test_corrections_become_targets(estate: Estate) -> None:
     assert json.loads(corrected["target"]) == {"intent": "invoice", "urgency": 2}
 
 
+def _manifest(estate: Estate, task: Task) -> Manifest:
+    row = estate.store.book.dataset(freeze(estate, task, _quiet))
+    assert row is not None
+    return row.manifest
+
+
 def test_owned_answers_are_no_evidence_of_what_was_wanted(estate: Estate) -> None:
     task = _task(estate)
-    before = freeze(estate, task, _quiet)
+    before = _manifest(estate, task)
+    late = BEGAN_AT + 60.0 * 119.5
     estate.store.calls.add(triage_calls(40, arm="owned", task_id=task.id))
-    assert freeze(estate, task, _quiet) == before
+    estate.store.calls.add([a_call(arm="owned", task_id=task.id, created_at=late) for _ in range(7)])
+    estate.store.calls.add([a_call(task_id=task.id, created_at=late, redaction="deleted", request_body=b"")])
+    after = _manifest(estate, task)
+    assert after.files == before.files
+    assert after.dropped == {**before.dropped, "answered_locally": 47, "unreadable": 1}
+    assert after.unspoken == {**before.unspoken, "answered_locally": 7, "unreadable": 1}
+    assert after.calls_seen == before.calls_seen + 48
+
+
+def test_a_local_answer_that_was_audited_is_known_by_what_the_provider_said(estate: Estate) -> None:
+    task = _task(estate)
+    owned = triage_calls(160, arm="owned", task_id=task.id, response_body=answer_body("{}"))[120:]
+    said = [answer_body(json.dumps({"intent": "audited", "urgency": i})) for i in range(10)]
+    audits = [
+        replace(call, id=f"audit{i}", arm="audit", parent_id=call.id, response_body=said[i])
+        for i, call in enumerate(owned[:10])
+    ]
+    estate.store.calls.add([*owned, *audits])
+    estate.store.calls.add_feedback(owned[0].id, "boolean", "false", 1.0)  # what people say of the owned answer
+    row = estate.store.book.dataset(freeze(estate, task, _quiet))
+    assert row is not None
+    rows = [json.loads(line) for split in ("train", "dev", "proof") for line in _lines(row.path, split)]
+    found = {one["id"]: one for one in rows if "audited" in one["target"]}
+    assert set(found) == {call.id for call in owned[:10]}
+    assert {one["source"] for one in found.values()} == {"provider"}
+    assert row.manifest.dropped["answered_locally"] == 30
 
 
 def test_an_overview_says_what_is_next(estate: Estate) -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
-from made import a_call, an_estate, chat_body, triage_calls
+import pytest
+from made import a_call, an_estate, answer_body, chat_body, triage_calls
 
 from freehold.core import Asked, Message
 from freehold.core.dialects import read_request
 from freehold.core.route import Route
+from freehold.errors import DataError
 from freehold.loop.directory import Directory
+from freehold.loop.freezing import freeze
 from freehold.loop.overview import overviews, unsorted_calls
 from freehold.loop.sorting import NO_TASK, read_call, sort_new_calls
 from freehold.store import CallFilter
@@ -34,6 +39,35 @@ def test_a_task_named_by_the_client_keeps_its_name(tmp_path: Path) -> None:
     estate.store.calls.add(triage_calls(5, tags={"freehold-task": "Desk Triage"}))
     sort_new_calls(estate)
     assert [view.name for view in overviews(estate)] == ["desk-triage"]
+
+
+def _image_body(number: int) -> bytes:
+    image = {"type": "image_url", "image_url": {"url": f"https://example.org/{number}.png"}}
+    parts = [{"type": "text", "text": f"What is wrong with bicycle {number}?"}, image]
+    messages = [{"role": "system", "content": "Name the broken part."}, {"role": "user", "content": parts}]
+    return json.dumps({"model": "m", "messages": messages}).encode()
+
+
+def test_images_are_not_promised_a_dataset(tmp_path: Path) -> None:
+    estate = an_estate(tmp_path)
+    words = ("brakes", "bell", "chain")
+    estate.store.calls.add(
+        [a_call(request_body=_image_body(n), response_body=answer_body(words[n % 3])) for n in range(80)]
+    )
+    sort_new_calls(estate)
+    (view,) = overviews(estate)
+    assert view.next_step.startswith("nothing yet: of its last 24 calls none can be learnt from, as they hold images")
+    with pytest.raises(DataError, match="has 0 usable examples and needs 50") as caught:
+        freeze(estate, view.task, lambda _: None)
+    assert "80 not_plain" in caught.value.message
+    assert "More calls like these hardly help" in caught.value.hint
+
+
+def test_an_answer_counts_with_the_beginning_that_the_request_gave() -> None:
+    read = read_call(a_call(response_body=answer_body('"topic": "bell"}')))
+    assert read.asked is not None
+    begun = replace(read, asked=replace(read.asked, prefill="{"))
+    assert begun.answer_text == '{"topic": "bell"}'
 
 
 def test_many_sorters_at_once_agree(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def drawn(outcomes: Sequence[float | None], **changes: Any) -> Drawn:
     values: dict[str, Any] = {
         "outcomes": outcomes,
         "scores": [None] * len(outcomes),
-        "same": [False] * len(outcomes),
+        "settled": [False] * len(outcomes),
         "planned": len(outcomes),
     }
     return Drawn(**values | changes)

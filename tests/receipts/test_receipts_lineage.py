@@ -32,10 +32,10 @@ def test_lineage_goes_from_a_call_to_its_models_and_back(walked: Run, tmp_path: 
         assert [use["split"] for use in found["uses"]] == ["train"]
     behind = json.loads(walked("lineage", "model-1", "--all", "--json").stdout)["calls"]
     assert {kept, weighed, corrected} <= set(behind["train"])
-    assert sum(len(ids) for ids in behind.values()) == 125
+    assert sum(len(ids) for ids in behind.values()) == 124
     for name in ("verdict-1", "model-1"):
         listed = walked("lineage", name, "--all").stdout.splitlines()
-        assert len(listed) == 125
+        assert len(listed) == 124
         assert f"train  {weighed}" in listed
     dataset = json.loads(walked("lineage", "verdict-1", "--json").stdout)["dataset"]
     assert json.loads(walked("lineage", dataset[:16], "--json").stdout)["kind"] == "dataset"

@@ -6,7 +6,7 @@ import pytest
 
 from freehold.core import Asked, Message
 from freehold.core.task import Task
-from freehold.tasks import next_step
+from freehold.tasks import Sample, next_step
 from freehold.tasks.names import MAX_CHARS, says_nothing, slug, suggest, unique
 
 TASK = Task(id="t", name="triage", key="k", kind="json")
@@ -72,3 +72,34 @@ def test_what_cannot_be_trained_says_so() -> None:
     tools = Task(id="f", name="find", key="f", kind="tools")
     assert next_step(embeddings, calls=999).startswith("nothing")
     assert next_step(tools, calls=999).startswith("nothing yet")
+
+
+def test_a_task_that_cannot_be_learnt_from_is_not_promised_a_dataset() -> None:
+    images = Sample(calls=3, usable=0, reason="not_plain")
+    assert next_step(TASK, calls=3, sample=images) == (
+        "nothing yet: of its last 3 calls none can be learnt from, as they hold images, tool results or other parts"
+        " that are no text"
+    )
+    few = Sample(calls=24, usable=2, reason="odd_reason")
+    assert "of its last 24 calls 2 can be learnt from, as most of them are odd_reason" in next_step(
+        TASK, calls=900, sample=few
+    )
+    assert next_step(TASK, calls=2, sample=Sample(calls=2, usable=0, reason="not_plain")) == (
+        "48 more calls before a dataset"
+    )
+
+
+def test_calls_that_cannot_be_learnt_from_are_not_counted_on() -> None:
+    half = Sample(calls=20, usable=10, reason="tool_calls")
+    assert next_step(TASK, calls=60, sample=half) == "about 40 more calls before a dataset"
+    assert next_step(TASK, calls=100, sample=half) == "freehold freeze triage"
+    assert next_step(TASK, calls=100, has_dataset=True, sample=half) == "freehold train triage"
+
+
+def test_where_tools_are_called_now_and_then_the_other_answers_count() -> None:
+    tools = Task(id="t", name="triage", key="k", kind="tools")
+    assert next_step(tools, calls=90).startswith("nothing yet: its answers are tool calls")
+    assert next_step(tools, calls=90, sample=Sample(calls=20, usable=1, reason="tool_calls")).startswith("nothing yet")
+    assert next_step(tools, calls=150, sample=Sample(calls=20, usable=8, reason="tool_calls")) == (
+        "freehold freeze triage"
+    )

@@ -23,21 +23,25 @@ from freehold.terminal import next_command, reporting, say, say_json
 def freeze(task: str, *, as_json: bool, **flags: Value | None) -> None:
     """Make an immutable dataset of TASK's calls.
 
-    It is split into train, dev and proof by time and by user or session; duplicates are left out.
+    It is split into train, dev and proof by time and by user, session or conversation; duplicates are left out.
     """
     from freehold.loop.walks import freeze_task
 
     with open_estate(flags, task=task) as estate, reporting() as report:
         row = freeze_task(estate, task, report)
         name = estate.task(task).name
-    counts, dropped = row.manifest.counts, row.manifest.dropped
+    counts, dropped, aside = row.manifest.counts, row.manifest.dropped, row.manifest.aside
     if as_json:
-        say_json({"dataset": row.id, "path": row.path, "counts": counts, "dropped": dropped})
+        told = {"dataset": row.id, "path": row.path, "counts": counts, "dropped": dropped}
+        say_json({**told, "aside": aside, "unspoken": row.manifest.unspoken, "repeats": row.manifest.repeats})
     else:
         say(f"dataset {row.id[:16]}  {row.path}")
         say("kept    " + ", ".join(f"{count:,} {split}" for split, count in counts.items()))
         reasons = ", ".join(f"{n:,} {reason}" for reason, n in sorted(dropped.items()) if n)
         say(f"dropped {reasons or 'none'}")
+        for split, found in aside.items():
+            told_aside = ", ".join(f"{n:,} {reason}" for reason, n in sorted(found.items()))
+            say(f"aside   in {split} {told_aside}: kept, as a proof is about all calls")
     next_command(f"freehold train {name}")
 
 

@@ -35,6 +35,10 @@ class OwnedAnswer:
     is_whole: bool = True
 
 
+NOT_ASKED = OwnedAnswer(text="", is_whole=False)
+"""What stands for the answer to a call about which no owned model is asked."""
+
+
 def owned_body(messages: Sequence[Message], *, max_tokens: int) -> dict[str, Any]:
     """The request body that asks an engine for one greedy answer with its logprobs."""
     return {

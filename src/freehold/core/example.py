@@ -17,8 +17,13 @@ class Example:
     `messages` are what is left of the prompt once the text that all calls share is taken out. `target` is the wanted
     output: a correction where there is one, else the provider's answer. Where that was rated bad and nobody said what
     was wanted, it is known to be wrong, and the source is `rejected`. `incumbent` is the provider's answer, kept so
-    that a proof can score both sides against the target. `group` is the user or session; it never crosses a split.
-    `also` are the ids of the other calls with the same input, whose answers were weighed when the target was chosen.
+    that a proof can score both sides against the target. `group` is the user, session or conversation; it never
+    crosses a split. `also` are the ids of the other calls with the same input, whose answers were weighed when the
+    target was chosen. `traits` say of what kind the request is (`core.traits`).
+
+    A held-out call whose answer can be no target is kept for the proof, which is about all calls: `aside` names the
+    reason (`tool_calls`, `refusal`, `cut_off`, ...). What was wanted is not known then; `target` is only blank, of the
+    form that is wanted, and compared with nothing. `messages` are empty where no owned model is ever asked.
     """
 
     id: str
@@ -29,6 +34,18 @@ class Example:
     group: str
     created_at: float
     also: tuple[str, ...] = ()
+    aside: str = ""
+    traits: tuple[str, ...] = ()
+
+    @property
+    def is_aside(self) -> bool:
+        """Whether nobody knows what was wanted, as the provider gave no answer that could be it."""
+        return bool(self.aside)
+
+    @property
+    def is_askable(self) -> bool:
+        """Whether the gateway would ask an owned model."""
+        return bool(self.messages)
 
     @property
     def is_rejected(self) -> bool:
@@ -41,8 +58,8 @@ class Example:
         return self.source in ("correction", "import")
 
     def to_row(self) -> dict[str, Any]:
-        """The JSON object that a dataset file holds on one line; without `also` where there are no such calls."""
-        also: dict[str, Any] = {"also": list(self.also)} if self.also else {}
+        """The JSON object that a dataset file holds on one line; without what is empty of the last three."""
+        more: dict[str, Any] = {"also": list(self.also), "aside": self.aside, "traits": list(self.traits)}
         return {
             "id": self.id,
             "messages": [{"role": m.role, "content": m.content} for m in self.messages],
@@ -51,7 +68,7 @@ class Example:
             "source": self.source,
             "group": self.group,
             "created_at": self.created_at,
-            **also,
+            **{name: value for name, value in more.items() if value},
         }
 
     @classmethod
@@ -66,4 +83,6 @@ class Example:
             group=row["group"],
             created_at=row["created_at"],
             also=tuple(row.get("also", ())),
+            aside=str(row.get("aside", "")),
+            traits=tuple(row.get("traits", ())),
         )

@@ -210,7 +210,7 @@ def _held_against(figures: Mapping[str, Any]) -> str:
     """What an answer did that counts: it is called right only where people said of every call what was wanted."""
     said = [figures.get(name) for name in ("known_calls", "rejected_calls")]
     known = sum(count for count in said if isinstance(count, int))
-    if known and known == figures.get("calls"):
+    if known and known == figures.get("scored_calls", figures.get("calls")):
         return "right"
     return "as wanted" if known or figures.get("is_agreement") is False else "agrees with the provider"
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 
-from freehold.core.scoring import parse_json
+from freehold.core.json_text import parse_json
 
 LONGEST_START = 240
 _LONGEST_JSON = 20_000

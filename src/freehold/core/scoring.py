@@ -1,10 +1,11 @@
 """How an answer is compared with the wanted one, per kind of output.
 
 - label: equal after normalising (Unicode form, case, white space, trailing punctuation, quotes around it).
-- json (and tools): both are parsed, also inside code fences, and compared field by field. Numbers are equal by value,
-  strings after stripping, `true` is not `1`, a missing field is not `null`, and a list is equal only in its order: a
-  list is compared as JSON wrote it, since whether order matters is nothing that a comparison can know. Key order and
-  white space never matter. Where the wanted text is not JSON itself, both are compared as text.
+- json (and tools): both are parsed, also in a code fence or after a sentence (`core.json_text`), and compared field by
+  field. Numbers are equal by value, strings after stripping, `true` is not `1`, a missing field is not `null`, and a
+  list is equal only in its order: a list is compared as JSON wrote it, since whether order matters is nothing that a
+  comparison can know. Key order and white space never matter. Where the wanted text is not JSON itself, both are
+  compared as text.
 - text: equal after normalising white space; beside it a graded score, the F1 of the longest common subsequence of words
   (ROUGE-L, Lin 2004).
 
@@ -19,10 +20,10 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-JsonValue = None | bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"]
+from freehold.core.json_text import JsonValue, parse_json, read_json
+
 Leaf = None | bool | int | float | str
 
-_FENCE = re.compile(r"```[^\n`]*\n(.*?)```", re.DOTALL)
 _WORD = re.compile(r"\w+|[^\w\s]")
 _SYNTAX = re.compile(r'[.\[\]{}$"]')
 _INDEX = re.compile(r"\[\d+\]")
@@ -60,7 +61,7 @@ def score(kind: str, wanted: str, got: str) -> Score:
 def is_acceptable(kind: str, text: str) -> bool:
     """Whether a client that expects output of `kind` could read `text`: bare JSON for json, else not blank."""
     if kind in ("json", "tools"):
-        return _loads(text)[1]
+        return read_json(text)[1]
     return bool(text.strip())
 
 
@@ -77,15 +78,6 @@ def normal_label(text: str) -> str:
 def normal_text(text: str) -> str:
     """A text as it is compared: composed Unicode (NFC), runs of white space as one space, none at the ends."""
     return " ".join(unicodedata.normalize("NFC", text).split())
-
-
-def parse_json(text: str) -> tuple[JsonValue, bool]:
-    """The JSON value in `text`, bare or in its first code fence, and whether there is one."""
-    value, is_json = _loads(text)
-    if is_json:
-        return value, True
-    fenced = _FENCE.search(text)
-    return _loads(fenced.group(1)) if fenced else (None, False)
 
 
 def leaves(value: JsonValue) -> dict[str, Leaf]:
@@ -173,15 +165,3 @@ def _same(wanted: Leaf, got: Leaf) -> bool:
     if isinstance(wanted, str) and isinstance(got, str):
         return unicodedata.normalize("NFC", wanted.strip()) == unicodedata.normalize("NFC", got.strip())
     return wanted == got
-
-
-def _loads(text: str) -> tuple[JsonValue, bool]:
-    try:
-        value: JsonValue = json.loads(text, parse_constant=_refuse)
-    except (ValueError, RecursionError):
-        return None, False
-    return value, True
-
-
-def _refuse(name: str) -> float:
-    raise ValueError(f"{name!r} is not JSON")

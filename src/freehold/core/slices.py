@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from freehold.core.exchange import Message
+from freehold.core.json_text import parse_json
 from freehold.core.language import language_of
-from freehold.core.scoring import normal_label, parse_json
+from freehold.core.scoring import normal_label
 
 OTHER, NONE = "(other)", "(none)"
 _LENGTHS = ("short", "middle", "long")

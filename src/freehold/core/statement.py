@@ -192,9 +192,15 @@ def _dataset(dataset_hash: str, manifest: Manifest | None) -> Document:
         "cutoff_at": manifest.cutoff_at,
         "calls_seen": manifest.calls_seen,
         "corrected": manifest.corrected,
+        **{name: counts for name, counts in _set_aside(manifest).items() if counts},
     }
     plain: Document = _plain(kept, has_words=True)
     return plain
+
+
+def _set_aside(manifest: Manifest) -> Document:
+    """What became of the calls that nothing could be learnt from: held out all the same, or not to be spoken of."""
+    return {"aside": manifest.aside, "unspoken": manifest.unspoken, "kinds": manifest.kinds}
 
 
 def _model(model_id: str, card: ModelCard | None) -> Document:

@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
 
 from freehold.core.dataset import OutputKind
-from freehold.core.scoring import JsonValue, normal_label, parse_json
+from freehold.core.json_text import JsonValue, parse_json
+from freehold.core.scoring import normal_label
 
 LABEL_CHARS = 64
 _KEYS_MAX = 100

@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -100,7 +100,7 @@ def verify(path: Path) -> list[str]:
         *_check_counts(manifest, splits),
         *_check_groups(splits),
         *_check_times(splits),
-        *_check_inputs(splits, float(manifest.settings.get("near_duplicate", 1.0))),
+        *_check_inputs(manifest, splits),
     ]
 
 
@@ -117,7 +117,7 @@ def render_rows(examples: Sequence[Example]) -> bytes:
 
 def render_manifest(manifest: Manifest) -> bytes:
     """A manifest as its file holds it."""
-    return (json.dumps(asdict(manifest), ensure_ascii=False, indent=2) + "\n").encode()
+    return (json.dumps(manifest.to_json(), ensure_ascii=False, indent=2) + "\n").encode()
 
 
 def file_hashes(examples: Mapping[Split, Sequence[Example]]) -> dict[str, str]:
@@ -127,7 +127,7 @@ def file_hashes(examples: Mapping[Split, Sequence[Example]]) -> dict[str, str]:
 
 def manifest_hash(manifest: Manifest) -> str:
     """The hash that names a dataset: of its manifest with all but the hash itself."""
-    return sha256_hex(canonical_json(asdict(replace(manifest, hash=""))))
+    return sha256_hex(canonical_json(replace(manifest, hash="").to_json()))
 
 
 def _file(split: Split) -> str:
@@ -207,7 +207,17 @@ def _check_times(splits: Mapping[Split, Sequence[Example]]) -> list[str]:
     return []
 
 
-def _check_inputs(splits: Mapping[Split, Sequence[Example]], threshold: float) -> list[str]:
-    rows = [(split, example) for split in SPLITS for example in splits[split]]
-    found = leaks([(split, input_text(example.messages), example.target) for split, example in rows], threshold)
-    return [f"example {rows[i][1].id!r} of {rows[i][0]} is nearly one of a later split" for i in found]
+def _check_inputs(manifest: Manifest, splits: Mapping[Split, Sequence[Example]]) -> list[str]:
+    """What is nearly in a later split, but for what the manifest says of traffic that repeats itself."""
+    rows = [(split, example) for split in SPLITS for example in splits[split] if example.is_askable]
+    told = [(split, input_text(example.messages), example.target) for split, example in rows]
+    different = list(dict.fromkeys(told))
+    threshold = float(manifest.settings.get("near_duplicate", 1.0))
+    found = {different[place] for place in leaks(different, threshold)}
+    leaking = [(split, example.id) for (split, example), own in zip(rows, told, strict=True) if own in found]
+    counts = Counter(split for split, _ in leaking)
+    return [
+        f"example {example_id!r} of {split} is nearly one of a later split"
+        for split, example_id in leaking
+        if counts[split] > manifest.repeats.get(split, 0)
+    ]

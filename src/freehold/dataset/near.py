@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     Hashes = NDArray[np.uint64]
     Flags = NDArray[np.bool_]
+    Positions = NDArray[np.int_]
 
 SHINGLE_CHARS = 5
 SHORT_SHINGLES = 20
@@ -50,12 +51,12 @@ class Likeness:
             for key in keys:
                 self._buckets[key].append(position)
 
-    def find(self, position: int, allowed: Flags) -> int | None:
+    def find(self, position: int, is_allowed: Callable[[Positions], Flags]) -> int | None:
         """A text like the one at `position` among the allowed ones, or None; never the text itself."""
         import numpy as np
 
         near = np.array(sorted({i for key in self._keys[position] for i in self._buckets[key]} - {position}), dtype=int)
-        near = near[allowed[near]]
+        near = near[is_allowed(near)]
         if not len(near):
             return None
         guess = (self._signatures[near] == self._signatures[position]).mean(axis=1)

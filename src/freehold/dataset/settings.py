@@ -9,7 +9,7 @@ from freehold.errors import SettingError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FreezeSettings:
-    """Shares are of all usable examples. The proof split has priority over dev, and the newest examples.
+    """Shares are of all answered calls. The proof split has priority over dev, and the newest examples.
 
     `near_duplicate` is the Jaccard similarity of two inputs' character 5-grams from which they count as one.
     """

@@ -1,15 +1,22 @@
 """Split by time and by group, so that a proof is about calls to come and about people not seen.
 
 The newest calls are the proof, all of them later than any other. A group (a user; without one, a session; without
-either, the call itself) is on one side only. A group that has calls on both sides of the cut goes to the side where
-that loses least, and its calls on the other side are dropped as `group_crosses_split`. Where everyone calls all the
-time this costs up to half of the calls; the cut and the size of the proof are then chosen so that it costs least. Where
-it would cost more (few users make most calls), the next finer group is used instead: sessions, then single calls. The
-manifest's `grouped_by` names the coarsest group that there is.
+either, a conversation, or the call itself) is on one side only. A group that has calls on both sides of the cut goes to
+the side where that loses least, and its calls on the other side are dropped as `group_crosses_split`. Where everyone
+calls all the time this costs up to half of the calls; the cut and the size of the proof are then chosen so that it
+costs least. Where it would cost more (few users make most calls), the next finer group is used instead: sessions,
+then conversations. The manifest's `grouped_by` names the coarsest group that there is. A conversation is never parted:
+its later turns hold the questions and answers of its earlier ones.
 
-Dev is made of the groups that were seen last before the cut. Lastly whatever is nearly the input of a later
-split is dropped from the earlier one, as `near_across_splits`: whatever its answer, except that inputs which differ in
-a number or an id and in their answer are not the same input (order A-1 is not order A-2).
+Dev is made of the groups that were seen last before the cut. Shares are of all answered calls, and all of the proof's
+period is in the proof, but for groups on its other side: also calls whose answer can be no target, and calls with an
+input that came before, as often as it came.
+
+Lastly whatever is nearly the input of a later split is dropped from the earlier one, as `near_across_splits`: whatever
+its answer, except that inputs which differ in a number or an id and in their answer are not the same input (order A-1
+is not order A-2). Where that would take more than half of a split, the task's traffic repeats itself: tomorrow's inputs
+are those of today, and a model that may not learn them is another one than would answer them. Then they stay, and are
+counted: what is proven of them is proven of inputs that were learnt.
 """
 
 from __future__ import annotations
@@ -18,15 +25,21 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from freehold.core.dataset import SPLITS, Split
 from freehold.core.example import Example
+from freehold.dataset.groups import LEVELS, groups_at, level_of
 from freehold.dataset.near import Likeness
 from freehold.dataset.select import Candidate, input_text
 from freehold.dataset.settings import FreezeSettings
 
-LEVELS = ("user", "session", "call")
+if TYPE_CHECKING:
+    from freehold.dataset.near import Flags, Positions
+
 LEAST_KEPT = 0.4
+LEAST_KEPT_INPUTS = 0.5
+"""The share of a split that stays when what is nearly in a later one is dropped; else all of it stays."""
 _CUTS = (0.3, 0.4, 0.5)
 _TARGETS = (1.0, 0.75, 0.5)
 _NUMBER = re.compile(r"\w*\d\w*")
@@ -35,31 +48,48 @@ _ORDER = {split: rank for rank, split in enumerate(SPLITS)}
 
 @dataclass(frozen=True, slots=True)
 class Parted:
-    """The splits, each in time order, with each example's group; `grouped_by` is the level of groups that held."""
+    """The splits, each in time order, with each example's group; `grouped_by` is the level of groups that held.
+
+    `crossing` are the candidates in no split, as others of their group are on the other side.
+    """
 
     splits: dict[Split, list[Candidate]]
     groups: dict[str, str]
     grouped_by: str
-    crossing: int
+    crossing: tuple[Candidate, ...]
 
 
-def part(candidates: Sequence[Candidate], settings: FreezeSettings) -> Parted:
-    """Split candidates, given in time order."""
+@dataclass(frozen=True, slots=True)
+class Parting:
+    """Splits without what leaks from one into a later one; `repeats` counts by split what leaks and stays."""
+
+    splits: dict[Split, list[Candidate]]
+    dropped: int
+    repeats: dict[Split, int]
+
+
+def part(candidates: Sequence[Candidate], settings: FreezeSettings) -> Parted | None:
+    """Split candidates, given in time order; None where there are too few conversations to keep each on one side."""
     for level in LEVELS:
-        groups = [_group(candidate, level) for candidate in candidates]
+        groups = groups_at(level, candidates)
         sides = _sides(groups, settings)
         if sides is not None or level == LEVELS[-1]:
             break
+        if level == "conversation" and level_of(groups) == level:
+            return None
     sides = sides or ["train"] * len(candidates)
     splits: dict[Split, list[Candidate]] = {split: [] for split in SPLITS}
+    crossing = []
     for candidate, side in zip(candidates, sides, strict=True):
-        if side is not None:
+        if side is None:
+            crossing.append(candidate)
+        else:
             splits[side].append(candidate)
     return Parted(
         splits=splits,
         groups={candidate.call_id: group for candidate, group in zip(candidates, groups, strict=True)},
-        grouped_by=min((group.split(":")[0] for group in groups), key=LEVELS.index, default="call"),
-        crossing=sides.count(None),
+        grouped_by=level_of(groups),
+        crossing=tuple(crossing),
     )
 
 
@@ -73,39 +103,60 @@ def leaks(rows: Sequence[tuple[Split, str, str]], threshold: float) -> list[int]
     ranks = np.array([_ORDER[split] for split, _, _ in rows])
     _, targets = np.unique([target for _, _, target in rows], return_inverse=True)
     _, numbers = np.unique([" ".join(_NUMBER.findall(text)) for _, text, _ in rows], return_inverse=True)
-    return [
-        i
-        for i in range(len(rows))
-        if likeness.find(i, (ranks > ranks[i]) & ((targets == targets[i]) | (numbers == numbers[i]))) is not None
-    ]
+
+    def is_leaking(i: int) -> bool:
+        def is_later(near: Positions) -> Flags:
+            flags: Flags = (ranks[near] > ranks[i]) & ((targets[near] == targets[i]) | (numbers[near] == numbers[i]))
+            return flags
+
+        return likeness.find(i, is_later) is not None
+
+    return [i for i in range(len(rows)) if ranks[i] < max(_ORDER.values()) and is_leaking(i)]
 
 
 def near_repeats(examples: Sequence[Example], learnt: Sequence[Example], threshold: float) -> list[str]:
-    """Ids of the examples whose input is nearly that of one in `learnt`."""
-    rows: list[tuple[Split, str, str]] = [("train", input_text(e.messages), e.target) for e in examples]
-    rows += [("proof", input_text(e.messages), e.target) for e in learnt]
-    return [examples[i].id for i in leaks(rows, threshold)]
+    """Ids of the examples whose input is nearly that of one in `learnt`; of those that a model is asked about."""
+    asked = [example for example in examples if example.is_askable]
+    inputs, known = (
+        [(input_text(e.messages), e.target) for e in of] for of in (asked, [e for e in learnt if e.is_askable])
+    )
+    return [asked[place].id for place in near_inputs(inputs, known, threshold)]
 
 
-def without_leaks(splits: dict[Split, list[Candidate]], threshold: float) -> tuple[dict[Split, list[Candidate]], int]:
-    """The splits without what leaks, and how many that was; repeated, for likeness depends on what is compared."""
+def near_inputs(inputs: Sequence[tuple[str, str]], learnt: Sequence[tuple[str, str]], threshold: float) -> list[int]:
+    """Positions of those (input, target) whose input is nearly that of one in `learnt`."""
+    different = list(dict.fromkeys(inputs))
+    rows: list[tuple[Split, str, str]] = [("train", text, target) for text, target in different]
+    rows += [("proof", text, target) for text, target in dict.fromkeys(learnt)]
+    found = {different[place] for place in leaks(rows, threshold)}
+    return [place for place, one in enumerate(inputs) if one in found]
+
+
+def without_leaks(splits: dict[Split, list[Candidate]], threshold: float) -> Parting:
+    """The splits without what leaks; looked for again and again, for likeness depends on what is compared."""
+    first = {split: len(splits[split]) for split in SPLITS}
+    repeats: Counter[Split] = Counter()
     dropped = 0
     while True:
-        rows = [(split, candidate) for split in SPLITS for candidate in splits[split]]
-        found = set(leaks([(split, candidate.text, candidate.target) for split, candidate in rows], threshold))
-        if not found:
-            return splits, dropped
-        dropped += len(found)
-        kept = [row for i, row in enumerate(rows) if i not in found]
-        splits = {split: [candidate for own, candidate in kept if own == split] for split in SPLITS}
+        rows = [(split, candidate) for split in SPLITS for candidate in splits[split] if candidate.messages]
+        found = _leaking(rows, threshold)
+        for split in SPLITS:
+            leaking = sum(own == split for own, _ in found)
+            if leaking > (1 - LEAST_KEPT_INPUTS) * first[split] or repeats[split]:
+                repeats[split] = leaking
+        ids = {candidate.call_id for split, candidate in found if not repeats[split]}
+        if not ids:
+            return Parting(splits, dropped, dict(+repeats))
+        dropped += len(ids)
+        splits = {split: [c for c in splits[split] if c.call_id not in ids] for split in SPLITS}
 
 
-def _group(candidate: Candidate, level: str) -> str:
-    if level == "user" and candidate.user:
-        return f"user:{candidate.user}"
-    if level != "call" and candidate.session:
-        return f"session:{candidate.session}"
-    return f"call:{candidate.call_id}"
+def _leaking(rows: Sequence[tuple[Split, Candidate]], threshold: float) -> list[tuple[Split, Candidate]]:
+    """The rows whose input is nearly that of a later split; each input of a split is looked at once."""
+    told = [(split, candidate.text, candidate.target) for split, candidate in rows]
+    different = list(dict.fromkeys(told))
+    found = {different[place] for place in leaks(different, threshold)}
+    return [row for row, own in zip(rows, told, strict=True) if own in found]
 
 
 def _sides(groups: Sequence[str], settings: FreezeSettings) -> list[Split | None] | None:

@@ -24,7 +24,7 @@ from freehold.gateway.http1.request import ClientGoneError, Request
 from freehold.gateway.inbound import Inbound
 from freehold.gateway.models import is_model_list, merged_models, sole_source
 from freehold.gateway.oversight import Oversight
-from freehold.gateway.owned import Attempt, Owned, decision_of, fits, unfit
+from freehold.gateway.owned import Attempt, Owned, decision_of, fits, unfit, unproven
 from freehold.gateway.refusal import RefusedError, json_headers, reply
 from freehold.gateway.rented import Rented
 from freehold.record import Decision, Exchange, Recorder, ResponseSide
@@ -174,6 +174,9 @@ class Gateway:
         """Let the owned model answer where the route and the coin say so and it is sure; else the provider."""
         if placed is None or placed.route.kind == "rented" or not fits(inbound, placed):
             return await self._rented.answer(inbound, decision_of(placed, unfit(placed)))
+        left_alone = unproven(inbound, placed)
+        if left_alone is not None:
+            return await self._rented.answer(inbound, decision_of(placed, left_alone))
         tossed = self._as_far_as_there_is_room(toss(placed, self._switchboard.draw))
         if not tossed.is_local:
             if tossed.is_shadowed:

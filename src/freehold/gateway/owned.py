@@ -19,6 +19,8 @@ from freehold.core.ids import uuid7
 from freehold.core.prefill import rest_after
 from freehold.core.route import Route
 from freehold.core.schema import keeps_to
+from freehold.core.target import FEW_TOKENS
+from freehold.core.traits import is_seen
 from freehold.gateway.config import GatewaySettings, Placed, Switchboard
 from freehold.gateway.exchange import UNDECIDED
 from freehold.gateway.http1.client import Pool, UpstreamError
@@ -30,7 +32,6 @@ from freehold.record import Decision, Exchange, Recorder, ResponseSide
 
 LOCAL_PROVIDER = "freehold"
 ENGINE_FAILED_STATUS = 503
-_FEW_TOKENS = 4
 _LOG = logging.getLogger("freehold.gateway")
 
 
@@ -60,6 +61,17 @@ def unfit(placed: Placed | None) -> Attempt | None:
     if placed is None or placed.route.model_id is None or placed.messages is not None:
         return None
     return Attempt(tags={"owned": "unfit"})
+
+
+def unproven(inbound: Inbound, placed: Placed) -> Attempt | None:
+    """What is said of a request of a kind that the proof behind its route did not see; None of any other.
+
+    A shadow compares such requests, too: nothing is given out.
+    """
+    asked, route = inbound.asked, placed.route
+    if asked is None or route.kind == "shadow" or is_seen(route.expected.get("kinds"), asked):
+        return None
+    return Attempt(tags={"owned": "unproven"})
 
 
 class Owned:
@@ -197,7 +209,7 @@ def _most_tokens(asked: Asked, route: Route) -> int:
     definition: the owned model may write one in as many tokens of its own as it needs.
     """
     most, limit = route.max_output_tokens, asked.max_tokens
-    if limit is None or (limit <= _FEW_TOKENS and _has_short_labels(route)):
+    if limit is None or (limit <= FEW_TOKENS and _has_short_labels(route)):
         return most
     return min(limit + 1, most)
 

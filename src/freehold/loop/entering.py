@@ -46,7 +46,7 @@ def entry_of(
 
     return Entry(
         left_out=found.left_out,
-        notes={"of_trained_users": found.of_trained_users},
+        notes={"of_trained_users": found.of_trained_users, "of_learnt_inputs": found.of_learnt_inputs},
         tuned_on=None if own is dataset else Path(own.path),
         claim=claim,
     )
@@ -73,7 +73,7 @@ def _own(estate: Estate, task: Task, dataset: DatasetRow, card: ModelCard) -> Da
 
 def _unseen(proof: Sequence[Example], dataset: DatasetRow, own: DatasetRow) -> Unseen:
     if own.id == dataset.id:
-        return Unseen()
+        return Unseen(of_learnt_inputs=dataset.manifest.repeats.get("held_out", 0))
     trained = load(Path(own.path))
     threshold = own.manifest.settings.get("near_duplicate", _NEAR_DUPLICATE)
     return unseen(proof, (*trained.train, *trained.dev), near_duplicate=float(threshold))

@@ -29,15 +29,23 @@ Answering = Callable[[Sequence[Example]], Sequence[OwnedAnswer]]
 
 
 def expect(estate: Estate, dataset: DatasetRow, answer: Answering, verdict: Verdict) -> dict[str, Any]:
-    """What live traffic is compared with; `answer` gives the owned answers to the proof's examples, which it has."""
+    """What live traffic is compared with; `answer` gives the owned answers to the proof's examples, which it has.
+
+    `kinds` are the kinds of requests that were held out, and how many of each: also a sign that the proof's n are all
+    answered calls, which verdicts of earlier versions do not say. `habits` are those of the task's answers.
+    """
     frozen = load(Path(dataset.path))
     rented = estate.store.following.rented_models([example.id for example in frozen.proof])
     now = time.time()
-    found = expected(dataset.manifest.kind, answer(frozen.proof), rented=rented, created_at=now)
+    asked = [example for example in frozen.proof if example.is_askable]
+    found = expected(dataset.manifest.kind, answer(asked), rented=rented, created_at=now)
+    kinds = verdict.evidence.get("kinds")
+    if kinds:
+        found |= {"kinds": kinds, "habits": dataset.manifest.habits}
     found["newest_call_at"] = max((one.created_at for one in frozen.proof if one.created_at <= now), default=now)
     if "borne" in verdict.evidence:
         found["differing_share"] = verdict.evidence["borne"]["upper"]
-    inputs = make_sketch(_inputs(frozen.train), _inputs(frozen.proof))
+    inputs = make_sketch(_inputs(frozen.train), _inputs(asked))
     return found | {"inputs": inputs, "slices": tolerated_slices(verdict)}
 
 

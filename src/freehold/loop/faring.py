@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 
 from freehold import route as routing
 from freehold.core import Call, Route
+from freehold.core.target import Habits, why_no_target
 from freehold.core.task import Task
 from freehold.loop.estate import Estate
 from freehold.loop.sorting import read_call
@@ -81,12 +82,12 @@ def live_view(estate: Estate, task: Task) -> LiveView:
     route = estate.store.book.route(task.id)
     since = route.created_at or None
     calls = estate.store.calls.stream(CallFilter(task_id=task.id, since=since, is_failed=False))
-    rows = list(_live_calls(calls))
-    figures = routing.live_figures(rows, output_kind=task.kind)
+    rows = list(_live_calls(calls, Habits.of_names(route.expected.get("habits"))))
+    figures = routing.live_figures(rows, output_kind=route.output_kind if route.model_id else task.kind)
     return LiveView(task.name, route, figures, standing_of(estate, route))
 
 
-def _live_calls(calls: Iterator[Call]) -> Iterator[LiveCall]:
+def _live_calls(calls: Iterator[Call], habits: Habits) -> Iterator[LiveCall]:
     local: dict[str, Call] = {}
     audits: list[Call] = []
     for call in calls:
@@ -104,10 +105,14 @@ def _live_calls(calls: Iterator[Call]) -> Iterator[LiveCall]:
     for audit in audits:
         audited = local.get(audit.parent_id or "")
         is_readable = audited is not None and "deleted" not in (audit.redaction, audited.redaction)
+        owned = read_call(audited) if audited and is_readable else None
+        rented = read_call(audit) if is_readable else None
+        reason = why_no_target(rented.asked, rented.answer, habits) if rented and rented.asked else None
         yield LiveCall(
             arm="audit",
             latency_ms=audit.latency_ms,
             cost_usd=audit.cost_usd,
-            owned_text=read_call(audited).answer.text if audited and is_readable else None,
-            rented_text=read_call(audit).answer.text if is_readable else None,
+            owned_text=owned.answer_text if owned else None,
+            rented_text=rented.answer_text if rented and reason != "error" else None,
+            is_aside=reason is not None,
         )

@@ -1,4 +1,9 @@
-"""Freeze: a task's calls, with their corrections and ratings, become a registered dataset."""
+"""Freeze: a task's calls, with their corrections and ratings, become a registered dataset.
+
+A call that the owned model answered has the provider's answer where it was audited, and is evidence like any other.
+Without one, and without a correction, nothing is known of it: the model would learn from itself. Such calls are counted
+among those that a proof cannot speak about, as are calls whose content was deleted.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +17,21 @@ from freehold.core.task import Task
 from freehold.dataset import FreezeSettings, LabelledCall, build, verify, write
 from freehold.loop.estate import Estate
 from freehold.loop.progress import Progress, Reporter
-from freehold.loop.sorting import read_call
+from freehold.loop.sorting import ReadCall, read_call
 from freehold.store import CallFilter
 
 
 def freeze(estate: Estate, task: Task, report: Reporter) -> str:
     """Freeze all of a task's calls so far and return the dataset's hash; the same calls give the same dataset."""
-    said = _Said(estate.store.calls.corrections(task.id), estate.store.calls.ratings(task.id))
+    book = estate.store.calls
+    audits = book.stream(CallFilter(task_id=task.id, arm="audit"))
+    said = _Said(
+        book.corrections(task.id), book.ratings(task.id), {call.parent_id or "": read_call(call) for call in audits}
+    )
     wanted = CallFilter(task_id=task.id, is_direct=True)
-    total = estate.store.calls.count(wanted)
-    labelled = list(_labelled(estate.store.calls.stream(wanted), said, total, report))
+    total = book.count(wanted)
+    rows = list(_labelled(book.stream(wanted), said, total, report))
+    labelled = [row for row in rows if isinstance(row, LabelledCall)]
     report(Progress(stage="freeze", note=f"removing duplicates from {len(labelled):,} calls, splitting"))
     seen = {call.call_id for call in labelled}
     frozen = build(
@@ -29,6 +39,7 @@ def freeze(estate: Estate, task: Task, report: Reporter) -> str:
         task=task,
         settings=freeze_settings(estate),
         unmatched_corrections=sum(call_id not in seen for call_id in said.corrections),
+        unspoken=[row for row in rows if not isinstance(row, LabelledCall)],
     )
     path = write(frozen, estate.folder("datasets"))
     estate.store.book.put_dataset(frozen.manifest, str(Path(path).absolute()), time.time())
@@ -57,29 +68,38 @@ def freeze_settings(estate: Estate) -> FreezeSettings:
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """What people said of a task's calls, by call id."""
+    """What people, and the provider in audits, said of a task's calls, by call id."""
 
     corrections: dict[str, str]
     ratings: dict[str, bool]
+    audits: dict[str, ReadCall]
 
 
-def _labelled(calls: Iterator[Call], said: _Said, total: int, report: Reporter) -> Iterator[LabelledCall]:
+def _labelled(
+    calls: Iterator[Call], said: _Said, total: int, report: Reporter
+) -> Iterator[LabelledCall | tuple[float, str]]:
+    """Each call as it is known, or when it came and why nothing is known of it."""
     for done, call in enumerate(calls, 1):
         if done % 500 == 0 or done == total:
             report(Progress(stage="freeze", done=done, total=total, note="calls read"))
-        if call.arm != "rented" and call.id not in said.corrections:
-            continue  # an owned answer is no evidence of what was wanted; the model would learn from itself
+        audit = said.audits.get(call.id)
+        if call.arm != "rented" and call.id not in said.corrections and audit is None:
+            yield call.created_at, "answered_locally"
+            continue
         read = read_call(call)
-        if read.asked is not None:
-            yield LabelledCall(
-                call_id=call.id,
-                created_at=call.created_at,
-                asked=read.asked,
-                answer=read.answer,
-                correction=said.corrections.get(call.id),
-                is_good=said.ratings.get(call.id),
-                user=call.user_key,
-                session=call.session_key,
-                is_whole=call.error is None,
-                status=call.status,
-            )
+        if read.asked is None:
+            yield call.created_at, "unreadable"
+            continue
+        answered = read if audit is None else audit
+        yield LabelledCall(
+            call_id=call.id,
+            created_at=call.created_at,
+            asked=read.asked,
+            answer=answered.answer,
+            correction=said.corrections.get(call.id),
+            is_good=said.ratings.get(call.id) if audit is None else None,
+            user=call.user_key,
+            session=call.session_key,
+            is_whole=answered.call.error is None,
+            status=answered.call.status,
+        )

@@ -27,7 +27,7 @@ from freehold.loop.entering import left_out
 from freehold.loop.estate import Estate
 from freehold.loop.progress import Reporter
 from freehold.loop.proving import owned_answers, proof_id, proof_settings
-from freehold.prove import draw_pairs, is_same, planned_pairs
+from freehold.prove import draw_pairs, planned_pairs, settled
 from freehold.prove.folder import read_folder
 from freehold.store import DatasetRow
 
@@ -37,7 +37,10 @@ _LONGEST_NAME = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """Two answers to one call; `instructions` is what all calls of the task share, `is_same` needs nobody."""
+    """Two answers to one call; `instructions` is what all calls of the task share.
+
+    `is_same` needs nobody: both answers are the same, or it is known without people which side is better.
+    """
 
     example_id: str
     place: int
@@ -138,7 +141,7 @@ def compare(
             owned=answer.text,
             rented=example.incumbent,
             is_owned_first=is_owned_first(card.id, example.id, settings.seed),
-            is_same=is_same(frozen.kind, answer.text, example.incumbent),
+            is_same=settled(frozen.kind, example, answer.text) is not None,
         )
         for place, (example, answer) in enumerate(zip(drawn, answers, strict=True), 1)
     )

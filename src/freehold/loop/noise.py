@@ -81,7 +81,7 @@ def plan_noise(estate: Estate, name: str, count: int, model_id: str | None = Non
     """
     task = estate.task(name)
     frozen = read_folder(Path(estate.dataset_of(task, _dataset_hash(estate, task, model_id)).path))
-    drawn = [*_shuffled(frozen.dev, estate), *_shuffled(frozen.proof, estate)]
+    drawn = [*_shuffled(_comparable(frozen.dev), estate), *_shuffled(_comparable(frozen.proof), estate)]
     examples, calls, left_out = _askable(estate, drawn, count)
     if not examples:
         why = ", ".join(f"{n:,} {reason}" for reason, n in left_out.items())
@@ -104,6 +104,11 @@ def plan_noise(estate: Estate, name: str, count: int, model_id: str | None = Non
         left_out=dict(left_out),
         expected_usd=total_usd(requests),
     )
+
+
+def _comparable(examples: Sequence[Example]) -> list[Example]:
+    """The calls whose first answer can be compared with a second one."""
+    return [example for example in examples if not example.is_aside]
 
 
 def ask_again(

@@ -4,6 +4,10 @@ Chance decided before any answer was known who answers and what is compared, and
 (`gateway.chance`); here the tags are read back with the answers. A call is settled once all that was due has come, or
 has had its time and is missing. Answers that cannot be read (deleted, too large, odd) are missing, and are counted.
 
+They are about the traffic that the proof was about. Where it was of all answered calls (`expected["kinds"]` says so),
+a local answer is wrong, too, where the audit shows that the provider would have called a tool, refused, or given
+nothing that could be wanted; and calls about which no owned model is asked are calls that were not answered locally.
+
 Not covered: reading the record (`store.following`), what observations show (`freehold.watch`).
 """
 
@@ -18,6 +22,7 @@ from freehold.core.route import Route
 from freehold.core.schema import keeps_to
 from freehold.core.scoring import is_acceptable, score
 from freehold.core.slices import SliceShape
+from freehold.core.target import Habits, why_no_target
 from freehold.core.template import Template
 from freehold.loop.expecting import input_text
 from freehold.loop.sorting import ReadCall, read_call
@@ -70,8 +75,8 @@ def observation(seen: Seen, eye: Eye) -> Observation:
     call = seen.call
     is_local = call.arm == "owned"
     owned = _answer(seen.whole if is_local else seen.shadow, eye)
-    rented = _answer(seen.audit if is_local else seen.whole, eye)
-    wrong = _wrong(eye.route, owned, rented, seen.correction)
+    rented = _answer(seen.audit if is_local else seen.whole, eye, is_provider=True)
+    wrong = _wrong(eye, owned, rented, seen.correction)
     rented_call = seen.audit if is_local else call
     return Observation(
         call_id=call.id,
@@ -113,15 +118,23 @@ def stray(call: Call) -> Observation:
     )
 
 
-def _answer(call: Call | None, eye: Eye) -> ReadCall | None:
-    """The call, read, if it was answered and its body is there."""
+def _answer(call: Call | None, eye: Eye, *, is_provider: bool = False) -> ReadCall | None:
+    """The call, read, if it was answered and its body is there; an empty answer of the provider's is one, too."""
     if call is None or not _is_whole(call):
         return None
     read = read_call(call) if call.redaction != "deleted" and call.response_body else None
-    if read is None or not (read.answer.text or read.answer.tool_calls):
+    if read is not None and read.answer.error:
+        return None
+    may_be_empty = is_provider and _is_of_all(eye.route)
+    if read is None or not (read.answer.text or read.answer.tool_calls or may_be_empty):
         eye.unreadable.append(call.id)
         return None
     return read
+
+
+def _is_of_all(route: Route) -> bool:
+    """Whether the proof behind a route was of all answered calls; verdicts of earlier versions were not."""
+    return bool(route.expected.get("kinds"))
 
 
 def _is_whole(call: Call) -> bool:
@@ -133,15 +146,28 @@ def _text(read: ReadCall) -> str:
 
 
 def _wrong(
-    route: Route, owned: ReadCall | None, rented: ReadCall | None, correction: str | None
+    eye: Eye, owned: ReadCall | None, rented: ReadCall | None, correction: str | None
 ) -> tuple[bool, bool] | None:
-    """Whether the owned and the rented answer are wrong, against a correction or else the rented one; None: unknown."""
+    """Whether the owned and the rented answer are wrong, against a correction or else the rented one; None: unknown.
+
+    Where the rented one could not be wanted, it is right all the same, and a local one is wrong: as in the proof.
+    """
+    route = eye.route
     if owned is None or rented is None:
         return None
+    reason = _why_no_target(rented, eye) if correction is None and _is_of_all(route) else None
+    if reason is not None:
+        return None if reason == "error" else (True, False)
     wanted = correction if correction is not None else _text(rented)
     is_owned_right = score(route.output_kind, wanted, _text(owned)).is_exact
     is_rented_right = correction is None or score(route.output_kind, wanted, _text(rented)).is_exact
     return not is_owned_right, not is_rented_right
+
+
+def _why_no_target(rented: ReadCall, eye: Eye) -> str | None:
+    if rented.asked is None:
+        return None
+    return why_no_target(rented.asked, rented.answer, Habits.of_names(eye.route.expected.get("habits")))
 
 
 def _is_pair(call: Call, route: Route) -> bool:
@@ -177,7 +203,11 @@ def _would_be_used(shadow: Call, route: Route) -> bool:
 
 
 def _is_decided(call: Call, route: Route) -> bool:
-    if route.kind == "shadow" or call.tags.get("owned") == "unfit":
+    """Whether the cascade, which the contract is about, decided who answers; for most calls by not being asked.
+
+    A canary's coin is not thrown for a call about which no model is asked, so that none of these counts there.
+    """
+    if route.kind == "shadow" or (call.tags.get("owned") == "unfit" and not _is_of_all(route)):
         return False
     return route.kind != "canary" or call.tags.get("coin") == "owned"
 
@@ -208,7 +238,7 @@ def _input(whole: Call | None, template: Template) -> str | None:
     if whole is None or whole.redaction == "deleted":
         return None
     asked = read_call(whole).asked
-    messages = template.strip(asked) if asked is not None else None
+    messages = template.strip(asked) if asked is not None and asked.is_plain else None
     return None if messages is None else input_text(messages)
 
 

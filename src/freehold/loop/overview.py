@@ -8,6 +8,7 @@ from freehold.core import ModelCard, Route, Verdict, rented_route
 from freehold.core.task import Task
 from freehold.loop.estate import Estate
 from freehold.loop.moving import taken_back
+from freehold.loop.sampling import sample_calls
 from freehold.loop.sorting import NO_TASK
 from freehold.loop.standing import Standing, is_taken_back, remarks, route_words, standing_of
 from freehold.store import CallFilter, DatasetRow, TaskFigures
@@ -108,5 +109,6 @@ def _overview(estate: Estate, task: Task, route: Route) -> TaskOverview:
             verdict=verdict.decision if verdict else None,
             need=verdict.need if verdict else None,
             route=route.kind,
+            sample=sample_calls(estate, task) if dataset is None and task.is_trainable else None,
         ),
     )

@@ -200,9 +200,12 @@ def _calls_per_day(estate: Estate, task: Task) -> float | None:
 
 
 def _held_out_share(estate: Estate, task: Task) -> float | None:
-    """The share of new calls that become held-out ones: of those kept at the last freeze, what is held out."""
+    """The share of new calls that become held-out ones: of those that a proof can speak about, what is held out."""
     datasets = estate.store.book.datasets(task.id)
     if not datasets or not datasets[0].manifest.calls_seen:
         return None
     manifest = datasets[0].manifest
+    if manifest.kinds:
+        spoken = manifest.counts["proof"] / (manifest.counts["proof"] + sum(manifest.unspoken.values()))
+        return spoken * estate.settings.number("freeze.proof_share")
     return min(1.0, sum(manifest.counts.values()) / manifest.calls_seen) * estate.settings.number("freeze.proof_share")

@@ -178,7 +178,7 @@ def changes(one: Probe, third: str) -> dict[str, float]:
 def _unused(estate: Estate, task: Task, used: set[str]) -> list[Probe]:
     """The calls that were answered twice and were no probe yet, in the order in which they were asked again."""
     frozen = read_folder(Path(estate.dataset(task).path))
-    firsts = {example.id: example.incumbent for example in (*frozen.dev, *frozen.proof)}
+    firsts = {example.id: example.incumbent for example in (*frozen.dev, *frozen.proof) if not example.is_aside}
     again = Replies(again_path(estate, task))
     found = []
     for call_id in again:

@@ -17,8 +17,10 @@ from typing import Any
 import msgspec
 
 from freehold.core import Example, ModelCard, OwnedAnswer, Verdict
+from freehold.core.engine import NOT_ASKED
 from freehold.core.ids import canonical_json, sha256_hex
 from freehold.core.task import Task
+from freehold.dataset import load
 from freehold.errors import ParityError
 from freehold.loop.entering import entry_of
 from freehold.loop.estate import Estate
@@ -118,7 +120,7 @@ def asking(estate: Estate, task: Task, card: ModelCard) -> Iterator[Answering]:
         ]
 
         def answer(examples: Sequence[Example]) -> list[OwnedAnswer]:
-            missing = [example for example in examples if kept.get(example) is None]
+            missing = list({_input_key(one): one for one in examples if kept.get(one) is None}.values())
             answer_all(
                 urls,
                 [example.messages for example in missing],
@@ -176,7 +178,10 @@ def proof_settings(estate: Estate) -> ProofSettings:
 
 
 class _Kept:
-    """Answers by input, in a file that only grows; a last line that was cut off is left out."""
+    """Answers by input, in a file that only grows; a last line that was cut off is left out.
+
+    The answer to a call about which no owned model is asked is NOT_ASKED.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -187,10 +192,10 @@ class _Kept:
                 self._read(line)
 
     def get(self, example: Example) -> OwnedAnswer | None:
-        return self._answers.get(_input_key(example))
+        return self._answers.get(_input_key(example)) if example.is_askable else NOT_ASKED
 
     def answer(self, example: Example) -> OwnedAnswer:
-        return self._answers[_input_key(example)]
+        return self._answers[_input_key(example)] if example.is_askable else NOT_ASKED
 
     def put(self, example: Example, answer: OwnedAnswer) -> None:
         key = _input_key(example)
@@ -227,8 +232,9 @@ def _facts(estate: Estate, task: Task, dataset: DatasetRow, card: ModelCard, ver
         base=card.base,
         provider=", ".join(providers) or UNKNOWN,
         is_provider_simulated=_SIMULATED in providers,
-        calls_per_day=figures.calls * _DAY_S / span_s if span_s > _DAY_S else None,
+        calls_per_day=(figures.calls - figures.failed) * _DAY_S / span_s if span_s > _DAY_S else None,
         provider_cost_per_call_usd=figures.rented_cost_usd,
+        relative_cost=_relative_cost(estate, dataset),
         provider_latency_ms=figures.rented_p50_ms,
         provider_input_tokens=figures.rented_input_tokens,
         provider_output_tokens=figures.rented_output_tokens,
@@ -240,3 +246,15 @@ def _facts(estate: Estate, task: Task, dataset: DatasetRow, card: ModelCard, ver
         parity=card.parity,
         recipe=card.recipe,
     )
+
+
+def _relative_cost(estate: Estate, dataset: DatasetRow) -> float:
+    """What a held-out call that an owned model is asked about costs, as a part of what any of them does; 1 if unknown.
+
+    Calls with images, say, stay with the provider and cost more than the others do.
+    """
+    proof = load(Path(dataset.path)).proof
+    costs = estate.store.following.costs([example.id for example in proof])
+    asked = [costs[example.id] for example in proof if example.is_askable and example.id in costs]
+    mean = sum(costs.values()) / len(costs) if costs else 0.0
+    return sum(asked) / len(asked) / mean if asked and mean > 0 else 1.0

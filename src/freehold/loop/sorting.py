@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from freehold.core.call import Call
 from freehold.core.dialects import BadBodyError, read_answer, read_request
 from freehold.core.exchange import Answer, Asked
+from freehold.core.target import shown_text, whole_text
 from freehold.core.task import Task
 from freehold.loop.estate import Estate
 from freehold.loop.locks import in_turn
@@ -35,9 +36,8 @@ class ReadCall:
 
     @property
     def answer_text(self) -> str:
-        """The answer as text; tool calls as `name(arguments)`."""
-        calls = [f"{tool.name}({tool.arguments})" for tool in self.answer.tool_calls]
-        return " ".join([self.answer.text, *calls]).strip() if calls else self.answer.text
+        """The answer as text, with the beginning that the request gave; tool calls as `name(arguments)`."""
+        return shown_text(self.asked or Asked(dialect="other"), self.answer)
 
     @property
     def is_answered(self) -> bool:
@@ -119,7 +119,7 @@ def _reading(read: ReadCall) -> Reading | None:
     return Reading(
         call_id=read.call.id,
         asked=read.asked,
-        answer=read.answer if read.is_answered else None,
+        answer=replace(read.answer, text=whole_text(read.asked, read.answer)) if read.is_answered else None,
         explicit_name=read.call.tags.get(TASK_TAG),
         created_at=read.call.created_at,
     )

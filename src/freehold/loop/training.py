@@ -70,7 +70,7 @@ def check_model(estate: Estate, task: Task, dataset: DatasetRow, model_id: str, 
         return
     report(Progress(stage="check", note="token ids and logprobs, served against trained"))
     gguf = model_file(task, card)
-    examples = load(Path(dataset.path)).dev[:PARITY_EXAMPLES]
+    examples = [example for example in load(Path(dataset.path)).dev if not example.is_aside][:PARITY_EXAMPLES]
     log = estate.folder("logs") / f"engine-{card.id}.log"
     with serving(gguf, log=log, threads=estate.settings.whole("serve.threads"), slots=1) as url:
         parity = check_parity(gguf.parent, examples, url)

@@ -3,7 +3,7 @@
 from freehold.prove.attempts import Attempt, Entry, call_mark, level
 from freehold.prove.flow import prove
 from freehold.prove.judge_prompt import Question, judge_body, preference, read_reply
-from freehold.prove.judging import Opinions, draw_pairs, is_same, judged_pairs, planned_pairs
+from freehold.prove.judging import Opinions, draw_pairs, is_same, judged_pairs, planned_pairs, settled
 from freehold.prove.metrics import metric_sources
 from freehold.prove.noise import Noise, measure_noise
 from freehold.prove.planning import LEAST_CALLS, PlanRow, Seen, plan_assumed, plan_cascade, plan_whole
@@ -38,4 +38,5 @@ __all__ = [
     "prove",
     "read_reply",
     "rehearse",
+    "settled",
 ]

@@ -22,7 +22,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from freehold.core.example import Example
-from freehold.core.scoring import JsonValue, Leaf, normal_label, normal_text, parse_json
+from freehold.core.json_text import JsonValue, parse_json
+from freehold.core.scoring import Leaf, normal_label, normal_text
 from freehold.prove.linear import fit_linear
 from freehold.prove.measure import Guess
 

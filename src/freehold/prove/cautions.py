@@ -11,6 +11,7 @@ from collections.abc import Callable
 from freehold.core.verdict import Verdict
 from freehold.prove.page.basis import basis
 from freehold.prove.page.sheet import Sheet
+from freehold.prove.page.traffic import left_told, repeats_told
 from freehold.prove.page.words import (
     in_hundred,
     in_points,
@@ -89,6 +90,8 @@ def notices(verdict: Verdict, evidence: Sheet) -> tuple[str, ...]:
             f"{before:,} of {n:,} held-out calls were looked at by earlier proofs of this task. The error rate allows"
             " for that only where model and settings were not fitted to them; --fresh leaves them out."
         )
+    if repeats := repeats_told(evidence):
+        found.append(repeats)
     if not is_newer(evidence):
         found.append(
             "By their clock the held-out calls are not newer than those that were trained and tuned on: what this shows"
@@ -163,7 +166,7 @@ def stays(verdict: Verdict, evidence: Sheet) -> tuple[str, ...]:
     why.append("to which its answer cannot be used")
     return (
         f"Calls {', or '.join(why)}: {f'{kept:,}' if kept else 'none'} of {n:,} held-out calls.",
-        "Requests that the model was not made for: images, other prompts, more text than it can read.",
+        left_told(evidence),
     )
 
 

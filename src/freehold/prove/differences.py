@@ -2,7 +2,8 @@
 
 First those that it would have answered itself, the surest first: a customer would have seen them. Then those that
 would have gone to the provider, the least alike first. Long texts are cut around the place where they begin to differ,
-and `cut` counts what is left out. Not covered: showing them (`prove.page.differing`).
+and `cut` counts what is left out. A call that had to be left alone is among them only where it would not have been.
+Not covered: showing them (`prove.page.differing`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from freehold.prove.weighing import Examined
 
 MOST_DIFFERENCES = 200
 NOT_KNOWN = "(not known: the provider's answer was rated bad)"
+NOT_TEXT = "(none: the call was to be left to the provider, which gave no answer that could be wanted)"
 _LONGEST_TEXT = 2000
 _BEFORE = 200
 
@@ -50,10 +52,10 @@ def difference_rows(held: Held, examined: Examined) -> list[Difference]:
     rows = []
     answers = zip(held.examples, examined.guesses, examined.scores, examined.is_local, strict=True)
     for example, guess, score, is_local in answers:
-        if score.is_exact:
+        if score.is_exact or (example.is_aside and not is_local):
             continue
         start = _first_difference(example.target, guess.text)
-        wanted = NOT_KNOWN if example.is_rejected else example.target
+        wanted = NOT_KNOWN if example.is_rejected else NOT_TEXT if example.is_aside else example.target
         whole = {"wanted": wanted, "provider": example.incumbent, "owned": guess.text}
         shown = {name: _window(text, start) for name, text in whole.items()}
         shown["input"] = _window(shown_input(example), 0)

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from freehold import __version__
-from freehold.core.engine import OwnedAnswer
-from freehold.core.scoring import JsonValue
+from freehold.core.engine import NOT_ASKED, OwnedAnswer
+from freehold.core.json_text import JsonValue
 from freehold.core.slices import SliceShape
 from freehold.core.verdict import Verdict
 from freehold.prove.attempts import level
@@ -25,7 +25,8 @@ from freehold.prove.folder import Frozen
 from freehold.prove.foresight import MOST_TOLERATED, plan_ramp, plan_rollback
 from freehold.prove.head import ranking
 from freehold.prove.judging import Compared
-from freehold.prove.measure import Held, can_replace, summarise
+from freehold.prove.measure import Held, can_replace, of_known, summarise
+from freehold.prove.population import population
 from freehold.prove.sensitivity import Sensitivity
 from freehold.prove.settings import ProofFacts, ProofSettings
 from freehold.prove.slices import Slice, describe
@@ -70,6 +71,7 @@ def gather(
         "task": frozen.task,
         "kind": frozen.kind,
         **_counted(held),
+        **population(frozen, held, owned, verdict.used),
         "outcome": _plain(owned.outcome),
         **_compared(held, owned, others, facts),
         "paired": _paired(owned.paired, spent),
@@ -81,7 +83,7 @@ def gather(
         **_attempt(verdict, spent),
         **_judged(held, owned, settings, shape),
         **_listed(held, owned),
-        "speed": _plain(speed(answers)),
+        "speed": _plain(speed([given for given in answers if given is not NOT_ASKED])),
         "savings": _plain(savings(owned, facts)),
         **_after(held, owned, settings, facts, shape),
         "sensitivity": _plain(readings),
@@ -108,7 +110,7 @@ def _counted(held: Held) -> Figures:
 
 def _compared(held: Held, owned: Examined, others: Sequence[Examined], facts: ProofFacts) -> Figures:
     """Both sides and the baselines, and whether a baseline would do."""
-    provider = summarise(facts.provider, held.incumbent, held.groups)
+    provider = of_known(held, facts.provider, held.incumbent)
     passing = [other for other in others if other.outcome.decision == "move"]
     return {
         "apart": _apart(held, owned),
@@ -122,7 +124,7 @@ def _apart(held: Held, owned: Examined) -> list[JsonValue]:
     """Both sides where people said what was wanted, and where the provider's answer stands for it."""
     found: list[JsonValue] = []
     for of, source in (("people", True), ("provider", False)):
-        some = [i for i, e in enumerate(held.examples) if e.is_known is source and not e.is_rejected]
+        some = [i for i, e in enumerate(held.examples) if e.is_known is source and not e.is_rejected and not e.is_aside]
         if some:
             groups = [held.groups[i] for i in some]
             sides = (("provider", held.incumbent), ("owned", owned.scores))
@@ -145,7 +147,7 @@ def _judged(held: Held, owned: Examined, settings: ProofSettings, shape: SliceSh
     """The owned model's answers under each metric, by their confidence, and in each slice."""
     return {
         "metrics": [_plain(row) for row in owned.metrics],
-        "ranking": ranking([g.confidence for g in owned.guesses], [s.is_exact for s in owned.scores]),
+        "ranking": _ranking(held, owned),
         "confidence": [_plain(row) for row in confidence_bins(owned)],
         "contract": settings.contract,
         "withheld": [*owned.withheld],
@@ -153,6 +155,13 @@ def _judged(held: Held, owned: Examined, settings: ProofSettings, shape: SliceSh
         "slice_limit": settings.slice_limit,
         "slices": [_slice(row, owned, held) for row in owned.slices],
     }
+
+
+def _ranking(held: Held, owned: Examined) -> float | None:
+    """How well the confidence orders the answers to the calls that are asked."""
+    rows = zip(held.examples, held.asked, owned.guesses, owned.scores, strict=True)
+    asked = [(g.confidence, s.is_exact and not e.is_aside) for e, is_asked, g, s in rows if is_asked]
+    return ranking([confidence for confidence, _ in asked], [is_right for _, is_right in asked])
 
 
 def _listed(held: Held, owned: Examined) -> Figures:

@@ -6,6 +6,10 @@
 The head scores the dev answers that it was fitted on a little too well. What is fixed there may therefore be chosen
 less well, which costs coverage; what is proven rests on the proof split alone.
 
+The held-out part is the traffic of its time with all of its answered calls. About some of them no owned model would be
+asked; those are not asked here either, and stay in every n. Kinds of requests that hardly any held-out call was of are
+left to the provider (`core.traits`): nothing would be shown of them.
+
 All answers are scored first; then the proof takes its place among the task's attempts, which says what it may spend of
 alpha and delta; only then is anything tested.
 
@@ -22,10 +26,11 @@ from pathlib import Path
 from typing import Any
 
 from freehold.core.confidence import ConfidenceHead
-from freehold.core.engine import OwnedAnswer
+from freehold.core.engine import NOT_ASKED, OwnedAnswer
 from freehold.core.example import Example
 from freehold.core.ids import canonical_json, sha256_hex
 from freehold.core.scoring import is_acceptable
+from freehold.core.traits import LEAST_SEEN, kind_of
 from freehold.core.verdict import Verdict
 from freehold.errors import DataError
 from freehold.prove.attempts import Attempt, Entry, call_mark, level
@@ -33,7 +38,7 @@ from freehold.prove.baseline import baselines
 from freehold.prove.evidence import gather
 from freehold.prove.folder import Frozen, read_folder, read_split
 from freehold.prove.head import features_for, fit_head
-from freehold.prove.judging import Opinions, is_same
+from freehold.prove.judging import Opinions, settled
 from freehold.prove.measure import Guess, Held, Scored, hold_out, score_guesses
 from freehold.prove.metrics import Metric, judge, read_metrics
 from freehold.prove.policy import Tuning
@@ -95,9 +100,11 @@ def prove(
     frozen = _entering(read_folder(dataset), entry)
     tuning = _ask(answer, frozen.dev, "dev", on_progress)
     answers = _ask(answer, frozen.proof, "proof", on_progress)
-    features = features_for(frozen.kind, [example.target for example in frozen.dev], [*tuning, *answers])
+    given = [answer for answer in (*tuning, *answers) if answer is not NOT_ASKED]
+    features = features_for(frozen.kind, [e.target for e in frozen.dev if not e.is_aside], given)
     head = _fit(frozen, tuning, metrics, features)
-    dev, held = (hold_out(frozen.kind, split, metrics) for split in (frozen.dev, frozen.proof))
+    unproven = _unproven(frozen)
+    dev, held = (hold_out(frozen.kind, split, metrics, unproven=unproven) for split in (frozen.dev, frozen.proof))
     ours = _Pair(
         score_guesses("owned model", dev, _guesses(head, tuning)),
         score_guesses("owned model", held, _guesses(head, answers)),
@@ -136,11 +143,11 @@ def _decided(given: _Answered, entry: Entry, settings: ProofSettings, facts: Pro
 def _entering(frozen: Frozen, entry: Entry) -> Frozen:
     """The dataset as the proof may use it; DataError where no held-out call is left."""
     proof = tuple(example for example in frozen.proof if example.id not in entry.left_out)
-    if not proof:
-        reasons = Counter(entry.left_out[example.id] for example in frozen.proof)
+    if all(example.is_aside for example in proof):
+        reasons = Counter(entry.left_out.get(example.id, example.aside) for example in frozen.proof)
         told = ", ".join(f"{count:,} {reason}" for reason, count in sorted(reasons.items()))
         raise DataError(
-            f"Task {frozen.task!r} has no held-out call left to prove on: {told}.",
+            f"Task {frozen.task!r} has no held-out call with a known answer left to prove on: {told or 'none came'}.",
             hint=f"Record newer calls, then: freehold freeze {frozen.task}",
         )
     dev = read_split(entry.tuned_on, "dev") if entry.tuned_on else frozen.dev
@@ -151,11 +158,13 @@ def _ask(answer: Answering, examples: Sequence[Example], step: str, on_progress:
     answers: list[OwnedAnswer] = []
     on_progress(step, 0, len(examples))
     for start in range(0, len(examples), _ASKED_AT_ONCE):
-        asked = examples[start : start + _ASKED_AT_ONCE]
-        got = answer(asked)
+        some = examples[start : start + _ASKED_AT_ONCE]
+        asked = [example for example in some if example.is_askable]
+        got = answer(asked) if asked else []
         if len(got) != len(asked):
             raise ValueError(f"{len(asked)} examples were asked and {len(got)} answers came")
-        answers.extend(got)
+        rest = iter(got)
+        answers.extend(next(rest) if example.is_askable else NOT_ASKED for example in some)
         on_progress(step, len(answers), len(examples))
     return answers
 
@@ -163,20 +172,29 @@ def _ask(answer: Answering, examples: Sequence[Example], step: str, on_progress:
 def _fit(
     frozen: Frozen, answers: Sequence[OwnedAnswer], metrics: Sequence[Metric], features: tuple[str, ...]
 ) -> ConfidenceHead:
-    """Fit the head on the dev answers that the gateway could use."""
+    """Fit the head on the dev answers that the gateway could use; where it should use none, each is wrong."""
     pairs = [
-        (given, judge(frozen.kind, metrics, example, given.text).score.is_exact)
+        (given, not example.is_aside and judge(frozen.kind, metrics, example, given.text).score.is_exact)
         for example, given in zip(frozen.dev, answers, strict=True)
-        if is_acceptable(frozen.kind, given.text)
+        if example.is_askable and is_acceptable(frozen.kind, given.text)
     ]
     return fit_head([given for given, _ in pairs], [is_right for _, is_right in pairs], features)
 
 
 def _differing(frozen: Frozen, answers: Sequence[OwnedAnswer]) -> float:
-    """The share of dev calls on which both sides differ; 1 where there is no dev call to tell."""
+    """The share of dev calls that people would have to compare; 1 where there is no dev call to tell."""
     pairs = zip(frozen.dev, answers, strict=True)
-    differ = [not is_same(frozen.kind, given.text, example.incumbent) for example, given in pairs]
+    differ = [settled(frozen.kind, example, given.text) is None for example, given in pairs]
     return sum(differ) / len(differ) if differ else 1.0
+
+
+def _unproven(frozen: Frozen) -> frozenset[str]:
+    """The kinds of requests of which too few were held out; none of a dataset that does not say."""
+    if not frozen.has_kinds:
+        return frozenset()
+    kinds = Counter(kind_of(example.traits) for example in frozen.proof if example.is_askable)
+    seen = {kind for kind, count in kinds.items() if count >= LEAST_SEEN}
+    return frozenset(kind_of(example.traits) for example in (*frozen.dev, *frozen.proof)) - seen
 
 
 def _guesses(head: ConfidenceHead, answers: Sequence[OwnedAnswer]) -> list[Guess]:

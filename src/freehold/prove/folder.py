@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,11 @@ from freehold.errors import DataError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frozen:
-    """What a proof needs of a dataset."""
+    """What a proof needs of a dataset.
+
+    `unspoken` counts by reason the calls of the proof's period that it does not hold. `has_kinds`: its examples say of
+    what kind their requests are. `learnt_inputs` are the held-out calls whose input was nearly learnt.
+    """
 
     hash: str
     task: str
@@ -25,6 +29,9 @@ class Frozen:
     kind: str
     counts: dict[str, int]
     dropped: dict[str, int]
+    unspoken: dict[str, int] = field(default_factory=dict)
+    has_kinds: bool = False
+    learnt_inputs: int = 0
     train: tuple[Example, ...]
     dev: tuple[Example, ...]
     proof: tuple[Example, ...]
@@ -46,6 +53,9 @@ def read_folder(folder: Path) -> Frozen:
         kind=str(manifest["kind"]),
         counts={str(k): int(v) for k, v in manifest.get("counts", {}).items()},
         dropped={str(k): int(v) for k, v in manifest.get("dropped", {}).items()},
+        unspoken={str(k): int(v) for k, v in manifest.get("unspoken", {}).items()},
+        has_kinds=bool(manifest.get("kinds")),
+        learnt_inputs=int(manifest.get("repeats", {}).get("held_out", 0)),
         train=splits["train"],
         dev=splits["dev"],
         proof=splits["proof"],

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 
 from freehold.core.confidence import FEATURES, VALUE_FEATURES, ConfidenceHead, figures, untrained_head
 from freehold.core.engine import OwnedAnswer
-from freehold.core.scoring import leaves, parse_json
+from freehold.core.json_text import parse_json
+from freehold.core.scoring import leaves
 
 if TYPE_CHECKING:
     import numpy as np

@@ -17,7 +17,7 @@ import json
 from dataclasses import dataclass
 from typing import Literal
 
-from freehold.core.scoring import JsonValue, parse_json
+from freehold.core.json_text import JsonValue, parse_json
 
 MOST_REPLY_TOKENS = 1024
 LONGEST_TEXT_CHARS = 24_000

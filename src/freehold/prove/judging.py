@@ -1,8 +1,9 @@
 """The paired test on comparisons: people, and a judge whom people correct, say whose answer is better.
 
 Where an exact match says little (free text), or where nothing was corrected, so that the provider is right by
-definition, D of a pair is what people prefer: 1 the owned answer, -1 the provider's, 0 neither. Two answers that are
-the same are 0 and nobody is asked.
+definition, D of a pair is what people prefer: 1 the owned answer, -1 the provider's, 0 neither. Nobody is asked about a
+pair that is settled: two answers that are the same are 0, a call about which no owned model is asked is 0, and where
+the provider gave no answer that could be wanted (a tool call, a refusal), an owned answer that would be used is -1.
 
 One call of each user is drawn, users in an order that the seed draws; neither people nor the judge choose. People go
 through that order from its beginning. The test runs as far as it is known without a gap, so that a pair that nobody
@@ -26,7 +27,7 @@ from dataclasses import dataclass, field
 
 from freehold.core.example import Example
 from freehold.core.intervals import Z95
-from freehold.core.scoring import score
+from freehold.core.scoring import is_acceptable, score
 from freehold.prove.betting import user_order
 from freehold.prove.ppi import Powered, powered_log_wealth, powered_mean
 from freehold.prove.settings import ProofSettings
@@ -53,13 +54,13 @@ class Opinions:
 class Drawn:
     """Pairs in their drawn order; `planned` of them are for people, `to_judge` for the judge, both from the beginning.
 
-    `outcomes` are D, None where it is not known; `scores` the judge's, None where it was not asked; `same` marks pairs
-    with the same answer twice. ValueError for an opinion outside [-1, 1].
+    `outcomes` are D, None where it is not known; `scores` the judge's, None where it was not asked; `settled` marks
+    pairs about which nobody is asked. ValueError for an opinion outside [-1, 1].
     """
 
     outcomes: Sequence[float | None]
     scores: Sequence[float | None]
-    same: Sequence[bool]
+    settled: Sequence[bool]
     planned: int
     to_judge: int = 0
     unreadable: int = 0
@@ -73,7 +74,7 @@ class Drawn:
 class Compared:
     """How the test on comparisons stands.
 
-    `n` pairs are known in the drawn order without a gap: `by_people` labelled, the others have the same answer twice.
+    `n` pairs are known in the drawn order without a gap: `by_people` labelled, the others settled without them.
     `to_label` are those of the `planned` pairs that people still have to decide, `behind_gap` labels that wait for one
     before them. `judged` pairs have the judge's score, `unreadable` of them in name only, and `to_judge` it has still
     to compare. `is_aided`: its scores entered the bets; `why_alone` says why not, where there is a judge. `powered` is
@@ -139,6 +140,15 @@ def is_same(kind: str, owned: str, incumbent: str) -> bool:
     return score(kind, incumbent, owned).is_exact
 
 
+def settled(kind: str, example: Example, owned: str) -> float | None:
+    """D of a pair about which nobody has to be asked; None where people have to compare."""
+    if not example.is_askable:
+        return 0.0
+    if example.is_aside:
+        return -1.0 if is_acceptable(kind, owned) else 0.0
+    return 0.0 if is_same(kind, owned, example.incumbent) else None
+
+
 def planned_pairs(kind: str, users: int, settings: ProofSettings) -> int:
     """How many pairs the test is planned for; it depends on nothing that labels could tell."""
     wanted = settings.labels or (TEXT_PAIRS if kind == "text" else users)
@@ -152,10 +162,10 @@ def judged_pairs(users: int, settings: ProofSettings) -> int:
 
 def compare_pairs(drawn: Drawn, settings: ProofSettings, *, differing: float = 1.0) -> Compared:
     """The test on drawn pairs; `differing` is the share of dev calls on which both sides differ."""
-    outcomes, same, planned = drawn.outcomes, drawn.same, drawn.planned
+    outcomes, known_before, planned = drawn.outcomes, drawn.settled, drawn.planned
     n = next((i for i, outcome in enumerate(outcomes[:planned]) if outcome is None), planned)
     known = [outcome for outcome in outcomes[:n] if outcome is not None]
-    by_people = sum(not is_equal for is_equal in same[:n])
+    by_people = sum(not is_settled for is_settled in known_before[:n])
     per_label, why_alone = _aid(drawn, settings, differing) if settings.judge else (0, "")
     missing = sum(value is None for value in drawn.scores[: drawn.to_judge]) if per_label else 0
     is_aided = per_label > 0 and not missing
@@ -169,7 +179,10 @@ def compare_pairs(drawn: Drawn, settings: ProofSettings, *, differing: float = 1
         n=n,
         by_people=by_people,
         to_label=sum(outcome is None for outcome in outcomes[:planned]),
-        behind_gap=sum(o is not None and not s for o, s in zip(outcomes[n:planned], same[n:planned], strict=True)),
+        behind_gap=sum(
+            outcome is not None and not is_settled
+            for outcome, is_settled in zip(outcomes[n:planned], known_before[n:planned], strict=True)
+        ),
         owned_better=sum(value > 0 for value in known),
         provider_better=sum(value < 0 for value in known),
         difference=math.fsum(known) / n if n else None,
@@ -199,14 +212,17 @@ def weigh_opinions(
     """The test on one model's answers to the proof split, with what people and the judge said about them."""
     drawn = draw_pairs(examples, settings.seed)
     ids = [examples[position].id for position in drawn]
-    same = [is_same(kind, owned[position], examples[position].incumbent) for position in drawn]
-    outcomes = _outcomes(ids, same, opinions)
+    known = [settled(kind, examples[position], owned[position]) for position in drawn]
+    outcomes = _outcomes(ids, known, opinions)
     unreadable = {i for i in ids if i in opinions.scores and opinions.scores[i] is None}
-    scores = [0.0 if s or i in unreadable else opinions.scores.get(i) for i, s in zip(ids, same, strict=True)]
+    scores = [
+        value if value is not None else 0.0 if i in unreadable else opinions.scores.get(i)
+        for i, value in zip(ids, known, strict=True)
+    ]
     pairs = Drawn(
         outcomes=outcomes,
         scores=scores,
-        same=same,
+        settled=[value is not None for value in known],
         planned=planned_pairs(kind, len(drawn), settings),
         to_judge=judged_pairs(len(drawn), settings),
         unreadable=len(unreadable),
@@ -220,17 +236,17 @@ def preferences(
     """D of each call of the proof split, in its order; None for what was not drawn, or not decided without a gap."""
     drawn = draw_pairs(examples, settings.seed)
     drawn = drawn[: planned_pairs(kind, len(drawn), settings)]
-    same = [is_same(kind, owned[position], examples[position].incumbent) for position in drawn]
+    known = [settled(kind, examples[position], owned[position]) for position in drawn]
     preferred: list[float | None] = [None] * len(examples)
-    for position, outcome in zip(drawn, _outcomes([examples[p].id for p in drawn], same, opinions), strict=True):
+    for position, outcome in zip(drawn, _outcomes([examples[p].id for p in drawn], known, opinions), strict=True):
         if outcome is None:
             break
         preferred[position] = outcome
     return preferred
 
 
-def _outcomes(ids: Sequence[str], same: Sequence[bool], opinions: Opinions) -> list[float | None]:
-    return [0.0 if is_equal else opinions.labels.get(i) for i, is_equal in zip(ids, same, strict=True)]
+def _outcomes(ids: Sequence[str], known: Sequence[float | None], opinions: Opinions) -> list[float | None]:
+    return [opinions.labels.get(i) if value is None else value for i, value in zip(ids, known, strict=True)]
 
 
 def _aid(drawn: Drawn, settings: ProofSettings, differing: float) -> tuple[int, str]:

@@ -7,20 +7,25 @@ where all calls are alike), and approximate: shown, never decided by.
 Whether an answer is "right" (`Score.is_exact` of the scores here) is for the metrics of the proof to say, see
 `prove.metrics`; without any settings it is that it equals the wanted one.
 
+The split holds all answered calls of its time. About some no owned model would be asked (`Held.asked`): no answer is
+local there, and nothing is lost. Of some nobody knows what was wanted (`Held.known`): shares of right answers are of
+the others, and say so by their n; what is decided, risk, coverage and the paired difference, is of all.
+
 Not covered: where the answers come from; what follows from them (`prove.weighing`); a report's tables (`prove.tables`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from freehold.core.example import Example
 from freehold.core.scoring import Score, is_acceptable, normal_label, normal_text
+from freehold.core.traits import kind_of
 from freehold.prove.betting import star, user_means
 from freehold.prove.decide import Paired
-from freehold.prove.metrics import Judged, Metric, check_fields, judge, read_metrics
+from freehold.prove.metrics import Judged, Metric, check_fields, judge, judge_aside, read_metrics
 from freehold.prove.running import running_bounds
 from freehold.prove.settings import ProofSettings
 from freehold.prove.spread import mean_interval, share_interval
@@ -39,7 +44,7 @@ class Guess:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """One side's answers beside the wanted ones; the interval is 95%."""
+    """One side's answers beside the wanted ones, where these are known; the interval is 95%."""
 
     name: str
     n: int
@@ -55,7 +60,8 @@ class Side:
 class MetricRow:
     """One metric of both sides; the interval of the difference is 95%, `missing` counts calls without a score.
 
-    Means are over the calls that have one. `is_certified` says that the owned model alone is no worse than the provider
+    Means and `passed` are over the calls with a known answer, means over those that have one; the difference is over
+    all `n`. `is_certified` says that the owned model alone is no worse than the provider
     by more than the margin; `passed` is the share of owned answers that reach the mark.
     """
 
@@ -81,6 +87,17 @@ class Held:
     examples: tuple[Example, ...]
     metrics: tuple[Metric, ...]
     judged: tuple[Judged, ...]
+    unproven: frozenset[str] = frozenset()
+
+    @property
+    def asked(self) -> list[bool]:
+        """Whether the gateway would ask an owned model; not about kinds of requests that are `unproven`."""
+        return [e.is_askable and kind_of(e.traits) not in self.unproven for e in self.examples]
+
+    @property
+    def known(self) -> list[bool]:
+        """Whether it is known what was wanted, or that the provider's answer was not."""
+        return [not example.is_aside for example in self.examples]
 
     @property
     def incumbent(self) -> tuple[Score, ...]:
@@ -111,7 +128,7 @@ class Held:
     def distinct_targets(self) -> int:
         """How many different answers are wanted."""
         normal = normal_label if self.kind == "label" else normal_text
-        return len({normal(example.target) for example in self.examples})
+        return len({normal(example.target) for example in self.examples if not example.is_aside})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,20 +140,46 @@ class Scored:
     judged: tuple[Judged, ...]
 
 
-def hold_out(kind: str, examples: Sequence[Example], metrics: Sequence[Metric] | None = None) -> Held:
-    """Score the provider on the proof split; without metrics, whether it answered what is wanted."""
+def hold_out(
+    kind: str,
+    examples: Sequence[Example],
+    metrics: Sequence[Metric] | None = None,
+    *,
+    unproven: Collection[str] = (),
+) -> Held:
+    """Score the provider on a split; without metrics, whether it answered what is wanted.
+
+    `unproven` are the kinds of requests (`core.traits`) that are left to the provider, as too few of them were seen.
+    """
     asked = tuple(metrics or read_metrics("exact"))
-    check_fields(kind, asked, [example.target for example in examples])
-    judged = tuple(judge(kind, asked, e, e.incumbent) for e in examples)
-    return Held(kind=kind, examples=tuple(examples), metrics=asked, judged=judged)
+    check_fields(kind, asked, [example.target for example in examples if not example.is_aside])
+    judged = tuple(
+        judge_aside(asked, is_used=False) if e.is_aside else judge(kind, asked, e, e.incumbent) for e in examples
+    )
+    return Held(kind=kind, examples=tuple(examples), metrics=asked, judged=judged, unproven=frozenset(unproven))
 
 
 def score_guesses(name: str, held: Held, guesses: Sequence[Guess]) -> Scored:
-    """Score `guesses`, one per call of a split."""
-    usable = tuple(g if is_acceptable(held.kind, g.text) else replace(g, confidence=0.0) for g in guesses)
-    pairs = zip(held.examples, usable, strict=True)
-    judged = tuple(judge(held.kind, held.metrics, e, guess.text) for e, guess in pairs)
+    """Score `guesses`, one per call of a split; one that the gateway would not ask for has no confidence."""
+    usable = tuple(
+        guess if is_asked and is_acceptable(held.kind, guess.text) else replace(guess, confidence=0.0)
+        for guess, is_asked in zip(guesses, held.asked, strict=True)
+    )
+    judged = tuple(_judged(held, example, guess) for example, guess in zip(held.examples, usable, strict=True))
     return Scored(name=name, guesses=usable, judged=judged)
+
+
+def _judged(held: Held, example: Example, guess: Guess) -> Judged:
+    if not example.is_aside:
+        return judge(held.kind, held.metrics, example, guess.text)
+    is_valid = is_acceptable(held.kind, guess.text)
+    return judge_aside(held.metrics, is_used=guess.confidence > 0, is_valid=is_valid)
+
+
+def of_known(held: Held, name: str, scores: Sequence[Score]) -> Side:
+    """The figures of one side's scores, of the calls with a known answer."""
+    rows = [(s, group) for s, group, is_known in zip(scores, held.groups, held.known, strict=True) if is_known]
+    return summarise(name, [s for s, _ in rows], [group for _, group in rows])
 
 
 def summarise(name: str, scores: Sequence[Score], groups: Sequence[str]) -> Side:
@@ -197,21 +240,24 @@ def compare(held: Held, owned: Sequence[Judged], place: int, settings: ProofSett
         log_goal=evidence.log_goal,
         tango_z=tango_z(worse, better, n, settings.margin) if is_plain else None,
     )
-    return _row(metric, ours, theirs, paired), paired
+    return _row(metric, held.known, ours, theirs, paired), paired
 
 
-def _row(metric: Metric, ours: Sequence[float], theirs: Sequence[float], paired: Paired) -> MetricRow:
+def _row(
+    metric: Metric, known: Sequence[bool], ours: Sequence[float], theirs: Sequence[float], paired: Paired
+) -> MetricRow:
+    owned, incumbent = ([v for v, is_known in zip(values, known, strict=True) if is_known] for values in (ours, theirs))
     return MetricRow(
         name=metric.name,
         mark=metric.mark,
         n=paired.n,
         missing=sum(math.isnan(a - b) for a, b in zip(ours, theirs, strict=True)),
-        owned=_mean_of_known(ours),
-        incumbent=_mean_of_known(theirs),
+        owned=_mean_of_known(owned),
+        incumbent=_mean_of_known(incumbent),
         difference=paired.difference,
         low=paired.low,
         high=paired.high,
-        passed=sum(map(metric.passes, ours)) / paired.n,
+        passed=sum(map(metric.passes, owned)) / max(len(owned), 1),
         is_certified=paired.is_certified,
         decided_at=paired.decided_at,
     )

@@ -17,6 +17,10 @@ the very metric that is too bad to be certified, which alone has a chance of at 
 Where the provider's answer was rated bad and nobody said what was wanted (`Example.is_rejected`), both sides count as
 not equal: known of the provider, and the worst for the other. Metrics that look at the wanted answer are missing.
 
+Where the provider gave no answer that could be wanted (`Example.is_aside`: a tool call, a refusal, a cut one), it is
+right by definition: so it is with its clients now. An owned answer that would be used there is wrong under every
+metric; none that would not, as the call is the provider's then.
+
 A score of None is missing: -1 in the paired test, and wrong at its confidence in the cascade. A function that throws,
 or gives anything else, ends the proof with an error that names it and the call.
 
@@ -115,6 +119,13 @@ def judge(kind: str, metrics: Sequence[Metric], example: Example, got: str) -> J
     values = tuple(_value(metric, wanted, got, plain, call_id) for metric in metrics)
     is_right = all(metric.passes(value) for metric, value in zip(metrics, values, strict=True))
     return Judged(score=replace(plain, is_exact=is_right), values=values, is_equal=plain.is_exact)
+
+
+def judge_aside(metrics: Sequence[Metric], *, is_used: bool, is_valid: bool = True) -> Judged:
+    """One side of a call whose answer is set aside: wrong under every metric where an owned answer would be used."""
+    value = 0.0 if is_used else 1.0
+    score_of = Score(is_exact=not is_used, graded=value, is_valid=is_valid)
+    return Judged(score=score_of, values=(value,) * len(metrics), is_equal=not is_used)
 
 
 def _judge_unknown(metrics: Sequence[Metric], plain: Score) -> Judged:

@@ -37,7 +37,7 @@ def rehearse(dataset: Path, kept: Callable[[Example], OwnedAnswer | None], setti
     """Look at the dev answers that are kept; None where there are under LEAST_ANSWERS of them."""
     frozen = read_folder(dataset)
     found = [(example, answer) for example in frozen.dev if (answer := kept(example)) is not None]
-    if len(found) < LEAST_ANSWERS:
+    if sum(example.is_askable for example, _ in found) < LEAST_ANSWERS:
         return None
     head = untrained_head()
     held = hold_out(frozen.kind, [example for example, _ in found], read_metrics(settings.metrics))

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from freehold.core.verdict import Verdict
 from freehold.errors import StateError
-from freehold.prove.page import differing, dots, pictures, words
+from freehold.prove.page import differing, dots, pictures, traffic, words
 from freehold.prove.page.basis import basis
 from freehold.prove.page.sheet import Sheet
 from freehold.prove.references import GLOSSARY
@@ -68,6 +68,7 @@ def render(template: str, verdict: Verdict) -> str:
         story=tell(verdict, evidence),
         statement=state(verdict, evidence),
         basis=basis(evidence),
+        traffic=traffic.rows(evidence),
         glossary=GLOSSARY,
         pictures={
             "evidence": pictures.evidence_path(evidence),

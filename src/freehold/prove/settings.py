@@ -97,7 +97,8 @@ class ProofFacts:
 
     `parity` is the result of the check that the served model is the trained one. `recipe` is how it was trained.
     `harm` is the budget of a ramp (None: no ramp is planned), `patience` that of the rollback's detector.
-    `noise` says how often the provider agrees with itself; empty where it was not asked again.
+    `noise` says how often the provider agrees with itself; empty where it was not asked again. `relative_cost` is what
+    a call that an owned model is asked about costs at the provider, as a part of what any held-out call does.
     """
 
     verdict_id: str
@@ -108,6 +109,7 @@ class ProofFacts:
     is_provider_simulated: bool = False
     calls_per_day: float | None = None
     provider_cost_per_call_usd: float | None = None
+    relative_cost: float = 1.0
     provider_latency_ms: float | None = None
     provider_input_tokens: float | None = None
     provider_output_tokens: float | None = None

@@ -110,11 +110,26 @@ def _design(evidence: Sheet) -> tuple[str, ...]:
         f"Paired: the owned model answered the same {n:,} held-out calls that the provider had answered. Both are held"
         f" against {wanted}, by {metrics}.",
         by_user,
+        *_population(evidence),
         f"The held-out calls {when} the calls trained on; neither training, nor the choice of a checkpoint, nor"
         " the confidence head has seen them. The head was fitted, and the slices cut, on another split (dev).",
         f"The order of users was drawn by seed {number(evidence.number('settings', 'seed'))}. The evidence may be"
         " looked at after each of them, and this proof may be run again, without a larger error.",
     )
+
+
+def _population(evidence: Sheet) -> tuple[str, ...]:
+    """What the units stand for, where the dataset says it."""
+    n, scored = evidence.count("calls"), evidence.count("scored_calls")
+    if not evidence.has("kinds"):
+        return ()
+    told = "All answered calls of their time are held out, whatever the provider answered, as often as an input came."
+    if scored < n:
+        told += (
+            f" What was wanted is known of {scored:,} of them. In the other {n - scored:,} the provider counts as"
+            " right, a local answer as wrong, and a call that is left to the provider as no difference."
+        )
+    return (told,)
 
 
 def _alone(evidence: Sheet) -> Hypothesis:

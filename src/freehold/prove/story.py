@@ -12,6 +12,7 @@ from freehold.core.verdict import Verdict
 from freehold.prove import cautions
 from freehold.prove.page.basis import basis
 from freehold.prove.page.sheet import Sheet
+from freehold.prove.page.traffic import aside_told
 from freehold.prove.page.words import in_hundred, in_points, interval, milliseconds, money, number, share
 from freehold.prove.unshown import unshown
 
@@ -104,7 +105,8 @@ def _tiles(verdict: Verdict, evidence: Sheet) -> tuple[Tile, ...]:
         )
     owned = evidence.at("sides", 1)
     word = basis(evidence).verb
-    seen = f"of the calls; {interval(owned.number('low'), owned.number('high'))}, n={number(owned.number('n'))}"
+    of = "of the calls" if evidence.count("scored_calls") in (0, evidence.count("calls")) else "where that is known"
+    seen = f"{of}; {interval(owned.number('low'), owned.number('high'))}, n={number(owned.number('n'))}"
     kept = Tile(
         name="Moves",
         shown="nothing",
@@ -162,6 +164,7 @@ def _moves(verdict: Verdict, evidence: Sheet) -> tuple[str, ...]:
             sentences = [
                 f"Of {n:,} held-out calls the owned model would have answered {local:,} itself, locally; {rest}.",
                 reason,
+                aside_told(evidence),
             ]
         case "need" if _is_for_people(evidence):
             sentences = [reason, "Nothing moves until then, and nothing changes for your users."]

@@ -136,9 +136,13 @@ def speed(answers: Sequence[OwnedAnswer]) -> Speed:
 
 
 def savings(examined: Examined, facts: ProofFacts) -> Savings:
-    """What the coverage saves of the provider's bill: a local answer is free, an audited one is paid for again."""
+    """What the coverage saves of the provider's bill: a local answer is free, an audited one is paid for again.
+
+    A call that may go local need not cost what others do (images, long answers by tools): what it costs on average, as
+    a part of what any call does, is `relative_cost`.
+    """
     local = examined.outcome.coverage or 0.0
-    share = local * (1 - facts.audit_rate)
+    share = local * (1 - facts.audit_rate) * facts.relative_cost
     a_day = facts.calls_per_day
     per_day = None
     if facts.calls_per_day is not None and facts.provider_cost_per_call_usd is not None:

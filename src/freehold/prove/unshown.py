@@ -9,6 +9,7 @@ from freehold.core.verdict import Verdict
 from freehold.prove.cautions import is_by_people, slice_name
 from freehold.prove.page.basis import AGREEMENT, MIXED, agreed_alone, basis
 from freehold.prove.page.sheet import Sheet
+from freehold.prove.page.traffic import unspoken_told
 from freehold.prove.page.words import UNKNOWN, interval, listed, number, percent, share, span
 
 
@@ -39,6 +40,8 @@ def unshown(verdict: Verdict, evidence: Sheet) -> tuple[str, ...]:
     when = span(evidence.at("used", "first_at").value, evidence.at("used", "last_at").value)
     held_out = "those held out" if when == UNKNOWN else f"the held-out ones, {when}"
     sentences.append(f"Anything about other traffic: the proof is for calls like {held_out}.")
+    if lost := unspoken_told(evidence):
+        sentences.append(lost)
     users, busiest = evidence.count("users"), evidence.count("busiest_user_calls")
     if users * busiest > evidence.count("calls") > 0:
         sentences.append(

@@ -16,7 +16,7 @@ from freehold.core.slices import SliceShape
 from freehold.prove.cascade import Cascade
 from freehold.prove.decide import Outcome, Paired, decide
 from freehold.prove.judging import Compared, Opinions, preferences, weigh_opinions
-from freehold.prove.measure import Guess, Held, MetricRow, Scored, Side, can_replace, compare, score_guesses, summarise
+from freehold.prove.measure import Guess, Held, MetricRow, Scored, Side, can_replace, compare, of_known, score_guesses
 from freehold.prove.policy import Tuning, find_policy, tune
 from freehold.prove.served import serve
 from freehold.prove.settings import ProofSettings
@@ -91,7 +91,7 @@ def weigh(
     known = None if preferred is None else [value is not None for value in preferred]
     served, outcome = serve(outcome, policy, calls.paired(_harms(scores, held, preferred)), settings, known)
     return Examined(
-        side=summarise(scored.name, scores, held.groups),
+        side=of_known(held, scored.name, scores),
         guesses=scored.guesses,
         scores=scores,
         metrics=tuple(row for row, _ in by_metric),

@@ -19,8 +19,9 @@ class LiveCall:
     """One call of a route as `live_figures` needs it.
 
     For an audit, `owned_text` is the local answer that was audited and `rented_text` what the provider said; None where
-    that answer is missing. Shadow calls are looked at for nothing: their answers were not used. A call whose engine
-    failed is one that the provider answered for want of an owned answer.
+    that answer is missing. `is_aside`: the provider gave an audit no answer that could be wanted (a tool call, a
+    refusal), so that the local one is wrong, whatever it says. Shadow calls are looked at for nothing: their answers
+    were not used. A call whose engine failed is one that the provider answered for want of an owned answer.
     """
 
     arm: Arm
@@ -29,11 +30,12 @@ class LiveCall:
     owned_text: str | None = None
     rented_text: str | None = None
     has_engine_failed: bool = False
+    is_aside: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveFigures:
-    """Live figures of a route; shares are of answered calls, `agreement` is with the provider on audited calls (95%).
+    """Live figures of a route; shares are of all answered calls of its task, `agreement` is that of audits (95%).
 
     `engine_failed` counts the calls for which the owned model gave no answer. `local_wrong` estimates the share of all
     calls answered locally and unlike the provider: what the contract bounds.
@@ -62,7 +64,7 @@ def live_figures(rows: Iterable[LiveCall], *, output_kind: str) -> LiveFigures:
     rented = [call for call in calls if call.arm == "rented"]
     audits = [call for call in calls if call.arm == "audit"]
     verdicts = [
-        score(output_kind, call.rented_text, call.owned_text).is_exact
+        not call.is_aside and score(output_kind, call.rented_text, call.owned_text).is_exact
         for call in audits
         if call.rented_text is not None and call.owned_text is not None
     ]

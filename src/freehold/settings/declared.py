@@ -90,12 +90,18 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("gateway", "tracing", False, "Send an OpenTelemetry span per call; also on when OTEL_* says where to."),
     Setting("gateway", "trace_content", False, "Put the messages of both sides into the spans."),
     Setting("record", "keep_days", 0.0, "Days after which the bodies of calls are deleted; 0 keeps them for ever."),
-    Setting("freeze", "proof_share", 0.2, "Share of the examples, the newest, that is kept for the proof.", most=1),
-    Setting("freeze", "proof_max", 1000, "Most examples in the proof split.", least=1),
     Setting(
-        "freeze", "dev_share", 0.1, "Share of the examples, before the proof's, that tunes the confidence.", most=1
+        "freeze", "proof_share", 0.2, "Share of the answered calls, the newest, that is kept for the proof.", most=1
     ),
-    Setting("freeze", "dev_max", 400, "Most examples in the dev split.", least=1),
+    Setting("freeze", "proof_max", 1000, "Most calls in the proof split.", least=1),
+    Setting(
+        "freeze",
+        "dev_share",
+        0.1,
+        "Share of the answered calls, before the proof's, that tunes the confidence.",
+        most=1,
+    ),
+    Setting("freeze", "dev_max", 400, "Most calls in the dev split.", least=1),
     Setting("freeze", "near_duplicate", 0.9, "Similarity (Jaccard) from which two inputs are near duplicates.", most=1),
     Setting("train", "base", "smollm2-135m", "Base to train from: a name that `freehold pull` knows, or a path."),
     Setting(

@@ -94,6 +94,15 @@ class Following:
             found |= {(row.model_answered, row.system_fingerprint) for row in self._rows(query)}
         return found
 
+    def costs(self, ids: Collection[str]) -> dict[str, float]:
+        """What these calls cost, by id; without those whose price is not known."""
+        c = schema.calls.c
+        found: dict[str, float] = {}
+        for some in _chunks(ids):
+            rows = self._rows(select(c.id, c.cost_usd).where(c.id.in_(some), c.cost_usd.is_not(None)))
+            found |= {str(row.id): float(row.cost_usd) for row in rows}
+        return found
+
     def _read(self, column: Any, ids: Collection[str]) -> list[Call]:
         c = schema.calls.c
         is_small = func.length(c.request_body) + func.length(c.response_body) <= literal(LARGEST_COMPARED_BYTES)

@@ -153,7 +153,8 @@ def _read_lessons(job: Job, tokenizer: Any) -> _Lessons:
     """Train and dev split as ids; DataError when too few examples are left to learn from."""
     tokenize, most = base.tokenize_with(tokenizer), job.recipe.max_tokens
     train, dropped = encode(_read_split(job.dataset, "train"), tokenize, most)
-    dev, _ = encode(_read_split(job.dataset, "dev")[:DEV_EXAMPLES], tokenize, most)
+    known = [example for example in _read_split(job.dataset, "dev") if not example.is_aside]
+    dev, _ = encode(known[:DEV_EXAMPLES], tokenize, most)
     if len(train) < LEAST_EXAMPLES:
         longer = f" ({dropped} more are longer than {most} tokens)" if dropped else ""
         raise DataError(

@@ -58,7 +58,8 @@ def basis(evidence: Sheet) -> Basis:
     known, rejected = evidence.count("known_calls"), evidence.count("rejected_calls")
     if evidence.flag("is_agreement") and not known:
         return AGREEMENT
-    return KNOWN if known + rejected >= evidence.count("calls") else MIXED
+    scored = evidence.count("scored_calls") or evidence.count("calls")
+    return KNOWN if known + rejected >= scored else MIXED
 
 
 def agreed_alone(evidence: Sheet) -> tuple[str, ...]:

@@ -10,7 +10,8 @@ import re
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from freehold.core.scoring import JsonValue, leaves, parse_json
+from freehold.core.json_text import JsonValue, parse_json
+from freehold.core.scoring import leaves
 from freehold.prove.page.sheet import Sheet
 from freehold.prove.page.words import clip
 

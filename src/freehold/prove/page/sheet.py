@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from freehold.core.scoring import JsonValue
+from freehold.core.json_text import JsonValue
 from freehold.prove.page.words import finite
 
 

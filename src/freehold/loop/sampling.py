@@ -1,0 +1,39 @@
+"""Looks at some of a task's newest calls: how many could be learnt from, so that nobody is promised what will not come.
+
+Not covered: what is frozen (`loop.freezing`), which looks at all of them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+from freehold.core.target import habits_of, why_no_target
+from freehold.core.task import Task
+from freehold.loop.estate import Estate
+from freehold.loop.sorting import read_call
+from freehold.store import CallFilter
+from freehold.tasks import Sample
+
+_MOST_CALLS = 24
+_MOST_BYTES = 8 * 2**20
+
+
+def sample_calls(estate: Estate, task: Task) -> Sample:
+    """The newest calls that the provider answered, as many as are read quickly."""
+    told = []
+    size_bytes = 0
+    wanted = CallFilter(task_id=task.id, arm="rented", is_direct=True, is_failed=False, limit=_MOST_CALLS)
+    for call in estate.store.calls.stream(replace(wanted, newest_first=True)):
+        read = read_call(call)
+        size_bytes += len(call.request_body) + len(call.response_body)
+        if read.asked is not None:
+            told.append((read.asked, read.answer))
+        if size_bytes > _MOST_BYTES:
+            break
+    habits = habits_of(told)
+    reasons = Counter(
+        "not_plain" if not asked.is_plain else why_no_target(asked, answer, habits) or "" for asked, answer in told
+    )
+    usable = reasons.pop("", 0)
+    return Sample(calls=len(told), usable=usable, reason=max(reasons, key=lambda name: reasons[name], default=""))
