@@ -13,7 +13,7 @@ Not covered: the bytes on their way (`freehold.gateway`), keeping them until the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from freehold.core.call import Arm, Call, Dialect
 from freehold.core.dialects import BadBodyError, StreamAssembler, read_answer, read_request
@@ -121,7 +121,7 @@ def read_exchange(exchange: Exchange, *, prices: Mapping[str, Price], limit_byte
     answer = read_answer(request.dialect, got.content)
     error = _error(decision, response, got, answer)
     usage = _estimated(exchange, sent.content, answer, error)
-    return Call(
+    call = Call(
         id=request.id,
         created_at=request.created_at,
         parent_id=decision.parent_id,
@@ -142,11 +142,6 @@ def read_exchange(exchange: Exchange, *, prices: Mapping[str, Price], limit_byte
         status=response.status,
         finish_reason=answer.finish_reason,
         error=error,
-        input_tokens=usage.input_tokens,
-        cached_tokens=usage.cached_tokens,
-        output_tokens=usage.output_tokens,
-        written_tokens=usage.written_tokens,
-        reasoning_tokens=usage.reasoning_tokens,
         is_estimated=usage is not answer.usage,
         cost_usd=_cost_usd(decision, (answer.model, asked.model, path_model(request.path)), usage, prices),
         latency_ms=response.latency_ms,
@@ -159,6 +154,18 @@ def read_exchange(exchange: Exchange, *, prices: Mapping[str, Price], limit_byte
         route_version=decision.route_version,
         key_id=request.key_id,
         api=dict(request.api),
+    )
+    return _counted(call, usage)
+
+
+def _counted(call: Call, usage: Usage) -> Call:
+    return replace(
+        call,
+        input_tokens=usage.input_tokens,
+        cached_tokens=usage.cached_tokens,
+        output_tokens=usage.output_tokens,
+        written_tokens=usage.written_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
     )
 
 
