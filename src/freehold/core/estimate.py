@@ -1,8 +1,8 @@
 """Token counts for exchanges whose provider told none: streams that broke off, and providers that never tell.
 
 A token is about four characters of ASCII text, two and a half of other alphabets, one of Chinese, Japanese or Korean.
-That is right within about a quarter for prose; JSON and code have more. It is there so that a budget holds, not to check
-a bill. Four tokens are added for each message, as chat templates do.
+That is right within about a quarter for prose; JSON and code have more. It is there so that a budget holds, not to
+check a bill. Four tokens are added for each message, as chat templates do.
 
 Not covered: images, sound and files; what stands for them in a request (data URLs, base64) counts nothing. What a
 provider thinks without showing it counts nothing either.

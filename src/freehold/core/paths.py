@@ -22,6 +22,8 @@ from urllib.parse import quote, unquote, urlsplit
 from freehold.core.exchange import Dialect
 
 AZURE = "/openai/"
+API_PARAMETER = "api-version"
+"""The parameter in which Azure's clients name a version of its API."""
 _DEPLOYMENTS = "/openai/deployments/"
 _V1 = "/v1"
 _AZURE_HOSTS = (".azure.com", ".azure.us", ".azure.cn")
@@ -101,17 +103,23 @@ def call_fault(path: str) -> tuple[Fault, str] | None:
 
 
 @lru_cache(maxsize=256)
-def speaks_azure(base_url: str) -> bool:
-    """Whether a base URL is an Azure resource's: by its host, or by a path that ends in `/openai` or `/openai/v1`."""
+def _base(base_url: str) -> tuple[str, bool, bool]:
+    """The path of a base URL, whether its host is Azure's, and whether it speaks Azure's paths."""
     parts = urlsplit(base_url.rstrip("/"))
     host = parts.hostname or ""
-    ends = parts.path.endswith(("/openai", "/openai/v1")) and not host.endswith(_GOOGLE_HOSTS)
-    return host.endswith(_AZURE_HOSTS) or ends
+    is_on_azure = host.endswith(_AZURE_HOSTS)
+    ends_so = parts.path.endswith(("/openai", "/openai/v1")) and not host.endswith(_GOOGLE_HOSTS)
+    return parts.path, is_on_azure, is_on_azure or ends_so
+
+
+def speaks_azure(base_url: str) -> bool:
+    """Whether a base URL is an Azure resource's: by its host, or by a path that ends in `/openai` or `/openai/v1`."""
+    return _base(base_url)[2]
 
 
 def is_azure_host(base_url: str) -> bool:
     """Whether a base URL is on one of Azure's own hosts."""
-    return (urlsplit(base_url).hostname or "").endswith(_AZURE_HOSTS)
+    return _base(base_url)[1]
 
 
 def provider_target(base_url: str, target: str, *, is_anthropic: bool = False, model: str | None = None) -> str:
@@ -119,12 +127,12 @@ def provider_target(base_url: str, target: str, *, is_anthropic: bool = False, m
 
     `model` takes the place of a model that the target names, if it names one.
     """
-    base = urlsplit(base_url.rstrip("/")).path
+    base, is_on_azure, is_azure = _base(base_url)
     if target.startswith(AZURE):
-        if speaks_azure(base_url):
+        if is_azure:
             return base.removesuffix(_V1).removesuffix("/openai") + _with_deployment(target, model)
         target = _plain_target(target)
-    elif is_azure_host(base_url) and base in ("", "/openai") and not is_anthropic:
+    elif is_on_azure and base in ("", "/openai") and not is_anthropic:
         return "/openai" + target
     if base.endswith(_V1):
         return base.removesuffix(_V1) + target
@@ -141,7 +149,7 @@ def _with_deployment(target: str, model: str | None) -> str:
 def _plain_target(target: str) -> str:
     """Azure's target as one of OpenAI's API, without the version parameter that only Azure knows."""
     path, _, query = target.partition("?")
-    kept = "&".join(pair for pair in query.split("&") if pair and not pair.startswith("api-version="))
+    kept = "&".join(pair for pair in query.split("&") if pair and not pair.startswith(f"{API_PARAMETER}="))
     return f"/v1/{_azure_end(path)}" + (f"?{kept}" if kept else "")
 
 
