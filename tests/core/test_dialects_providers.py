@@ -204,13 +204,16 @@ def test_messages_without_event_lines_stop_or_index() -> None:
     assert (read.text, read.finish_reason, read.usage.output_tokens) == ("refund", "end_turn", 2)
 
 
-def test_the_first_count_of_a_broken_message_is_no_count() -> None:
-    events = [
-        {"type": "message_start", "message": {"id": "m", "usage": {"input_tokens": 3, "output_tokens": 1}}},
+@pytest.mark.parametrize("early", [None, "end_turn"])
+def test_what_the_first_event_of_a_broken_message_says_of_its_end_is_nothing(early: str | None) -> None:
+    begun = {"id": "m", "stop_reason": early, "usage": {"input_tokens": 3, "output_tokens": 1}}
+    events: list[dict[str, Any]] = [
+        {"type": "message_start", "message": begun},
         {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "long text"}},
     ]
     read = answered("anthropic-messages", named(*events))
-    assert (read.usage.input_tokens, read.usage.output_tokens) == (3, None)
+    assert (read.usage.input_tokens, read.usage.output_tokens, read.finish_reason) == (3, None, None)
+    assert not assembled("anthropic-messages", named(*events)).is_complete
     whole = answered(
         "anthropic-messages",
         named(*events, {"type": "message_delta", "delta": {"stop_reason": "end_turn"}}, {"type": "message_stop"}),

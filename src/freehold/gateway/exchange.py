@@ -122,6 +122,8 @@ class ProviderExchange:
         try:
             while passage.is_stream is None and (chunk := await self.response.read()):
                 self._peeked += passage.take(chunk)
+            if passage.is_stream is None:
+                self._peeked += passage.rest()
         except UpstreamError as error:
             self.failure = _failure_of(error)
 

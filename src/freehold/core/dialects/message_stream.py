@@ -40,7 +40,7 @@ class MessageAssembly:
         """Take one event."""
         match data.get("type") or name:
             case "message_start":
-                self._message = dict(as_object(data.get("message")))
+                self._message = {**as_object(data.get("message")), "stop_reason": None}  # it has only begun
             case "content_block_start":
                 index = as_count(data.get("index"))
                 place = len(self._blocks) if index is None else index
