@@ -10,7 +10,7 @@ Not covered: the tables (`freehold.store`), the forwarding (`freehold.gateway`).
 
 from freehold.record.backlog import Backlog, ends, is_delivered, read_backlog
 from freehold.record.delivery import Delivery, Read, Sink
-from freehold.record.encoding import decode_body, readable_encodings
+from freehold.record.encoding import decode_body, missing_encodings, readable_encodings
 from freehold.record.journal import Durability, Journal
 from freehold.record.read import Decision, Exchange, RequestSide, ResponseSide, read_exchange
 from freehold.record.recorder import Recorder
@@ -33,6 +33,7 @@ __all__ = [
     "ends",
     "forget_calls_under_way",
     "is_delivered",
+    "missing_encodings",
     "oldest_under_way",
     "read_backlog",
     "read_exchange",
