@@ -76,11 +76,6 @@ def path_model(path: str) -> str | None:
     return None
 
 
-def is_call(path: str) -> bool:
-    """Whether a path is one of a provider's API."""
-    return path.startswith(("/v1/", AZURE))
-
-
 def call_fault(path: str) -> tuple[Fault, str] | None:
     """What is wrong with a path that a client's base URL made, and the path that it should be; None for any other.
 
@@ -120,6 +115,15 @@ def speaks_azure(base_url: str) -> bool:
 def is_azure_host(base_url: str) -> bool:
     """Whether a base URL is on one of Azure's own hosts."""
     return _base(base_url)[1]
+
+
+def key_header(base_url: str, key: str, path: str, *, is_anthropic: bool) -> tuple[str, str]:
+    """The header in which a provider wants its key, for a call at a path; Anthropic takes this in all its versions."""
+    if is_anthropic:
+        return "x-api-key", key
+    if is_azure_host(base_url) or (path.startswith(AZURE) and speaks_azure(base_url)):
+        return "api-key", key
+    return "authorization", f"Bearer {key}"
 
 
 def provider_target(base_url: str, target: str, *, is_anthropic: bool = False, model: str | None = None) -> str:

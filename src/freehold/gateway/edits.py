@@ -1,8 +1,5 @@
 """The edits of a body on its way, all of them pure functions of bytes.
 
-A fallback may have another name for the model: `with_model` puts it in place. `with_added_model` puts a name where
-there is none: a path of Azure's names the model, and other providers want it in the body.
-
 OpenAI chat streams tell their usage only when asked (`stream_options.include_usage`). The recorder needs it, so the
 option is added for providers that do not tell it unasked (`gateway.usage`), and what it adds to the stream is taken out
 again: the last chunk with `choices: []`, and the member `usage` of the others.
@@ -44,25 +41,6 @@ def _with_option(text: str, span: Span) -> str:
     old = span.value if isinstance(span.value, dict) else {}
     new = json.dumps({**old, "include_usage": True}, separators=(",", ":"))
     return text[: span.start] + new + text[span.end :]
-
-
-def with_model(body: bytes, model: str) -> bytes | None:
-    """The request body with another model; None where it names none."""
-    text = decode_utf8(body)
-    named = [span for span in members(text) if span.key == "model"]
-    if not named:
-        return None
-    return (text[: named[-1].start] + json.dumps(model) + text[named[-1].end :]).encode()
-
-
-def with_added_model(body: bytes, model: str) -> bytes | None:
-    """The request body with a model, as its first member; None where it is no JSON object."""
-    text = decode_utf8(body)
-    start = len(text) - len(text.lstrip())
-    if text[start : start + 1] != "{":
-        return None
-    comma = "" if text[start + 1 :].lstrip().startswith("}") else ","
-    return f'{text[: start + 1]}"model":{json.dumps(model)}{comma}{text[start + 1 :]}'.encode()
 
 
 class UsageStrip:

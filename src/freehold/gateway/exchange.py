@@ -12,9 +12,10 @@ import time
 from dataclasses import replace
 from functools import lru_cache
 
+from freehold.core.dialects.model_name import with_added_model, with_model
 from freehold.core.paths import AZURE, path_model, speaks_azure
 from freehold.gateway.config import GatewaySettings, Provider
-from freehold.gateway.edits import UsageStrip, with_added_model, with_model
+from freehold.gateway.edits import UsageStrip
 from freehold.gateway.http1.client import Pool, Response, UpstreamError
 from freehold.gateway.http1.heads import Header
 from freehold.gateway.http1.request import Request

@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
-from freehold.core.paths import AZURE, is_azure_host, speaks_azure
+from freehold.core.paths import AZURE, key_header, speaks_azure
 from freehold.gateway.config import Provider
 from freehold.gateway.http1.heads import Header, plain
 from freehold.gateway.inbound import KEY_HEADERS, Inbound
@@ -54,16 +54,9 @@ def lent_key(provider: Provider, inbound: Inbound, environment: Mapping[str, str
             hint="Let the page's server call the gateway, send a key with the request, or name the page in"
             " gateway.allowed_origins.",
         )
-    return _key_header(provider, key, inbound.path)
-
-
-def _key_header(provider: Provider, key: str, path: str) -> Header:
-    """The header in which a provider wants its key; Anthropic takes this one in all versions of its API."""
-    if provider.dialect == "anthropic":
-        return b"x-api-key", plain(key)
-    if is_azure_host(provider.base_url) or (path.startswith(AZURE) and speaks_azure(provider.base_url)):
-        return b"api-key", plain(key)
-    return b"authorization", plain(f"Bearer {key}")
+    is_anthropic = provider.dialect == "anthropic"
+    name, value = key_header(provider.base_url, key, inbound.path, is_anthropic=is_anthropic)
+    return name.encode(), plain(value)
 
 
 def as_plain_key(provider: Provider, inbound: Inbound, headers: Sequence[Header]) -> list[Header]:

@@ -11,7 +11,7 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 from freehold.core.key import holds_key
-from freehold.core.paths import provider_target
+from freehold.core.paths import AZURE, provider_target, speaks_azure
 from freehold.gateway.config import Provider
 from freehold.gateway.http1.client import Origin
 from freehold.gateway.http1.heads import Header, header_lines
@@ -41,11 +41,13 @@ def choose_provider(providers: Sequence[Provider], inbound: Inbound) -> Provider
     """The provider that a request goes to; RefusedError when there is none.
 
     A provider that lists the model comes first, then one that takes any model; among equals the one that speaks the
-    caller's dialect, then the first.
+    caller's dialect, for Azure's paths one that speaks these, then the first.
     """
     wanted = "anthropic" if inbound.speaks_anthropic else "openai"
     model = inbound.model
     fitting = sorted(providers, key=lambda provider: provider.dialect != wanted)
+    if inbound.path.startswith(AZURE):
+        fitting.sort(key=lambda provider: (provider.dialect != wanted, not speaks_azure(provider.base_url)))
     if model is not None:
         for provider in fitting:
             if lists_model(provider, model):
