@@ -75,6 +75,6 @@ def wired(
         known = [make(url) for make in providers or both]
         shelf = Shelf(PRICES)
         own = settings or GatewaySettings(record_wait_s=5)
-        gateway = Gateway(own, known, shelf, Switchboard(), options.get("other"))  # type: ignore[arg-type]
+        gateway = Gateway(own, known, shelf, Switchboard(), options.get("other"), options.get("oversight"))  # type: ignore[arg-type]
         with running(gateway, Limits(body_bytes=own.max_body_bytes)) as port:
             yield Wired(port, upstream, shelf)

@@ -23,6 +23,8 @@ _BEGINNINGS = (b"data:", b"event:", b"id:", b"retry:", b":")
 
 def begins_as_stream(body: bytes) -> bool | None:
     """Whether a body begins like events; None where too little has come to tell. Space before them says nothing."""
+    if _BYTE_ORDER_MARK.startswith(body):
+        return None
     start = body[:_LONGEST_SPACE].removeprefix(_BYTE_ORDER_MARK).lstrip()
     if not start:
         return None if len(body) < _LONGEST_SPACE else False
