@@ -27,9 +27,9 @@ from freehold.gateway.refusal import RefusedError, reply
 NO_KEYS = [
     "", "Bearer", "Bearer ", "none", "Bearer none", "DUMMY_KEY", "Bearer DUMMY_KEY", "dummy", "EMPTY", "null",
     "not-needed", "not_needed", "no-key", "unused", "xxx", "XXXX", "sk-xxxxxxxx", "sk-XXXX", "your-api-key",
-    "YOUR_API_KEY", "your_api_key_here", "changeme", "placeholder", "freehold", "Bearer freehold", "sk-none", "<your key>",
-    "<API_KEY>", "${OPENAI_API_KEY}", "$OPENAI_API_KEY", "{{ key }}", "***", "...", "undefined", "lm-studio", "ollama", "n/a",
-    "sk-no-key-required", "fhk_" + "a" * 40,
+    "YOUR_API_KEY", "your_api_key_here", "changeme", "placeholder", "freehold", "Bearer freehold", "sk-none",
+    "<your key>", "<API_KEY>", "${OPENAI_API_KEY}", "$OPENAI_API_KEY", "{{ key }}", "***", "...", "undefined",
+    "lm-studio", "ollama", "n/a", "sk-no-key-required", "fhk_" + "a" * 40,
 ]  # fmt: skip
 KEYS = [
     "sk-own", "sk-proj-abc123", "test", "sk-test", "abc", "x", "xx", "sk-xxxxxxxxa", "secret", "key", "gsk_none",

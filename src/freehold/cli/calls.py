@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _ID_CHARS = 10
 _TASK_CHARS = 16
+_ESTIMATED = ("input_tokens", "output_tokens", "cost_usd")
 
 
 @click.command()
@@ -117,7 +118,9 @@ def _list(estate: Estate, options: dict[str, Any], *, as_json: bool) -> None:
 def _row(view: CallView, now: float) -> tuple[str, ...]:
     call = view.call
     when = (call.id[-_ID_CHARS:], age(call.created_at, now), shorten(view.task or "-", _TASK_CHARS))
-    return (*when, call.arm, str(call.status), usd(call.cost_usd), ms(call.latency_ms), view.answer)
+    cost = usd(call.cost_usd)
+    cost = f"~{cost}" if call.is_estimated and call.cost_usd is not None else cost
+    return (*when, call.arm, str(call.status), cost, ms(call.latency_ms), view.answer)
 
 
 def _show(estate: Estate, call_id: str, *, as_json: bool) -> None:
@@ -130,7 +133,8 @@ def _show(estate: Estate, call_id: str, *, as_json: bool) -> None:
         return
     request, response = _pretty(str(plain.pop("request_body"))), _pretty(str(plain.pop("response_body")))
     for name, value in plain.items():
-        say(f"{name:<20} {printable(str(value))}")
+        mark = " (estimated)" if view.call.is_estimated and name in _ESTIMATED and value is not None else ""
+        say(f"{name:<20} {printable(str(value))}{mark}")
     say(f"\nrequest\n{request}\n\nresponse\n{response}")
     next_command(f"freehold correct {view.call.id} 'the answer that was wanted'")
 

@@ -9,6 +9,7 @@ Not covered: the tables (`freehold.store`), the forwarding (`freehold.gateway`).
 """
 
 from freehold.record.backlog import Backlog, ends, is_delivered, read_backlog
+from freehold.record.conversations import Conversations
 from freehold.record.delivery import Delivery, Read, Sink
 from freehold.record.encoding import decode_body, missing_encodings, readable_encodings
 from freehold.record.journal import Durability, Journal
@@ -18,6 +19,7 @@ from freehold.record.underway import UnderWay, forget_calls_under_way, oldest_un
 
 __all__ = [
     "Backlog",
+    "Conversations",
     "Decision",
     "Delivery",
     "Durability",

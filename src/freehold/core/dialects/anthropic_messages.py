@@ -64,7 +64,7 @@ def read_request(data: JsonObject) -> Asked:
         wants_usage=True,
         is_plain=is_plain and bool(pairs) and not runs_tools and choice in (None, "auto", "none"),
         user_key=metadata.get("user_id"),
-        session_key=metadata.get("session_id"),
+        session_key=metadata.get("session_id") or as_name(as_object(data.get("thread")).get("previous_message_id")),
         metadata=metadata,
     )
 

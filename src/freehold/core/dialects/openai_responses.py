@@ -82,7 +82,7 @@ def read_request(data: JsonObject) -> Asked:
         wants_usage=True,
         is_plain=is_plain and bool(pairs) and not runs_tools and data.get("tool_choice") in (None, "auto", "none"),
         user_key=as_name(data.get("safety_identifier")) or as_name(data.get("user")) or metadata.get("user_id"),
-        session_key=metadata.get("session_id") or session,
+        session_key=metadata.get("session_id") or session or as_name(data.get("previous_response_id")),
         metadata=metadata,
     )
 
