@@ -13,7 +13,7 @@ from freehold.core.dialects.form import Form, LocalAnswer
 from freehold.core.dialects.parts import read_content
 from freehold.core.dialects.thought import joined_thoughts, thought_of
 from freehold.core.dialects.tool_calls import read_tool_calls
-from freehold.core.dialects.usage import openai_usage
+from freehold.core.dialects.usage import openai_usage, timings_usage
 from freehold.core.dialects.values import (
     JsonObject,
     as_count,
@@ -26,7 +26,7 @@ from freehold.core.dialects.values import (
     dump_text,
     read_metadata,
 )
-from freehold.core.exchange import Answer, Asked
+from freehold.core.exchange import Answer, Asked, Usage
 from freehold.core.ids import canonical_json
 from freehold.core.sse import DONE, sse_bytes
 
@@ -75,7 +75,6 @@ def read_answer(data: JsonObject) -> Answer:
     message = as_object(choice.get("message"))
     content = read_content(message.get("content"))
     refusal = as_text(message.get("refusal"))
-    usage = as_object(data.get("usage")) or as_object(as_object(data.get("x_groq")).get("usage"))
     reason = as_name(choice.get("finish_reason"))
     return Answer(
         text=content.text or refusal,
@@ -84,10 +83,17 @@ def read_answer(data: JsonObject) -> Answer:
         finish_reason=reason if is_finished(reason) else None,
         model=as_name(data.get("model")),
         system_fingerprint=as_name(data.get("system_fingerprint")),
-        usage=openai_usage(usage or as_object(choice.get("usage"))),
+        usage=_read_usage(data, choice),
         is_refusal=bool(refusal) or content.is_refusal,
         error=failure_of(data) or choice_failure(choice),
     )
+
+
+def _read_usage(data: JsonObject, choice: JsonObject) -> Usage:
+    """Token counts, wherever a provider puts them."""
+    places = (data.get("usage"), as_object(data.get("x_groq")).get("usage"), choice.get("usage"))
+    told = next((usage for place in places if (usage := as_object(place))), None)
+    return openai_usage(told) if told is not None else timings_usage(as_object(data.get("timings")))
 
 
 def _usage_json(answer: LocalAnswer) -> JsonObject:

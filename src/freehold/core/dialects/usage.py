@@ -38,6 +38,16 @@ def openai_usage(usage: JsonObject) -> Usage:
     )
 
 
+def timings_usage(timings: JsonObject) -> Usage:
+    """Token counts in the manner of llama.cpp's server, which tells them beside its times, asked or not."""
+    fresh, cached = as_count(timings.get("prompt_n")), as_count(timings.get("cache_n"))
+    return Usage(
+        input_tokens=None if fresh is None else fresh + (cached or 0),
+        cached_tokens=cached,
+        output_tokens=as_count(timings.get("predicted_n")),
+    )
+
+
 def _billed(
     prompt: int | None, completion: int | None, *, total: int | None, parts: tuple[int | None, int | None, int | None]
 ) -> tuple[int | None, int | None]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fidelity.upstream import Script, Seen, Upstream, served
-from scripted import Shelf, running
+from gateway.scripted import Shelf, running
 
 from freehold.core import Call
 from freehold.gateway.app import Gateway
