@@ -74,6 +74,7 @@ ESCAPED = b'data: {"choices":[{"delta":{"content":"\\"usage\\":null"}}]'
         (b'data: {"choices":[],"prompt_filter_results":[1]}\n\n', None),
         (ESCAPED + b',"usage":null}\n\n', ESCAPED + b"}\n\n"),
         (b'data: {"choices":[{"usage":null}],"usage":null}\n\n', b'data: {"choices":[{"usage":null}]}\n\n'),
+        (b'data: {"choices":[1],"usage":[]}\n\n', None),
         (b": ping usage\n\n", None),
         (b'data: "usage" broken\n\n', None),
     ],

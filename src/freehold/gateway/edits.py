@@ -68,7 +68,7 @@ class UsageStrip:
             data: object = json.loads(event.data)
         except (ValueError, RecursionError):
             return event.raw
-        if not isinstance(data, dict) or "usage" not in data:
+        if not isinstance(data, dict) or not isinstance(data.get("usage", 0), dict | None):
             return event.raw
         if data["usage"] is None:
             return event.raw if self._keeps_null else _without_usage(event)

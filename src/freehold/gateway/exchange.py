@@ -61,9 +61,9 @@ class ProviderExchange:
         self._model = model
         self._passage: Passage | None = None
         self._peeked = b""
-        asked_model, origin = model or inbound.model, address(provider.base_url)[0]
-        is_wanted = settings.add_usage and inbound.lacks_usage
-        self._option = UsageOption(habits, provider, origin, asked_model, is_wanted=is_wanted)
+        self._option: UsageOption | None = None
+        if settings.add_usage and inbound.lacks_usage:
+            self._option = UsageOption(habits, provider, address(provider.base_url)[0], model or inbound.model)
         self._is_replay = False
         self._is_masked = False
         self._secret = b""
@@ -78,14 +78,14 @@ class ProviderExchange:
 
     async def open(self, pool: Pool) -> None:
         """Send the request and take the head of the response; RefusedError when none comes."""
-        body = self._body()
-        edited = self._option.added_to(body)
+        body, option = self._body(), self._option
+        edited = option.added_to(body) if option is not None else None
         self._asked_at = time.perf_counter()
-        await self._ask(pool, edited or body, self._option.strip() if edited is not None else None)
-        if edited is not None and await self._refuses_option(edited):
+        await self._ask(pool, edited or body, option.strip() if option is not None and edited is not None else None)
+        if option is not None and edited is not None and await self._refuses_option(edited):
             await self._ask(pool, body, None)
             if self.status < _LEAST_ERROR_STATUS:
-                self._option.is_refused()
+                option.is_refused()
                 self._note[USAGE_TAG] = "refused"
         if self.status >= _LEAST_ERROR_STATUS and self._secret:
             await self._take_error()
@@ -203,7 +203,8 @@ class ProviderExchange:
         except UpstreamError as error:
             self.failure = _failure_of(error)
         self._ended_at = time.perf_counter()
-        self._option.learn(self._unasked_stream)
+        if self._option is not None:
+            self._option.learn(self._unasked_stream)
         return held
 
     def _unasked_stream(self) -> bytes | None:
@@ -287,7 +288,7 @@ class ProviderExchange:
             latency_ms=1000 * (ended_at - begun_at),
             ttft_ms=None if self._first_at is None else 1000 * (self._first_at - begun_at),
             gateway_ms=1000 * ((self._asked_at - begun_at) + (now - ended_at)),
-            note={**self._note, **passage.note} if passage else self._note,
+            note={**self._note, **passage.note} if passage and passage.note else self._note,
         )
         return Exchange(self._inbound.side(), self.decision, side)
 

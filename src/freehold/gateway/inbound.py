@@ -25,7 +25,7 @@ from freehold.record import RequestSide, decode_body
 
 TASK_TAG = "freehold-task"
 KEY_HEADERS = (b"authorization", b"x-api-key", b"api-key")
-API_HEADERS = (b"anthropic-version", b"anthropic-beta", b"openai-version", b"openai-beta")
+API_HEADERS = frozenset((b"anthropic-version", b"anthropic-beta", b"openai-version", b"openai-beta"))
 
 
 class _Options(msgspec.Struct):
@@ -157,8 +157,9 @@ class Inbound:
 
     def _api(self) -> dict[str, str]:
         """What chooses the provider's API version; most requests have nothing of it."""
-        by_name = self.http.by_name
-        api = {name.decode(): clean(by_name[name].decode("latin-1")) for name in API_HEADERS if name in by_name}
+        by_name, api = self.http.by_name, {}
+        if not API_HEADERS.isdisjoint(by_name):
+            api = {name.decode(): clean(self.header(name)) for name in sorted(API_HEADERS) if name in by_name}
         if b"api-version=" in self.target:
             query = parse_qs(self.target.partition(b"?")[2].decode("latin-1"))
             api |= {API_PARAMETER: clean(query[API_PARAMETER][-1])} if API_PARAMETER in query else {}

@@ -21,6 +21,19 @@ _TAIL_BYTES = 2**16
 class Passage:
     """`is_stream` is None until the first bytes tell; `is_ended` holds once the closing event of a stream is whole."""
 
+    __slots__ = (
+        "_dialect",
+        "_kept",
+        "_kept_bytes",
+        "_limit_bytes",
+        "_scan",
+        "_start",
+        "_strip",
+        "encoding",
+        "is_stream",
+        "note",
+    )
+
     def __init__(
         self,
         dialect: Dialect,

@@ -113,7 +113,9 @@ def upstream_head(
     is_default_port = origin.port == (443 if origin.is_secure else 80)
     host = f"[{origin.host}]" if ":" in origin.host else origin.host
     headers = [(b"host", (host if is_default_port else f"{host}:{origin.port}").encode())]
-    headers += as_plain_key(provider, inbound, upstream_headers(inbound, lent))
+    headers += upstream_headers(inbound, lent)
+    if inbound.path.startswith(AZURE):
+        headers = as_plain_key(provider, inbound, headers)
     if is_identity:
         headers = [header for header in headers if header[0].lower() != b"accept-encoding"]
         headers.append((b"accept-encoding", b"identity"))

@@ -71,14 +71,13 @@ class UsageHabits:
 
 
 class UsageOption:
-    """The option of one request: whether it is added, and what its stream shows; `is_wanted` if anybody needs it."""
+    """The option of one request that lacks it: whether it is added, and what its stream shows."""
 
-    def __init__(self, habits: UsageHabits, provider: Provider, origin: Origin, model: str | None, *, is_wanted: bool):
+    def __init__(self, habits: UsageHabits, provider: Provider, origin: Origin, model: str | None) -> None:
         self._habits = habits
         self._provider = provider
         self._model = model
-        self._habit = habits.of(provider, origin, model) if is_wanted else None
-        self._is_to_learn = is_wanted and self._habit is None
+        self._habit = habits.of(provider, origin, model)
 
     def added_to(self, body: bytes) -> bytes | None:
         """The body with the option; None where it goes out without."""
@@ -94,7 +93,7 @@ class UsageOption:
 
     def learn(self, stream: Callable[[], bytes | None]) -> None:
         """Learn from a stream that nobody asked for usage, where that is not known; it is read only then."""
-        plain = stream() if self._is_to_learn else None
+        plain = stream() if self._habit is None else None
         habit = habit_of(plain) if plain else None
         if habit is not None:
             self._habits.learn(self._provider, self._model, habit)
