@@ -144,6 +144,8 @@ REFUSALS: list[tuple[int, bytes]] = [
     (405, b'{"detail": "Unsupported parameter(s): streamOptions"}'),
     (413, b'["stream_options is not supported"]'),
     (451, b'{"message": "property stream_options is unsupported"}'),
+    (500, b'{"error": {"message": "unknown field stream_options"}}'),
+    (200, b'{"error": {"message": "unknown field stream_options"}}'),
 ]
 
 
@@ -190,7 +192,9 @@ OTHERS: list[tuple[int, bytes]] = [
     (429, b'{"error": {"message": "stream_options rate"}}'),
     (404, b'{"error": {"message": "The model does not exist"}}'),
     (404, b""),
-    (500, b'{"error": {"message": "unknown field stream_options"}}'),
+    (500, b'{"error": {"message": "unknown field"}}'),
+    (200, b'{"error": {"message": "unknown field"}}'),
+    (200, b'{"choices": [{"message": {"content": "stream_options"}, "finish_reason": "stop"}]}'),
 ]
 
 
@@ -351,5 +355,4 @@ def test_whose_fault_an_error_is() -> None:
     for status, error in OTHERS:
         assert not refuses_option(status, error, request), error
     assert refuses_option(400, b'{"error": {"message": "Unsupported parameter for this user"}}', request)
-    assert not refuses_option(200, b'{"error": "stream_options"}', request)
     assert refuses_option(400, b"\xff stream_options \xff", request)

@@ -31,7 +31,7 @@ CLIENT_GONE_STATUS = 499
 UNDECIDED = Decision()
 USAGE_TAG = "usage_option"
 _TRAILING_WAIT_S = 2.0
-_OK, _LEAST_ERROR_STATUS, _LEAST_FAILURE_STATUS = 200, 400, 500
+_OK, _LEAST_ERROR_STATUS = 200, 400
 _LARGEST_ERROR_BYTES = 64 * 2**20
 _LARGEST_LEARNT_BYTES = 2**22
 _MASK = b"[key]"
@@ -104,6 +104,7 @@ class ProviderExchange:
             self._ended_at = time.perf_counter()
             raise unanswered(origin, error) from error
         self.response, self._is_replay, self.is_ended = response, False, False
+        self._peeked, self._is_masked = b"", False
         self._first_at = time.perf_counter()
         is_stream = "text/event-stream" in response.header(b"content-type")
         self._passage = Passage(
@@ -114,7 +115,7 @@ class ProviderExchange:
             limit_bytes=self._settings.record_body_bytes,
             strip=strip,
         )
-        if strip is not None and self._passage.is_edited and self._passage.is_stream is None:
+        if strip is not None and self._passage.is_stream is None:
             await self._peek(self._passage)
 
     async def _peek(self, passage: Passage) -> None:
@@ -129,8 +130,8 @@ class ProviderExchange:
             self.failure = _failure_of(error)
 
     async def _refuses_option(self, edited: bytes) -> bool:
-        """Whether the provider refuses what was added to the request; an error is read whole to see that."""
-        if not _LEAST_ERROR_STATUS <= self.status < _LEAST_FAILURE_STATUS or self._passage is None:
+        """Whether the provider refuses what was added to the request; what is no stream is read whole to see that."""
+        if self._passage is None or (self.status < _LEAST_ERROR_STATUS and self._passage.is_stream is not False):
             return False
         await self._take_error()
         plain = self._plain(self._passage)

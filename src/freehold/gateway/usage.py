@@ -23,6 +23,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Literal
 
+from freehold.core.dialects.failure import failure_of
 from freehold.core.dialects.scan import decode_utf8, members
 from freehold.core.dialects.values import as_list, as_object, as_text, parse_anyhow
 from freehold.core.sse import DONE, SseParser
@@ -121,16 +122,19 @@ def habit_of(stream: bytes) -> Habit | None:
 def refuses_option(status: int, error: bytes, request: bytes) -> bool:
     """Whether an error is about the option that was added to a request, as far as it says.
 
-    It names the option, or complains of a field that is not known without naming one of the client's own, or is a 400
-    or 422 without a word. Errors about keys, rights, money and rates are never about it.
+    It names the option, or is a 4xx that complains of a field that is not known without naming one of the client's own,
+    or a 400 or 422 without a word. Errors about keys, rights, money and rates are never about it. Under a status that
+    is no error, it has to be an error all the same.
     """
-    if not 400 <= status < 500 or status in _OTHER_CAUSES:
+    if status in _OTHER_CAUSES or (status < 400 and failure_of(parse_anyhow(error)) is None):
         return False
     text = error.decode("utf-8", "replace")
-    if not text.strip():
-        return status in _SAYS_NOTHING
     if _OPTION.search(text):
         return True
+    if not 400 <= status < 500:
+        return False
+    if not text.strip():
+        return status in _SAYS_NOTHING
     param = as_text(as_object(parse_anyhow(error).get("error")).get("param"))
     return not param and _UNKNOWN_FIELD.search(text) is not None and not _names_another(text, request)
 
