@@ -40,6 +40,23 @@ def test_providers_are_read_and_completed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("price", "parts"),
+    [
+        ("[2.5, 10]", (2.5, 10.0)),
+        ("[2.5, 10.0, 1.25]", (2.5, 10.0, 1.25)),
+        ("[2.5, 10.0, 1.25, 3.0]", (2.5, 10.0, 1.25, 3.0)),
+        ("{ input = 2.5, output = 10.0 }", (2.5, 10.0)),
+        ("{ input = 2.5, output = 10.0, cached = 0 }", (2.5, 10.0, 0.0)),
+        ("{ input = 2.5, output = 10.0, written = 3.0 }", (2.5, 10.0, 2.5, 3.0)),
+        ("{ written = 3.0, cached = 1.0, output = 10.0, input = 2.5 }", (2.5, 10.0, 1.0, 3.0)),
+    ],
+)
+def test_prices_may_tell_cached_and_written_input_apart(tmp_path: Path, price: str, parts: tuple[float, ...]) -> None:
+    settings = load_settings(_file(tmp_path, f'[providers.openai]\nprices = {{ "m" = {price} }}\n'), environment={})
+    assert settings.providers[0].prices == {"m": parts}
+
+
+@pytest.mark.parametrize(
     ("text", "part"),
     [
         ("[gateway]\nprot = 1\n", "gateway.port"),
@@ -53,6 +70,11 @@ def test_providers_are_read_and_completed(tmp_path: Path) -> None:
         ("[tasks.a]\nmargn = 1\n", "'margin'"),
         ("[providers.x]\nbase_url = 'ftp://a'\n", "base_url"),
         ("[providers.x]\nkey = 'sk-1'\n", "key_env"),
+        ("[providers.openai]\nprices = { 'm' = [1.0] }\n", "prices.m"),
+        ("[providers.openai]\nprices = { 'm' = [1.0, 2.0, 3.0, 4.0, 5.0] }\n", "prices.m"),
+        ("[providers.openai]\nprices = { 'm' = [1.0, -2.0] }\n", "prices.m"),
+        ("[providers.openai]\nprices = { 'm' = { input = 1.0 } }\n", "prices.m"),
+        ("[providers.openai]\nprices = { 'm' = { input = 1.0, output = 2.0, cachd = 1.0 } }\n", "'cachd'"),
         ("[providers]\n", "is empty"),
         ("a = [", "cannot be read"),
     ],

@@ -120,7 +120,7 @@ def test_answers() -> None:
     usage = {"input_tokens": 5, "cache_read_input_tokens": 3, "cache_creation_input_tokens": 2, "output_tokens": 1}
     message = read_answer("anthropic-messages", body(content=[tool], stop_reason="tool_use", usage=usage))
     assert [(call.id, call.name, call.arguments) for call in message.tool_calls] == [("t", "f", '{"a":1}')]
-    assert message.usage == Usage(10, 3, 1)
+    assert message.usage == Usage(10, 3, 1, written_tokens=2)
     output = [{"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}]
     response = read_answer("openai-responses", body(output=output, incomplete_details={"reason": "max_output_tokens"}))
     assert (response.tool_calls[0].id, response.finish_reason) == ("c", "max_output_tokens")

@@ -20,3 +20,21 @@ def test_the_nearest_price_wins(model: str | None, cost: float | None) -> None:
 def test_unknown_counts_have_no_cost() -> None:
     assert cost_usd("m", Usage(1000, None, None), PRICES) is None
     assert cost_usd("m", Usage(0, None, 0), PRICES) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("price", "usd"),
+    [
+        ((10.0, 20.0), 1000 * 10 + 50 * 20),
+        ((10.0, 20.0, 1.0), 400 * 10 + 600 * 1 + 50 * 20),
+        ((10.0, 20.0, 1.0, 12.5), 200 * 10 + 600 * 1 + 200 * 12.5 + 50 * 20),
+        ((10.0, 20.0, 10.0, 12.5), 800 * 10 + 200 * 12.5 + 50 * 20),
+    ],
+)
+def test_cached_and_written_tokens_have_prices_of_their_own(price: tuple[float, ...], usd: float) -> None:
+    usage = Usage(1000, 600, 50, 200)
+    assert cost_usd("m", usage, {"m": price}) == pytest.approx(usd / 1e6)
+
+
+def test_parts_that_are_more_than_the_whole_cost_no_more_than_it() -> None:
+    assert cost_usd("m", Usage(10, 600, 0, 600), {"m": (10.0, 20.0, 1.0, 99.0)}) == pytest.approx(10e-6)

@@ -75,7 +75,9 @@ def test_usage_is_asked_for_and_its_traces_are_stripped(town: Town) -> None:
                 yield step
 
         town.upstream.script = script
-        _, headers, body = town.ask("chat/completions", {**ASK, "stream": True})
+        model = f"told-{none.decode()}"
+        town.ask("chat/completions", {**ASK, "model": model, "stream": True})  # shows that none comes unasked
+        _, headers, body = town.ask("chat/completions", {**ASK, "model": model, "stream": True})
         assert town.upstream.seen[-1].data["stream_options"] == {"include_usage": True}
         assert body == b"".join(chat_stream({}))
         call, kept = town.recorded(headers)

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scripted import as_data, chat_chunks
 
+from freehold.core.dialects.model_name import with_added_model, with_model
 from freehold.gateway.config import Provider
-from freehold.gateway.edits import UsageStrip, with_model, with_usage
+from freehold.gateway.edits import UsageStrip, with_usage
 from freehold.gateway.providers import address, upstream_target
 
 OPTION = b'"stream_options":{"include_usage":true}'
@@ -61,11 +62,19 @@ ESCAPED = b'data: {"choices":[{"delta":{"content":"\\"usage\\":null"}}]'
     [
         (b'data: {"choices":[],"usage":{"total_tokens":1}}\n\n', b""),
         (b'data: {"choices":null,"usage":{"total_tokens":1}}\n\n', b""),
-        (b'data: {"choices":[{"x":1}],"usage":{"a":1}}\n\n', None),
+        (b'data: {"choices":[{"x":1}],"usage":{"a":1}}\n\n', b'data: {"choices":[{"x":1}]}\n\n'),
+        (b'data: {"usage" : {"a":1} , "choices":[{"x":1}]}\n\n', b'data: {"choices":[{"x":1}]}\n\n'),
+        (
+            b'data: {"choices":[{"x":1}],"usage":{"a":1},"id":"\xc3\xa9"}\n\n',
+            b'data: {"choices":[{"x":1}],"id":"\xc3\xa9"}\n\n',
+        ),
+        (b'data: {"choices":[{"usage":{"a":1}}],"usage":{"a":1}}\n\n', b'data: {"choices":[{"usage":{"a":1}}]}\n\n'),
+        (b'data: {"choices":[{"x":1}],\ndata: "usage":{"a":1}}\n\n', None),
         (b'data: {"usage": null, "choices":[1]}\r\n\r\n', b'data: {"choices":[1]}\r\n\r\n'),
         (b'data: {"choices":[],"prompt_filter_results":[1]}\n\n', None),
         (ESCAPED + b',"usage":null}\n\n', ESCAPED + b"}\n\n"),
-        (b'data: {"choices":[{"usage":null}],"usage":null}\n\n', None),
+        (b'data: {"choices":[{"usage":null}],"usage":null}\n\n', b'data: {"choices":[{"usage":null}]}\n\n'),
+        (b'data: {"choices":[1],"usage":[]}\n\n', None),
         (b": ping usage\n\n", None),
         (b'data: "usage" broken\n\n', None),
     ],
@@ -73,6 +82,18 @@ ESCAPED = b'data: {"choices":[{"delta":{"content":"\\"usage\\":null"}}]'
 def test_golden_events(event: bytes, kept: bytes | None) -> None:
     """None: the event passes as it is."""
     assert UsageStrip().feed(event) == (event if kept is None else kept)
+
+
+@pytest.mark.parametrize(
+    ("event", "kept"),
+    [
+        (b'data: {"choices":[1],"usage":null}\n\n', None),
+        (b'data: {"choices":[],"usage":{"total_tokens":1}}\n\n', b""),
+        (b'data: {"choices":[1],"usage": {"a":{"b":1}} }\n\n', b'data: {"choices":[1],"usage": null }\n\n'),
+    ],
+)
+def test_golden_events_of_a_provider_that_says_null_unasked(event: bytes, kept: bytes | None) -> None:
+    assert UsageStrip(keeps_null=True).feed(event) == (event if kept is None else kept)
 
 
 @pytest.mark.parametrize(
@@ -107,3 +128,18 @@ def test_upstream_urls(base: str, dialect: Any, url: str) -> None:
 )
 def test_with_model(before: bytes, after: bytes | None) -> None:
     assert with_model(before, "b-\u00e9") == after
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b'{"messages":[]}', b'{"model":"m","messages":[]}'),
+        (b' {\n "messages":[]}', b' {"model":"m",\n "messages":[]}'),
+        (b"{ }", b'{"model":"m" }'),
+        (b"[]", None),
+        (b"", None),
+        (b"\xff{}", None),
+    ],
+)
+def test_with_added_model(before: bytes, after: bytes | None) -> None:
+    assert with_added_model(before, "m") == after

@@ -62,11 +62,15 @@ def test_keys_are_never_recorded(town: Town, client: OpenAI) -> None:
 
 
 def test_chat_stream_is_assembled_with_usage_that_the_client_never_sees(town: Town, client: OpenAI) -> None:
-    chunks = list(client.chat.completions.create(model="chat", messages=ASK, stream=True))
-    assert "".join(c.choices[0].delta.content or "" for c in chunks) == "Grüße – refund"
-    assert [c.to_dict() for c in chunks] == chat_chunks(with_usage=False)
-    assert json.loads(town.upstream.seen[0]["body"])["stream_options"] == {"include_usage": True}
-    call = town.shelf.wait_for(lambda call: call.is_stream)
+    """The first stream shows that the provider tells usage only if asked; from the second on it is asked."""
+    for _ in range(2):
+        chunks = list(client.chat.completions.create(model="chat", messages=ASK, stream=True))
+        assert "".join(c.choices[0].delta.content or "" for c in chunks) == "Grüße – refund"
+        assert [c.to_dict() for c in chunks] == chat_chunks(with_usage=False)
+    assert "stream_options" not in json.loads(town.upstream.seen[0]["body"])
+    assert json.loads(town.upstream.seen[1]["body"])["stream_options"] == {"include_usage": True}
+    assert town.shelf.wait_for(lambda call: call.is_stream).is_estimated
+    call = town.shelf.wait_for(lambda call: call.is_stream and not call.is_estimated)
     body = json.loads(call.response_body)
     assert body["choices"][0]["message"]["content"] == "Grüße – refund"
     assert body["object"] == "chat.completion"

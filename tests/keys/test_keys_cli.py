@@ -69,6 +69,23 @@ def test_usage_is_shown(run: Run, tmp_path: Path) -> None:
     assert "4 requests, 48 tokens, $1.50, 1 calls of unknown cost" in run("keys", "show", "app").stdout
 
 
+def test_estimated_calls_are_called_so(run: Run, tmp_path: Path) -> None:
+    public = key_id(run("keys", "add", "app").stdout.strip())
+    now = time.time()
+    estate = an_estate(tmp_path / ".freehold")
+    left = a_call(key_id=public, created_at=now, latency_ms=0.0, error="client_gone", is_estimated=True)
+    old = a_call(key_id=public, created_at=now - 3 * 86_400, latency_ms=0.0, is_estimated=True)
+    estate.store.calls.add([left, old, a_call(key_id=public, created_at=now, latency_ms=0.0)])
+    estate.store.close()
+    assert "2 requests, 24 tokens, $1.00, 1 calls estimated" in run("keys", "show", "app").stdout
+    assert json.loads(run("keys", "show", "app", "--json").stdout)["estimated_today"] == 1
+    shown = run("calls", left.id).stdout
+    assert "cost_usd             0.5 (estimated)" in shown
+    assert "latency_ms           0.0\n" in shown
+    assert "~$0.50" in run("calls").stdout
+    assert json.loads(run("calls", left.id, "--json").stdout)["is_estimated"] is True
+
+
 def test_revoking_shows_its_plan_and_frees_the_name(run: Run) -> None:
     public = key_id(run("keys", "add", "app").stdout.strip())
     planned = run("keys", "revoke", "app", "--dry-run")

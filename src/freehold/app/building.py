@@ -23,6 +23,7 @@ from freehold.gateway.http1.client import Timeouts
 from freehold.gateway.http1.server import Limits
 from freehold.gateway.meter import Meter
 from freehold.gateway.metrics import Metrics, Sources
+from freehold.gateway.origins import read_origins
 from freehold.gateway.oversight import Oversight
 from freehold.gateway.tracing import is_wanted
 from freehold.loop.directory import Directory
@@ -131,6 +132,7 @@ def gateway_settings(settings: Settings) -> GatewaySettings:
         client_wait_s=settings.number("gateway.client_timeout_s"),
         connections=settings.whole("gateway.max_connections"),
         add_usage=settings.flag("gateway.add_usage"),
+        allowed_origins=read_origins(settings.text("gateway.allowed_origins")),
         background_asks=settings.whole("route.background_asks"),
     )
 

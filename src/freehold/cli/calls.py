@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _ID_CHARS = 10
 _TASK_CHARS = 16
+_ESTIMATED = ("input_tokens", "output_tokens", "cost_usd")
 
 
 @click.command()
@@ -135,7 +136,9 @@ def _list(estate: Estate, options: dict[str, Any], *, as_json: bool) -> None:
 def _row(view: CallView, now: float) -> tuple[str, ...]:
     call = view.call
     when = (call.id[-_ID_CHARS:], age(call.created_at, now), shorten(view.task or "-", _TASK_CHARS))
-    return (*when, call.arm, str(call.status), usd(call.cost_usd), ms(call.latency_ms), view.answer)
+    cost = usd(call.cost_usd)
+    cost = f"~{cost}" if call.is_estimated and call.cost_usd is not None else cost
+    return (*when, call.arm, str(call.status), cost, ms(call.latency_ms), view.answer)
 
 
 def _show(estate: Estate, call_id: str, *, as_json: bool) -> None:
@@ -150,8 +153,9 @@ def _show(estate: Estate, call_id: str, *, as_json: bool) -> None:
     if not plain["provider_fields"]:
         del plain["provider_fields"]
     for name, value in plain.items():
+        mark = " (estimated)" if view.call.is_estimated and name in _ESTIMATED and value is not None else ""
         for text in _said(value):
-            say(f"{name:<20} {printable(text)}")
+            say(f"{name:<20} {printable(text)}{mark}")
     say_whole(f"\nrequest\n{request}\n\nresponse\n{response}")
     next_command(f"freehold correct {view.call.id} 'the answer that was wanted'")
 

@@ -86,6 +86,7 @@ def show(key: str, *, as_json: bool) -> None:
         return
     found, now = view.key, time.time()
     unknown = f", {view.unpriced_today:,} calls of unknown cost" if view.unpriced_today else ""
+    unknown += f", {view.estimated_today:,} calls estimated" if view.estimated_today else ""
     lines = {
         "name": found.name,
         "id": found.id,

@@ -1,8 +1,10 @@
 """What a call costs, from its token counts and the list prices in the settings.
 
+Tokens read from a prompt cache or written to one cost what the settings say of them, and the full input price where
+they say nothing: an upper bound for cached tokens, but not for written ones where a provider adds to the price.
+
 Not covered: the prices themselves. Freehold ships none, because a stale price is worse than none: a model without a
-price has an unknown cost, never zero. Prompt caching: cached tokens are counted at the full input price, so that the
-cost is an upper bound where a provider gives a discount.
+price has an unknown cost, never zero.
 """
 
 from __future__ import annotations
@@ -12,8 +14,9 @@ from fnmatch import fnmatchcase
 
 from freehold.core.exchange import Usage
 
-Price = tuple[float, float]
-"""USD per million input and output tokens."""
+Price = tuple[float, ...]
+"""USD per million input and output tokens, then where they differ from input, cached and cache-written ones."""
+LEAST_PRICE_PARTS, MOST_PRICE_PARTS = 2, 4
 
 
 def cost_usd(model: str | None, usage: Usage, prices: Mapping[str, Price]) -> float | None:
@@ -26,7 +29,13 @@ def cost_usd(model: str | None, usage: Usage, prices: Mapping[str, Price]) -> fl
     price = _price(model, prices)
     if price is None:
         return None
-    return (usage.input_tokens * price[0] + usage.output_tokens * price[1]) / 1e6
+    for_input, for_output, *others = price
+    for_cached, for_written = (*others, *[for_input] * MOST_PRICE_PARTS)[:2]
+    cached = min(usage.cached_tokens or 0, usage.input_tokens)
+    written = min(usage.written_tokens or 0, usage.input_tokens - cached)
+    fresh = usage.input_tokens - cached - written
+    cost = fresh * for_input + cached * for_cached + written * for_written + usage.output_tokens * for_output
+    return cost / 1e6
 
 
 def _price(model: str, prices: Mapping[str, Price]) -> Price | None:

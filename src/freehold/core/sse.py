@@ -14,7 +14,23 @@ from dataclasses import dataclass
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_LONGEST_SPACE = 4096
 DONE = "[DONE]"
+
+
+_BEGINNINGS = (b"data:", b"event:", b"id:", b"retry:", b":")
+
+
+def begins_as_stream(body: bytes) -> bool | None:
+    """Whether a body begins like events; None where too little has come to tell. Space before them says nothing."""
+    if _BYTE_ORDER_MARK.startswith(body):
+        return None
+    start = body[:_LONGEST_SPACE].removeprefix(_BYTE_ORDER_MARK).lstrip()
+    if not start:
+        return None if len(body) < _LONGEST_SPACE else False
+    if start.startswith(_BEGINNINGS):
+        return True
+    return None if any(mark.startswith(start) for mark in _BEGINNINGS) else False
 
 
 @dataclass(frozen=True, slots=True)

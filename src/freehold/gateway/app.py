@@ -1,6 +1,7 @@
 """The gateway: it forwards, answers and records calls.
 
-    /v1/...                     a call: admitted, placed in its task, answered by a provider or the owned model
+    /v1/...  /openai/...        a call: admitted, placed in its task, answered by a provider or the owned model
+    /chat/completions ...       a call with a mistake in its base URL: a hint, and a record
     /healthz /readyz /metrics   what probes and Prometheus ask
     the rest                    the application that was handed in (the console), or 404
 
@@ -13,6 +14,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
+from freehold.core.paths import Fault, call_fault
 from freehold.gateway.admission import Admitted
 from freehold.gateway.background import Background
 from freehold.gateway.chance import AUDIT, DROPPED, SHADOW, Toss, toss
@@ -22,13 +24,15 @@ from freehold.gateway.http1.asgi import AsgiApp, answer_with
 from freehold.gateway.http1.client import Pool
 from freehold.gateway.http1.request import ClientGoneError, Request
 from freehold.gateway.inbound import Inbound
-from freehold.gateway.models import is_model_list, merged_models, sole_source
+from freehold.gateway.models import is_about_models, is_model_list, sole_source, told_models
+from freehold.gateway.origins import is_preflight, preflight_headers, reading_headers
 from freehold.gateway.oversight import Oversight
 from freehold.gateway.owned import Attempt, Owned, decision_of, fits, unfit, unproven
-from freehold.gateway.refusal import RefusedError, json_headers, reply
+from freehold.gateway.refusal import RefusedError, json_headers, mistaken_path, reply
 from freehold.gateway.rented import Rented
 from freehold.record import Decision, Exchange, Recorder, ResponseSide
 
+_CALLS = (b"/v1/", b"/openai/")
 _LOG = logging.getLogger("freehold.gateway")
 
 
@@ -68,14 +72,19 @@ class Gateway:
             return
         if not target.startswith(b"/"):
             target = request.target = _origin_form(target)
-        if target.startswith(b"/v1/"):
-            await self._serve(request)
+        if target.startswith(_CALLS):
+            if is_preflight(request):
+                self._answer_preflight(request)
+            else:
+                await self._serve(request, _fault(request) if target.startswith(b"/v1/v1") else None)
             return
         page = self.oversight.page(request, self._recorder, self._providers)
         if page is not None:
             status, headers, body = page
             request.start(status, headers)
             request.finish(body)
+        elif (fault := _fault(request)) is not None:
+            await self._serve(request, fault)
         elif self._other is not None and request.problem is None:
             await self._let_other_answer(self._other, request)
         else:
@@ -88,15 +97,25 @@ class Gateway:
         request.start(refusal.status, headers)
         request.finish(body)
 
+    def _answer_preflight(self, request: Request) -> None:
+        try:
+            request.start(204, preflight_headers(request, self._settings.allowed_origins))
+            request.finish()
+        except RefusedError as refusal:
+            self._tell(request, refusal)
+
     async def _let_other_answer(self, other: AsgiApp, request: Request) -> None:
         try:
             await answer_with(other, request)
         except ClientGoneError:
             _LOG.debug("A client left before its page was there.")
 
-    async def _serve(self, request: Request) -> None:
+    async def _serve(self, request: Request, fault: tuple[Fault, str] | None) -> None:
         """One call, from its first byte to its last; every way out leaves a record."""
-        inbound = Inbound(request, self._settings.max_body_bytes)
+        inbound = Inbound(request, self._settings.max_body_bytes, meant=fault[1] if fault else None)
+        if b"origin" in request.by_name:
+            request.beside = reading_headers(request, self._settings.allowed_origins)
+            inbound.is_trusted_page = bool(request.beside)
         if self._recorder.is_full:
             self._turn_away(inbound)
             return
@@ -104,9 +123,11 @@ class Gateway:
         placed: Placed | None = None
         try:
             admitted = self._admit(inbound)
+            if fault is not None:
+                raise mistaken_path(inbound.path, *fault)
             self._check(inbound)
-            if is_model_list(inbound) and not sole_source(self._providers, inbound):
-                kept = await self._list_models(inbound)
+            if is_about_models(inbound) and not sole_source(self._providers, inbound):
+                kept = await self._tell_models(inbound)
             else:
                 placed = self._place(inbound, admitted)
                 if placed is not None:
@@ -237,8 +258,8 @@ class Gateway:
             _LOG.exception("Call %s could not be placed in a task; the provider answers.", inbound.id)
             return None
 
-    async def _list_models(self, inbound: Inbound) -> Exchange:
-        body = await merged_models(self._providers, inbound, self._pool)
+    async def _tell_models(self, inbound: Inbound) -> Exchange:
+        body = await told_models(self._providers, inbound, self._pool)
         kept = Exchange(inbound.side(), Decision(provider="freehold"), ResponseSide(status=200, body=body))
         await self._recorder.commit(kept, self._settings.record_wait_s)
         inbound.http.start(200, [*json_headers(body), (b"freehold-call-id", inbound.id.encode())])
@@ -273,3 +294,11 @@ def _origin_form(target: bytes) -> bytes:
     if not separator or scheme.lower() not in (b"http", b"https"):
         return b"/" + target
     return b"/" + rest.partition(b"/")[2]
+
+
+def _fault(request: Request) -> tuple[Fault, str] | None:
+    """What is wrong with the path of what looks like a call; None for anything else."""
+    path = request.target.partition(b"?")[0].decode("latin-1")
+    found = call_fault(path) if request.method in ("GET", "POST") else None
+    is_asked = request.method == "POST" or path.rstrip("/").rpartition("/")[2] == "models" or "/models/" in path
+    return found if is_asked else None

@@ -29,6 +29,7 @@ from freehold.gateway.exchange import CLIENT_GONE_STATUS, ProviderExchange
 from freehold.gateway.http1.client import Pool
 from freehold.gateway.inbound import Inbound
 from freehold.gateway.refusal import RefusedError
+from freehold.gateway.usage import UsageHabits
 from freehold.record import Decision, Exchange
 
 _RETRIED_STATUSES = frozenset((408, 409, 429, 500, 502, 503, 504, 529))
@@ -59,19 +60,21 @@ class Attempts:
         providers: Sequence[Provider],
         pool: Pool,
         breakers: Breakers,
+        habits: UsageHabits,
         keep: Callable[[Exchange], None],
     ) -> None:
         self._settings = settings
         self._by_name = {provider.name: provider for provider in providers}
         self._pool = pool
         self._breakers = breakers
+        self._habits = habits
         self._keep = keep
 
     async def open(self, inbound: Inbound, decision: Decision, provider: Provider) -> ProviderExchange:
         """An exchange whose response has begun; RefusedError when nobody gives one."""
         plan = provider.resilience
         if not (plan.retries or plan.fallbacks or plan.hedge_after_s or plan.breaker_failures):
-            exchange = ProviderExchange(inbound, decision, provider, self._settings)
+            exchange = ProviderExchange(inbound, decision, provider, self._settings, self._habits)
             with _left_on_failure(exchange):
                 await exchange.open(self._pool)
             return exchange
@@ -128,7 +131,8 @@ class Attempts:
         """An exchange with a target; the caller's own key is not for a fallback."""
         if not target.is_first:
             inbound = inbound.without_keys()
-        return ProviderExchange(inbound, decision, target.provider, self._settings, model=target.model)
+        settings, habits = self._settings, self._habits
+        return ProviderExchange(inbound, decision, target.provider, settings, habits, model=target.model)
 
     async def _try(self, exchange: ProviderExchange, failed: list[_Failed]) -> ProviderExchange | None:
         """The exchange, if its response can go to the client; else None, and it is among the failed."""

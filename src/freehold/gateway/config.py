@@ -19,7 +19,10 @@ from freehold.gateway.http1.client import Timeouts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewaySettings:
-    """Limits and waits. A response larger than `record_body_bytes` passes, and is recorded without its body."""
+    """Limits and waits. A response larger than `record_body_bytes` passes, and is recorded without its body.
+
+    `allowed_origins` are those whose web pages may call the gateway, as browsers write them.
+    """
 
     max_body_bytes: int = 64 * 2**20
     record_body_bytes: int = 64 * 2**20
@@ -29,6 +32,7 @@ class GatewaySettings:
     record_wait_s: float = 5.0
     add_usage: bool = True
     background_asks: int = 64
+    allowed_origins: frozenset[bytes] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

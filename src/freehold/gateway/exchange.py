@@ -1,7 +1,7 @@
 """One exchange with a provider: its request goes out, its response comes back part by part, and both are kept.
 
 The response is kept as it came, whatever its encoding or dialect; the record reads it later. Not covered: which
-provider, and what is done when it fails (`gateway.attempts`).
+provider, and what is done when it fails (`gateway.attempts`); what of a body may pass when (`gateway.passage`).
 """
 
 from __future__ import annotations
@@ -12,29 +12,30 @@ import time
 from dataclasses import replace
 from functools import lru_cache
 
-from freehold.gateway.closing import ClosingScan
+from freehold.core.dialects.model_name import with_added_model, with_model
+from freehold.core.paths import AZURE, path_model, speaks_azure
 from freehold.gateway.config import GatewaySettings, Provider
-from freehold.gateway.edits import UsageStrip, with_model, with_usage
+from freehold.gateway.edits import UsageStrip
 from freehold.gateway.http1.client import Pool, Response, UpstreamError
+from freehold.gateway.http1.heads import Header
 from freehold.gateway.http1.request import Request
 from freehold.gateway.inbound import Inbound
-from freehold.gateway.providers import address, lent_key, response_headers, upstream_head
-from freehold.gateway.refusal import RefusedError
+from freehold.gateway.passage import Passage
+from freehold.gateway.provider_keys import lent_key
+from freehold.gateway.providers import address, response_headers, upstream_head
+from freehold.gateway.refusal import unanswered
+from freehold.gateway.usage import UsageHabits, UsageOption, refuses_option
 from freehold.record import Decision, Exchange, ResponseSide, decode_body
 
 CLIENT_GONE_STATUS = 499
 UNDECIDED = Decision()
+USAGE_TAG = "usage_option"
 _TRAILING_WAIT_S = 2.0
-_LEAST_ERROR_STATUS = 400
+_OK, _LEAST_ERROR_STATUS = 200, 400
 _LARGEST_ERROR_BYTES = 64 * 2**20
+_LARGEST_LEARNT_BYTES = 2**22
 _MASK = b"[key]"
 _ABOUT_THE_BODY = (b"content-length", b"content-encoding")
-_HINTS = {
-    "unreachable": "Check base_url in freehold.toml and the network.",
-    "connect_timeout": "Ask again, or raise connect_timeout_s.",
-    "first_byte_timeout": "Ask again, or raise first_byte_timeout_s.",
-    "total_timeout": "Ask again, or raise total_timeout_s.",
-}
 
 
 class ProviderExchange:
@@ -46,6 +47,7 @@ class ProviderExchange:
         decision: Decision,
         provider: Provider,
         settings: GatewaySettings,
+        habits: UsageHabits,
         *,
         model: str | None = None,
     ) -> None:
@@ -57,15 +59,14 @@ class ProviderExchange:
         self._inbound = inbound
         self._settings = settings
         self._model = model
-        self._strip: UsageStrip | None = None
-        self._scan: ClosingScan | None = None
-        self._is_stream = False
+        self._passage: Passage | None = None
+        self._peeked = b""
+        self._option: UsageOption | None = None
+        if settings.add_usage and inbound.lacks_usage:
+            self._option = UsageOption(habits, provider, address(provider.base_url)[0], model or inbound.model)
         self._is_replay = False
         self._is_masked = False
         self._secret = b""
-        self._encoding = ""
-        self._kept: list[bytes] = []
-        self._kept_bytes = 0
         self._note: dict[str, str] = {}
         self._asked_at = self._ended_at = inbound.begun_at
         self._first_at: float | None = None
@@ -77,56 +78,101 @@ class ProviderExchange:
 
     async def open(self, pool: Pool) -> None:
         """Send the request and take the head of the response; RefusedError when none comes."""
-        inbound, provider = self._inbound, self.provider
-        body, is_edited = self._body()
-        lent = lent_key(provider, inbound, os.environ)
-        head = upstream_head(provider, inbound, lent, size_bytes=len(body), is_identity=is_edited)
-        origin, _ = address(provider.base_url)
+        body, option = self._body(), self._option
+        edited = option.added_to(body) if option is not None else None
         self._asked_at = time.perf_counter()
-        is_head = inbound.method == "HEAD"
+        await self._ask(pool, edited or body, option.strip() if option is not None and edited is not None else None)
+        if option is not None and edited is not None and await self._refuses_option(edited):
+            await self._ask(pool, body, None)
+            if self.status < _LEAST_ERROR_STATUS:
+                option.is_refused()
+                self._note[USAGE_TAG] = "refused"
+        if self.status >= _LEAST_ERROR_STATUS and self._secret:
+            await self._take_error()
+
+    async def _ask(self, pool: Pool, body: bytes, strip: UsageStrip | None) -> None:
+        inbound, provider = self._inbound, self.provider
+        lent = lent_key(provider, inbound, os.environ)
+        self._secret = lent[1].removeprefix(b"Bearer ") if lent is not None else b""
+        is_identity = strip is not None
+        head = upstream_head(provider, inbound, lent, size_bytes=len(body), is_identity=is_identity, model=self._model)
+        origin, _ = address(provider.base_url)
         try:
+            is_head = inbound.method == "HEAD"
             response = await pool.ask(origin, head, body, is_head=is_head, timeouts=provider.timeouts)
         except UpstreamError as error:
             self._ended_at = time.perf_counter()
-            raise _refusal(provider, error) from error
-        self.response = response
+            raise unanswered(origin, error) from error
+        self.response, self._is_replay, self.is_ended = response, False, False
+        self._peeked, self._is_masked = b"", False
         self._first_at = time.perf_counter()
-        self._encoding = response.header(b"content-encoding")
-        self._is_stream = "text/event-stream" in response.header(b"content-type")
-        if self._encoding or not self._is_stream:
-            self._strip = None
-        if self._is_stream:
-            self._scan = ClosingScan(inbound.dialect)
-        if lent is not None and response.status >= _LEAST_ERROR_STATUS:
-            await self._take_error(response, lent[1].removeprefix(b"Bearer "))
+        is_stream = "text/event-stream" in response.header(b"content-type")
+        self._passage = Passage(
+            inbound.dialect,
+            encoding=response.header(b"content-encoding"),
+            is_stream=is_stream,
+            may_be_stream=inbound.is_stream and response.status < _LEAST_ERROR_STATUS,
+            limit_bytes=self._settings.record_body_bytes,
+            strip=strip,
+        )
+        if strip is not None and self._passage.is_stream is None:
+            await self._peek(self._passage)
 
-    async def _take_error(self, response: Response, secret: bytes) -> None:
-        """Read an error whole before it goes on: some providers repeat the key that they did not like."""
+    async def _peek(self, passage: Passage) -> None:
+        """Take the first bytes before the head goes on: whether the body is edited decides about its length."""
+        assert self.response is not None
         try:
-            while chunk := await response.read():
-                self._keep(chunk)
-            self.is_ended = True
+            while passage.is_stream is None and (chunk := await self.response.read()):
+                self._peeked += passage.take(chunk)
+            if passage.is_stream is None:
+                self._peeked += passage.rest()
         except UpstreamError as error:
             self.failure = _failure_of(error)
-        self._ended_at = time.perf_counter()
-        self._secret = secret
-        self.replay()
-        whole = b"".join(self._kept)
-        plain = decode_body(self._encoding, whole, limit_bytes=_LARGEST_ERROR_BYTES) if self._encoding else whole
-        if plain is not None and secret in plain:
-            self._kept, self._encoding, self._is_masked = [plain.replace(secret, _MASK)], "", True
 
-    def _body(self) -> tuple[bytes, bool]:
-        """The body to send, and whether its answer is edited on its way back."""
-        body = self._inbound.body
-        if self._model is not None:
-            body = with_model(body, self._model) or body
-        if self._settings.add_usage and self._inbound.lacks_usage:
-            edited = with_usage(body)
-            if edited is not None:
-                self._strip = UsageStrip()
-                return edited, True
-        return body, False
+    async def _refuses_option(self, edited: bytes) -> bool:
+        """Whether the provider refuses what was added to the request; what is no stream is read whole to see that."""
+        if self._passage is None or (self.status < _LEAST_ERROR_STATUS and self._passage.is_stream is not False):
+            return False
+        await self._take_error()
+        plain = self._plain(self._passage)
+        return not self.failure and plain is not None and refuses_option(self.status, plain, edited)
+
+    async def _take_error(self) -> None:
+        """Read an error whole before it goes on: some providers repeat the key that they did not like."""
+        passage = self._passage
+        assert passage is not None
+        assert self.response is not None
+        if not self._is_replay:
+            try:
+                while chunk := await self.response.read():
+                    passage.keep(chunk)
+                self.is_ended = True
+            except UpstreamError as error:
+                self.failure = _failure_of(error)
+            self._ended_at = time.perf_counter()
+            self.replay()
+        plain = self._plain(passage)
+        if self._secret and plain is not None and self._secret in plain:
+            passage.replace(plain.replace(self._secret, _MASK))
+            self._is_masked = True
+
+    def _plain(self, passage: Passage) -> bytes | None:
+        if not passage.encoding:
+            return passage.kept
+        return decode_body(passage.encoding, passage.kept, limit_bytes=_LARGEST_ERROR_BYTES)
+
+    def _body(self) -> bytes:
+        """The body to send, with the model that a fallback names, or an Azure path where no other provider's can."""
+        inbound, named = self._inbound, self._model
+        is_moved = inbound.path.startswith(AZURE) and not speaks_azure(self.provider.base_url)
+        if is_moved and named is None and not inbound.names_model:
+            named = path_model(inbound.path)
+        if named is None:
+            return inbound.body
+        edited = with_model(inbound.body, named)
+        if edited is None and is_moved:
+            edited = with_added_model(inbound.body, named)
+        return edited or inbound.body
 
     async def relay(self, client: Request | None) -> bytes:
         """Pass the response on up to its last part, which is returned; without a client it is only kept.
@@ -134,32 +180,40 @@ class ProviderExchange:
         Held back is the newest part of a body whose length the client knows, and the closing event of a stream.
         """
         assert self.response is not None
+        assert self._passage is not None
+        passage = self._passage
         if client is not None:
             client.start(self.status, self.headers())
         if self._is_replay:
-            return b"".join(self._kept)
-        if client is not None and not self._holds_newest:
+            return passage.kept
+        if client is not None and passage.is_stream is not False:
             client.write(b"")
-        held = b""
+        held, passing = b"", self._peeked
         try:
-            while chunk := await self.response.read():
-                self._keep(chunk)
-                passing = self._passing(chunk)
-                if client is not None and self._holds_newest:
+            while True:
+                if client is not None and passage.is_stream is False:
                     passing, held = held, passing
                 if client is not None and passing:
                     client.write(passing)
                     await client.drain()
-                if self._scan is not None and self._scan.is_ended:
-                    held = self._scan.held
+                if passage.is_ended or not (chunk := await self.response.read()):
                     break
-            else:
-                self.is_ended = True
-                held += self._rest()
+                passing = passage.take(chunk)
+            self.is_ended = not passage.is_ended
+            held = passage.held if passage.is_ended else held + passage.rest()
         except UpstreamError as error:
             self.failure = _failure_of(error)
         self._ended_at = time.perf_counter()
+        if self._option is not None:
+            self._option.learn(self._unasked_stream)
         return held
+
+    def _unasked_stream(self) -> bytes | None:
+        """The stream as it came, where it is fit to learn from."""
+        passage = self._passage
+        if passage is None or not passage.is_stream or self.status != _OK or self.failure is not None:
+            return None
+        return self._plain(passage) if len(passage.kept) <= _LARGEST_LEARNT_BYTES else None
 
     def replay(self) -> None:
         """Let `relay` give the client what was read whole before: an attempt that failed, for want of a better one."""
@@ -168,45 +222,20 @@ class ProviderExchange:
     @property
     def can_replay(self) -> bool:
         """Whether the response has been read and kept whole."""
-        return self.is_ended and not self._note
+        return self.is_ended and self._passage is not None and not self._passage.note
 
-    def _keep(self, chunk: bytes) -> None:
-        self._kept_bytes += len(chunk)
-        if self._kept_bytes <= self._settings.record_body_bytes:
-            self._kept.append(chunk)
-        elif self._kept:
-            self._kept.clear()
-            self._note["response_not_kept"] = f"more than {self._settings.record_body_bytes} bytes"
-
-    def _passing(self, chunk: bytes) -> bytes:
-        if self._strip is not None:
-            chunk = self._strip.feed(chunk)
-        if self._scan is None:
-            return chunk
-        if not self._encoding:
-            return self._scan.feed(chunk)
-        return chunk
-
-    def _rest(self) -> bytes:
-        """What edits and the search for the closing event still hold at the end of the body."""
-        rest = self._strip.finish() if self._strip is not None else b""
-        if self._scan is None or self._encoding:
-            return rest
-        return self._scan.feed(rest) + self._scan.held
-
-    @property
-    def _holds_newest(self) -> bool:
-        """Whether the newest part waits for its successor: not in a stream, where it would be late."""
-        return not self._is_stream
-
-    def headers(self) -> list[tuple[bytes, bytes]]:
+    def headers(self) -> list[Header]:
         """The response's headers as the client gets them."""
         assert self.response is not None
-        headers = response_headers(self.response.headers, self._inbound.id, is_edited=self._strip is not None)
+        assert self._passage is not None
+        is_edited = self._passage.is_edited
+        is_from_page = b"origin" in self._inbound.http.by_name
+        call_id = self._inbound.id
+        headers = response_headers(self.response.headers, call_id, is_edited=is_edited, is_from_page=is_from_page)
         if self._is_masked:
             headers = [header for header in headers if header[0].lower() not in _ABOUT_THE_BODY]
-            headers.append((b"content-length", b"%d" % len(self._kept[0])))
-        if self._secret:
+            headers.append((b"content-length", b"%d" % len(self._passage.kept)))
+        if self._secret and self.status >= _LEAST_ERROR_STATUS:
             headers = [(name, value.replace(self._secret, _MASK)) for name, value in headers]
         return headers
 
@@ -228,14 +257,15 @@ class ProviderExchange:
     async def _trailing(self) -> bytes:
         """What the provider sends after the closing event, until its response ends, but not for long."""
         assert self.response is not None
+        assert self._passage is not None
         trailing = bytearray()
         try:
             async with asyncio.timeout(_TRAILING_WAIT_S):
                 while chunk := await self.response.read():
-                    trailing += self._strip.feed(chunk) if self._strip else chunk
+                    trailing += self._passage.trailing(chunk)
         except (UpstreamError, TimeoutError):
             self.close()  # the stream has ended by its own word; the connection is not worth more
-        return bytes(trailing) + (self._strip.finish() if self._strip else b"")
+        return bytes(trailing) + self._passage.finish()
 
     def close(self) -> None:
         """Leave the provider: the connection is broken off unless the response has come in whole."""
@@ -243,22 +273,23 @@ class ProviderExchange:
             self.response.close()
 
     def kept(self, error: str | None) -> Exchange:
-        """What the record keeps of the exchange."""
+        """What the record keeps of the exchange; a client that left on an error of the provider's did not fail."""
         now = time.perf_counter()
-        begun_at = self._inbound.begun_at
+        begun_at, passage = self._inbound.begun_at, self._passage
         ended_at = self._ended_at if self._ended_at > self._asked_at else now
-        is_cut = self.failure is not None or error == "client_gone"
+        if error == "client_gone" and passage is not None and passage.tells_failure:
+            error = "upstream_error"
         side = ResponseSide(
             status=self.status or CLIENT_GONE_STATUS,
-            body=self._kept[0] if len(self._kept) == 1 else b"".join(self._kept),
-            content_encoding=self._encoding,
-            is_stream=self._is_stream,
-            is_cut=is_cut,
+            body=passage.kept if passage else b"",
+            content_encoding=passage.encoding if passage else "",
+            is_stream=bool(passage and passage.is_stream),
+            is_cut=self.failure is not None or error == "client_gone",
             error=error,
             latency_ms=1000 * (ended_at - begun_at),
             ttft_ms=None if self._first_at is None else 1000 * (self._first_at - begun_at),
             gateway_ms=1000 * ((self._asked_at - begun_at) + (now - ended_at)),
-            note=self._note,
+            note={**self._note, **passage.note} if passage and passage.note else self._note,
         )
         return Exchange(self._inbound.side(), self.decision, side)
 
@@ -271,12 +302,3 @@ def _by(provider: str) -> Decision:
 
 def _failure_of(error: UpstreamError) -> str:
     return "cut_off" if error.kind in ("closed", "malformed") else error.kind
-
-
-def _refusal(provider: Provider, error: UpstreamError) -> RefusedError:
-    origin, _ = address(provider.base_url)
-    is_late = error.kind.endswith("_timeout")
-    code = "upstream_timeout" if is_late else "upstream_unreachable"
-    words = "did not answer in time" if is_late else "cannot be reached"
-    hint = _HINTS.get(error.kind, "Ask again; if it stays so, look at the provider.")
-    return RefusedError(504 if is_late else 502, code, f"The provider at {origin} {words}: {error}.", hint=hint)

@@ -10,7 +10,7 @@ import time
 from contextlib import suppress
 from copy import copy
 from functools import cached_property
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote
 
 import msgspec
 
@@ -18,6 +18,7 @@ from freehold.core.call import Dialect
 from freehold.core.dialects import BadBodyError, dialect_of, read_request
 from freehold.core.exchange import Asked
 from freehold.core.ids import uuid7
+from freehold.core.paths import API_PARAMETER, path_model
 from freehold.core.tags import is_reserved, reserved_among
 from freehold.gateway.http1.heads import Header
 from freehold.gateway.http1.request import Request
@@ -25,6 +26,7 @@ from freehold.record import RequestSide, decode_body
 
 TASK_TAG = "freehold-task"
 KEY_HEADERS = (b"authorization", b"x-api-key", b"api-key")
+API_HEADERS = frozenset((b"anthropic-version", b"anthropic-beta", b"openai-version", b"openai-beta"))
 
 
 class _Options(msgspec.Struct):
@@ -46,10 +48,11 @@ _NOTHING = _Peek()
 class Inbound:
     """One request. `target` is path and query as sent; `begun_at` is a `perf_counter` time, `created_at` Unix seconds.
 
-    `problem` says why a body that must be JSON is not. A copy for an audit has an id of its own (`again`).
+    `problem` says why a body that must be JSON is not. `is_trusted_page`: a page of a declared origin sends it. `meant`
+    is the path that a mistaken one should be. A copy for an audit has an id of its own (`again`).
     """
 
-    def __init__(self, request: Request, limit_bytes: int) -> None:
+    def __init__(self, request: Request, limit_bytes: int, *, meant: str | None = None) -> None:
         self.begun_at = time.perf_counter()
         self.created_at = time.time()
         self.id = uuid7()
@@ -60,10 +63,12 @@ class Inbound:
         self.target = request.target
         self.key_id: str | None = None
         self.has_keys = True
+        self.is_trusted_page = False
         self.tags: dict[str, str] = {}
         path = request.target.partition(b"?")[0].decode("latin-1")
         self.path = clean(unquote(path)) if "%" in path else path
-        self.dialect: Dialect = dialect_of(self.path)
+        self._meant = meant or self.path
+        self.dialect: Dialect = dialect_of(self._meant)
         self.problem: str | None = None
         self._limit_bytes = limit_bytes
         self._peek = self._look() if self.method == "POST" and self.body and self._may_be_json() else _NOTHING
@@ -76,10 +81,13 @@ class Inbound:
 
     @property
     def model(self) -> str | None:
-        """The model that the request names, in its body or as `/v1/models/NAME`."""
-        if self.path.startswith("/v1/models/"):
-            return self.path.removeprefix("/v1/models/")
-        return self._peek.model
+        """The model that the request names, in its body or its path (`/v1/models/NAME`, Azure's deployments)."""
+        return self._peek.model if self._peek.model is not None else path_model(self.path)
+
+    @property
+    def names_model(self) -> bool:
+        """Whether the body names a model."""
+        return self._peek.model is not None
 
     @property
     def is_stream(self) -> bool:
@@ -102,7 +110,7 @@ class Inbound:
     @property
     def speaks_anthropic(self) -> bool:
         """Whether the caller is an Anthropic client."""
-        return self.path.startswith("/v1/messages") or b"anthropic-version" in self.http.by_name
+        return self._meant.startswith("/v1/messages") or b"anthropic-version" in self.http.by_name
 
     @cached_property
     def asked(self) -> Asked | None:
@@ -152,12 +160,29 @@ class Inbound:
             user_key=clean(self.header(b"freehold-user")) or None,
             session_key=clean(self.header(b"freehold-session")) or None,
             key_id=self.key_id,
+            api=self._api(),
         )
+
+    def _api(self) -> dict[str, str]:
+        """What chooses the provider's API version; most requests have nothing of it."""
+        by_name, api = self.http.by_name, {}
+        if not API_HEADERS.isdisjoint(by_name):
+            api = {name.decode(): clean(self.header(name)) for name in sorted(API_HEADERS) if name in by_name}
+        if b"api-version=" in self.target:
+            query = parse_qs(self.target.partition(b"?")[2].decode("latin-1"))
+            api |= {API_PARAMETER: clean(query[API_PARAMETER][-1])} if API_PARAMETER in query else {}
+        return api
 
     def again(self) -> Inbound:
         """The same request as a call of its own, from now on."""
         twin = copy(self)
         twin.id, twin.created_at, twin.begun_at = uuid7(), time.time(), time.perf_counter()
+        return twin
+
+    def at(self, path: str) -> Inbound:
+        """The same request at another path."""
+        twin = copy(self)
+        twin.path, twin.target = path, path.encode()
         return twin
 
     def without_keys(self) -> Inbound:

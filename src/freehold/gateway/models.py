@@ -1,7 +1,8 @@
-"""`GET /v1/models`: what can be asked for.
+"""`GET /v1/models` and `GET /v1/models/NAME`: what can be asked for.
 
-One provider's own list passes through byte for byte; where there are several sources, they are merged in the caller's
-shape. Not covered: owned models. They are reached through the provider's model names.
+One provider's own answer passes through byte for byte; where there are several sources, their lists are merged in the
+caller's shape, and one model is looked up in them. Not covered: owned models. They are reached through the provider's
+model names.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from freehold.core.dialects.values import as_list, as_object, dump, parse_anyhow
 from freehold.gateway.config import Provider
 from freehold.gateway.http1.client import Pool, UpstreamError
 from freehold.gateway.inbound import Inbound
-from freehold.gateway.providers import address, lent_key, upstream_head
+from freehold.gateway.provider_keys import lent_key
+from freehold.gateway.providers import address, upstream_head
 from freehold.gateway.refusal import RefusedError
 
 _LARGEST_LIST_BYTES = 16 * 2**20
 Entry = dict[str, object]
+_ONE_MODEL = "/v1/models/"
 _UNKNOWN_TIME = "1970-01-01T00:00:00Z"
 
 
@@ -27,14 +30,36 @@ def is_model_list(inbound: Inbound) -> bool:
     return inbound.method == "GET" and inbound.path.rstrip("/") == "/v1/models"
 
 
+def is_about_models(inbound: Inbound) -> bool:
+    """Whether a request asks for the list of models or for one of them."""
+    return is_model_list(inbound) or (inbound.method == "GET" and inbound.path.startswith(_ONE_MODEL))
+
+
 def sole_source(providers: Sequence[Provider], inbound: Inbound) -> bool:
     """Whether one provider's own answer is the whole list."""
     sources = [p for p in providers if p.models or p.dialect == _wanted(inbound)]
     return len(sources) == 1 and not sources[0].models
 
 
-async def merged_models(providers: Sequence[Provider], inbound: Inbound, pool: Pool) -> bytes:
-    """The list out of all providers; RefusedError when none of them can tell."""
+async def told_models(providers: Sequence[Provider], inbound: Inbound, pool: Pool) -> bytes:
+    """The list out of all providers, or the one model of it that is asked for; RefusedError when nobody can tell."""
+    name = None if is_model_list(inbound) else inbound.path.removeprefix(_ONE_MODEL).rstrip("/")
+    if name is not None:  # each provider is asked for its list
+        inbound = inbound.at(_ONE_MODEL.rstrip("/"))
+    entries = await _merged(providers, inbound, pool)
+    if name is None:
+        return _listing(list(entries.values()), inbound)
+    if name not in entries:
+        raise RefusedError(
+            404,
+            "unknown_model",
+            f"No configured provider has a model {name!r}.",
+            hint="GET /v1/models lists those that can be asked for.",
+        )
+    return dump(entries[name])
+
+
+async def _merged(providers: Sequence[Provider], inbound: Inbound, pool: Pool) -> dict[str, Entry]:
     entries: dict[str, Entry] = {}
     failure: RefusedError | None = None
     is_first = True
@@ -52,7 +77,7 @@ async def merged_models(providers: Sequence[Provider], inbound: Inbound, pool: P
         is_first = False  # the caller's key is for the first provider of its dialect alone
     if not entries and failure is not None:
         raise failure
-    return _listing(list(entries.values()), inbound)
+    return entries
 
 
 async def _own_list(provider: Provider, inbound: Inbound, pool: Pool) -> list[Entry]:

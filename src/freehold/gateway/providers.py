@@ -1,24 +1,25 @@
 """Which provider a request goes to, at which address, with which headers.
 
-Not covered: asking it (`gateway.rented`). Keys pass through here and nowhere else; they are never recorded or logged.
+Not covered: asking it (`gateway.rented`), and keys (`gateway.provider_keys`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from urllib.parse import urlsplit
 
 from freehold.core.key import holds_key
+from freehold.core.paths import AZURE, provider_target, speaks_azure
 from freehold.gateway.config import Provider
 from freehold.gateway.http1.client import Origin
-from freehold.gateway.http1.heads import Header, header_lines, plain
+from freehold.gateway.http1.heads import Header, header_lines
 from freehold.gateway.inbound import KEY_HEADERS, Inbound
+from freehold.gateway.provider_keys import GATEWAY_KEY_PREFIX, as_plain_key
 from freehold.gateway.refusal import RefusedError
 from freehold.record import readable_encodings
 
-GATEWAY_KEY_PREFIX = b"fhk_"
 _HOP_BY_HOP = frozenset(
     (
         b"connection",
@@ -33,7 +34,6 @@ _HOP_BY_HOP = frozenset(
     )
 )
 _NOT_FORWARDED = _HOP_BY_HOP | {b"host", b"content-length", b"expect"}
-_PLACEHOLDERS = (b"", b"freehold", b"none")
 _METHODS_WITH_BODY = ("POST", "PUT", "PATCH")
 
 
@@ -41,11 +41,13 @@ def choose_provider(providers: Sequence[Provider], inbound: Inbound) -> Provider
     """The provider that a request goes to; RefusedError when there is none.
 
     A provider that lists the model comes first, then one that takes any model; among equals the one that speaks the
-    caller's dialect, then the first.
+    caller's dialect, for Azure's paths one that speaks these, then the first.
     """
     wanted = "anthropic" if inbound.speaks_anthropic else "openai"
     model = inbound.model
     fitting = sorted(providers, key=lambda provider: provider.dialect != wanted)
+    if inbound.path.startswith(AZURE):
+        fitting.sort(key=lambda provider: (provider.dialect != wanted, not speaks_azure(provider.base_url)))
     if model is not None:
         for provider in fitting:
             if lists_model(provider, model):
@@ -86,36 +88,40 @@ def address(base_url: str) -> tuple[Origin, bytes]:
     return Origin(is_secure, parts.hostname or "", parts.port or (443 if is_secure else 80)), parts.path.encode()
 
 
-def upstream_target(provider: Provider, target: bytes) -> bytes:
-    """The target at the provider for one here, like `/v1/chat/completions?x=1`.
-
-    A base URL is written as for the provider's SDK: with `/v1` or another path for OpenAI's (`https://host/openai`),
-    without `/v1` for Anthropic's; a bare host stands for `https://host/v1`.
-    """
-    _, path = address(provider.base_url)
-    if path.endswith(b"/v1"):
-        return path.removesuffix(b"/v1") + target
-    return path + (target.removeprefix(b"/v1") if path and provider.dialect == "openai" else target)
+def upstream_target(provider: Provider, target: bytes, model: str | None = None) -> bytes:
+    """The target at the provider for one here (`core.paths`); `model` takes the place of one that its path names."""
+    path = target.decode("latin-1")
+    is_anthropic = provider.dialect == "anthropic"
+    return provider_target(provider.base_url, path, is_anthropic=is_anthropic, model=model).encode("latin-1")
 
 
 def upstream_head(
-    provider: Provider, inbound: Inbound, lent: Header | None, *, size_bytes: int, is_identity: bool = False
+    provider: Provider,
+    inbound: Inbound,
+    lent: Header | None,
+    *,
+    size_bytes: int,
+    is_identity: bool = False,
+    model: str | None = None,
 ) -> bytes:
     """The head of the request to a provider; `lent` is the key that the gateway lends, if it does (`lent_key`).
 
-    `size_bytes` is the length of the body; `is_identity` asks for an answer that is not compressed.
+    `size_bytes` is the length of the body; `is_identity` asks for an answer that is not compressed; `model` is another
+    one than the request names.
     """
     origin, _ = address(provider.base_url)
     is_default_port = origin.port == (443 if origin.is_secure else 80)
     host = f"[{origin.host}]" if ":" in origin.host else origin.host
     headers = [(b"host", (host if is_default_port else f"{host}:{origin.port}").encode())]
     headers += upstream_headers(inbound, lent)
+    if inbound.path.startswith(AZURE):
+        headers = as_plain_key(provider, inbound, headers)
     if is_identity:
         headers = [header for header in headers if header[0].lower() != b"accept-encoding"]
         headers.append((b"accept-encoding", b"identity"))
     if size_bytes or inbound.method in _METHODS_WITH_BODY:
         headers.append((b"content-length", b"%d" % size_bytes))
-    target = upstream_target(provider, inbound.target)
+    target = upstream_target(provider, inbound.target, model)
     return b"%b %b HTTP/1.1\r\n%b\r\n" % (inbound.method.encode(), target, header_lines(headers))
 
 
@@ -146,63 +152,20 @@ def _readable(accept_encoding: bytes) -> bytes:
     return readable_encodings(accept_encoding.decode("latin-1")).encode("latin-1")
 
 
-def lent_key(provider: Provider, inbound: Inbound, environment: Mapping[str, str]) -> Header | None:
-    """The provider's key for a caller who brings none; None where none is needed, RefusedError when there is none."""
-    if not provider.key_env or has_provider_key(inbound):
-        return None
-    key = environment.get(provider.key_env, "")
-    if not key:
-        raise RefusedError(
-            401,
-            "missing_key",
-            f"The provider {provider.name!r} needs a key: the request brings none, and {provider.key_env} is not set.",
-            hint=f"Set {provider.key_env} where the gateway runs, or give the client its own key.",
-        )
-    if inbound.key_id is None and not _is_local_page(inbound.header(b"origin")):
-        raise RefusedError(
-            401,
-            "missing_key",
-            f"The page at {inbound.header(b'origin')!r} may not use the gateway's own key.",
-            hint="Let the page's server call the gateway, or send a key with the request.",
-        )
-    return (b"x-api-key", plain(key)) if provider.dialect == "anthropic" else (b"authorization", plain(f"Bearer {key}"))
+def response_headers(
+    raw: Sequence[Header], call_id: str, *, is_edited: bool, is_from_page: bool = False
+) -> list[Header]:
+    """The end-to-end headers of a response, with the call's id; an edited body has no length yet.
 
-
-def _is_local_page(origin: str) -> bool:
-    """A browser names the page that a request comes from; only pages of this machine are trusted with a lent key."""
-    try:
-        return not origin or urlsplit(origin).hostname in ("localhost", "127.0.0.1", "::1")
-    except ValueError:
-        return False
-
-
-def has_provider_key(inbound: Inbound) -> bool:
-    """Whether the caller brings a key for the provider; a gateway key is none."""
-    by_name = inbound.http.by_name
-    return inbound.has_keys and any(name in by_name and _is_key(by_name[name]) for name in KEY_HEADERS)
-
-
-def _is_key(value: bytes) -> bool:
-    key = _bare_key(value)
-    return key.lower() not in _PLACEHOLDERS and not key.startswith(GATEWAY_KEY_PREFIX)
-
-
-def _bare_key(value: bytes) -> bytes:
-    key = value.strip()
-    if key.lower() in (b"bearer", b"basic"):
-        return b""
-    return key[7:].strip() if key[:7].lower() == b"bearer " else key
-
-
-def response_headers(raw: Sequence[Header], call_id: str, *, is_edited: bool) -> list[Header]:
-    """The end-to-end headers of a response, with the call's id; an edited body has no length yet."""
+    To a page of another origin the gateway itself says what it may read; the provider does not (`gateway.origins`).
+    """
     kept = []
     named = _named_by_connection(raw)
     for header in raw:
         lower = header[0].lower()
         if lower in _HOP_BY_HOP or lower in named or lower.startswith(b"freehold-"):
             continue
-        if is_edited and lower == b"content-length":
+        if (is_edited and lower == b"content-length") or (is_from_page and lower.startswith(b"access-control-")):
             continue
         kept.append(header)
     kept.append((b"freehold-call-id", call_id.encode()))

@@ -18,6 +18,7 @@ from freehold.gateway.http1.request import ClientGoneError
 from freehold.gateway.inbound import Inbound
 from freehold.gateway.providers import choose_provider
 from freehold.gateway.refusal import RefusedError
+from freehold.gateway.usage import UsageHabits
 from freehold.record import Decision, Exchange, Recorder, ResponseSide
 
 
@@ -31,7 +32,8 @@ class Rented:
         self._settings = settings
         self._providers = tuple(providers)
         self._recorder = recorder
-        self._attempts = Attempts(settings, providers, pool, self.breakers, recorder.add)
+        self._habits = UsageHabits()
+        self._attempts = Attempts(settings, providers, pool, self.breakers, self._habits, recorder.add)
 
     async def answer(self, inbound: Inbound, decision: Decision) -> Exchange:
         """Answer the client with the provider's response; RefusedError when no provider gives any.
@@ -61,7 +63,7 @@ class Rented:
     ) -> ProviderExchange:
         """The exchange that nobody waits for any more, as far as it had come."""
         if exchange is None:
-            return ProviderExchange(inbound, decision, provider, self._settings)
+            return ProviderExchange(inbound, decision, provider, self._settings, self._habits)
         exchange.close()
         return exchange
 

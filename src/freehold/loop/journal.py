@@ -17,7 +17,17 @@ from freehold.core.call import Call
 from freehold.errors import BusyError
 from freehold.loop.estate import Estate
 from freehold.loop.locks import locked
-from freehold.record import Backlog, Delivery, Exchange, Sink, ends, is_delivered, read_backlog, read_exchange
+from freehold.record import (
+    Backlog,
+    Conversations,
+    Delivery,
+    Exchange,
+    Sink,
+    ends,
+    is_delivered,
+    read_backlog,
+    read_exchange,
+)
 from freehold.settings import Settings
 
 _LEAST_DECODED_BYTES = 64 * 2**20
@@ -36,9 +46,11 @@ def delivering(settings: Settings, sink: Sink) -> Iterator[Delivery]:
     prices = {provider.name: provider.prices for provider in settings.providers}
     limit_bytes = max(_LEAST_DECODED_BYTES, int(settings.number("gateway.max_body_mb") * 2**20))
 
+    conversations = Conversations()
+
     def read(exchange: Exchange) -> Call:
         known = prices.get(exchange.decision.provider, {})
-        return read_exchange(exchange, prices=known, limit_bytes=limit_bytes)
+        return conversations.placed(read_exchange(exchange, prices=known, limit_bytes=limit_bytes))
 
     with locked(settings.state.absolute() / "locks" / "delivery.lock", "A delivery of this journal"):
         delivery = Delivery(journal_folder(settings), sink, read)

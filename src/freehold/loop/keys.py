@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
-from freehold.core.key import MINUTE_S, Key, KeyState, KeyUsage, key_hash, key_id, new_key_text
+from freehold.core.key import DAY_S, MINUTE_S, Key, KeyState, KeyUsage, key_hash, key_id, new_key_text
 from freehold.errors import NotFoundError, UsageError
 from freehold.loop.estate import Estate
 from freehold.tasks.names import slug
@@ -42,6 +42,7 @@ class KeyView:
     tokens_today: int
     usd_today: float
     unpriced_today: int
+    estimated_today: int
 
     def plain(self) -> dict[str, object]:
         """The view as JSON-able values; without the hash, which is of no use to anybody."""
@@ -88,7 +89,9 @@ def key_views(estate: Estate) -> list[KeyView]:
     """All keys, oldest first, as of now."""
     now = time.time()
     usage = estate.store.keys.usage(now)
-    return [_view(key, usage.get(key.id, KeyUsage()), now) for key in estate.store.keys.all_keys()]
+    estimated = estate.store.calls.estimated_by_key(now // DAY_S * DAY_S)
+    keys = estate.store.keys.all_keys()
+    return [_view(key, usage.get(key.id, KeyUsage()), now, estimated.get(key.id, 0)) for key in keys]
 
 
 def key_view(estate: Estate, name: str) -> KeyView:
@@ -113,7 +116,7 @@ def has_unpriced_providers(estate: Estate) -> bool:
     return any(not provider.prices for provider in estate.settings.providers)
 
 
-def _view(key: Key, usage: KeyUsage, now: float) -> KeyView:
+def _view(key: Key, usage: KeyUsage, now: float, estimated_today: int) -> KeyView:
     minute = int(now // MINUTE_S)
     counted = usage.requests if key.requests_per_minute is None else usage.admitted
     return KeyView(
@@ -125,4 +128,5 @@ def _view(key: Key, usage: KeyUsage, now: float) -> KeyView:
         tokens_today=usage.tokens_today,
         usd_today=usage.cost_usd,
         unpriced_today=usage.unpriced,
+        estimated_today=estimated_today,
     )

@@ -276,6 +276,7 @@ def _request(call: Call, provider: ProviderSettings) -> Request:
         target=call.path,
         body=call.request_body,
         expected_usd=call.cost_usd,
+        api=call.api,
     )
 
 

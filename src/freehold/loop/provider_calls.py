@@ -12,15 +12,19 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from fnmatch import fnmatchcase
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from freehold.core.call import Dialect
 from freehold.core.dialects import BadBodyError, StreamAssembler, read_answer, read_request
+from freehold.core.dialects.model_name import with_added_model
+from freehold.core.endings import ending_of
 from freehold.core.exchange import Answer
+from freehold.core.paths import API_PARAMETER, AZURE, key_header, path_model, provider_target, speaks_azure
 from freehold.core.price import cost_usd
+from freehold.core.sse import begins_as_stream
 from freehold.errors import SettingError, UpstreamError
 from freehold.settings import ProviderSettings
 
@@ -31,11 +35,17 @@ _LARGEST_ANSWER_BYTES = 64 * 2**20
 _WAITED_OUT = frozenset((408, 409, 429))
 _HOPELESS = frozenset((401, 402, 403, 404, 405))
 _ANSWER_CHARS = 200
+_ANTHROPIC_VERSION = "2023-06-01"
+"""For requests that repeat no call."""
+_PATH_SIGNS = "/%:@!$&'()*+,;=~"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One request to a provider; `key` names its reply, `expected_usd` is what it will cost as far as one knows."""
+    """One request to a provider; `key` names its reply, `expected_usd` is what it will cost as far as one knows.
+
+    `api` chooses the version of the provider's API, as the call did that is repeated (`core.call`).
+    """
 
     key: str
     provider: ProviderSettings
@@ -43,6 +53,7 @@ class Request:
     target: str
     body: bytes
     expected_usd: float | None = None
+    api: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,11 +139,13 @@ def ask(request: Request, asking: Asking, halt: threading.Event) -> Reply:
 def _post(request: Request, key: str) -> tuple[int, dict[str, str], bytes]:
     provider = request.provider
     url = urlsplit(provider.base_url.rstrip("/"))
+    is_anthropic = provider.dialect == "anthropic"
     headers = {"content-type": "application/json", "accept-encoding": "identity", "user-agent": "freehold"}
-    if provider.dialect == "anthropic":
-        headers |= {"anthropic-version": "2023-06-01"} | ({"x-api-key": key} if key else {})
-    elif key:
-        headers["authorization"] = f"Bearer {key}"
+    headers |= {"anthropic-version": _ANTHROPIC_VERSION} if is_anthropic else {}
+    headers |= {name: value for name, value in request.api.items() if name != API_PARAMETER}
+    if key:
+        name, value = key_header(provider.base_url, key, request.target, is_anthropic=is_anthropic)
+        headers[name] = value
     connection: http.client.HTTPConnection
     if url.scheme == "https":
         context = ssl.create_default_context()
@@ -140,7 +153,7 @@ def _post(request: Request, key: str) -> tuple[int, dict[str, str], bytes]:
     else:
         connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=_TIMEOUT_S)
     try:
-        connection.request("POST", _path(provider, url.path, request.target), request.body, headers)
+        connection.request("POST", _target(request, is_anthropic=is_anthropic), _body(request), headers)
         answer = connection.getresponse()
         body = answer.read(_LARGEST_ANSWER_BYTES)
         return answer.status, {name.lower(): value for name, value in answer.getheaders()}, body
@@ -148,15 +161,27 @@ def _post(request: Request, key: str) -> tuple[int, dict[str, str], bytes]:
         connection.close()
 
 
-def _path(provider: ProviderSettings, base: str, target: str) -> str:
-    """Where a target is at the provider, by the rule that the gateway forwards by."""
-    if base.endswith("/v1"):
-        return base.removesuffix("/v1") + target
-    return base + (target.removeprefix("/v1") if base and provider.dialect == "openai" else target)
+def _target(request: Request, *, is_anthropic: bool) -> str:
+    """Where a request goes at its provider, by the rule that the gateway forwards by."""
+    version = request.api.get(API_PARAMETER)
+    query = f"?{urlencode({API_PARAMETER: version})}" if version else ""
+    path = quote(request.target, safe=_PATH_SIGNS)
+    return provider_target(request.provider.base_url, path + query, is_anthropic=is_anthropic)
+
+
+def _body(request: Request) -> bytes:
+    """The body as it was recorded, with the model where only Azure's path named it and the provider is another one."""
+    model = path_model(request.target)
+    if model is None or not request.target.startswith(AZURE) or speaks_azure(request.provider.base_url):
+        return request.body
+    if _model_asked(request) is not None:
+        return request.body
+    return with_added_model(request.body, model) or request.body
 
 
 def _read(request: Request, content_type: str, body: bytes) -> Reply:
-    if content_type.partition(";")[0].strip().lower() == "text/event-stream":
+    is_stream = content_type.partition(";")[0].strip().lower() == "text/event-stream"
+    if is_stream or begins_as_stream(body) is True:
         assembler = StreamAssembler(request.dialect)
         assembler.feed(body)
         assembler.finish()
@@ -169,14 +194,15 @@ def _read(request: Request, content_type: str, body: bytes) -> Reply:
     if cost is None:
         cost = cost_usd(_model_asked(request), answer.usage, prices)
     reply = Reply(key=request.key, model=answer.model, cost_usd=request.expected_usd if cost is None else cost)
-    if not is_whole or not (answer.text or answer.finish_reason or answer.is_refusal or answer.tool_calls):
+    is_something = answer.text or answer.finish_reason or answer.is_refusal or answer.tool_calls
+    if answer.error is not None or not is_whole or not is_something:
         return replace(reply, problem=f"no whole answer: {_shown(body)}")
     return replace(reply, text=answer.text) if _is_usable(answer) else reply
 
 
 def _is_usable(answer: Answer) -> bool:
-    is_cut = answer.finish_reason in ("length", "max_tokens", "max_output_tokens", "incomplete")
-    return not (is_cut or answer.is_refusal or answer.tool_calls)
+    is_whole = ending_of(answer.finish_reason) in ("complete", "none")
+    return is_whole and not (answer.is_refusal or answer.tool_calls)
 
 
 def _model_asked(request: Request) -> str | None:

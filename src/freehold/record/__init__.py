@@ -9,8 +9,9 @@ Not covered: the tables (`freehold.store`), the forwarding (`freehold.gateway`).
 """
 
 from freehold.record.backlog import Backlog, ends, is_delivered, read_backlog
+from freehold.record.conversations import Conversations
 from freehold.record.delivery import Delivery, Read, Sink
-from freehold.record.encoding import decode_body, readable_encodings
+from freehold.record.encoding import decode_body, missing_encodings, readable_encodings
 from freehold.record.journal import Durability, Journal
 from freehold.record.read import Decision, Exchange, RequestSide, ResponseSide, read_exchange
 from freehold.record.recorder import Recorder
@@ -18,6 +19,7 @@ from freehold.record.underway import UnderWay, forget_calls_under_way, oldest_un
 
 __all__ = [
     "Backlog",
+    "Conversations",
     "Decision",
     "Delivery",
     "Durability",
@@ -33,6 +35,7 @@ __all__ = [
     "ends",
     "forget_calls_under_way",
     "is_delivered",
+    "missing_encodings",
     "oldest_under_way",
     "read_backlog",
     "read_exchange",

@@ -1,8 +1,9 @@
 """Content encodings: bodies pass encoded and are recorded decoded.
 
-gzip and deflate are always there; brotli (`br`) and `zstd` when a package for them is installed. What the record could
-not read is taken out of the client's `accept-encoding`, so that no exchange is lost to it. Decoding never takes more
-memory than was allowed: a small body that unpacks into gigabytes is refused, and the record keeps it as it came.
+gzip and deflate come with Python, brotli (`br`) and `zstd` with packages that are installed with Freehold. What the
+record could not read is taken out of the client's `accept-encoding`, so that no exchange is lost to it. Decoding never
+takes more memory than was allowed: a small body that unpacks into gigabytes is refused, and the record keeps it as it
+came. A body with a wrong label is known by its first bytes.
 
 Not covered: encoding.
 """
@@ -12,9 +13,14 @@ from __future__ import annotations
 import importlib
 import zlib
 from collections.abc import Callable
-from typing import Protocol
+from functools import partial
+from typing import Any, Protocol
 
 _PACKAGES = {"br": ("brotli", "brotlicffi"), "zstd": ("compression.zstd", "backports.zstd")}
+_INSTALLED_BY = {"br": "brotli", "zstd": "backports.zstd"}
+_BEGINNINGS = ((b"\x1f\x8b\x08", "gzip"), (b"\x28\xb5\x2f\xfd", "zstd"))
+_LARGEST_ZSTD_WINDOW = 23
+"""Its logarithm: 8 MiB, the most that HTTP allows (RFC 9659)."""
 _PIECE_BYTES = 2**14
 _GZIP_WBITS, _ZLIB_WBITS, _RAW_WBITS = 31, 15, -15
 
@@ -62,15 +68,15 @@ class _Zlib:
         return decoded
 
 
-class _Packaged:
-    """brotli and zstd, through whichever package is there."""
+class _Brotli:
+    """brotli, through whichever package is there."""
 
-    def __init__(self, decompress: Callable[[bytes, int], bytes]) -> None:
-        self._decompress = decompress
+    def __init__(self, process: Callable[..., bytes]) -> None:
+        self._process = process
 
     def feed(self, chunk: bytes, most: int) -> bytes:
         try:
-            decoded = self._decompress(chunk, most + 1)
+            decoded = self._process(chunk, output_buffer_limit=most + 1)
         except Exception as error:  # every package has an error class of its own
             raise DecodeError(str(error)) from error
         if len(decoded) > most:
@@ -78,8 +84,47 @@ class _Packaged:
         return decoded
 
 
+class _Zstd:
+    """zstd, several frames, too."""
+
+    def __init__(self, fresh: Callable[[], Any]) -> None:
+        self._fresh = fresh
+        self._inner = fresh()
+
+    def feed(self, chunk: bytes, most: int) -> bytes:
+        decoded = bytearray()
+        while chunk:
+            if self._inner.eof:
+                self._inner = self._fresh()
+            try:
+                decoded += self._inner.decompress(chunk, most + 1 - len(decoded))
+            except Exception as error:
+                raise DecodeError(str(error)) from error
+            if len(decoded) > most:
+                raise DecodeError(f"more than {most} bytes")
+            chunk = self._inner.unused_data if self._inner.eof else b""
+        return bytes(decoded)
+
+
 def decode_body(content_encoding: str, body: bytes, *, limit_bytes: int) -> bytes | None:
-    """A whole body decoded; None when it cannot be, or when that would be more than `limit_bytes`."""
+    """A whole body decoded; None when it cannot be, or when that would be more than `limit_bytes`.
+
+    Where the label is wrong, the first bytes tell.
+    """
+    decoded = _decoded(content_encoding, body, limit_bytes)
+    if decoded is None and "," not in content_encoding:
+        begun = next((coding for mark, coding in _BEGINNINGS if body.startswith(mark)), None)
+        if begun is not None and begun != content_encoding.strip().lower():
+            return _decoded(begun, body, limit_bytes)
+    return decoded
+
+
+def missing_encodings() -> dict[str, str]:
+    """The codings that cannot be read here, each with the package that would bring it."""
+    return {coding: package for coding, package in _INSTALLED_BY.items() if _decoder(coding) is None}
+
+
+def _decoded(content_encoding: str, body: bytes, limit_bytes: int) -> bytes | None:
     decoders = _decoders(content_encoding)
     if not decoders:
         return None if decoders is None or len(body) > limit_bytes else body
@@ -127,11 +172,8 @@ def _decoder(name: str) -> Decoder | None:
         except ImportError:
             continue
         if name == "zstd":
-            return _Packaged(module.ZstdDecompressor().decompress)
+            options = {module.DecompressionParameter.window_log_max: _LARGEST_ZSTD_WINDOW}
+            return _Zstd(partial(module.ZstdDecompressor, options=options))
         if hasattr(module.Decompressor, "can_accept_more_data"):  # older ones cannot bound what comes out
-            return _Packaged(_bounded(module.Decompressor().process))
+            return _Brotli(module.Decompressor().process)
     return None
-
-
-def _bounded(process: Callable[..., bytes]) -> Callable[[bytes, int], bytes]:
-    return lambda chunk, most: process(chunk, output_buffer_limit=most)

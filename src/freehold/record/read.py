@@ -3,28 +3,41 @@
 The gateway keeps both sides as bytes. Here they are decoded, streams are assembled, and models, token counts, cost and
 user keys are read. Nothing raises for odd bytes: what cannot be decoded is kept as it came, and a tag says so.
 
+What a provider says went wrong makes the call `upstream_error`, also under status 200, and also where the client hung
+up on that word. Tokens that the provider did not tell are estimated (`core.estimate`), so that a client that hangs up
+spends its budget all the same.
+
 Not covered: the bytes on their way (`freehold.gateway`), keeping them until they are read (`record.journal`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from freehold.core.call import Arm, Call, Dialect
 from freehold.core.dialects import BadBodyError, StreamAssembler, read_answer, read_request
-from freehold.core.exchange import Answer, Asked
+from freehold.core.estimate import estimated_usage
+from freehold.core.exchange import Answer, Asked, Usage
+from freehold.core.paths import path_model
 from freehold.core.price import Price, cost_usd
+from freehold.core.sse import begins_as_stream
 from freehold.record.encoding import decode_body
 
 _OWNED_ARMS = ("owned", "shadow")
+_TEXT_DIALECTS = ("openai-chat", "openai-responses", "openai-completions", "anthropic-messages")
+_BROKEN = ("client_gone", "cut_off", "upstream_error", "idle_timeout", "total_timeout")
+_LEAST_ERROR_STATUS, _CLIENT_GONE_STATUS = 400, 499
 _TASK_TAG, _TASK_KEY = "freehold-task", "freehold_task"
 """Where a caller names its task: the tag that the gateway makes of the header, or else in the body's metadata."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestSide:
-    """What the client sent, as it came; `created_at` is Unix seconds, `key_id` the gateway key that was used."""
+    """What the client sent, as it came; `created_at` is Unix seconds, `key_id` the gateway key that was used.
+
+    `api` are the headers and parameters that choose the provider's API version, by their lower-case names.
+    """
 
     id: str
     created_at: float
@@ -37,6 +50,7 @@ class RequestSide:
     user_key: str | None = None
     session_key: str | None = None
     key_id: str | None = None
+    api: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,10 +100,15 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Body:
-    """A body as the record keeps it; `error` is what it says about how the exchange ended."""
+    """A body as the record keeps it; `error` is what it says about how the exchange ended.
+
+    `is_failed`: an event in it says that the provider failed. `is_stream`: it came as a stream.
+    """
 
     content: bytes
     error: str | None = None
+    is_failed: bool = False
+    is_stream: bool = False
     note: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -97,10 +116,12 @@ def read_exchange(exchange: Exchange, *, prices: Mapping[str, Price], limit_byte
     """One call out of both sides; a decoded body is at most `limit_bytes`, its cost None where that is unknown."""
     request, decision, response = exchange.request, exchange.decision, exchange.response
     sent = _plain(request.body, request.content_encoding, "request_encoding", limit_bytes)
-    got = _received(request.dialect, response, limit_bytes)
     asked = _asked(request, sent.content)
+    got = _received(request.dialect, response, limit_bytes, may_be_stream=asked.is_stream)
     answer = read_answer(request.dialect, got.content)
-    return Call(
+    error = _error(decision, response, got, answer)
+    usage = _estimated(exchange, sent.content, answer, error)
+    call = Call(
         id=request.id,
         created_at=request.created_at,
         parent_id=decision.parent_id,
@@ -115,39 +136,79 @@ def read_exchange(exchange: Exchange, *, prices: Mapping[str, Price], limit_byte
         propensity=decision.propensity,
         confidence=decision.confidence,
         provider=decision.provider,
-        model_asked=asked.model,
+        model_asked=asked.model or path_model(request.path),
         model_answered=answer.model,
         system_fingerprint=answer.system_fingerprint,
         status=response.status,
         finish_reason=answer.finish_reason,
-        error=response.error or got.error,
-        input_tokens=answer.usage.input_tokens,
-        cached_tokens=answer.usage.cached_tokens,
-        output_tokens=answer.usage.output_tokens,
-        cost_usd=_cost_usd(decision, asked, answer, prices),
+        error=error,
+        is_estimated=usage is not answer.usage,
+        cost_usd=_cost_usd(decision, (answer.model, asked.model, path_model(request.path)), usage, prices),
         latency_ms=response.latency_ms,
         ttft_ms=response.ttft_ms,
         gateway_ms=response.gateway_ms,
-        is_stream=response.is_stream,
+        is_stream=response.is_stream or got.is_stream,
         tags={**_named_task(asked), **request.tags, **decision.tags, **sent.note, **response.note, **got.note},
         user_key=request.user_key or asked.user_key,
         session_key=request.session_key or asked.session_key,
         route_version=decision.route_version,
         key_id=request.key_id,
+        api=dict(request.api),
+    )
+    return _counted(call, usage)
+
+
+def _counted(call: Call, usage: Usage) -> Call:
+    return replace(
+        call,
+        input_tokens=usage.input_tokens,
+        cached_tokens=usage.cached_tokens,
+        output_tokens=usage.output_tokens,
+        written_tokens=usage.written_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
     )
 
 
-def _received(dialect: Dialect, response: ResponseSide, limit_bytes: int) -> _Body:
+def _received(dialect: Dialect, response: ResponseSide, limit_bytes: int, *, may_be_stream: bool) -> _Body:
+    """The response decoded and assembled; what was asked as a stream and begins like one is one, whatever its type."""
     plain = _plain(response.body, response.content_encoding, "response_encoding", limit_bytes)
     cut = "cut_off" if response.is_cut else None
-    if plain.note or not response.is_stream or response.is_assembled:
+    is_stream = response.is_stream or (may_be_stream and begins_as_stream(plain.content) is True)
+    if plain.note or not is_stream or response.is_assembled:
         return _Body(content=plain.content, error=cut, note=plain.note)
     assembler = StreamAssembler(dialect)
     assembler.feed(plain.content)
     assembler.finish()
-    if assembler.error:
-        return _Body(content=assembler.body(), error="upstream_error")
-    return _Body(content=assembler.body(), error=cut if assembler.is_complete else "cut_off")
+    return _Body(
+        content=assembler.body(),
+        error=cut if assembler.is_complete else "cut_off",
+        is_failed=assembler.error is not None,
+        is_stream=True,
+    )
+
+
+def _error(decision: Decision, response: ResponseSide, got: _Body, answer: Answer) -> str | None:
+    """How the exchange failed, if it did; a failure that the provider told comes before a client that left on it."""
+    is_failure_told = got.is_failed or (answer.error is not None and response.status < _LEAST_ERROR_STATUS)
+    is_own = response.error is not None and response.error not in _BROKEN
+    if is_failure_told and not is_own and decision.arm not in _OWNED_ARMS:
+        return "upstream_error"
+    return response.error or got.error
+
+
+def _estimated(exchange: Exchange, body: bytes, answer: Answer, error: str | None) -> Usage:
+    """What the provider told of its tokens, or estimates where something was answered and it told none."""
+    request, decision, status, usage = exchange.request, exchange.decision, exchange.response.status, answer.usage
+    may_cost = decision.provider != "" and (status < _LEAST_ERROR_STATUS or status == _CLIENT_GONE_STATUS)
+    if decision.arm in _OWNED_ARMS or request.dialect not in _TEXT_DIALECTS or request.method != "POST" or not may_cost:
+        return usage
+    is_something = bool(answer.text or answer.thought or answer.tool_calls)
+    if error in _BROKEN:
+        is_told = usage.output_tokens is not None and answer.finish_reason is not None
+        is_free = error == "upstream_error" and not is_something
+        return usage if is_told or is_free else estimated_usage(body, answer, is_whole=False)
+    is_told = usage.input_tokens is not None and usage.output_tokens is not None
+    return usage if is_told or not is_something else estimated_usage(body, answer, is_whole=True)
 
 
 def _plain(body: bytes, content_encoding: str, tag: str, limit_bytes: int) -> _Body:
@@ -170,8 +231,11 @@ def _named_task(asked: Asked) -> dict[str, str]:
     return {_TASK_TAG: asked.metadata[_TASK_KEY]} if asked.metadata.get(_TASK_KEY) else {}
 
 
-def _cost_usd(decision: Decision, asked: Asked, answer: Answer, prices: Mapping[str, Price]) -> float | None:
+def _cost_usd(
+    decision: Decision, models: Sequence[str | None], usage: Usage, prices: Mapping[str, Price]
+) -> float | None:
+    """The cost by the price of the first of these models that has one."""
     if decision.arm in _OWNED_ARMS:
         return 0.0
-    cost = cost_usd(answer.model, answer.usage, prices)
-    return cost if cost is not None else cost_usd(asked.model, answer.usage, prices)
+    costs = (cost_usd(model, usage, prices) for model in models)
+    return next((cost for cost in costs if cost is not None), None)

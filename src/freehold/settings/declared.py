@@ -79,7 +79,18 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("gateway", "record_wait_s", 5.0, "Longest hold of a response while its call is being written."),
     Setting("gateway", "require_key", False, "Ask callers on loopback for a gateway key, too; elsewhere always."),
-    Setting("gateway", "add_usage", True, "Ask streams for token usage when the client did not; stripped again."),
+    Setting(
+        "gateway",
+        "add_usage",
+        True,
+        "Ask streams for token usage where the client did not and the provider tells none by itself; stripped again.",
+    ),
+    Setting(
+        "gateway",
+        "allowed_origins",
+        "",
+        "Origins whose web pages may call the gateway, like https://app.example, with commas between; none by default.",
+    ),
     Setting(
         "gateway",
         "access_log",

@@ -26,12 +26,18 @@ _NUMBERS: Mapping[str, tuple[float, float, float]] = {
     "breaker_s": (30.0, 0.1, 86_400.0),
 }
 """Numbers of a provider: default, least, most."""
+PRICE_PARTS = ("input", "output", "cached", "written")
+_PRICES_HINT = (
+    'Write prices = { "gpt-*" = [2.5, 10.0] }: USD per million input and output tokens, then if you like of input that'
+    " is read from a prompt cache and written to one; or a table with input, output, cached, written."
+)
 PROVIDER_SETTINGS = ("base_url", "dialect", "key_env", "models", "prices", "fallbacks", *_NUMBERS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderSettings:
-    """One rented endpoint; `prices` maps a model glob to (input, output) in USD per million tokens.
+    """One rented endpoint; `prices` maps a model glob to USD per million tokens: (input, output), then where they are
+    known those of input that was read from a prompt cache, and written to one.
 
     `fallbacks` are (provider, model) pairs; an empty model means the same one. `timeouts` has those that were given.
     """
@@ -41,7 +47,7 @@ class ProviderSettings:
     dialect: str = "openai"
     key_env: str = ""
     models: tuple[str, ...] = ()
-    prices: dict[str, tuple[float, float]] = field(default_factory=dict)
+    prices: dict[str, tuple[float, ...]] = field(default_factory=dict)
     fallbacks: tuple[tuple[str, str], ...] = ()
     timeouts: dict[str, float] = field(default_factory=dict)
     retries: int = 0
@@ -163,16 +169,25 @@ def _is_url(text: str) -> bool:
         return False
 
 
-def _prices(name: str, table: object) -> dict[str, tuple[float, float]]:
-    hint = 'Write prices = { "gpt-*" = [2.5, 10.0] }: USD per million input and output tokens.'
+def _prices(name: str, table: object) -> dict[str, tuple[float, ...]]:
     if not isinstance(table, dict):
-        raise SettingError(f"providers.{name}.prices is not a table.", hint=hint)
-    prices: dict[str, tuple[float, float]] = {}
-    for model, pair in table.items():
-        if not (isinstance(pair, list) and len(pair) == 2 and all(_is_price(x) for x in pair)):
-            raise SettingError(f"providers.{name}.prices.{model} is {pair!r}.", hint=hint)
-        prices[model] = (float(pair[0]), float(pair[1]))
-    return prices
+        raise SettingError(f"providers.{name}.prices is not a table.", hint=_PRICES_HINT)
+    return {model: _price(f"providers.{name}.prices.{model}", price) for model, price in table.items()}
+
+
+def _price(where: str, price: object) -> tuple[float, ...]:
+    """The parts of a price in their order: input, output, and where they are given cached and cache-written input."""
+    if isinstance(price, dict):
+        for key in price:
+            if key not in PRICE_PARTS:
+                raise unknown(f"part of {where}", key, PRICE_PARTS)
+        given = [price.get(key) for key in PRICE_PARTS]
+        if given[3] is not None:
+            given[2] = given[0] if given[2] is None else given[2]
+        price = given[: 1 + max((n for n, part in enumerate(given) if part is not None), default=0)]
+    if not (isinstance(price, list) and 2 <= len(price) <= len(PRICE_PARTS) and all(map(_is_price, price))):
+        raise SettingError(f"{where} is {price!r}.", hint=_PRICES_HINT)
+    return tuple(float(part) for part in price)
 
 
 def _is_price(value: object) -> bool:

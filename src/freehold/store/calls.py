@@ -160,6 +160,13 @@ class CallTable:
             query = select(func.count()).select_from(schema.calls).where(_where(chosen))
             return int(connection.execute(query).scalar_one())
 
+    def estimated_by_key(self, since: float) -> dict[str, int]:
+        """How many calls of each gateway key since then have estimated tokens."""
+        c = schema.calls.c
+        query = select(c.key_id, func.count()).where(c.created_at >= since, c.is_estimated, c.key_id.is_not(None))
+        with self._database.reading() as connection:
+            return {key: int(count) for key, count in connection.execute(query.group_by(c.key_id))}
+
     def assign(self, task_of: Mapping[str, str]) -> None:
         """Write down which task each call belongs to."""
         by_task: dict[str, list[str]] = {}

@@ -16,6 +16,7 @@ from freehold.core.dialects.static import static_slices
 from freehold.core.dialects.stream import StreamAssembler as _StreamAssembler
 from freehold.core.dialects.values import BadBodyError, JsonObject, as_name, dump, parse_anyhow, parse_object
 from freehold.core.exchange import Answer, Asked, Dialect, Usage
+from freehold.core.paths import dialect_of
 
 __all__ = [
     "BadBodyError",
@@ -51,20 +52,6 @@ _FORMS: Mapping[Dialect, Form] = MappingProxyType(
         "other": Form(read_request=_read_other_request, read_answer=_read_other_answer),
     }
 )
-_PATHS: Mapping[str, Dialect] = MappingProxyType(
-    {
-        "/v1/chat/completions": "openai-chat",
-        "/v1/responses": "openai-responses",
-        "/v1/completions": "openai-completions",
-        "/v1/embeddings": "openai-embeddings",
-        "/v1/messages": "anthropic-messages",
-    }
-)
-
-
-def dialect_of(path: str) -> Dialect:
-    """The dialect that is spoken at a path like `/v1/chat/completions`."""
-    return _PATHS.get(path) or _PATHS.get(path.partition("?")[0].rstrip("/"), "other")
 
 
 def read_request(dialect: Dialect, body: bytes) -> Asked:

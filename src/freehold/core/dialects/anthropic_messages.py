@@ -1,4 +1,4 @@
-"""Anthropic messages: requests, answers, streams.
+"""Anthropic messages: requests and answers; `message_stream` has their streams.
 
 Tokens written to or read from a prompt cache count as input tokens here, as they do in the OpenAI dialects.
 Not covered: what server-side tools did; their blocks are kept in the body and not read.
@@ -8,9 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from freehold.core.dialects.chat_stream import is_finished
+from freehold.core.dialects.failure import ending_failure, failure_of
 from freehold.core.dialects.fields import left_to_provider
 from freehold.core.dialects.form import Form, LocalAnswer
+from freehold.core.dialects.message_stream import MessageAssembly
 from freehold.core.dialects.plain import begun_answer, is_turn, without_thoughts
+from freehold.core.dialects.thought import joined_thoughts, part_thought, split_thought
+from freehold.core.dialects.tool_calls import arguments_text
+from freehold.core.dialects.usage import anthropic_usage
 from freehold.core.dialects.values import (
     JsonObject,
     as_count,
@@ -21,15 +27,14 @@ from freehold.core.dialects.values import (
     as_text,
     content_text,
     dump_text,
-    parse_anyhow,
+    raw_text,
     read_metadata,
 )
-from freehold.core.exchange import Answer, Asked, ToolCall, Usage
+from freehold.core.exchange import Answer, Asked, ToolCall
 from freehold.core.ids import canonical_json
 from freehold.core.sse import sse_bytes
 
 _TEXT_TYPES = frozenset({"text"})
-_JOINED_DELTAS = {"text_delta": "text", "thinking_delta": "thinking", "signature_delta": "signature"}
 
 
 def read_request(data: JsonObject) -> Asked:
@@ -62,104 +67,34 @@ def read_request(data: JsonObject) -> Asked:
         wants_usage=True,
         is_plain=is_plain and is_askable,
         user_key=metadata.get("user_id"),
-        session_key=metadata.get("session_id"),
+        session_key=metadata.get("session_id") or as_name(as_object(data.get("thread")).get("previous_message_id")),
         metadata=metadata,
         prefill=prefill,
     )
 
 
 def read_answer(data: JsonObject) -> Answer:
-    """Read a message: its text blocks joined, its tool calls."""
-    blocks = [as_object(item) for item in as_list(data.get("content"))]
+    """Read a message: its text blocks joined, its thought, its tool calls."""
+    content = data.get("content")
+    blocks = [as_object(item) for item in as_list(content)]
+    thought, text = split_thought(as_text("".join(raw_text(b.get("text")) for b in blocks if b.get("type") == "text")))
+    if isinstance(content, str):
+        thought, text = split_thought(as_text(content))
     reason = as_name(data.get("stop_reason"))
     return Answer(
-        text="".join(as_text(block.get("text")) for block in blocks if block.get("type") == "text"),
+        text=text,
+        thought=joined_thoughts("".join(part_thought(b) for b in blocks if b.get("type") == "thinking"), thought),
         tool_calls=tuple(_tool_call(block) for block in blocks if block.get("type") == "tool_use"),
-        finish_reason=reason,
+        finish_reason=reason if is_finished(reason) else None,
         model=as_name(data.get("model")),
-        usage=_read_usage(as_object(data.get("usage"))),
+        usage=anthropic_usage(as_object(data.get("usage"))),
         is_refusal=reason == "refusal",
+        error=failure_of(data) or ending_failure(reason or ""),
     )
 
 
 def _tool_call(block: JsonObject) -> ToolCall:
-    arguments = block.get("input")
-    text = arguments if isinstance(arguments, str) else dump_text(as_object(arguments))
-    return ToolCall(as_text(block.get("id")), as_text(block.get("name")), as_text(text))
-
-
-def _read_usage(usage: JsonObject) -> Usage:
-    fresh = as_count(usage.get("input_tokens"))
-    read = as_count(usage.get("cache_read_input_tokens"))
-    written = as_count(usage.get("cache_creation_input_tokens"))
-    return Usage(
-        input_tokens=None if fresh is None else fresh + (read or 0) + (written or 0),
-        cached_tokens=read,
-        output_tokens=as_count(usage.get("output_tokens")),
-    )
-
-
-class MessageAssembly:
-    """Message events into a message."""
-
-    def __init__(self) -> None:
-        self.is_ended = False
-        self.error: str | None = None
-        self._message: JsonObject = {}
-        self._blocks: dict[int, JsonObject] = {}
-        self._inputs: dict[int, str] = {}
-
-    @property
-    def is_complete(self) -> bool:
-        """`message_stop` has come."""
-        return self.is_ended
-
-    def end(self) -> None:
-        """A `[DONE]` mark is not part of this dialect; some backends send it all the same."""
-        self.is_ended = True
-
-    def add(self, name: str, data: JsonObject) -> None:
-        """Take one event."""
-        match data.get("type", name):
-            case "message_start":
-                self._message = dict(as_object(data.get("message")))
-            case "content_block_start":
-                self._blocks[as_count(data.get("index")) or 0] = dict(as_object(data.get("content_block")))
-            case "content_block_delta":
-                self._add_delta(as_count(data.get("index")) or 0, as_object(data.get("delta")))
-            case "message_delta":
-                self._message.update(as_object(data.get("delta")))
-                said = {key: value for key, value in as_object(data.get("usage")).items() if value is not None}
-                self._message["usage"] = {**as_object(self._message.get("usage")), **said}
-            case "message_stop":
-                self.is_ended = True
-            case "error":
-                self.error = as_text(as_object(data.get("error")).get("message")) or "error event"
-            case _:
-                pass
-
-    def _add_delta(self, index: int, delta: JsonObject) -> None:
-        block = self._blocks.setdefault(index, {"type": "text", "text": ""})
-        kind = as_text(delta.get("type"))
-        if kind == "input_json_delta":
-            self._inputs[index] = self._inputs.get(index, "") + as_text(delta.get("partial_json"))
-        elif kind == "citations_delta":
-            block["citations"] = [*as_list(block.get("citations")), delta.get("citation")]
-        elif kind in _JOINED_DELTAS:
-            key = _JOINED_DELTAS[kind]
-            block[key] = as_text(block.get(key)) + as_text(delta.get(key))
-        else:
-            block.update({key: value for key, value in delta.items() if key != "type"})
-
-    def body(self) -> JsonObject:
-        """The message so far; a tool's input that broke off is kept as the text that came."""
-        blocks: list[JsonObject] = []
-        for index in sorted(self._blocks):
-            block = dict(self._blocks[index])
-            if text := self._inputs.get(index):
-                block["input"] = parse_anyhow(text) or text
-            blocks.append(block)
-        return {**self._message, "content": blocks}
+    return ToolCall(as_text(block.get("id")), as_text(block.get("name")), arguments_text(block.get("input") or {}))
 
 
 def render(answer: LocalAnswer) -> JsonObject:

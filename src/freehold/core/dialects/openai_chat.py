@@ -1,4 +1,4 @@
-"""OpenAI chat completions: requests, answers, streams.
+"""OpenAI chat completions: requests and answers; `chat_stream` has their streams.
 
 Not covered: audio answers are kept when a stream is assembled, but never read.
 """
@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from freehold.core.dialects.chat_stream import ChatAssembly, is_finished
+from freehold.core.dialects.failure import choice_failure, failure_of
 from freehold.core.dialects.fields import left_to_provider
 from freehold.core.dialects.form import Form, LocalAnswer
+from freehold.core.dialects.parts import read_content
 from freehold.core.dialects.plain import (
     begun_answer,
     is_marked_to_go_on,
@@ -17,9 +20,11 @@ from freehold.core.dialects.plain import (
     smallest_limit,
     without_thoughts,
 )
+from freehold.core.dialects.thought import joined_thoughts, thought_of
+from freehold.core.dialects.tool_calls import read_tool_calls
+from freehold.core.dialects.usage import openai_usage, timings_usage
 from freehold.core.dialects.values import (
     JsonObject,
-    as_count,
     as_list,
     as_messages,
     as_name,
@@ -28,15 +33,12 @@ from freehold.core.dialects.values import (
     content_text,
     dump_text,
     read_metadata,
-    usage_of,
 )
-from freehold.core.exchange import Answer, Asked, ToolCall
+from freehold.core.exchange import Answer, Asked, Usage
 from freehold.core.ids import canonical_json
 from freehold.core.sse import DONE, sse_bytes
 
 _TEXT_TYPES = frozenset({"text", "refusal"})
-_SAID_ONCE = frozenset({"id", "type", "role", "name"})
-_KEPT_OUT = frozenset({"choices", "usage", "object", "obfuscation"})
 
 
 def read_request(data: JsonObject) -> Asked:
@@ -78,135 +80,27 @@ def read_answer(data: JsonObject) -> Answer:
     choices = as_list(data.get("choices"))
     choice = as_object(choices[0]) if choices else {}
     message = as_object(choice.get("message"))
-    text, _ = content_text(message.get("content"), _TEXT_TYPES)
+    content = read_content(message.get("content"))
+    refusal = as_text(message.get("refusal"))
+    reason = as_name(choice.get("finish_reason"))
     return Answer(
-        text=text or as_text(message.get("refusal")),
-        tool_calls=tuple(_tool_call(as_object(item)) for item in as_list(message.get("tool_calls"))),
-        finish_reason=as_name(choice.get("finish_reason")),
+        text=content.text or refusal,
+        thought=joined_thoughts(thought_of(message), content.thought),
+        tool_calls=read_tool_calls(message),
+        finish_reason=reason if is_finished(reason) else None,
         model=as_name(data.get("model")),
         system_fingerprint=as_name(data.get("system_fingerprint")),
-        usage=usage_of(
-            data, input_key="prompt_tokens", output_key="completion_tokens", details_key="prompt_tokens_details"
-        ),
-        is_refusal=bool(message.get("refusal")),
+        usage=_read_usage(data, choice),
+        is_refusal=bool(refusal) or content.is_refusal,
+        error=failure_of(data) or choice_failure(choice),
     )
 
 
-def _tool_call(item: JsonObject) -> ToolCall:
-    function = as_object(item.get("function")) or as_object(item.get("custom"))
-    arguments = function.get("arguments", function.get("input"))
-    return ToolCall(as_text(item.get("id")), as_text(function.get("name")), as_text(arguments))
-
-
-class ChatAssembly:
-    """Chat completion chunks into a chat completion."""
-
-    def __init__(self) -> None:
-        self.is_ended = False
-        self.error: str | None = None
-        self._top: JsonObject = {}
-        self._usage: object = None
-        self._choices: dict[int, JsonObject] = {}
-
-    @property
-    def is_complete(self) -> bool:
-        """`[DONE]` has come, or every choice has its finish reason."""
-        finished = [choice.get("finish_reason") is not None for choice in self._choices.values()]
-        return self.is_ended or (bool(finished) and all(finished))
-
-    def end(self) -> None:
-        """Take the `[DONE]` mark."""
-        self.is_ended = True
-
-    def add(self, name: str, data: JsonObject) -> None:
-        """Take one chunk."""
-        if data.get("error") or name == "error":
-            error = data.get("error")
-            self.error = as_text(as_object(error).get("message")) or as_text(error) or "error event"
-        for key, value in data.items():
-            if key not in _KEPT_OUT and (value is not None or key not in self._top):
-                self._top[key] = value
-        self._usage = data.get("usage") or self._usage
-        for item in as_list(data.get("choices")):
-            self._add_choice(as_object(item))
-
-    def _add_choice(self, chunk: JsonObject) -> None:
-        index = as_count(chunk.get("index")) or 0
-        fresh: JsonObject = {"index": index, "message": {"role": "assistant", "content": None}, "logprobs": None}
-        choice = self._choices.setdefault(index, {**fresh, "finish_reason": None})
-        merge_delta(as_object(choice["message"]), as_object(chunk.get("delta")))
-        for key, value in chunk.items():
-            if key == "logprobs":
-                choice[key] = _extended(choice[key], value)
-            elif key not in ("index", "delta") and value is not None:
-                choice[key] = value
-
-    def body(self) -> JsonObject:
-        """The chat completion so far."""
-        choices = [_without_indexes(self._choices[index]) for index in sorted(self._choices)]
-        body: JsonObject = {**self._top, "object": "chat.completion", "choices": choices}
-        if self._usage is not None:
-            body["usage"] = self._usage
-        return body
-
-
-def merge_delta(whole: JsonObject, delta: JsonObject) -> None:
-    """Add a delta to what there is: texts are joined, lists matched by `index`, the rest replaced."""
-    for key, new in delta.items():
-        old = whole.get(key)
-        if isinstance(new, str) and isinstance(old, str) and key not in _SAID_ONCE:
-            whole[key] = old + new
-        elif isinstance(new, dict) and isinstance(old, dict):
-            merge_delta(old, new)
-        elif isinstance(new, list):
-            whole[key] = _merged_items(as_list(old), new)
-        elif new is not None and not (key in _SAID_ONCE and old and not new):
-            whole[key] = new
-        else:
-            whole.setdefault(key, new)
-
-
-def _merged_items(items: list[object], deltas: list[object]) -> list[object]:
-    merged = list(items)
-    for delta in deltas:
-        fields = as_object(delta)
-        place = _place_of(merged, fields)
-        if place is None:
-            fresh: JsonObject = {}
-            merge_delta(fresh, fields)
-            merged.append(fresh if fields else delta)
-        else:
-            merge_delta(as_object(merged[place]), fields)
-    return merged
-
-
-def _place_of(items: list[object], delta: JsonObject) -> int | None:
-    """Which item a delta belongs to; some backends leave `index` out and give an `id` with each new item."""
-    if "index" in delta:
-        places = [n for n, item in enumerate(items) if as_object(item).get("index") == delta["index"]]
-        return places[0] if places else None
-    if "function" in delta and items and delta.get("id") in (None, "", as_object(items[-1]).get("id")):
-        return len(items) - 1
-    return None
-
-
-def _extended(old: object, new: object) -> object:
-    """Log-probabilities so far and those of a chunk, list by list."""
-    if not isinstance(new, dict):
-        return old
-    both = dict(as_object(old))
-    for key, value in new.items():
-        both[key] = as_list(both.get(key)) + value if isinstance(value, list) else both.get(key, value)
-    return both
-
-
-def _without_indexes(choice: JsonObject) -> JsonObject:
-    message = dict(as_object(choice.get("message")))
-    calls = [as_object(item) for item in as_list(message.get("tool_calls"))]
-    if calls:
-        calls.sort(key=lambda call: as_count(call.get("index")) or 0)
-        message["tool_calls"] = [{k: v for k, v in call.items() if k != "index"} for call in calls]
-    return {**choice, "message": message}
+def _read_usage(data: JsonObject, choice: JsonObject) -> Usage:
+    """Token counts, wherever a provider puts them."""
+    places = (data.get("usage"), as_object(data.get("x_groq")).get("usage"), choice.get("usage"))
+    told = next((usage for place in places if (usage := as_object(place))), None)
+    return openai_usage(told) if told is not None else timings_usage(as_object(data.get("timings")))
 
 
 def _usage_json(answer: LocalAnswer) -> JsonObject:

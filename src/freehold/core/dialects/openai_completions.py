@@ -7,8 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from freehold.core.dialects.chat_stream import is_finished, latest
+from freehold.core.dialects.failure import UNNAMED, choice_failure, failure_of
 from freehold.core.dialects.fields import left_to_provider
 from freehold.core.dialects.form import Form, LocalAnswer
+from freehold.core.dialects.thought import joined_thoughts, split_thought, thought_of
+from freehold.core.dialects.usage import openai_usage
 from freehold.core.dialects.values import (
     JsonObject,
     as_count,
@@ -18,8 +22,8 @@ from freehold.core.dialects.values import (
     as_object,
     as_text,
     dump_text,
+    raw_text,
     read_metadata,
-    usage_of,
 )
 from freehold.core.exchange import Answer, Asked
 from freehold.core.sse import DONE, sse_bytes
@@ -50,14 +54,16 @@ def read_answer(data: JsonObject) -> Answer:
     """Read a completion: its first choice."""
     choices = as_list(data.get("choices"))
     choice = as_object(choices[0]) if choices else {}
+    thought, text = split_thought(as_text(choice.get("text")))
+    reason = as_name(choice.get("finish_reason"))
     return Answer(
-        text=as_text(choice.get("text")),
-        finish_reason=as_name(choice.get("finish_reason")),
+        text=text,
+        thought=joined_thoughts(thought_of(choice), thought),
+        finish_reason=reason if is_finished(reason) else None,
         model=as_name(data.get("model")),
         system_fingerprint=as_name(data.get("system_fingerprint")),
-        usage=usage_of(
-            data, input_key="prompt_tokens", output_key="completion_tokens", details_key="prompt_tokens_details"
-        ),
+        usage=openai_usage(as_object(data.get("usage")) or as_object(choice.get("usage"))),
+        error=failure_of(data) or choice_failure(choice),
     )
 
 
@@ -67,13 +73,14 @@ class CompletionAssembly:
     def __init__(self) -> None:
         self.is_ended = False
         self.error: str | None = None
+        self._error_body: object = None
         self._top: JsonObject = {}
         self._choices: dict[int, JsonObject] = {}
 
     @property
     def is_complete(self) -> bool:
         """`[DONE]` has come, or every choice has its finish reason."""
-        finished = [choice.get("finish_reason") is not None for choice in self._choices.values()]
+        finished = [is_finished(choice.get("finish_reason")) for choice in self._choices.values()]
         return self.is_ended or (bool(finished) and all(finished))
 
     def end(self) -> None:
@@ -82,10 +89,12 @@ class CompletionAssembly:
 
     def add(self, name: str, data: JsonObject) -> None:
         """Take one chunk."""
-        if data.get("error") or name == "error":
-            error = data.get("error")
-            self.error = as_text(as_object(error).get("message")) or as_text(error) or "error event"
-        self._top.update({key: value for key, value in data.items() if key != "choices" and value is not None})
+        failure = failure_of(data) or (UNNAMED if name == "error" else None)
+        if failure:
+            self.error, self._error_body = failure, data.get("error") or data
+        for key, value in data.items():
+            if key not in ("choices", "error") and value is not None:
+                self._top[key] = latest(self._top.get(key), value)
         for item in as_list(data.get("choices")):
             self._add_choice(as_object(item))
 
@@ -93,16 +102,21 @@ class CompletionAssembly:
         index = as_count(chunk.get("index")) or 0
         fresh: JsonObject = {"index": index, "text": "", "logprobs": None, "finish_reason": None}
         choice = self._choices.setdefault(index, fresh)
-        choice["text"] = as_text(choice["text"]) + as_text(chunk.get("text"))
-        choice["finish_reason"] = chunk.get("finish_reason") or choice["finish_reason"]
-        logprobs = as_object(chunk.get("logprobs"))
-        if logprobs:
-            so_far = as_object(choice["logprobs"])
-            choice["logprobs"] = {key: as_list(so_far.get(key)) + as_list(new) for key, new in logprobs.items()}
+        for key, value in chunk.items():
+            if key in ("text", "reasoning", "reasoning_content"):
+                choice[key] = raw_text(choice.get(key)) + raw_text(value)
+            elif key == "logprobs" and isinstance(value, dict):
+                so_far = as_object(choice["logprobs"])
+                choice[key] = {name: as_list(so_far.get(name)) + as_list(new) for name, new in value.items()}
+            elif key == "finish_reason":
+                choice[key] = value if is_finished(value) else choice[key]
+            elif key not in ("index", "logprobs") and value is not None:
+                choice[key] = latest(choice.get(key), value)
 
     def body(self) -> JsonObject:
         """The completion so far."""
-        return {**self._top, "choices": [self._choices[index] for index in sorted(self._choices)]}
+        body: JsonObject = {**self._top, "choices": [self._choices[index] for index in sorted(self._choices)]}
+        return body if self._error_body is None else {**body, "error": self._error_body}
 
 
 def render(answer: LocalAnswer) -> JsonObject:
@@ -156,13 +170,8 @@ def read_embedding_request(data: JsonObject) -> Asked:
 
 def read_embedding_answer(data: JsonObject) -> Answer:
     """Read the model and token counts of embeddings; they have no output tokens."""
-    usage = usage_of(
-        {"usage": {**as_object(data.get("usage")), "out": 0}},
-        input_key="prompt_tokens",
-        output_key="out",
-        details_key="",
-    )
-    return Answer(model=as_name(data.get("model")), usage=usage)
+    usage = openai_usage({**as_object(data.get("usage")), "completion_tokens": 0})
+    return Answer(model=as_name(data.get("model")), usage=usage, error=failure_of(data))
 
 
 FORM = Form(

@@ -1,4 +1,4 @@
-"""OpenAI responses: requests, answers, streams.
+"""OpenAI responses: requests and answers; `response_stream` has their streams.
 
 Not covered: a locally answered response is not stored at the provider, so it cannot be named later as
 `previous_response_id`; it says `store: false`.
@@ -6,11 +6,18 @@ Not covered: a locally answered response is not stored at the provider, so it ca
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
+from freehold.core.dialects.failure import ending_failure, failure_of
 from freehold.core.dialects.fields import left_to_provider
 from freehold.core.dialects.form import Form, LocalAnswer
+from freehold.core.dialects.parts import read_content
 from freehold.core.dialects.plain import begun_answer, is_turn, without_thoughts
+from freehold.core.dialects.response_stream import ResponseAssembly
+from freehold.core.dialects.thought import joined_thoughts
+from freehold.core.dialects.tool_calls import arguments_text
+from freehold.core.dialects.usage import openai_usage
 from freehold.core.dialects.values import (
     JsonObject,
     as_count,
@@ -22,14 +29,25 @@ from freehold.core.dialects.values import (
     content_text,
     dump_text,
     read_metadata,
-    usage_of,
 )
 from freehold.core.exchange import Answer, Asked, ToolCall
 from freehold.core.ids import canonical_json
 from freehold.core.sse import sse_bytes
 
 _TEXT_TYPES = frozenset({"input_text", "output_text", "text"})
-_LAST_EVENTS = frozenset({"response.completed", "response.incomplete", "response.failed"})
+_CLIENT_CALLS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "function_call": ("arguments",),
+        "custom_tool_call": ("input",),
+        "tool_search_call": ("arguments",),
+        "local_shell_call": ("action",),
+        "shell_call": ("action",),
+        "computer_call": ("actions", "action"),
+        "apply_patch_call": ("operation",),
+        "mcp_approval_request": ("arguments",),
+    }
+)
+"""Items that a client has to act upon, with the members that say what is to be done."""
 
 
 def read_request(data: JsonObject) -> Asked:
@@ -68,99 +86,51 @@ def read_request(data: JsonObject) -> Asked:
         wants_usage=True,
         is_plain=is_plain and is_askable,
         user_key=as_name(data.get("safety_identifier")) or as_name(data.get("user")) or metadata.get("user_id"),
-        session_key=metadata.get("session_id") or session,
+        session_key=metadata.get("session_id") or session or as_name(data.get("previous_response_id")),
         metadata=metadata,
         prefill=prefill,
     )
 
 
 def read_answer(data: JsonObject) -> Answer:
-    """Read a response: its texts joined, its function calls; `finish_reason` is the status or why it is incomplete."""
+    """Read a response: its texts joined, its tool calls; `finish_reason` is the status or why it is incomplete."""
     texts: list[str] = []
+    thoughts: list[str] = []
     calls: list[ToolCall] = []
     is_refusal = False
     for item in (as_object(entry) for entry in as_list(data.get("output"))):
-        if item.get("type") == "function_call":
-            calls.append(_tool_call(item))
-        for part in (as_object(entry) for entry in as_list(item.get("content"))):
-            if item.get("type") == "message":
-                texts.append(as_text(part.get("text")) or as_text(part.get("refusal")))
-                is_refusal = is_refusal or part.get("type") == "refusal"
-    reason = as_object(data.get("incomplete_details")).get("reason")
+        match item.get("type"):
+            case "message":
+                content = read_content(item.get("content"))
+                texts.append(content.text)
+                thoughts.append(content.thought)
+                is_refusal = is_refusal or content.is_refusal
+            case "reasoning":
+                told = read_content(item.get("content")), read_content(item.get("summary"))
+                thoughts += [content.thought or content.text for content in told]
+            case _:
+                calls += _tool_calls(item)
+    reason = as_name(as_object(data.get("incomplete_details")).get("reason")) or as_name(data.get("status"))
     return Answer(
-        text="".join(texts),
+        text="".join(texts) or (as_text(data.get("output_text")) if not calls else ""),
+        thought=joined_thoughts(*thoughts),
         tool_calls=tuple(calls),
-        finish_reason=as_name(reason) or as_name(data.get("status")),
+        finish_reason=reason,
         model=as_name(data.get("model")),
-        usage=usage_of(data, input_key="input_tokens", output_key="output_tokens", details_key="input_tokens_details"),
+        usage=openai_usage(as_object(data.get("usage"))),
         is_refusal=is_refusal,
+        error=failure_of(data) or ending_failure(reason or ""),
     )
 
 
-def _tool_call(item: JsonObject) -> ToolCall:
-    return ToolCall(as_text(item.get("call_id")), as_text(item.get("name")), as_text(item.get("arguments")))
-
-
-class ResponseAssembly:
-    """Response events into a response; the last event holds it whole, the others serve when that one never comes."""
-
-    def __init__(self) -> None:
-        self.is_ended = False
-        self.error: str | None = None
-        self._response: JsonObject = {}
-        self._items: dict[int, JsonObject] = {}
-
-    @property
-    def is_complete(self) -> bool:
-        """The last event has come."""
-        return self.is_ended
-
-    def end(self) -> None:
-        """A `[DONE]` mark is not part of this dialect; some backends send it all the same."""
-        self.is_ended = True
-
-    def add(self, name: str, data: JsonObject) -> None:
-        """Take one event."""
-        kind = as_text(data.get("type")) or name
-        index = as_count(data.get("output_index")) or 0
-        if isinstance(data.get("response"), dict):
-            self._response = as_object(data["response"])
-        if kind in _LAST_EVENTS:
-            self.is_ended = True
-            failure = as_object(self._response.get("error"))
-            self.error = as_text(failure.get("message")) or "failed" if kind == "response.failed" else None
-        elif kind == "error":
-            inner = as_object(data.get("error")) or data
-            self.error = as_text(inner.get("message")) or "error event"
-        elif kind in ("response.output_item.added", "response.output_item.done"):
-            self._items[index] = as_object(data.get("item"))
-        elif kind == "response.content_part.added":
-            item = self._items.setdefault(index, {"type": "message", "role": "assistant"})
-            item["content"] = [*as_list(item.get("content")), data.get("part")]
-        elif kind.endswith(".delta") and isinstance(data.get("delta"), str):
-            self._add_delta(kind, index, data)
-
-    def _add_delta(self, kind: str, index: int, data: JsonObject) -> None:
-        item = self._items.setdefault(index, {"type": "message", "role": "assistant"})
-        delta = as_text(data.get("delta"))
-        if kind == "response.function_call_arguments.delta":
-            item["arguments"] = as_text(item.get("arguments")) + delta
-            return
-        parts = as_list(item.get("content"))
-        place = as_count(data.get("content_index")) or 0
-        if not parts and kind == "response.output_text.delta":
-            parts.append({"type": "output_text", "text": "", "annotations": []})
-            item["content"] = parts
-        if place < len(parts):
-            part = as_object(parts[place])
-            key = "refusal" if kind == "response.refusal.delta" else "text"
-            part[key] = as_text(part.get(key)) + delta
-
-    def body(self) -> JsonObject:
-        """The response so far."""
-        if self.is_ended and self._response:
-            return self._response
-        return {**self._response, "output": [self._items[index] for index in sorted(self._items)]}
+def _tool_calls(item: JsonObject) -> list[ToolCall]:
+    """The call in an item that the client is to execute; what the provider executes itself is none."""
+    kind = as_text(item.get("type"))
+    if kind not in _CLIENT_CALLS or (kind == "tool_search_call" and item.get("execution") == "server"):
+        return []
+    name = as_text(item.get("name")) or kind.removesuffix("_call")
+    given = next((item[key] for key in _CLIENT_CALLS[kind] if item.get(key) is not None), None)
+    return [ToolCall(as_text(item.get("call_id")) or as_text(item.get("id")), name, arguments_text(given))]
 
 
 def render(answer: LocalAnswer) -> JsonObject:

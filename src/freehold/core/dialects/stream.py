@@ -5,6 +5,7 @@ Not covered: forwarding. The assembler reads a copy of the bytes and never holds
 
 from __future__ import annotations
 
+from freehold.core.dialects.failure import UNNAMED, failure_of
 from freehold.core.dialects.form import Assembly
 from freehold.core.dialects.values import dump, parse_anyhow
 from freehold.core.sse import DONE, SseEvent, SseParser
@@ -23,6 +24,7 @@ class StreamAssembler:
         self._is_done = False
         self._is_recognised = False
         self._is_odd = False
+        self._error: str | None = None
         self._closing_bytes = 0
 
     @property
@@ -38,7 +40,7 @@ class StreamAssembler:
     @property
     def error(self) -> str | None:
         """What an error event said, if there was one."""
-        return self._assembly.error if self._assembly else None
+        return (self._assembly.error if self._assembly else None) or self._error
 
     @property
     def closing_bytes(self) -> int:
@@ -66,6 +68,8 @@ class StreamAssembler:
                 self._assembly.end()
             return
         data = parse_anyhow(event.data) if event.data and self._assembly else {}
+        if not data and self._assembly:
+            self._error = _bare_error(event) or self._error
         if data and self._assembly and not self._is_odd:
             self._is_recognised = True
             try:
@@ -78,3 +82,11 @@ class StreamAssembler:
         if self._assembly is None or self._is_odd or not self._is_recognised:
             return b"".join(self._raw)
         return dump(self._assembly.body())
+
+
+def _bare_error(event: SseEvent) -> str | None:
+    """An error that is no event of a dialect: an `error` event with bare words, or a line of JSON without `data:`."""
+    if event.name == "error":
+        return event.data.strip() or UNNAMED
+    line = event.raw.strip()
+    return failure_of(parse_anyhow(line)) if not event.data and line.startswith(b"{") else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from freehold.core.exchange import Message, Usage
+from freehold.core.exchange import Message
 
 JsonObject = dict[str, object]
 
@@ -70,10 +70,20 @@ def as_list(value: object) -> list[object]:
 
 
 def as_text(value: object) -> str:
-    """`value` if it is a string, else an empty one; lone surrogates become question marks."""
+    """`value` if it is a string, else an empty one; half characters are joined, lone ones become question marks."""
     if not isinstance(value, str):
         return ""
-    return value if value.isascii() else value.encode("utf-8", "replace").decode()
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        joined = value.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+        return joined.encode("utf-8", "replace").decode()
+    return value
+
+
+def raw_text(value: object) -> str:
+    """`value` if it is a string, else an empty one; half characters stay, so that their other halves can follow."""
+    return value if isinstance(value, str) else ""
 
 
 def as_name(value: object) -> str | None:
@@ -86,16 +96,6 @@ def as_count(value: object) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LARGEST_COUNT:
         return None
     return int(value)
-
-
-def usage_of(data: JsonObject, *, input_key: str, output_key: str, details_key: str) -> Usage:
-    """Token counts in the OpenAI manner: cached tokens are part of the input tokens."""
-    usage = as_object(data.get("usage"))
-    return Usage(
-        input_tokens=as_count(usage.get(input_key)),
-        cached_tokens=as_count(as_object(usage.get(details_key)).get("cached_tokens")),
-        output_tokens=as_count(usage.get(output_key)),
-    )
 
 
 def content_text(content: object, text_types: frozenset[str]) -> tuple[str, bool]:

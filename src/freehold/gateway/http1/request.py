@@ -41,6 +41,8 @@ class Request:
 
     `by_name` has the last value of each header by its lower-case name.
 
+    `beside` are headers that every response to it has.
+
     `problem` says why the body is not whole: too_large, gone (the client hung up) or timeout. `is_gone` holds once the
     client has hung up; what is written then goes nowhere.
     """
@@ -57,6 +59,7 @@ class Request:
         "_limit_bytes",
         "_line",
         "_size_bytes",
+        "beside",
         "by_name",
         "headers",
         "is_answered",
@@ -89,6 +92,7 @@ class Request:
         self.is_begun = False
         self.is_answered = False
         self.task: asyncio.Task[None] | None = None
+        self.beside: Sequence[Header] = ()
         self._line = line
         self._is_old = is_old
         self._keeps_alive = keeps_alive
@@ -149,6 +153,8 @@ class Request:
     def start(self, status: int, headers: Sequence[Header]) -> None:
         """Keep the head of the response until the first part of the body is sent: one packet instead of two."""
         lines = [status_line(status), header_lines(headers)]
+        if self.beside:
+            lines.append(header_lines(self.beside))
         self._has_body = status >= 200 and status not in BODYLESS_STATUSES and self.method != "HEAD"
         if self._has_body and find(headers, b"content-length") is None:
             if self._is_old:

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from freehold.loop.doctor.finding import Finding, size
+from freehold.record import missing_encodings
 from freehold.settings import Settings
 
 _LITTLE_BYTES, _TOO_LITTLE_BYTES = 5 * 2**30, 200 * 2**20
@@ -52,8 +53,17 @@ def check_extras(settings: Settings, environment: Mapping[str, str]) -> list[Fin
     missing = sorted(wanted - set(installed))
     if missing:
         text = f"the settings need what is not installed: {', '.join(missing)}"
-        return [Finding("extras", "fail", text, f"pip install 'freehold[{','.join(missing)}]'")]
-    return [Finding("extras", "ok", f"installed: {', '.join(installed) or 'none'}")]
+        return [Finding("extras", "fail", text, f"pip install 'freehold[{','.join(missing)}]'"), *check_encodings()]
+    return [Finding("extras", "ok", f"installed: {', '.join(installed) or 'none'}"), *check_encodings()]
+
+
+def check_encodings() -> list[Finding]:
+    """Whether every content encoding in use can be read; a call in another one has no model, task or text."""
+    missing = missing_encodings()
+    if not missing:
+        return []
+    text = f"bodies encoded with {' or '.join(missing)} cannot be read: they pass, and their calls belong to no task"
+    return [Finding("encodings", "warn", text, f"pip install {' '.join(missing.values())}")]
 
 
 def _has(module: str) -> bool:
