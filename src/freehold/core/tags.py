@@ -29,6 +29,7 @@ RESERVED = frozenset(
         "slice",
         "traceparent",
         "tracestate",
+        "usage_option",
     }
 )
 _PREFIX = "freehold"
