@@ -71,7 +71,7 @@ def test_a_prompt_that_was_edited_by_a_word_is_said(moved: Moved) -> None:
     """Its calls make a task of their own, and the one that was moved has none any more."""
     moved.put(audit_rate=0.05)
     moved.local(is_due=False)
-    (system,) = {part.prefix for part in moved.estate.task(moved.task_id).template.parts if part.prefix}
+    (system,) = {part.pieces[0] for part in moved.estate.task(moved.task_id).template.parts if part.pieces[0]}
     for prompt in (f"{system} Be brief.", "Write a poem about the season that the user names."):
         for number in range(60):
             body = chat_body(f"refund {number}", system=prompt)

@@ -13,6 +13,8 @@ from freehold.core.template import Template
 class Task:
     """One task. `id` is the hash of `key`, so that two sorters at once find the same task.
 
+    `aliases` are other fingerprints that its requests have, and are looked up after all keys.
+
     `is_named` holds when the client named it. `is_loose` holds while it is unsettled: too few calls, or a prompt that
     says too little, so that its calls are handed to `tasks.sort_calls` again with the next ones. `is_trainable` is
     False for what no text model can take over, embeddings for instance.
@@ -27,6 +29,7 @@ class Task:
     is_named: bool = False
     is_loose: bool = False
     is_trainable: bool = True
+    aliases: tuple[str, ...] = ()
 
 
 def task_id(key: str) -> str:

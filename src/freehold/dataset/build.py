@@ -51,7 +51,8 @@ def build(
     ordered = sorted(calls, key=lambda call: (call.created_at, call.call_id))
     usable = [call for call in ordered if why_unusable(call) is None]
     kind = _trainable_kind(task, [call for call in ordered if why_unusable(call) in (None, "tool_calls")])
-    template = learn([call.asked for call in usable if call.asked.is_plain])
+    plain = [call for call in usable if call.asked.is_plain]
+    template = learn([call.asked for call in plain], [call.created_at for call in plain])
     canonical = canonical_form(kind, _wanted_texts(ordered))
     candidates, dropped = select(ordered, template, canonical, misfit=_MISFITS.get(kind, "empty_answer"))
     candidates, repeated = one_per_input(candidates)

@@ -26,5 +26,4 @@ def is_edited(old: Template, new: Template) -> bool:
 
 
 def _words(template: Template) -> list[str]:
-    text = " ".join(f"{part.prefix} {part.suffix}" for part in template.parts)
-    return text.casefold().split()[:_MOST_WORDS]
+    return template.text().casefold().split()[:_MOST_WORDS]

@@ -10,9 +10,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from freehold.core.exchange import Answer, Asked
-from freehold.core.fingerprint import CHAT_DIALECTS, LEAD_ROLES, format_digest, lead_text, mask, tools_digest
+from freehold.core.fingerprint import (
+    CHAT_DIALECTS,
+    LEAD_BREAK,
+    LEAD_ROLES,
+    dateless,
+    key_of,
+    lead_text,
+    mask,
+    whole_lead,
+)
 from freehold.core.ids import sha256_hex
 from freehold.core.task import Task
+from freehold.core.template import frame
 from freehold.tasks.families import Variant, clusters, families, shared_ends
 from freehold.tasks.names import says_nothing, slug
 
@@ -20,6 +30,8 @@ SETTLED_CALLS = 50
 PARTED_CALLS = 200
 """From how many calls on a prompt that says little, and was not parted, is settled."""
 _PART = "/"
+_DATE = "0"
+"""What stands for a date where prompts are held against each other: a number, as others are values of one prompt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,11 +80,23 @@ def group_calls(keyed: Sequence[tuple[str, Reading]], known: Sequence[Task]) -> 
     groups = _named_groups(named, known)
     for key, readings in other.items():
         groups.append(Group(key=key, readings=tuple(readings), tasks=_known(tasks, [key])))
-    for frame, prompts in _by_frame(chats).items():
-        anchors = [task for task in known if _is_anchor(task, frame)]
+    for prompts in _by_frame(_with_bare_leads(chats)).values():
+        asked = next(iter(prompts.values()))[0].asked
+        anchors = [task for task in known if _is_anchor(task, asked)]
         for group in _prompt_groups(prompts, anchors, tasks):
             groups.extend(_part(group, tasks))
     return groups
+
+
+def _with_bare_leads(chats: ByKey) -> ByKey:
+    """The calls that are nothing but a system prompt moved to those that have it and more."""
+    moved: ByKey = defaultdict(list)
+    for key, readings in chats.items():
+        for reading in readings:
+            bare = "" if lead_text(reading.asked) else whole_lead(reading.asked)
+            full = key_of(reading.asked, bare) if bare else key
+            moved[full if full in chats else key].append(reading)
+    return {key: sorted(readings, key=by_time) for key, readings in moved.items()}
 
 
 def _named_groups(named: ByKey, known: Sequence[Task]) -> list[Group]:
@@ -96,15 +120,14 @@ def _by_frame(chats: ByKey) -> dict[tuple[str, str], ByKey]:
     """The calls by tools and response format, which make different tasks whatever the prompt."""
     frames: dict[tuple[str, str], ByKey] = defaultdict(dict)
     for key, readings in chats.items():
-        asked = readings[0].asked
-        frames[tools_digest(asked.tools), format_digest(asked.response_format)][key] = readings
+        frames[frame(readings[0].asked)][key] = readings
     return frames
 
 
 def _prompt_groups(prompts: ByKey, anchors: Sequence[Task], tasks: Mapping[str, Task]) -> list[Group]:
     """One group for each system prompt or family of them; known tasks' prompts (`anchors`) can be in a family."""
     texts = {task.key: _fixed_lead(task) for task in anchors}
-    texts |= {key: lead_text(readings[0].asked) for key, readings in prompts.items()}
+    texts |= {key: dateless(_lead_of(readings), _DATE) for key, readings in prompts.items()}
     led = sorted((key for key in texts if texts[key]), key=lambda key: (texts[key], key))
     variants = [Variant(texts[key], len(prompts.get(key, ()))) for key in led]
     joined = [[led[i] for i in family] for family in families(variants)] + [[key] for key in texts if not texts[key]]
@@ -126,7 +149,7 @@ def _prompt_groups(prompts: ByKey, anchors: Sequence[Task], tasks: Mapping[str, 
 
 def _part(group: Group, tasks: Mapping[str, Task]) -> list[Group]:
     """Part a group whose system prompt says nothing by the instructions in its first messages."""
-    lead = lead_text(group.readings[0].asked)
+    lead = _lead_of(group.readings)
     if group.is_family or not says_nothing(lead):
         return [group]
     texts = [_first_text(reading.asked) for reading in group.readings]
@@ -158,16 +181,23 @@ def _known(tasks: Mapping[str, Task], keys: Sequence[str]) -> tuple[Task, ...]:
     return tuple(tasks[key] for key in keys if key in tasks)
 
 
-def _is_anchor(task: Task, frame: tuple[str, str]) -> bool:
+def _is_anchor(task: Task, asked: Asked) -> bool:
     """Whether the task stands for its whole system prompt: named ones and parts of a prompt do not."""
     is_whole = not task.is_named and _PART not in task.key
-    return is_whole and (task.template.tools, task.template.response_format) == frame and bool(_fixed_lead(task))
+    return is_whole and task.template.frame == frame(asked, task.template.version) and bool(_fixed_lead(task))
 
 
 def _fixed_lead(task: Task) -> str:
-    """The system prompt of a task that has one without a gap; empty otherwise."""
+    """The system prompt of a task that has one without anything shown, dates as marks; empty otherwise."""
     lead = [part for part in task.template.parts if part.role in LEAD_ROLES]
-    return "" if any(part.has_gap for part in lead) else "\n\n".join(part.prefix for part in lead)
+    if any(part.is_shown for part in lead):
+        return ""
+    return dateless(LEAD_BREAK.join(part.text(_DATE) for part in lead), _DATE)
+
+
+def _lead_of(readings: Sequence[Reading]) -> str:
+    """The system prompt of calls that share one: that of the first that has more than it."""
+    return next((lead for reading in readings if (lead := lead_text(reading.asked))), "")
 
 
 def _first_text(asked: Asked) -> str:

@@ -1,5 +1,7 @@
 """Which task a request belongs to, online: by name, by fingerprint, else by the template that it fits.
 
+Tasks that an earlier version found have the fingerprints that it gave; they are looked up first, as they were.
+
 Not covered: finding new tasks (`sort`). An index never changes; make a new one when tasks did.
 """
 
@@ -8,11 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from freehold.core.exchange import Asked
-from freehold.core.fingerprint import CHAT_DIALECTS, key, lead_text
+from freehold.core.fingerprint import CHAT_DIALECTS, earlier_key, is_bare, key, key_of, whole_lead
+from freehold.core.fingerprint_v1 import KEY_START
 from freehold.core.task import Task
+from freehold.core.template import frame
 from freehold.tasks.names import slug
 
 _REMEMBERED = 1024
+_LONGEST_REMEMBERED = 262_144
+"""Longer prompts are read anew each time, so that a few huge ones do not fill the memory."""
 
 
 class TaskIndex:
@@ -21,32 +27,58 @@ class TaskIndex:
     def __init__(self, tasks: Iterable[Task]) -> None:
         ordered = sorted(tasks, key=lambda task: (task.created_at, task.id))
         self._by_name = {task.name: task for task in reversed(ordered)}
-        self._by_key = {task.key: task for task in reversed(ordered)}
-        shaped = [task for task in ordered if not task.is_named and any(p.has_gap for p in task.template.parts)]
-        self._shaped = sorted(shaped, key=lambda task: -task.template.static_chars)
-        self._keys: dict[tuple[str | None, ...], str] = {}
+        self._by_key = {alias: task for task in reversed(ordered) for alias in task.aliases}
+        self._by_key |= {task.key: task for task in reversed(ordered)}
+        shaped = [task for task in ordered if not task.is_named and _is_shaped(task)]
+        self._shaped = sorted(((task.template.static_chars, task) for task in shaped), key=lambda pair: -pair[0])
+        self._has_earlier = any(task.key.startswith(KEY_START) for task in ordered)
+        self._keys: dict[tuple[object, ...], str] = {}
 
     def find(self, asked: Asked, explicit_name: str | None = None) -> Task | None:
         """The task of this request; a few microseconds for a prompt that came before."""
         if explicit_name:
             return self._by_name.get(slug(explicit_name))
         found = self._by_key.get(self.key(asked))
-        if asked.dialect not in CHAT_DIALECTS:
-            return found
         static_chars = found.template.static_chars if found else 0
-        for task in self._shaped:
-            if task.template.static_chars <= static_chars:
+        if not self._shaped or self._shaped[0][0] <= static_chars or asked.dialect not in CHAT_DIALECTS:
+            return found
+        frames: dict[int, tuple[str, str]] = {}
+        for chars, task in self._shaped:
+            if chars <= static_chars:
                 break
-            if task.template.fits(asked):
+            template = task.template
+            if template.version not in frames:
+                frames[template.version] = frame(asked, template.version)
+            if template.frame == frames[template.version] and template.match(asked) is not None:
                 return task
         return found
 
     def key(self, asked: Asked) -> str:
-        """The request's fingerprint, remembered by the texts it is made from: masking long prompts takes its time."""
-        lead = lead_text(asked)
-        texts = (asked.dialect, lead, asked.tools, asked.response_format, None if lead else asked.model)
-        if texts not in self._keys:
+        """The fingerprint by which the request is known, or would be; remembered by the texts that it is made from."""
+        whole = whole_lead(asked)
+        is_alone = not whole or is_bare(asked)
+        texts = (asked.dialect, whole, asked.tools, asked.response_format, is_alone and asked.model)
+        known = self._keys.get(texts)
+        if known is not None:
+            return known
+        found = self._key(asked, whole if is_alone else "")
+        if len(whole) + len(asked.tools or "") + len(asked.response_format or "") <= _LONGEST_REMEMBERED:
             if len(self._keys) >= _REMEMBERED:
                 self._keys.clear()
-            self._keys[texts] = key(asked)
-        return self._keys[texts]
+            self._keys[texts] = found
+        return found
+
+    def _key(self, asked: Asked, bare: str) -> str:
+        """A prompt with nothing after it is that of a task if one has it, and else the whole of what is asked."""
+        if asked.dialect not in CHAT_DIALECTS:
+            return key(asked)
+        if self._has_earlier and (earlier := earlier_key(asked)) in self._by_key:
+            return earlier
+        if bare and (full := key_of(asked, bare)) in self._by_key:
+            return full
+        return key(asked)
+
+
+def _is_shaped(task: Task) -> bool:
+    """Whether requests can be the task's though their fingerprint is another: what varies is no date."""
+    return any(kind in ("shown", "name") for part in task.template.parts for kind in part.gaps)

@@ -15,7 +15,9 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from freehold.core.fingerprint import CHAT_DIALECTS, LEAD_ROLES
+from freehold.core.exchange import Asked
+from freehold.core.fingerprint import CHAT_DIALECTS, LEAD_ROLES, key, lead_text
+from freehold.core.fingerprint_v1 import KEY_START
 from freehold.core.kind import output_kind
 from freehold.core.task import Task, task_id
 from freehold.core.template import Template, learn, widen
@@ -76,7 +78,15 @@ class _Book:
         told = [reading.answer for reading in readings if reading.answer is not None]
         kind = output_kind(told) if len(told) >= KIND_ANSWERS else task.kind
         template = widen(task.template, misfits) if misfits else task.template
-        self._put(replace(task, template=template, kind=kind), readings)
+        aliases = task.aliases or self._aliases(task, readings[0].asked)
+        self._put(replace(task, template=template, kind=kind, aliases=aliases), readings)
+
+    def _aliases(self, task: Task, asked: Asked) -> tuple[str, ...]:
+        """The fingerprint of today for a task of an earlier version: by it the task is known in other months."""
+        if not task.key.startswith(KEY_START):
+            return ()
+        alias = key(asked)
+        return () if any(alias in (other.key, *other.aliases) for other in self._now.values()) else (alias,)
 
     def enter(self, group: Group) -> None:
         """Make a task of a group, or change the one that it continues; other tasks in it retire into that one."""
@@ -85,7 +95,8 @@ class _Book:
         own_id = task_id(group.key)
         ranked = sorted(group.tasks, key=lambda task: (task.id not in self._settled, task.created_at, task.id))
         old = self._now.get(own_id) if group.instructions else next(iter(ranked), None)
-        template = learn(asked) if old is None or old.is_loose else widen(old.template, asked)
+        times = [reading.created_at for reading in group.readings]
+        template = learn(asked, times) if old is None or old.is_loose else widen(old.template, asked)
         task = Task(
             id=old.id if old else own_id,
             name=self._name(group, old, template),
@@ -108,8 +119,9 @@ class _Book:
         if old and (old.is_named or not old.is_loose or group.is_loose):
             return old.name
         lead = [part for part in template.parts if part.role in LEAD_ROLES and part.has_gap]
-        shared = group.instructions or " ".join(f"{part.prefix} {part.suffix}" for part in lead)
-        name = group.name or suggest(group.readings[0].asked, shared)
+        shared = group.instructions or " ".join(part.text() for part in lead)
+        first = next((r.asked for r in group.readings if lead_text(r.asked)), group.readings[0].asked)
+        name = group.name or suggest(first, shared)
         taken = {task.name for task in self._now.values() if task is not old}
         return unique(name, old.id if old else task_id(group.key), taken)
 
