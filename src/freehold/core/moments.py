@@ -10,6 +10,7 @@ Not covered: where dates stand (`core.dates`), calendars whose months are not th
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
 from freehold.core.calendar_words import calendar_words
@@ -47,6 +48,29 @@ def is_of(value: str, moment: float) -> bool | None:
         and all(number in _numbers(day) for number in numbers)
         for day in (today + timedelta(days=away) for away in (-1, 0, 1))
     )
+
+
+def goes_on(old: str, new: str, around: Sequence[str], was: float, now: float) -> bool:
+    """Whether a number went on with the calendar: the day, month, year or week of `was` became that of `now`.
+
+    Another number nearby (`around`) has to be of the same date, so that "at most 5 words" is no month.
+    Example: in "Day: 28. Month: 5." the 28 becomes 29 on the next day.
+    """
+    before, after = _date_of(was), _date_of(now)
+    if not (old.isdecimal() and new.isdecimal()) or before is None or after is None or len(max(old, new)) > 4:
+        return False
+    beside = {int(found) for text in around for found in _NUMBER.findall(text) if len(found) <= 4}
+    for first in (before + timedelta(days=away) for away in (-1, 0, 1)):
+        for second in (after + timedelta(days=away) for away in (-1, 0, 1)):
+            for k, (one, other) in enumerate(zip(_components(first), _components(second), strict=True)):
+                others = {part for i, part in enumerate(_components(first)) if i != k and part != one}
+                if (int(old), int(new)) == (one, other) and beside & others:
+                    return True
+    return False
+
+
+def _components(day: date) -> tuple[int, ...]:
+    return day.day, day.month, day.year, day.year % 100, day.isocalendar().week
 
 
 def says_a_day(value: str) -> bool:

@@ -23,6 +23,10 @@ from freehold.loop.expecting import input_text
 from freehold.loop.sorting import ReadCall, read_call
 from freehold.watch import Observation
 
+MOST_UNFIT = 200
+_UNFIT = frozenset({"unfit", "new_prompt"})
+"""What the gateway says of a call whose prompt is not the one that was proven."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
@@ -39,7 +43,8 @@ class Seen:
 class Eye:
     """How calls of one version of a route are looked at; `slow_ms` is None where no latency is expected.
 
-    `shape` says how calls are cut into slices; None where they are not.
+    `shape` says how calls are cut into slices; None where they are not. `unreadable` gathers answers that could not be
+    compared, `unfit` calls whose prompt is not what was proven, the first MOST_UNFIT.
     """
 
     route: Route
@@ -47,6 +52,7 @@ class Eye:
     slow_ms: float | None = None
     shape: SliceShape | None = None
     unreadable: list[str] = field(default_factory=list)
+    unfit: list[ReadCall] = field(default_factory=list)
 
 
 def is_audit_due(call: Call) -> bool:
@@ -69,6 +75,9 @@ def observation(seen: Seen, eye: Eye) -> Observation:
     """What one settled call says."""
     call = seen.call
     is_local = call.arm == "owned"
+    fits = call.tags.get("owned") not in _UNFIT
+    if not fits and seen.whole is not None:
+        _keep_unfit(seen.whole, eye)
     owned = _answer(seen.whole if is_local else seen.shadow, eye)
     rented = _answer(seen.audit if is_local else seen.whole, eye)
     wrong = _wrong(eye.route, owned, rented, seen.correction)
@@ -89,15 +98,23 @@ def observation(seen: Seen, eye: Eye) -> Observation:
         input_text=_input(seen.whole, eye.template),
         model_answered=rented_call.model_answered if rented_call and _is_whole(rented_call) else None,
         system_fingerprint=rented_call.system_fingerprint if rented_call and _is_whole(rented_call) else None,
-        fits_template=call.tags.get("owned") != "unfit",
+        fits_template=fits,
         slices=_slices(seen.whole, owned, eye) if is_local else (),
     )
 
 
 def is_stray(call: Call, eye: Eye) -> bool:
     """Whether a call that no version of the route placed does not fit what was proven."""
-    asked = read_call(call).asked if _is_whole(call) and call.redaction != "deleted" else None
-    return asked is not None and eye.template.strip(asked) is None
+    read = read_call(call) if _is_whole(call) and call.redaction != "deleted" else None
+    if read is None or read.asked is None or eye.template.strip(read.asked) is not None:
+        return False
+    _keep_unfit(call, eye)
+    return True
+
+
+def _keep_unfit(call: Call, eye: Eye) -> None:
+    if len(eye.unfit) < MOST_UNFIT and call.redaction != "deleted":
+        eye.unfit.append(read_call(call))
 
 
 def stray(call: Call) -> Observation:
@@ -177,7 +194,7 @@ def _would_be_used(shadow: Call, route: Route) -> bool:
 
 
 def _is_decided(call: Call, route: Route) -> bool:
-    if route.kind == "shadow" or call.tags.get("owned") == "unfit":
+    if route.kind == "shadow" or call.tags.get("owned") in _UNFIT:
         return False
     return route.kind != "canary" or call.tags.get("coin") == "owned"
 
