@@ -12,11 +12,12 @@ from collections.abc import Iterable
 from freehold.core.exchange import Asked
 from freehold.core.fingerprint import CHAT_DIALECTS, earlier_key, is_bare, key, key_of, whole_lead
 from freehold.core.fingerprint_v1 import KEY_START
-from freehold.core.task import Task
-from freehold.core.template import frame
+from freehold.core.task import Task, versions_of
+from freehold.core.template import Template, frame
 from freehold.tasks.names import slug
 
 _REMEMBERED = 1024
+_MOST_SPLITS = 16
 _LONGEST_REMEMBERED = 262_144
 """Longer prompts are read anew each time, so that a few huge ones do not fill the memory."""
 
@@ -26,11 +27,25 @@ class TaskIndex:
 
     def __init__(self, tasks: Iterable[Task]) -> None:
         ordered = sorted(tasks, key=lambda task: (task.created_at, task.id))
-        self._by_name = {task.name: task for task in reversed(ordered)}
+        self._by_name = {name: task for task in reversed(ordered) for name in task.earlier_names}
+        self._by_name |= {task.name: task for task in reversed(ordered)}
         self._by_key = {alias: task for task in reversed(ordered) for alias in task.aliases}
+        self._by_key |= {version.key: task for task in reversed(ordered) for version in task.versions}
         self._by_key |= {task.key: task for task in reversed(ordered)}
-        shaped = [task for task in ordered if not task.is_named and _is_shaped(task)]
-        self._shaped = sorted(((task.template.static_chars, task) for task in shaped), key=lambda pair: -pair[0])
+        self._shaped = sorted(
+            (
+                (version.template.static_chars, version.template, task)
+                for task in ordered
+                if not task.is_named and task.rule is None
+                for version in versions_of(task)
+                if _is_shaped(version.template)
+            ),
+            key=lambda shape: -shape[0],
+        )
+        self._splits: dict[str, list[Task]] = {}
+        for task in ordered:
+            if task.rule is not None:
+                self._splits.setdefault(task.rule.parent, []).append(task)
         self._has_earlier = any(task.key.startswith(KEY_START) for task in ordered)
         self._keys: dict[tuple[object, ...], str] = {}
 
@@ -38,15 +53,27 @@ class TaskIndex:
         """The task of this request; a few microseconds for a prompt that came before."""
         if explicit_name:
             return self._by_name.get(slug(explicit_name))
+        found = self._whole(asked)
+        return self._part(found, asked) if found is not None and self._splits else found
+
+    def _part(self, found: Task, asked: Asked) -> Task:
+        """The task that was split off for such requests, or off that one; the task itself where none was."""
+        for _ in range(_MOST_SPLITS):
+            part = next((one for one in self._splits.get(found.id, ()) if one.rule and one.rule.takes(asked)), None)
+            if part is None:
+                break
+            found = part
+        return found
+
+    def _whole(self, asked: Asked) -> Task | None:
         found = self._by_key.get(self.key(asked))
         static_chars = found.template.static_chars if found else 0
         if not self._shaped or self._shaped[0][0] <= static_chars or asked.dialect not in CHAT_DIALECTS:
             return found
         frames: dict[int, tuple[str, str]] = {}
-        for chars, task in self._shaped:
+        for chars, template, task in self._shaped:
             if chars <= static_chars:
                 break
-            template = task.template
             if template.version not in frames:
                 frames[template.version] = frame(asked, template.version)
             if template.frame == frames[template.version] and template.match(asked) is not None:
@@ -79,6 +106,6 @@ class TaskIndex:
         return key(asked)
 
 
-def _is_shaped(task: Task) -> bool:
-    """Whether requests can be the task's though their fingerprint is another: what varies is no date."""
-    return any(kind in ("shown", "name") for part in task.template.parts for kind in part.gaps)
+def _is_shaped(template: Template) -> bool:
+    """Whether requests can be of this form though their fingerprint is another: what varies is no date."""
+    return any(kind in ("shown", "name") for part in template.parts for kind in part.gaps)

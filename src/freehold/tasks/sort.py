@@ -19,7 +19,7 @@ from freehold.core.exchange import Asked
 from freehold.core.fingerprint import CHAT_DIALECTS, LEAD_ROLES, key, lead_text
 from freehold.core.fingerprint_v1 import KEY_START
 from freehold.core.kind import output_kind
-from freehold.core.task import Task, task_id
+from freehold.core.task import Task, task_id, version_of
 from freehold.core.template import Template, learn, widen
 from freehold.tasks.grouping import Group, Reading, by_time, group_calls
 from freehold.tasks.index import TaskIndex
@@ -62,6 +62,14 @@ def sort_calls(
     return book.outcome()
 
 
+def _with_template(task: Task, template: Template) -> Task:
+    """The task with another template of its prompt's newest version."""
+    if task.template == template:
+        return task
+    versions = (*task.versions[:-1], replace(task.versions[-1], template=template)) if task.versions else ()
+    return replace(task, template=template, versions=versions)
+
+
 class _Book:
     """Collects what becomes of tasks while groups are entered."""
 
@@ -73,13 +81,13 @@ class _Book:
         self._retired: dict[str, str] = {}
 
     def extend(self, task: Task, readings: Sequence[Reading]) -> None:
-        """Add calls to a settled task; its template widens where they do not fit."""
-        misfits = [reading.asked for reading in readings if not task.template.fits(reading.asked)]
+        """Add calls to a settled task; its template widens where they fit none of its prompt's versions."""
+        misfits = [reading.asked for reading in readings if version_of(task, reading.asked) is None]
         told = [reading.answer for reading in readings if reading.answer is not None]
         kind = output_kind(told) if len(told) >= KIND_ANSWERS else task.kind
         template = widen(task.template, misfits) if misfits else task.template
         aliases = task.aliases or self._aliases(task, readings[0].asked)
-        self._put(replace(task, template=template, kind=kind, aliases=aliases), readings)
+        self._put(replace(_with_template(task, template), kind=kind, aliases=aliases), readings)
 
     def _aliases(self, task: Task, asked: Asked) -> tuple[str, ...]:
         """The fingerprint of today for a task of an earlier version: by it the task is known in other months."""
