@@ -27,7 +27,7 @@ class PromptVersion:
     """One version of a task's prompt, numbered from 1; `since` is its first call, Unix seconds.
 
     `changed` says in words what differs from the version before, `outline` the fields that it asks for
-    (`core.shape.outline`).
+    (`core.shape.outline`). `is_young` holds while it has too few calls for its template to be sure.
     """
 
     number: int
@@ -36,6 +36,7 @@ class PromptVersion:
     since: float
     changed: tuple[str, ...] = ()
     outline: tuple[str, ...] = ()
+    is_young: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +84,7 @@ class Task:
     `template` is that of the newest of `versions`; none of those are kept while there is only one. `aliases` are other
     fingerprints that its requests have, and are looked up after all keys. `earlier_names` still mean this task,
     `merged` are ids of tasks that were made part of it, and `rule` is set where it was split off another one.
+    `outline` is that of the newest version.
     """
 
     id: str
@@ -99,6 +101,7 @@ class Task:
     merged: tuple[str, ...] = ()
     rule: SplitRule | None = None
     versions: tuple[PromptVersion, ...] = ()
+    outline: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -110,12 +113,20 @@ def versions_of(task: Task) -> tuple[PromptVersion, ...]:
     """The versions of a task's prompt, oldest first; the first one where it was never edited."""
     if task.versions:
         return task.versions
-    return (PromptVersion(number=1, key=task.key, template=task.template, since=task.created_at),)
+    first = PromptVersion(number=1, key=task.key, template=task.template, since=task.created_at, outline=task.outline)
+    return (first,)
 
 
 def version_of(task: Task, asked: Asked) -> PromptVersion | None:
     """The version that a request of the task is of: the newest that it fits; None where it fits none."""
     return next((version for version in reversed(versions_of(task)) if version.template.fits(asked)), None)
+
+
+def fits_some(task: Task, asked: Asked) -> bool:
+    """Whether a request fits some version of the task's prompt."""
+    if not task.versions:
+        return task.template.fits(asked)
+    return version_of(task, asked) is not None
 
 
 def task_id(key: str) -> str:

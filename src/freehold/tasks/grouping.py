@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from freehold.core.exchange import Answer, Asked
+from freehold.core.exchange import Asked
 from freehold.core.fingerprint import (
     CHAT_DIALECTS,
     LEAD_BREAK,
@@ -21,28 +21,21 @@ from freehold.core.fingerprint import (
     whole_lead,
 )
 from freehold.core.ids import sha256_hex
+from freehold.core.kind import output_kind
 from freehold.core.task import Task
 from freehold.core.template import frame
 from freehold.tasks.families import Variant, clusters, families, shared_ends
+from freehold.tasks.features import Feature, features, first_text, may_be_several
 from freehold.tasks.names import says_nothing, slug
+from freehold.tasks.reading import Reading, by_time
 
 SETTLED_CALLS = 50
 PARTED_CALLS = 200
 """From how many calls on a prompt that says little, and was not parted, is settled."""
-_PART = "/"
+PART, OTHER = "/", "other"
+"""What stands between a prompt's key and a part's, and the part of the calls that share no instructions."""
 _DATE = "0"
 """What stands for a date where prompts are held against each other: a number, as others are values of one prompt."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """One call as the sorter sees it."""
-
-    call_id: str
-    asked: Asked
-    answer: Answer | None = None
-    explicit_name: str | None = None
-    created_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +43,7 @@ class Group:
     """Calls that make one task, oldest first; `tasks` are the known ones that they come from.
 
     `name` is the client's, `instructions` what the messages share where that is what parts the group from others.
+    `is_part` holds for a part of the calls with one system prompt, which has a key of its own.
     """
 
     key: str
@@ -59,6 +53,7 @@ class Group:
     instructions: str = ""
     is_family: bool = False
     is_loose: bool = False
+    is_part: bool = False
 
 
 ByKey = dict[str, list[Reading]]
@@ -150,20 +145,24 @@ def _prompt_groups(prompts: ByKey, anchors: Sequence[Task], tasks: Mapping[str, 
 def _part(group: Group, tasks: Mapping[str, Task]) -> list[Group]:
     """Part a group whose system prompt says nothing by the instructions in its first messages."""
     lead = _lead_of(group.readings)
-    if group.is_family or not says_nothing(lead):
+    if group.is_family:
         return [group]
-    texts = [_first_text(reading.asked) for reading in group.readings]
+    if not says_nothing(lead):
+        return _by_feature(group, tasks)
+    texts = [first_text(reading.asked) for reading in group.readings]
     parts: dict[str, Group] = {}
     rest = set(range(len(texts)))
     for members in clusters(texts):
         rest -= set(members)
         head, tail = shared_ends([texts[i] for i in members])
         start = mask((head if len(head) >= len(tail) else tail[::-1])[:24])
-        key = f"{group.key}{_PART}{sha256_hex(start)[:8]}"
+        key = f"{group.key}{PART}{sha256_hex(start)[:8]}"
         if key in parts:
-            key = f"{group.key}{_PART}{sha256_hex(head + tail)[:8]}"
+            key = f"{group.key}{PART}{sha256_hex(head + tail)[:8]}"
         readings = tuple(group.readings[i] for i in members)
-        parts[key] = Group(key=key, readings=readings, tasks=_known(tasks, [key]), instructions=f"{head} {tail}")
+        parts[key] = Group(
+            key=key, readings=readings, tasks=_known(tasks, [key]), instructions=f"{head} {tail}", is_part=True
+        )
     if rest:
         left = tuple(group.readings[i] for i in sorted(rest))
         return [*parts.values(), replace(group, readings=left, is_loose=not lead or len(left) < PARTED_CALLS)]
@@ -172,9 +171,28 @@ def _part(group: Group, tasks: Mapping[str, Task]) -> list[Group]:
     return list(parts.values())
 
 
-def by_time(reading: Reading) -> tuple[float, str]:
-    """The order of calls: oldest first."""
-    return reading.created_at, reading.call_id
+def _by_feature(group: Group, tasks: Mapping[str, Task]) -> list[Group]:
+    """Part a group whose system prompt says much by the features under it; the oldest one keeps the prompt's key."""
+    kind = output_kind([reading.answer for reading in group.readings if reading.answer is not None])
+    first, *others = features(group.readings) if may_be_several(kind, group.readings) else (None,)
+    if first is None or not others:
+        return [group]
+    own = replace(group, readings=first.readings, is_loose=len(first.readings) < SETTLED_CALLS)
+    return [own, *(of_feature(group.key, feature, tasks) for feature in others)]
+
+
+def of_feature(key: str, feature: Feature, tasks: Mapping[str, Task]) -> Group:
+    """The group of a feature under the prompt of this key."""
+    part = feature_key(key, feature)
+    known = _known(tasks, [part])
+    return Group(key=part, readings=feature.readings, tasks=known, instructions=feature.instructions, is_part=True)
+
+
+def feature_key(key: str, feature: Feature) -> str:
+    """The key of a feature under the prompt of this key; of one without instructions of its own, that of the others."""
+    if not feature.instructions:
+        return f"{key}{PART}{OTHER}"
+    return f"{key}{PART}{sha256_hex(mask(feature.instructions[:24]))[:8]}"
 
 
 def _known(tasks: Mapping[str, Task], keys: Sequence[str]) -> tuple[Task, ...]:
@@ -183,7 +201,7 @@ def _known(tasks: Mapping[str, Task], keys: Sequence[str]) -> tuple[Task, ...]:
 
 def _is_anchor(task: Task, asked: Asked) -> bool:
     """Whether the task stands for its whole system prompt: named ones and parts of a prompt do not."""
-    is_whole = not task.is_named and _PART not in task.key
+    is_whole = not task.is_named and PART not in task.key
     return is_whole and task.template.frame == frame(asked, task.template.version) and bool(_fixed_lead(task))
 
 
@@ -198,7 +216,3 @@ def _fixed_lead(task: Task) -> str:
 def _lead_of(readings: Sequence[Reading]) -> str:
     """The system prompt of calls that share one: that of the first that has more than it."""
     return next((lead for reading in readings if (lead := lead_text(reading.asked))), "")
-
-
-def _first_text(asked: Asked) -> str:
-    return next((message.content for message in asked.messages if message.role not in LEAD_ROLES), "")

@@ -14,6 +14,7 @@ from freehold.core.fingerprint import CHAT_DIALECTS, earlier_key, is_bare, key, 
 from freehold.core.fingerprint_v1 import KEY_START
 from freehold.core.task import Task, versions_of
 from freehold.core.template import Template, frame
+from freehold.tasks.grouping import OTHER, PART
 from freehold.tasks.names import slug
 
 _REMEMBERED = 1024
@@ -42,6 +43,12 @@ class TaskIndex:
             ),
             key=lambda shape: -shape[0],
         )
+        self._chars = {task.id: task.template.static_chars for task in ordered}
+        self._features: dict[str, list[Task]] = {}
+        for task in ordered:
+            prompt, mark, _ = task.key.partition(PART)
+            if mark and task.rule is None:
+                self._features.setdefault(prompt, []).append(task)
         self._splits: dict[str, list[Task]] = {}
         for task in ordered:
             if task.rule is not None:
@@ -67,7 +74,9 @@ class TaskIndex:
 
     def _whole(self, asked: Asked) -> Task | None:
         found = self._by_key.get(self.key(asked))
-        static_chars = found.template.static_chars if found else 0
+        if found is not None and found.key in self._features:
+            return self._feature(found, asked)
+        static_chars = self._chars[found.id] if found else 0
         if not self._shaped or self._shaped[0][0] <= static_chars or asked.dialect not in CHAT_DIALECTS:
             return found
         frames: dict[int, tuple[str, str]] = {}
@@ -79,6 +88,13 @@ class TaskIndex:
             if template.frame == frames[template.version] and template.match(asked) is not None:
                 return task
         return found
+
+    def _feature(self, found: Task, asked: Asked) -> Task:
+        """Of the features under one prompt the one whose instructions the request has, and the more of them."""
+        several = [found, *self._features[found.key]]
+        fitting = [task for task in several if task.template.match(asked) is not None]
+        other = next((task for task in several if task.key.endswith(PART + OTHER)), found)
+        return max(fitting, key=lambda task: task.template.static_chars, default=other)
 
     def key(self, asked: Asked) -> str:
         """The fingerprint by which the request is known, or would be; remembered by the texts that it is made from."""
