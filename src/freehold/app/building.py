@@ -17,7 +17,7 @@ from freehold.core import Asked
 from freehold.gateway.access import AccessLog, AccessMode
 from freehold.gateway.admission import Admission, ReadHeader, is_loopback
 from freehold.gateway.app import Gateway
-from freehold.gateway.config import Fallback, GatewaySettings, Placed, Provider, Resilience, Switchboard
+from freehold.gateway.config import Fallback, GatewaySettings, NewPrompt, Placed, Provider, Resilience, Switchboard
 from freehold.gateway.http1.asgi import AsgiApp, Event
 from freehold.gateway.http1.client import Timeouts
 from freehold.gateway.http1.server import Limits
@@ -36,6 +36,7 @@ class Surroundings:
 
     def __init__(self, settings: Settings, late: LateEstate) -> None:
         self.late = late
+        self._settings = settings
         self.directory = Directory(late.store)
         self.engines = EngineList(engine_file(settings))
         self.admission = Admission(is_required=asks_for_keys(settings))
@@ -52,8 +53,19 @@ class Surroundings:
         found = self.directory.find(asked, explicit_task)
         if found is None:
             return None
-        task = found.task
-        return Placed(task_id=task.id, task_key=task.key, route=found.route, messages=found.messages, share=found.share)
+        task, new = found.task, found.new_prompt
+        return Placed(
+            task_id=task.id,
+            task_key=task.key,
+            route=found.route,
+            messages=found.messages,
+            share=found.share,
+            new_prompt=None if new is None else NewPrompt(new.number, new.messages, self._shadow_rate(task.name)),
+        )
+
+    def _shadow_rate(self, task: str) -> float:
+        """The share of a task's calls with a new prompt that the owned model is asked about, too."""
+        return self._settings.for_task(task).number("route.shadow_rate")
 
     def is_idle(self) -> bool:
         """Whether no task has a route of its own."""

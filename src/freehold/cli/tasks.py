@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from freehold.cli.opening import json_option, open_estate
 from freehold.cli.routes import NOTHING_CHANGED
 from freehold.core.spoken import count, ms, usd
 from freehold.errors import UsageError
-from freehold.terminal import next_command, say, say_json, say_rows, tell
+from freehold.terminal import next_command, say, say_json, say_rows, tell, terminal_width
 
 if TYPE_CHECKING:
     from freehold.core.task import SplitBy
@@ -50,7 +51,10 @@ def _list(*, as_json: bool) -> None:
     heads = ("task", "calls", "spend", "tokens", "p50", "verdict", "route")
     say_rows(heads, [_row(view) for view in found], right=(1, 2, 3, 4), flexible=0)
     for view in found:
-        say(f"\n{view.name} ({view.kind})\n  next: {view.next_step}")
+        say(f"\n{view.name} ({view.kind})")
+        if view.prompt is not None:
+            say(textwrap.fill(view.prompt.words, terminal_width() - 1, initial_indent="  ", subsequent_indent="    "))
+        say(f"  next: {view.next_step}")
     if without_task:
         tell(
             f"\n{without_task:,} calls belong to no task: lists of models, calls without an answer, unreadable bodies."

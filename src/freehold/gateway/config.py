@@ -76,12 +76,25 @@ class Provider:
     resilience: Resilience = field(default_factory=Resilience)
 
 
+@dataclass(frozen=True, slots=True)
+class NewPrompt:
+    """A version of a task's prompt that its route was not proven with.
+
+    `messages` is what the owned model would be given; it is asked, beside the provider and for nobody's use, about a
+    share of `shadow_rate` of such calls. Without them the version is a guess: the sorter has the last word.
+    """
+
+    number: int
+    messages: tuple[Message, ...] | None = None
+    shadow_rate: float = 0.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placed:
     """A request that belongs to a task.
 
-    `messages` is the owned model's input, None where the request does not fit. `share` is the share of calls that the
-    cascade may answer now, which only a canary looks at.
+    `messages` is the owned model's input, None where the request does not fit; `new_prompt` says that this is because
+    its prompt was edited. `share` is the share of calls that the cascade may answer now, which only a canary looks at.
     """
 
     task_id: str
@@ -89,6 +102,7 @@ class Placed:
     route: Route
     messages: tuple[Message, ...] | None = None
     share: float = 1.0
+    new_prompt: NewPrompt | None = None
 
 
 def _is_never_idle() -> bool:

@@ -27,6 +27,8 @@ from freehold.gateway.upstream import ask_engine
 from freehold.record import Decision, Exchange, Recorder, ResponseSide
 
 LOCAL_PROVIDER = "freehold"
+PROMPT = "prompt"
+"""The tag that names the version of a prompt that was not proven."""
 ENGINE_FAILED_STATUS = 503
 _LOG = logging.getLogger("freehold.gateway")
 
@@ -56,7 +58,18 @@ def unfit(placed: Placed | None) -> Attempt | None:
     """What is said of a request that does not fit the template that the route was proven with; None of any other."""
     if placed is None or placed.route.model_id is None or placed.messages is not None:
         return None
+    if placed.new_prompt is not None:
+        return Attempt(tags={"owned": "new_prompt", PROMPT: str(placed.new_prompt.number)})
     return Attempt(tags={"owned": "unfit"})
+
+
+def beside_new_prompt(inbound: Inbound, placed: Placed | None) -> Placed | None:
+    """The request as the owned model may be asked it in shadow though its prompt is new; None where it may not."""
+    new = placed.new_prompt if placed is not None else None
+    if placed is None or new is None or new.messages is None or new.shadow_rate <= 0:
+        return None
+    shadowed = replace(placed, messages=new.messages, route=replace(placed.route, shadow_rate=new.shadow_rate))
+    return shadowed if fits(inbound, shadowed) else None
 
 
 class Owned:
@@ -166,13 +179,18 @@ class Owned:
 
 
 def decision_of(placed: Placed | None, attempt: Attempt | None = None) -> Decision:
-    """The part of a decision that a request's place in a task gives, with what the owned model had to say."""
+    """The part of a decision that a request's place in a task gives, with what the owned model had to say.
+
+    Which task the call belongs to is for the sorter to say where no model was proven for it, or its prompt is new.
+    """
     if placed is None:
         return UNDECIDED
+    is_guess = placed.new_prompt is not None and placed.new_prompt.messages is None
+    is_open = placed.route.model_id is None or is_guess
     return Decision(
-        task_id=placed.task_id,
+        task_id=None if is_open else placed.task_id,
         task_key=placed.task_key,
-        route_version=placed.route.version,
+        route_version=0 if is_guess else placed.route.version,
         confidence=attempt.confidence if attempt else None,
         propensity=attempt.propensity if attempt else 1.0,
         tags=attempt.tags if attempt else {},

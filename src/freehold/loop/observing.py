@@ -67,17 +67,20 @@ def is_shadow_due(call: Call) -> bool:
 
 def awaits(call: Call, beside: Mapping[str, Call]) -> bool:
     """Whether an answer beside this call is still to come."""
+    if call.tags.get("owned") in _UNFIT:
+        return False
     is_audit_awaited = call.arm == "owned" and is_audit_due(call) and "audit" not in beside
     return is_audit_awaited or (is_shadow_due(call) and "shadow" not in beside)
 
 
 def observation(seen: Seen, eye: Eye) -> Observation:
-    """What one settled call says."""
+    """What one settled call says; one whose prompt was not proven says that alone, whatever was compared beside it."""
     call = seen.call
+    if call.tags.get("owned") in _UNFIT:
+        if seen.whole is not None:
+            _keep_unfit(seen.whole, eye)
+        return stray(call)
     is_local = call.arm == "owned"
-    fits = call.tags.get("owned") not in _UNFIT
-    if not fits and seen.whole is not None:
-        _keep_unfit(seen.whole, eye)
     owned = _answer(seen.whole if is_local else seen.shadow, eye)
     rented = _answer(seen.audit if is_local else seen.whole, eye)
     wrong = _wrong(eye.route, owned, rented, seen.correction)
@@ -98,7 +101,6 @@ def observation(seen: Seen, eye: Eye) -> Observation:
         input_text=_input(seen.whole, eye.template),
         model_answered=rented_call.model_answered if rented_call and _is_whole(rented_call) else None,
         system_fingerprint=rented_call.system_fingerprint if rented_call and _is_whole(rented_call) else None,
-        fits_template=fits,
         slices=_slices(seen.whole, owned, eye) if is_local else (),
     )
 
@@ -194,7 +196,7 @@ def _would_be_used(shadow: Call, route: Route) -> bool:
 
 
 def _is_decided(call: Call, route: Route) -> bool:
-    if route.kind == "shadow" or call.tags.get("owned") in _UNFIT:
+    if route.kind == "shadow":
         return False
     return route.kind != "canary" or call.tags.get("coin") == "owned"
 

@@ -125,7 +125,7 @@ class Watching:
         seen = follower.rated(seen)
         also = (*said_by_probes(row.document, route), *self._silence.said(route, moved.others, now))
         if self._write(row, seen, route, now, also) and not self._act(moved.name, route, seen.watch):
-            self._put(moved.name, self._misfits.next_route(route, follower.unfit, now))
+            self._relearn(moved.name, route, follower.unfit)
 
     def _kept(self, row: WatchRow, route: Route, settings: Settings, now: float) -> Kept:
         """The watch of this version; a fresh one for a new version, a clock that went far back, or damage."""
@@ -155,6 +155,13 @@ class Watching:
         is_news = live != row.document.get("live")
         changed_at = max(now, row.changed_at + 0.001) if is_news else row.changed_at
         return self._estate.store.watches.put(replace(row, changed_at=changed_at, document=document), step)
+
+    def _relearn(self, name: str, route: Route, unfit: Sequence[ReadCall]) -> None:
+        """Widen the template for calls in whose prompt a value changed; the sorter looks at the others once more."""
+        new = self._misfits.next_route(route, unfit, self._clock())
+        self._put(name, new)
+        if new is None:
+            self._estate.store.calls.release([one.call.id for one in unfit if one.call.tags.get("owned") == "unfit"])
 
     def _act(self, name: str, route: Route, watch: Watch) -> bool:
         """Do what the evidence says; returns whether that changes the route."""

@@ -173,6 +173,14 @@ class CallTable:
                     chunk = schema.calls.c.id.in_(ids[start : start + _IDS_PER_STATEMENT])
                     connection.execute(update(schema.calls).where(chunk).values(task_id=task_id))
 
+    def release(self, ids: Sequence[str]) -> None:
+        """Let these calls be sorted once more."""
+        calls = schema.calls
+        with self._database.writing() as connection:
+            for start in range(0, len(ids), _IDS_PER_STATEMENT):
+                chunk = calls.c.id.in_(ids[start : start + _IDS_PER_STATEMENT])
+                connection.execute(update(calls).where(chunk).values(task_id=None))
+
     def add_feedback(self, call_id: str, kind: str, value: str, now: float) -> str:
         """Attach a boolean, number, comment or correction to a call; returns its id."""
         feedback_id = uuid7()
