@@ -61,7 +61,7 @@ async def test_an_edited_prompt_is_seen_with_its_first_call(gateway: Gateway) ->
     assert owned.arm == "owned"
     await gateway.until(lambda: store.calls.get(owned.call_id) is not None)
     task = gateway.estate.task(task_id)
-    news = prompt_news(store, task, store.book.route(task_id))
+    news = prompt_news(gateway.estate, task, store.book.route(task_id))
     assert news is not None
     assert (news.number, news.calls, news.last - news.calls) == (2, news.calls, 1)
     assert news.calls >= 4

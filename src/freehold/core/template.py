@@ -32,7 +32,18 @@ from freehold.core.fingerprint_v1 import format_digest, tools_digest
 from freehold.core.part import Part
 from freehold.core.shape import format_shape, tools_shape
 
-__all__ = ["MIN_SHARED_CHARS", "MIN_VARIANTS", "Part", "Template", "common_start", "frame", "learn", "widen"]
+__all__ = [
+    "MIN_SHARED_CHARS",
+    "MIN_VARIANTS",
+    "Part",
+    "Template",
+    "Versioned",
+    "common_start",
+    "frame",
+    "learn",
+    "learn_versions",
+    "widen",
+]
 
 MAIN_SHARE = 0.8
 """A system message in this share of calls is the task's own when the others have no text in common with it."""
@@ -166,6 +177,49 @@ def learn(asked: Sequence[Asked], times: Sequence[float] | None = None) -> Templ
         pool = [one for one in pool if len(one[0]) > len(parts) and _fits(part, one[0][len(parts)])]
         parts.append(part)
     return Template(parts=_without_idle_tail(parts), tools=own[0], response_format=own[1])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Versioned(Template):
+    """The template of a prompt's newest version; out of a request of an `earlier` one it takes what was shared there.
+
+    So the owned model sees the same of both. Written down it is the newest alone.
+    """
+
+    earlier: tuple[Template, ...] = ()
+
+    def fits(self, asked: Asked) -> bool:
+        """Whether the request is of any version."""
+        return Template.fits(self, asked) or any(template.fits(asked) for template in self.earlier)
+
+    def strip(self, asked: Asked) -> tuple[Message, ...] | None:
+        """What the owned model sees of a request of the newest version that it fits."""
+        if Template.fits(self, asked):
+            return Template.strip(self, asked)
+        return next((template.strip(asked) for template in self.earlier if template.fits(asked)), None)
+
+
+def learn_versions(asked: Sequence[Asked], times: Sequence[float], forms: Sequence[Template]) -> Template:
+    """The template of requests whose prompt has had several versions, as they were sorted (`forms`, oldest first).
+
+    Each version's own is learnt from its requests; those that are of none count to the newest.
+    """
+    if len(forms) < 2:
+        return learn(asked, times)
+    groups: dict[int, list[int]] = {}
+    for place, one in enumerate(asked):
+        form = next((number for number in reversed(range(len(forms))) if forms[number].fits(one)), len(forms) - 1)
+        groups.setdefault(form, []).append(place)
+    learnt = [learn([asked[i] for i in groups[form]], [times[i] for i in groups[form]]) for form in sorted(groups)]
+    if len(learnt) < 2:
+        return learnt[0] if learnt else Template()
+    newest = learnt[-1]
+    return Versioned(
+        parts=newest.parts,
+        tools=newest.tools,
+        response_format=newest.response_format,
+        earlier=tuple(reversed(learnt[:-1])),
+    )
 
 
 def widen(template: Template, asked: Sequence[Asked]) -> Template:

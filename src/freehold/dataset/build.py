@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass, replace
 from freehold.core.dataset import SPLITS, Manifest, OutputKind, Split
 from freehold.core.example import Example
 from freehold.core.kind import output_kind
-from freehold.core.task import Task
-from freehold.core.template import Template, learn
+from freehold.core.task import Task, versions_of
+from freehold.core.template import Template, learn_versions
 from freehold.dataset.canonical import canonical_form
 from freehold.dataset.duplicates import one_per_input, without_near
 from freehold.dataset.files import file_hashes, manifest_hash
@@ -42,17 +42,21 @@ def build(
     task: Task,
     settings: FreezeSettings | None = None,
     unmatched_corrections: int = 0,
+    earlier_prompt: int = 0,
 ) -> Frozen:
     """Make a task's calls a dataset; DataError when they are too few or no model could be trained on them.
 
-    `unmatched_corrections` counts corrections whose call is not in the record; they only show in the manifest.
+    `unmatched_corrections` counts corrections whose call is not in the record, `earlier_prompt` calls that were left
+    out for the version of their prompt; they only show in the manifest.
     """
     settings = settings or FreezeSettings()
     ordered = sorted(calls, key=lambda call: (call.created_at, call.call_id))
     usable = [call for call in ordered if why_unusable(call) is None]
     kind = _trainable_kind(task, [call for call in ordered if why_unusable(call) in (None, "tool_calls")])
     plain = [call for call in usable if call.asked.is_plain]
-    template = learn([call.asked for call in plain], [call.created_at for call in plain])
+    template = learn_versions(
+        [call.asked for call in plain], [call.created_at for call in plain], [v.template for v in versions_of(task)]
+    )
     canonical = canonical_form(kind, _wanted_texts(ordered))
     candidates, dropped = select(ordered, template, canonical, misfit=_MISFITS.get(kind, "empty_answer"))
     candidates, repeated = one_per_input(candidates)
@@ -67,6 +71,7 @@ def build(
         group_crosses_split=parted.crossing,
         near_across_splits=leaking,
         unmatched_correction=unmatched_corrections,
+        earlier_prompt=earlier_prompt,
     )
     _check_splits(task, splits, dropped)
     parted = replace(parted, splits=splits)

@@ -87,7 +87,7 @@ def live_view(estate: Estate, task: Task) -> LiveView:
     calls = estate.store.calls.stream(CallFilter(task_id=task.id, since=since, is_failed=False))
     rows = list(_live_calls(calls))
     figures = routing.live_figures(rows, output_kind=task.kind)
-    news = prompt_news(estate.store, task, route)
+    news = prompt_news(estate, task, route)
     return LiveView(task.name, route, figures, standing_of(estate, route), news)
 
 

@@ -102,7 +102,7 @@ def _overview(estate: Estate, task: Task, route: Route) -> TaskOverview:
         verdict=verdict,
         route=route,
         standing=standing_of(estate, route),
-        prompt=prompt_news(estate.store, task, route),
+        prompt=prompt_news(estate, task, route),
         next_step=waits
         or next_step(
             task,
