@@ -10,7 +10,7 @@ The difference between the shared text and the request has to lie in a few short
 Each such place becomes a hidden gap: the model learnt without it. What the model sees of requests that fitted before
 stays the same, to the letter. Anything else that differs is another prompt, and nothing is widened.
 
-Not covered: which requests to hold against the template (`loop.relearning`), prompts that were edited (`tasks.edits`).
+Not covered: which requests to hold against the template (`loop.misfits`), prompts that were edited (`tasks.edits`).
 """
 
 from __future__ import annotations
