@@ -79,13 +79,13 @@ class Part:
         first, last = self.pieces[0], self.pieces[-1]
         if not self.gaps:
             return () if text == first else None
-        if len(text) < self.static_chars or not (text.startswith(first) and text.endswith(last)):
-            return None
         start, end = len(first), len(text) - len(last)
+        if start > end or not (text.startswith(first) and text.endswith(last)):
+            return None
         if len(self.gaps) == 1:
             gap = text[start:end]
-            return (gap,) if fits_gap(self.gaps[0], gap) else None
-        return self._among(text, start, end)
+            return (gap,) if self.gaps[0] == "shown" or fits_gap(self.gaps[0], gap) else None
+        return self._among(text, start, end) if len(text) >= self.static_chars else None
 
     def _among(self, text: str, start: int, end: int) -> tuple[str, ...] | None:
         """The gaps of a text with several; `places` are where the text read so far can end, with what was in gaps."""

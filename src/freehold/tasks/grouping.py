@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from freehold.core.dataset import OutputKind
 from freehold.core.exchange import Asked
 from freehold.core.fingerprint import (
     CHAT_DIALECTS,
@@ -43,7 +44,8 @@ class Group:
     """Calls that make one task, oldest first; `tasks` are the known ones that they come from.
 
     `name` is the client's, `instructions` what the messages share where that is what parts the group from others.
-    `is_part` holds for a part of the calls with one system prompt, which has a key of its own.
+    `is_part` holds for a part of the calls with one system prompt, which has a key of its own. `kind` is that of the
+    answers where it was looked at already.
     """
 
     key: str
@@ -54,6 +56,7 @@ class Group:
     is_family: bool = False
     is_loose: bool = False
     is_part: bool = False
+    kind: OutputKind | None = None
 
 
 ByKey = dict[str, list[Reading]]
@@ -173,10 +176,11 @@ def _part(group: Group, tasks: Mapping[str, Task]) -> list[Group]:
 
 def _by_feature(group: Group, tasks: Mapping[str, Task]) -> list[Group]:
     """Part a group whose system prompt says much by the features under it; the oldest one keeps the prompt's key."""
-    kind = output_kind([reading.answer for reading in group.readings if reading.answer is not None])
+    answers = [reading.answer for reading in group.readings if reading.answer is not None]
+    kind = output_kind(answers)
     first, *others = features(group.readings) if may_be_several(kind, group.readings) else (None,)
     if first is None or not others:
-        return [group]
+        return [replace(group, kind=kind if answers else None)]
     own = replace(group, readings=first.readings, is_loose=len(first.readings) < SETTLED_CALLS)
     return [own, *(of_feature(group.key, feature, tasks) for feature in others)]
 

@@ -232,7 +232,7 @@ class _Book:
         task = replace(
             _with_template(base, template),
             name=self._name(group, old, template),
-            kind=_kind_of(group.readings, base),
+            kind=group.kind or _kind_of(group.readings, base),
             created_at=min(base.created_at, first.created_at),
             is_loose=group.is_loose,
             is_trainable=first.asked.dialect in CHAT_DIALECTS,
