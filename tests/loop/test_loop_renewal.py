@@ -106,7 +106,8 @@ def test_old_answers_count_unless_the_new_prompt_asks_for_other_fields(
     estate = an_estate(tmp_path / "fields")
     fields = ("intent", "urgency", "topic", "mood")[: 4 if is_field_new else 3]
     for calls, names in ((triage_calls(150), ("intent", "urgency", "topic")), (edited_calls(150), fields)):
-        schema = {"type": "object", "properties": {name: {"type": "string"} for name in names}}
+        typed = {name: {"type": "integer" if name == "urgency" else "string"} for name in names}
+        schema = {"type": "object", "properties": typed}
         form = {"type": "json_schema", "json_schema": {"name": "triage", "schema": schema}}
         estate.store.calls.add(
             [

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from typing import cast
 
@@ -53,19 +54,17 @@ class Surroundings:
         found = self.directory.find(asked, explicit_task)
         if found is None:
             return None
-        task, new = found.task, found.new_prompt
+        task, route, messages, share, new = found
+        if new is None or route.kind == "rented":
+            return Placed(task_id=task.id, task_key=task.key, route=route, messages=messages, share=share)
+        rate = self._settings.for_task(task.name).number("route.shadow_rate")
         return Placed(
             task_id=task.id,
             task_key=task.key,
-            route=found.route,
-            messages=found.messages,
-            share=found.share,
-            new_prompt=None if new is None else NewPrompt(new.number, new.messages, self._shadow_rate(task.name)),
+            route=replace(route, kind="shadow", shadow_rate=rate),
+            messages=new.messages,
+            new_prompt=NewPrompt(new.number),
         )
-
-    def _shadow_rate(self, task: str) -> float:
-        """The share of a task's calls with a new prompt that the owned model is asked about, too."""
-        return self._settings.for_task(task).number("route.shadow_rate")
 
     def is_idle(self) -> bool:
         """Whether no task has a route of its own."""

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from freehold.gateway.admission import Admitted
 from freehold.gateway.background import Background
-from freehold.gateway.chance import AUDIT, DROPPED, DUE, SHADOW, Toss, toss
+from freehold.gateway.chance import AUDIT, DROPPED, SHADOW, Toss, toss
 from freehold.gateway.config import GatewaySettings, Placed, Provider, Switchboard
 from freehold.gateway.exchange import CLIENT_GONE_STATUS
 from freehold.gateway.http1.asgi import AsgiApp, answer_with
@@ -24,7 +24,7 @@ from freehold.gateway.http1.request import ClientGoneError, Request
 from freehold.gateway.inbound import Inbound
 from freehold.gateway.models import is_model_list, merged_models, sole_source
 from freehold.gateway.oversight import Oversight
-from freehold.gateway.owned import PROMPT, Attempt, Owned, beside_new_prompt, decision_of, fits, unfit
+from freehold.gateway.owned import Attempt, Owned, decision_of, fits, unfit
 from freehold.gateway.refusal import RefusedError, json_headers, reply
 from freehold.gateway.rented import Rented
 from freehold.record import Decision, Exchange, Recorder, ResponseSide
@@ -169,7 +169,7 @@ class Gateway:
     async def _answer(self, inbound: Inbound, placed: Placed | None) -> Exchange:
         """Let the owned model answer where the route and the coin say so and it is sure; else the provider."""
         if placed is None or placed.route.kind == "rented" or not fits(inbound, placed):
-            return await self._rented.answer(inbound, decision_of(placed, self._unfit(inbound, placed)))
+            return await self._rented.answer(inbound, decision_of(placed, unfit(placed)))
         tossed = self._as_far_as_there_is_room(toss(placed, self._switchboard.draw))
         if not tossed.is_local:
             if tossed.is_shadowed:
@@ -187,20 +187,6 @@ class Gateway:
         if attempt.answer is not None:
             self._recorder.add(self._owned.kept(inbound, placed, attempt, arm="shadow", parent_id=inbound.id))
         return await self._rented.answer(inbound, decision_of(placed, attempt))
-
-    def _unfit(self, inbound: Inbound, placed: Placed | None) -> Attempt | None:
-        """What is said of a request that the owned model is not for; with a new prompt it is asked in shadow."""
-        said = unfit(placed)
-        if said is None or placed is None or placed.new_prompt is None:
-            return said
-        self.oversight.meter.add("freehold_new_prompt_calls", (placed.task_key, str(placed.new_prompt.number)))
-        shadowed = beside_new_prompt(inbound, placed)
-        if shadowed is None or self._switchboard.draw() >= shadowed.route.shadow_rate:
-            return said
-        if not self._background.has_room("shadow"):
-            return replace(said, tags={**said.tags, SHADOW: DROPPED})
-        self._background.start("shadow", self._shadow(inbound, shadowed))
-        return replace(said, tags={**said.tags, SHADOW: DUE})
 
     async def _attempt(self, inbound: Inbound, placed: Placed, tossed: Toss) -> Attempt:
         """Ask the owned model; its answer is used only while the route holds, which may just have been taken back."""
@@ -222,8 +208,6 @@ class Gateway:
 
     async def _shadow(self, inbound: Inbound, placed: Placed) -> None:
         attempt = replace(await self._owned.attempt(inbound, placed), propensity=placed.route.shadow_rate)
-        if placed.new_prompt is not None:
-            attempt = replace(attempt, tags={**attempt.tags, PROMPT: str(placed.new_prompt.number)})
         self._recorder.add(self._owned.kept(inbound, placed, attempt, arm="shadow", parent_id=inbound.id))
 
     def _place(self, inbound: Inbound, admitted: Admitted | None) -> Placed | None:

@@ -76,25 +76,30 @@ class Provider:
     resilience: Resilience = field(default_factory=Resilience)
 
 
+PROMPT = "prompt"
+"""The tag that names the version of a prompt that was not proven."""
+
+
 @dataclass(frozen=True, slots=True)
 class NewPrompt:
-    """A version of a task's prompt that its route was not proven with.
-
-    `messages` is what the owned model would be given; it is asked, beside the provider and for nobody's use, about a
-    share of `shadow_rate` of such calls. Without them the version is a guess: the sorter has the last word.
-    """
+    """A version of a task's prompt that its route was not proven with."""
 
     number: int
-    messages: tuple[Message, ...] | None = None
-    shadow_rate: float = 0.0
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """What a call with this prompt is told by."""
+        return {"owned": "new_prompt", PROMPT: str(self.number)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placed:
     """A request that belongs to a task.
 
-    `messages` is the owned model's input, None where the request does not fit; `new_prompt` says that this is because
-    its prompt was edited. `share` is the share of calls that the cascade may answer now, which only a canary looks at.
+    `messages` is the owned model's input, None where the request does not fit. `share` is the share of calls that the
+    cascade may answer now, which only a canary looks at. `new_prompt` says that the prompt was edited: the `route` then
+    compares in shadow, whatever it does for others, and without `messages` the version is a guess: the sorter has the
+    last word.
     """
 
     task_id: str

@@ -17,7 +17,7 @@ from freehold.core.engine import OwnedAnswer
 from freehold.core.exchange import Asked, Usage
 from freehold.core.ids import uuid7
 from freehold.core.route import Route
-from freehold.gateway.config import GatewaySettings, Placed, Switchboard
+from freehold.gateway.config import PROMPT, GatewaySettings, Placed, Switchboard
 from freehold.gateway.exchange import UNDECIDED
 from freehold.gateway.http1.client import Pool, UpstreamError
 from freehold.gateway.http1.heads import Header
@@ -27,8 +27,6 @@ from freehold.gateway.upstream import ask_engine
 from freehold.record import Decision, Exchange, Recorder, ResponseSide
 
 LOCAL_PROVIDER = "freehold"
-PROMPT = "prompt"
-"""The tag that names the version of a prompt that was not proven."""
 ENGINE_FAILED_STATUS = 503
 _LOG = logging.getLogger("freehold.gateway")
 
@@ -56,20 +54,11 @@ def fits(inbound: Inbound, placed: Placed) -> bool:
 
 def unfit(placed: Placed | None) -> Attempt | None:
     """What is said of a request that does not fit the template that the route was proven with; None of any other."""
-    if placed is None or placed.route.model_id is None or placed.messages is not None:
+    if placed is None or placed.route.model_id is None:
         return None
     if placed.new_prompt is not None:
-        return Attempt(tags={"owned": "new_prompt", PROMPT: str(placed.new_prompt.number)})
-    return Attempt(tags={"owned": "unfit"})
-
-
-def beside_new_prompt(inbound: Inbound, placed: Placed | None) -> Placed | None:
-    """The request as the owned model may be asked it in shadow though its prompt is new; None where it may not."""
-    new = placed.new_prompt if placed is not None else None
-    if placed is None or new is None or new.messages is None or new.shadow_rate <= 0:
-        return None
-    shadowed = replace(placed, messages=new.messages, route=replace(placed.route, shadow_rate=new.shadow_rate))
-    return shadowed if fits(inbound, shadowed) else None
+        return Attempt(tags=placed.new_prompt.tags)
+    return Attempt(tags={"owned": "unfit"}) if placed.messages is None else None
 
 
 class Owned:
@@ -153,6 +142,8 @@ class Owned:
         asked, answer = inbound.asked, attempt.answer
         assert asked is not None
         request = inbound.side() if parent_id is None else replace(inbound.side(), id=uuid7())
+        if placed.new_prompt is not None:
+            attempt = replace(attempt, tags={**attempt.tags, PROMPT: placed.new_prompt.tags[PROMPT]})
         decision = replace(decision_of(placed, attempt), arm=arm, provider=LOCAL_PROVIDER, parent_id=parent_id)
         if answer is None:
             error = f"engine_{attempt.tags.get('engine', 'error')}"
@@ -185,7 +176,7 @@ def decision_of(placed: Placed | None, attempt: Attempt | None = None) -> Decisi
     """
     if placed is None:
         return UNDECIDED
-    is_guess = placed.new_prompt is not None and placed.new_prompt.messages is None
+    is_guess = placed.new_prompt is not None and placed.messages is None
     is_open = placed.route.model_id is None or is_guess
     return Decision(
         task_id=None if is_open else placed.task_id,

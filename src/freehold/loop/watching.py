@@ -161,7 +161,9 @@ class Watching:
         new = self._misfits.next_route(route, unfit, self._clock())
         self._put(name, new)
         if new is None:
-            self._estate.store.calls.release([one.call.id for one in unfit if one.call.tags.get("owned") == "unfit"])
+            self._estate.store.calls.assign(
+                {one.call.id: None for one in unfit if one.call.tags.get("owned") == "unfit"}
+            )
 
     def _act(self, name: str, route: Route, watch: Watch) -> bool:
         """Do what the evidence says; returns whether that changes the route."""

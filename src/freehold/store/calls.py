@@ -160,9 +160,9 @@ class CallTable:
             query = select(func.count()).select_from(schema.calls).where(_where(chosen))
             return int(connection.execute(query).scalar_one())
 
-    def assign(self, task_of: Mapping[str, str]) -> None:
-        """Write down which task each call belongs to."""
-        by_task: dict[str, list[str]] = {}
+    def assign(self, task_of: Mapping[str, str | None]) -> None:
+        """Write down which task each call belongs to; None lets it be sorted once more."""
+        by_task: dict[str | None, list[str]] = {}
         for call_id, task_id in task_of.items():
             by_task.setdefault(task_id, []).append(call_id)
         if not by_task:
@@ -172,14 +172,6 @@ class CallTable:
                 for start in range(0, len(ids), _IDS_PER_STATEMENT):
                     chunk = schema.calls.c.id.in_(ids[start : start + _IDS_PER_STATEMENT])
                     connection.execute(update(schema.calls).where(chunk).values(task_id=task_id))
-
-    def release(self, ids: Sequence[str]) -> None:
-        """Let these calls be sorted once more."""
-        calls = schema.calls
-        with self._database.writing() as connection:
-            for start in range(0, len(ids), _IDS_PER_STATEMENT):
-                chunk = calls.c.id.in_(ids[start : start + _IDS_PER_STATEMENT])
-                connection.execute(update(calls).where(chunk).values(task_id=None))
 
     def add_feedback(self, call_id: str, kind: str, value: str, now: float) -> str:
         """Attach a boolean, number, comment or correction to a call; returns its id."""
