@@ -46,12 +46,12 @@ async def test_an_edited_prompt_is_seen_with_its_first_call(gateway: Gateway) ->
         call = store.calls.get(one.call_id)
         assert call is not None
         assert call.task_key == gateway.estate.task(task_id).key
-        assert (call.tags["owned"], call.tags["prompt"]) == ("new_prompt", "2")
+        assert (call.tags["owned"], call.tags["new_prompt"]) == ("new_prompt", "2")
     sort_new_calls(gateway.estate)
     await gateway.until(lambda: len(versions_of(gateway.estate.task(task_id))) == 2)
 
     def compared() -> int:
-        return sum("prompt" in call.tags for call in store.calls.find(CallFilter(task_id=task_id, arm="shadow")))
+        return sum("new_prompt" in call.tags for call in store.calls.find(CallFilter(task_id=task_id, arm="shadow")))
 
     number = 300
     while not compared():
@@ -81,7 +81,7 @@ async def test_an_edited_prompt_is_seen_with_its_first_call(gateway: Gateway) ->
 def test_what_was_compared_under_a_new_prompt_is_no_evidence_on_the_route(moved: Moved) -> None:
     moved.put(audit_rate=1.0)
     for _ in range(40):
-        moved.rented(shadow='{"intent": "other", "urgency": 9}', tags={"owned": "new_prompt", "prompt": "2"})
+        moved.rented(shadow='{"intent": "other", "urgency": 9}', tags={"owned": "new_prompt", "new_prompt": "2"})
     moved.look()
     watch = moved.kept.watch
     assert (watch.calls, watch.audited, watch.missing) == (40, 0, 0)

@@ -47,7 +47,7 @@ def edited_calls(count: int, *, prompt: str = EDITED, **changes: Any) -> list[Ca
             response_body=call.response_body,
             session_key=f"later-{number // 2}",
             route_version=1,
-            tags={"owned": "new_prompt", "prompt": "2"},
+            tags={"owned": "new_prompt", "new_prompt": "2"},
         )
         for number, call in enumerate(found)
     ]

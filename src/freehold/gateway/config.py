@@ -76,8 +76,8 @@ class Provider:
     resilience: Resilience = field(default_factory=Resilience)
 
 
-PROMPT = "prompt"
-"""The tag that names the version of a prompt that was not proven."""
+NEW_PROMPT = "new_prompt"
+"""What a call with a prompt that was not proven says under `owned`, and the tag that names the version of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class NewPrompt:
     @property
     def tags(self) -> dict[str, str]:
         """What a call with this prompt is told by."""
-        return {"owned": "new_prompt", PROMPT: str(self.number)}
+        return {"owned": NEW_PROMPT, NEW_PROMPT: str(self.number)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

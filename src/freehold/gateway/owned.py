@@ -17,7 +17,7 @@ from freehold.core.engine import OwnedAnswer
 from freehold.core.exchange import Asked, Usage
 from freehold.core.ids import uuid7
 from freehold.core.route import Route
-from freehold.gateway.config import PROMPT, GatewaySettings, Placed, Switchboard
+from freehold.gateway.config import NEW_PROMPT, GatewaySettings, Placed, Switchboard
 from freehold.gateway.exchange import UNDECIDED
 from freehold.gateway.http1.client import Pool, UpstreamError
 from freehold.gateway.http1.heads import Header
@@ -143,7 +143,7 @@ class Owned:
         assert asked is not None
         request = inbound.side() if parent_id is None else replace(inbound.side(), id=uuid7())
         if placed.new_prompt is not None:
-            attempt = replace(attempt, tags={**attempt.tags, PROMPT: placed.new_prompt.tags[PROMPT]})
+            attempt = replace(attempt, tags={**attempt.tags, NEW_PROMPT: str(placed.new_prompt.number)})
         decision = replace(decision_of(placed, attempt), arm=arm, provider=LOCAL_PROVIDER, parent_id=parent_id)
         if answer is None:
             error = f"engine_{attempt.tags.get('engine', 'error')}"

@@ -17,8 +17,8 @@ from freehold.loop.bounds import evidence_at
 from freehold.loop.estate import Estate
 from freehold.store import Store
 
-NEW_PROMPT, PROMPT = "new_prompt", "prompt"
-"""What the gateway writes under `owned` of a call with a prompt that was not proven, and where it names the version."""
+NEW_PROMPT = "new_prompt"
+"""What a call with a prompt that was not proven says under `owned`, and the tag that names the version of it."""
 RENEWAL_PROOF_SHARE = 0.6
 """The share of the calls with a new prompt that a renewal holds out: near the most that a split allows."""
 _CALLS_READ = 1000
@@ -113,7 +113,7 @@ def _of_moved(store: Store, task: Task, route: Route) -> PromptNews | None:
 
 def _compared(store: Store, task: Task, since: float) -> int:
     shadows = store.following.newest_of(task.id, since, _CALLS_READ, arm="shadow")
-    return sum(PROMPT in call.tags and call.status < 400 for call in shadows)
+    return sum(NEW_PROMPT in call.tags and call.status < 400 for call in shadows)
 
 
 def _is_new(call: Call) -> bool:
