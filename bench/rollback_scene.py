@@ -83,11 +83,11 @@ class Answered:
     text: str
 
 
-def question(number: int) -> bytes:
+def question(number: int, system: str = SYSTEM) -> bytes:
     """The body of the request of this number."""
     words = " ".join(_word(number * factor + factor) for factor in (1, 3, 7, 11))
     text = f"{INTENTS[number % len(INTENTS)]} of order {number}: {words}"
-    messages = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": text}]
+    messages = [{"role": "system", "content": system}, {"role": "user", "content": text}]
     return json.dumps({"model": "gpt-4o", "messages": messages}).encode()
 
 
@@ -183,11 +183,11 @@ class Gateway:
         """The scripted model is asked once the worker has read the list of engines; calls until then are its own."""
         return (await self.ask(0)).status == 200
 
-    async def until_local(self) -> None:
+    async def until_local(self, system: str = SYSTEM) -> None:
         """Ask until the owned model answers: the worker has seen the route, and where the model is served."""
 
         async def is_local() -> bool:
-            return (await self.ask(1)).arm == "owned"
+            return (await self.ask(1, system)).arm == "owned"
 
         await self._until_async(is_local)
 
@@ -204,12 +204,12 @@ class Gateway:
             self._connection[1].close()
             self._connection = None
 
-    async def ask(self, number: int) -> Answered:
+    async def ask(self, number: int, system: str = SYSTEM) -> Answered:
         """One call, on the connection of the one before."""
         for _ in range(2):
             self._connection = self._connection or await asyncio.open_connection("127.0.0.1", self.port)
             try:
-                return await _asked(number, *self._connection)
+                return await _asked(number, *self._connection, system)
             except (OSError, asyncio.IncompleteReadError):
                 self.hang_up()
         raise ConnectionError(f"call {number} was not answered: {self.log}")
@@ -250,8 +250,10 @@ class Gateway:
             await asyncio.sleep(0.005)
 
 
-async def _asked(number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Answered:
-    body = question(number)
+async def _asked(
+    number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, system: str = SYSTEM
+) -> Answered:
+    body = question(number, system)
     writer.write(_HEAD % len(body) + body)
     head = await reader.readuntil(b"\r\n\r\n")
     answer = json.loads(await reader.readexactly(_length(head)))
@@ -261,7 +263,7 @@ async def _asked(number: int, reader: asyncio.StreamReader, writer: asyncio.Stre
     return Answered(number, call_id, int(head.split(b" ", 2)[1]), arm, text)
 
 
-def teach(estate: Estate, count: int = 60) -> str:
+def teach(estate: Estate, count: int = 60, system: str = SYSTEM) -> str:
     """Let the record have calls of one task, sorted; returns the task's id."""
     script = Script()
     began_at = time.time() - 7200
@@ -271,7 +273,7 @@ def teach(estate: Estate, count: int = 60) -> str:
             created_at=began_at + number,
             dialect="openai-chat",
             path="/v1/chat/completions",
-            request_body=question(number),
+            request_body=question(number, system),
             response_body=json.dumps(
                 {"choices": [{"message": {"role": "assistant", "content": script.answer(number, "right")}}]}
             ).encode(),

@@ -6,6 +6,7 @@ import pytest
 from live.moved import PUT_AT, Moved
 from made import chat_body
 
+from freehold.core.task import versions_of
 from freehold.loop.faring import live_views
 from freehold.loop.sorting import sort_new_calls
 
@@ -68,16 +69,17 @@ def test_a_prompt_that_was_changed_is_said(moved: Moved) -> None:
 
 
 def test_a_prompt_that_was_edited_by_a_word_is_said(moved: Moved) -> None:
-    """Its calls make a task of their own, and the one that was moved has none any more."""
+    """Its calls go on as the task's, in a new version of its prompt, which was not proven."""
     moved.put(audit_rate=0.05)
     moved.local(is_due=False)
-    (system,) = {part.prefix for part in moved.estate.task(moved.task_id).template.parts if part.prefix}
-    for prompt in (f"{system} Be brief.", "Write a poem about the season that the user names."):
-        for number in range(60):
+    (system,) = {part.pieces[0] for part in moved.estate.task(moved.task_id).template.parts if part.pieces[0]}
+    for number in range(60):
+        for prompt in (f"{system} Be brief.", "Write a poem about the season that the user names."):
             body = chat_body(f"refund {number}", system=prompt)
             call = moved.rented(task_id=None, route_version=0, request_body=body)
     sort_new_calls(moved.estate)
-    assert len(moved.estate.store.book.tasks()) == 3
+    assert len(moved.estate.store.book.tasks()) == 2
+    assert versions_of(moved.estate.task(moved.task_id))[1].changed == ("+ Be brief.",)
     moved.now = call.created_at + 60
     moved.look()
     live = moved.estate.store.watches.lives()[moved.task_id]

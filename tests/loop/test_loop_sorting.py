@@ -106,7 +106,7 @@ def test_a_directory_follows_tasks_and_routes(tmp_path: Path) -> None:
     assert not directory.refresh()
     found = directory.find(asked, None)
     assert found is not None
-    task, route, messages, _ = found
+    task, route, messages, *_ = found
     assert (route.kind, messages, directory.served_models()) == ("rented", None, {})
     cascade = Route(
         task_id=task.id,
@@ -119,7 +119,7 @@ def test_a_directory_follows_tasks_and_routes(tmp_path: Path) -> None:
     )
     estate.store.book.put_route(cascade)
     assert directory.refresh()
-    _, route, messages, _ = directory.find(asked, None) or (None, None, None, None)
+    _, route, messages, *_ = directory.find(asked, None) or (None, None, None)
     assert route == cascade
     assert messages == (Message("user", "refund please"),)
     assert directory.served_models() == {"m": "/models/m"}

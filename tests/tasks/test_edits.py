@@ -11,7 +11,7 @@ PROMPT = "You triage messages to the support desk of a shop. Answer with one JSO
 
 
 def of(text: str) -> Template:
-    return Template(parts=(Part("system", text, has_gap=False),) if text else ())
+    return Template(parts=(Part.fixed("system", text),) if text else ())
 
 
 @pytest.mark.parametrize(
@@ -32,10 +32,10 @@ def test_an_edit_changes_few_words(new: str, is_one: bool) -> None:
 
 def test_shared_text_around_a_gap_counts() -> None:
     old = Template(
-        parts=(Part("user", "Summarise the following letter to our office in one sentence:\n", "\nThanks."),)
+        parts=(Part.around("user", "Summarise the following letter to our office in one sentence:\n", "\nThanks."),)
     )
     new = Template(
-        parts=(Part("user", "Summarise the following letter to our office in two sentences:\n", "\nThanks."),)
+        parts=(Part.around("user", "Summarise the following letter to our office in two sentences:\n", "\nThanks."),)
     )
     assert is_edited(old, new)
     assert not is_edited(old, Template(parts=(Part("user"),)))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from typing import cast
 
@@ -17,7 +18,7 @@ from freehold.core import Asked
 from freehold.gateway.access import AccessLog, AccessMode
 from freehold.gateway.admission import Admission, ReadHeader, is_loopback
 from freehold.gateway.app import Gateway
-from freehold.gateway.config import Fallback, GatewaySettings, Placed, Provider, Resilience, Switchboard
+from freehold.gateway.config import Fallback, GatewaySettings, NewPrompt, Placed, Provider, Resilience, Switchboard
 from freehold.gateway.http1.asgi import AsgiApp, Event
 from freehold.gateway.http1.client import Timeouts
 from freehold.gateway.http1.server import Limits
@@ -37,6 +38,7 @@ class Surroundings:
 
     def __init__(self, settings: Settings, late: LateEstate) -> None:
         self.late = late
+        self._settings = settings
         self.directory = Directory(late.store)
         self.engines = EngineList(engine_file(settings))
         self.admission = Admission(is_required=asks_for_keys(settings))
@@ -53,8 +55,17 @@ class Surroundings:
         found = self.directory.find(asked, explicit_task)
         if found is None:
             return None
-        task = found.task
-        return Placed(task_id=task.id, task_key=task.key, route=found.route, messages=found.messages, share=found.share)
+        task, route, messages, share, new = found
+        if new is None or route.kind == "rented":
+            return Placed(task_id=task.id, task_key=task.key, route=route, messages=messages, share=share)
+        rate = self._settings.for_task(task.name).number("route.shadow_rate")
+        return Placed(
+            task_id=task.id,
+            task_key=task.key,
+            route=replace(route, kind="shadow", shadow_rate=rate),
+            messages=new.messages,
+            new_prompt=NewPrompt(new.number),
+        )
 
     def is_idle(self) -> bool:
         """Whether no task has a route of its own."""

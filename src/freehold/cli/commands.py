@@ -18,6 +18,7 @@ from freehold.cli.operate import backup, doctor, prune, restore
 from freehold.cli.probe import probe
 from freehold.cli.proving import prove
 from freehold.cli.receipts import receipts
+from freehold.cli.renew import renew
 from freehold.cli.road import exit_task, freeze, train, verify
 from freehold.cli.routes import back, move
 from freehold.cli.server import pull, settings, up
@@ -34,6 +35,7 @@ _VERBS = (
     verify,
     train,
     prove,
+    renew,
     label,
     move,
     back,

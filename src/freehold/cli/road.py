@@ -19,6 +19,7 @@ from freehold.terminal import next_command, reporting, say, say_json
 @setting_option("freeze.dev_share", "--dev-share")
 @setting_option("freeze.dev_max", "--dev-max")
 @setting_option("freeze.near_duplicate", "--near-duplicate")
+@setting_option("freeze.prompts", "--prompts")
 @json_option
 def freeze(task: str, *, as_json: bool, **flags: Value | None) -> None:
     """Make an immutable dataset of TASK's calls.

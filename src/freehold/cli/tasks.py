@@ -1,26 +1,44 @@
-"""`freehold tasks`: what the calls turned out to be, and what each task needs next."""
+"""`freehold tasks`: what the calls turned out to be, what each task needs next, and edits of tasks by hand."""
 
 from __future__ import annotations
 
+import sys
+import textwrap
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from freehold.cli.opening import json_option, open_estate
+from freehold.cli.routes import NOTHING_CHANGED
 from freehold.core.spoken import count, ms, usd
-from freehold.terminal import next_command, say, say_json, say_rows, tell
+from freehold.errors import UsageError
+from freehold.terminal import next_command, say, say_json, say_rows, tell, terminal_width
 
 if TYPE_CHECKING:
+    from freehold.core.task import SplitBy
+    from freehold.loop.estate import Estate
     from freehold.loop.overview import TaskOverview
+    from freehold.loop.task_edits import EditPlan
+
+_dry_run = click.option("--dry-run", is_flag=True, help="Show the plan and change nothing.")
+_yes = click.option("--yes", "-y", is_flag=True, help="Do not ask (nothing is asked where there is no terminal).")
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @json_option
-def tasks(*, as_json: bool) -> None:
+@click.pass_context
+def tasks(ctx: click.Context, *, as_json: bool) -> None:
     """Sort new calls into tasks; show each and what it needs next.
 
-    Shown are calls, spend, tokens in and out, median latency, the newest verdict and the route.
+    Shown are calls, spend, tokens in and out, median latency, the newest verdict and the route. The subcommands change
+    by hand which calls make a task; new calls follow, and `freehold tasks undo` takes the last change back.
     """
+    if ctx.invoked_subcommand is None:
+        _list(as_json=as_json)
+
+
+def _list(*, as_json: bool) -> None:
     from freehold.loop.overview import overviews, unsorted_calls
     from freehold.loop.sorting import sort_new_calls
 
@@ -33,12 +51,160 @@ def tasks(*, as_json: bool) -> None:
     heads = ("task", "calls", "spend", "tokens", "p50", "verdict", "route")
     say_rows(heads, [_row(view) for view in found], right=(1, 2, 3, 4), flexible=0)
     for view in found:
-        say(f"\n{view.name} ({view.kind})\n  next: {view.next_step}")
+        say(f"\n{view.name} ({view.kind})")
+        if view.prompt is not None:
+            say(textwrap.fill(view.prompt.words, terminal_width() - 1, initial_indent="  ", subsequent_indent="    "))
+        say(f"  next: {view.next_step}")
     if without_task:
         tell(
             f"\n{without_task:,} calls belong to no task: lists of models, calls without an answer, unreadable bodies."
         )
     next_command("freehold calls --failed" if without_task and not found else _next(found))
+
+
+@tasks.command()
+@click.argument("task", nargs=-1, required=True)
+@_dry_run
+@_yes
+@json_option
+def merge(task: tuple[str, ...], *, dry_run: bool, yes: bool, as_json: bool) -> None:
+    """Make each further TASK part of the first.
+
+    Its calls and prompts become those of the first, whose name and route stay. What was made for it stays findable by
+    its id. A moved task can only be the first.
+    """
+    from freehold.loop.task_edits import merge_plan
+
+    with open_estate() as estate:
+        _edit(estate, merge_plan(estate, task), dry_run=dry_run, yes=yes, as_json=as_json)
+
+
+@tasks.command()
+@click.argument("task")
+@click.argument("new")
+@click.option("--contains", metavar="TEXT", help="Calls with TEXT in their prompt or first message.")
+@click.option("--begins", metavar="TEXT", help="Calls whose first message begins with TEXT.")
+@click.option("--asks", metavar="KIND", help="Calls that ask for json, tools or (neither of these) text.")
+@_dry_run
+@_yes
+@json_option
+def split(
+    task: str,
+    new: str,
+    *,
+    contains: str | None,
+    begins: str | None,
+    asks: str | None,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Make those calls of TASK that one rule takes a task of their own, named NEW."""
+    from freehold.core.task import SplitRule
+    from freehold.loop.task_edits import split_plan
+
+    given: list[tuple[SplitBy, str]] = []
+    if contains is not None:
+        given.append(("contains", contains))
+    if begins is not None:
+        given.append(("begins", begins))
+    if asks is not None:
+        given.append(("asks", asks))
+    if len(given) != 1:
+        raise UsageError(
+            f"{len(given)} rules were given; a split needs one.", hint="Give --contains, --begins or --asks."
+        )
+    rule = SplitRule(parent="", by=given[0][0], text=given[0][1])
+    with open_estate() as estate:
+        _edit(estate, split_plan(estate, task, rule, new), dry_run=dry_run, yes=yes, as_json=as_json)
+
+
+@tasks.command()
+@click.argument("old")
+@click.argument("new")
+@_dry_run
+@_yes
+@json_option
+def rename(old: str, new: str, *, dry_run: bool, yes: bool, as_json: bool) -> None:
+    """Name the task OLD anew: NEW. Requests that name OLD in the header freehold-task still mean it."""
+    from freehold.loop.task_edits import rename_plan
+
+    with open_estate() as estate:
+        _edit(estate, rename_plan(estate, old, new), dry_run=dry_run, yes=yes, as_json=as_json)
+
+
+@tasks.command()
+@_dry_run
+@_yes
+@json_option
+def undo(*, dry_run: bool, yes: bool, as_json: bool) -> None:
+    """Take the newest merge, split or rename back."""
+    from freehold.loop import task_edits
+
+    with open_estate() as estate:
+        plan = task_edits.undo_plan(estate)
+        tell(plan.text)
+        if not _goes_on(dry_run=dry_run, yes=yes, question="Undo?"):
+            _say({"undone": plan.edit.words, "is_dry_run": True}, NOTHING_CHANGED, as_json=as_json and dry_run)
+            return
+        task_edits.undo(estate, plan)
+    _say({"undone": plan.edit.words}, f"undone: {plan.edit.words}", as_json=as_json)
+    next_command("freehold tasks")
+
+
+@tasks.command()
+@json_option
+def edits(*, as_json: bool) -> None:
+    """List what was merged, split and renamed, the newest first."""
+    with open_estate() as estate:
+        found = estate.store.task_edits.history()
+    if as_json:
+        say_json(
+            [
+                {"id": e.id, "kind": e.kind, "created_at": e.created_at, "edit": e.words, "undone_at": e.undone_at}
+                for e in found
+            ]
+        )
+        return
+    rows = [(_moment(e.created_at), e.words, "undone" if e.undone_at is not None else "") for e in found]
+    say_rows(("at", "edit", ""), rows, flexible=1)
+    next_command("freehold tasks undo" if any(e.undone_at is None for e in found) else "freehold tasks")
+
+
+def _edit(estate: Estate, plan: EditPlan, *, dry_run: bool, yes: bool, as_json: bool) -> None:
+    from freehold.loop.task_edits import apply_edit
+
+    said: dict[str, object] = {"edit": plan.words, "calls": plan.calls, "tasks": [task.name for task in plan.after]}
+    tell(plan.text)
+    if not _goes_on(dry_run=dry_run, yes=yes, question=f"{plan.kind.capitalize()}?"):
+        _say({**said, "is_dry_run": True}, NOTHING_CHANGED, as_json=as_json and dry_run)
+        return
+    apply_edit(estate, plan)
+    _say(said, f"done: {plan.words}", as_json=as_json)
+    next_command("freehold tasks; freehold tasks undo takes it back")
+
+
+def _goes_on(*, dry_run: bool, yes: bool, question: str) -> bool:
+    """Whether the plan is to be done; exit code 1 where somebody says no."""
+    if dry_run:
+        return False
+    if sys.stdin.isatty() and not yes and not click.confirm(question, err=True):
+        tell(NOTHING_CHANGED)
+        sys.exit(1)
+    return True
+
+
+def _say(plain: dict[str, object], text: str, *, as_json: bool) -> None:
+    if as_json:
+        say_json(plain)
+    elif text == NOTHING_CHANGED:
+        tell(text)
+    else:
+        say(text)
+
+
+def _moment(stamp: float) -> str:
+    return datetime.fromtimestamp(stamp, UTC).strftime("%Y-%m-%d %H:%M")
 
 
 def _row(view: TaskOverview) -> tuple[str, ...]:

@@ -1,8 +1,8 @@
 """A structural fingerprint of a request: equal for requests that an app sends from the same place in its code.
 
-It covers the system prompt with everything that looks like a date, number, id or address masked out, the tools (masked
-alike) and the response format. Without a system prompt the model takes its place: then a task is found by the text that
-messages share (`tasks`), or it is whatever is asked of that model, as with a fine-tuned one.
+It covers the system prompt with every date, number, id and address masked out, and the shapes of tools and response
+format. Without a system prompt the model takes its place: then a task is found by the text that messages share
+(`tasks`), or it is whatever is asked of that model, as with a fine-tuned one.
 
 Not covered: what varies and looks like prose, a user's name for instance. `tasks.families` finds that over many calls.
 """
@@ -11,54 +11,87 @@ from __future__ import annotations
 
 import re
 
+from freehold.core.dates import spots
 from freehold.core.exchange import Asked
+from freehold.core.fingerprint_v1 import key_v1
 from freehold.core.ids import canonical_json, sha256_hex
+from freehold.core.shape import format_shape, tools_shape
 
 LEAD_ROLES = frozenset({"system", "developer"})
 CHAT_DIALECTS = frozenset({"openai-chat", "openai-responses", "openai-completions", "anthropic-messages"})
+LEAD_BREAK = "\n\n"
+"""What stands between several system messages that are read as one."""
+KEY_START = "prompt:"
 
 _ADDRESS = re.compile(r"[^\s@<>()\"']{1,64}@[^\s@<>()\"']+")
-_VARYING = re.compile(
-    r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"
-    r"|\b(?=[a-f]*\d)[0-9a-f]{8,}\b"
-    r"|\b(?:jan|febr?|apr|aug|sept?|oct|nov|dec)(?:uary|ust|il|ember|tember|ober)?\b|\b(?:march|may|june?|july?)\b"
-    r"|\b(?:mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?\b"
-    r"|\d+(?:[.,:/-]\d+)*(?:[tT]#?\d[\d:.]*)?[zZ]?",
-    re.IGNORECASE,
-)
+_NUMBER = re.compile(r"\d+(?:[.,:/-]\d+)*")
 
 
 def key(asked: Asked) -> str:
     """The fingerprint, at most 40 characters; equal across OpenAI's and Anthropic's ways to ask the same thing."""
     if asked.dialect not in CHAT_DIALECTS:
         return f"{asked.dialect}:{sha256_hex(asked.model or '')[:16]}"
-    lead = lead_text(asked)
-    shape = [mask(lead), mask(asked.tools or ""), asked.response_format or "", "" if lead else asked.model or ""]
-    return f"chat:{sha256_hex(canonical_json(shape))[:16]}"
+    return key_of(asked, lead_text(asked))
+
+
+def key_of(asked: Asked, lead: str) -> str:
+    """The fingerprint of a chat request whose system prompt is taken to be `lead`."""
+    parts = [
+        mask(lead),
+        tools_shape(asked.tools),
+        format_shape(asked.response_format),
+        "" if lead else asked.model or "",
+    ]
+    return f"{KEY_START}{sha256_hex(canonical_json(parts))[:16]}"
+
+
+def earlier_key(asked: Asked) -> str:
+    """The fingerprint that earlier versions gave a chat request."""
+    return key_v1(asked, lead_text(asked))
 
 
 def lead_text(asked: Asked) -> str:
-    """The system and developer messages before the conversation, joined; empty when there is none."""
-    texts = []
+    """The system and developer messages before the conversation, joined; empty when there is none, or nothing else."""
+    count = _lead_count(asked)
+    return _joined(asked, count) if count < len(asked.messages) else ""
+
+
+def whole_lead(asked: Asked) -> str:
+    """The same, also where nothing comes after it; so ask requests that only bring back what a tool gave."""
+    return _joined(asked, _lead_count(asked))
+
+
+def is_bare(asked: Asked) -> bool:
+    """Whether a request is nothing but its system prompt."""
+    return 0 < len(asked.messages) == _lead_count(asked)
+
+
+def _lead_count(asked: Asked) -> int:
+    count = 0
     for message in asked.messages:
         if message.role not in LEAD_ROLES:
             break
-        texts.append(message.content)
-    return "\n\n".join(texts) if len(texts) < len(asked.messages) else ""
+        count += 1
+    return count
+
+
+def _joined(asked: Asked, count: int) -> str:
+    if count < 2:
+        return asked.messages[0].content if count else ""
+    return LEAD_BREAK.join(message.content for message in asked.messages[:count])
 
 
 def mask(text: str) -> str:
     """The text with dates, numbers, ids and addresses replaced by `#` and white space evened out."""
     if "@" in text:
         text = _ADDRESS.sub("#", text)
-    return " ".join(_VARYING.sub("#", text).split())
+    return " ".join(_NUMBER.sub("#", dateless(text, "#")).split())
 
 
-def tools_digest(tools: str | None) -> str:
-    """A short digest of the tools, masked; empty for none."""
-    return sha256_hex(mask(tools))[:16] if tools else ""
-
-
-def format_digest(response_format: str | None) -> str:
-    """A short digest of the response format, exact: another schema is another task; empty for none."""
-    return sha256_hex(response_format)[:16] if response_format else ""
+def dateless(text: str, mark: str) -> str:
+    """The text with `mark` in place of each date and id."""
+    pieces, end = [], 0
+    for spot in spots(text):
+        pieces += [text[end : spot.start], mark]
+        end = spot.end
+    return "".join([*pieces, text[end:]]) if pieces else text

@@ -21,8 +21,8 @@ from freehold.core.example import Example
 from freehold.core.exchange import Answer, Asked
 from freehold.core.kind import output_kind
 from freehold.core.target import Habits, habits_of, whole_text, why_no_target
-from freehold.core.task import Task
-from freehold.core.template import learn
+from freehold.core.task import Task, versions_of
+from freehold.core.template import learn_versions
 from freehold.core.traits import kind_of
 from freehold.dataset.canonical import canonical_form
 from freehold.dataset.conversations import Turn, conversations
@@ -65,11 +65,13 @@ def build(
     settings: FreezeSettings | None = None,
     unmatched_corrections: int = 0,
     unspoken: Sequence[tuple[float, str]] = (),
+    earlier_prompt: int = 0,
 ) -> Frozen:
     """Make a task's calls a dataset; DataError when they are too few or no model could be trained on them.
 
-    `unmatched_corrections` counts corrections whose call is not in the record; they only show in the manifest, as do
-    the task's `unspoken` calls: when each came, and why nothing is known of it.
+    `unmatched_corrections` counts corrections whose call is not in the record, `earlier_prompt` calls that were left
+    out for the version of their prompt; they only show in the manifest, as do the task's `unspoken` calls: when each
+    came, and why nothing is known of it.
     """
     settings = settings or FreezeSettings()
     ordered = sorted(calls, key=lambda call: (call.created_at, call.call_id))
@@ -83,6 +85,7 @@ def build(
         group_crosses_split=len(parted.crossing),
         near_across_splits=parting.dropped,
         unmatched_correction=unmatched_corrections,
+        earlier_prompt=earlier_prompt,
     )
     _check_splits(task, parting.splits, dropped, settings.min_examples)
     manifest = Manifest(
@@ -113,7 +116,9 @@ def _choose(ordered: Sequence[LabelledCall], task: Task, unspoken: Sequence[tupl
     usable = [c for c in answered if c.answer is not None and why_no_target(c.asked, c.answer, habits) is None]
     plain = [call for call in usable if call.asked.is_plain]
     selection = Selection(
-        template=learn([call.asked for call in plain]),
+        template=learn_versions(
+            [call.asked for call in plain], [call.created_at for call in plain], [v.template for v in versions_of(task)]
+        ),
         canonical=canonical_form(kind, [*map(_text, usable), *_corrections(answered)]),
         kind=kind,
         habits=habits,

@@ -42,6 +42,7 @@ def toss(placed: Placed, draw: Callable[[], float]) -> Toss:
         is_audited = draw() < route.audit_rate
         tags |= {AUDIT: DUE} if is_audited else {}
         return Toss(is_audited=is_audited, propensity=propensity, tags=tags)
+    tags |= placed.new_prompt.tags if placed.new_prompt is not None else {}
     is_shadowed = draw() < route.shadow_rate
     tags |= {SHADOW: DUE} if is_shadowed else {}
     return Toss(is_local=False, is_shadowed=is_shadowed, propensity=propensity, tags=tags)

@@ -80,12 +80,30 @@ class Provider:
     resilience: Resilience = field(default_factory=Resilience)
 
 
+NEW_PROMPT = "new_prompt"
+"""What a call with a prompt that was not proven says under `owned`, and the tag that names the version of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewPrompt:
+    """A version of a task's prompt that its route was not proven with."""
+
+    number: int
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """What a call with this prompt is told by."""
+        return {"owned": NEW_PROMPT, NEW_PROMPT: str(self.number)}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placed:
     """A request that belongs to a task.
 
     `messages` is the owned model's input, None where the request does not fit. `share` is the share of calls that the
-    cascade may answer now, which only a canary looks at.
+    cascade may answer now, which only a canary looks at. `new_prompt` says that the prompt was edited: the `route` then
+    compares in shadow, whatever it does for others, and without `messages` the version is a guess: the sorter has the
+    last word.
     """
 
     task_id: str
@@ -93,6 +111,7 @@ class Placed:
     route: Route
     messages: tuple[Message, ...] | None = None
     share: float = 1.0
+    new_prompt: NewPrompt | None = None
 
 
 def _is_never_idle() -> bool:

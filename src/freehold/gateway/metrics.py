@@ -32,6 +32,10 @@ _COUNTERS: Mapping[str, tuple[str, Labels]] = {
     "freehold_refused": ("Requests that the gateway answered with an error of its own.", ("code",)),
     "freehold_upstream_failures": ("Times that a provider could not be reached or broke off.", ("provider", "kind")),
     "freehold_background_dropped": ("Audits and shadows that were left out for want of room.", ("kind",)),
+    "freehold_new_prompt_calls": (
+        "Calls with a prompt that their route was not proven with, by version; the provider answered them.",
+        ("task", "prompt"),
+    ),
     "freehold_recorded_calls": ("Calls that were delivered to the database.", ("task", "provider", "arm")),
     "freehold_tokens": ("Tokens of recorded calls.", ("task", "provider", "arm", "direction")),
     "freehold_cost_usd": ("Cost of recorded calls with a known price, in USD.", ("task", "provider", "arm")),
@@ -52,6 +56,7 @@ _GAUGES: Mapping[str, str] = {
 }
 _LEVELS: Mapping[str, str] = {
     "freehold_route_share": "Share of calls that the owned model may answer now, by task and kind of route.",
+    "freehold_route_fit": "Share of the last 100 calls with the prompt that the route was proven with.",
     "freehold_route_audit_rate": "Share of local answers that are audited now.",
     "freehold_route_stale": "Reasons why the evidence behind the route is no longer what it was.",
 }

@@ -103,6 +103,8 @@ class Oversight:
         """Take that a call has come that a route of its task's own places; others are read in no order."""
         if placed.route.model_id is not None:
             self.under_way.begin(placed.task_id, inbound.id, inbound.created_at)
+            if placed.new_prompt is not None:
+                self.meter.add("freehold_new_prompt_calls", (placed.task_key, str(placed.new_prompt.number)))
 
     def end(self, inbound: Inbound, placed: Placed | None) -> None:
         """Take that it has ended, and is kept."""

@@ -21,7 +21,7 @@ from freehold.core.route import Route
 from freehold.core.schema import keeps_to
 from freehold.core.target import FEW_TOKENS
 from freehold.core.traits import is_seen
-from freehold.gateway.config import GatewaySettings, Placed, Switchboard
+from freehold.gateway.config import NEW_PROMPT, GatewaySettings, Placed, Switchboard
 from freehold.gateway.exchange import UNDECIDED
 from freehold.gateway.http1.client import Pool, UpstreamError
 from freehold.gateway.http1.heads import Header
@@ -58,9 +58,11 @@ def fits(inbound: Inbound, placed: Placed) -> bool:
 
 def unfit(placed: Placed | None) -> Attempt | None:
     """What is said of a request that does not fit the template that the route was proven with; None of any other."""
-    if placed is None or placed.route.model_id is None or placed.messages is not None:
+    if placed is None or placed.route.model_id is None:
         return None
-    return Attempt(tags={"owned": "unfit"})
+    if placed.new_prompt is not None:
+        return Attempt(tags=placed.new_prompt.tags)
+    return Attempt(tags={"owned": "unfit"}) if placed.messages is None else None
 
 
 def unproven(inbound: Inbound, placed: Placed) -> Attempt | None:
@@ -163,6 +165,8 @@ class Owned:
         asked, answer = inbound.asked, attempt.answer
         assert asked is not None
         request = inbound.side() if parent_id is None else replace(inbound.side(), id=uuid7())
+        if placed.new_prompt is not None:
+            attempt = replace(attempt, tags={**attempt.tags, NEW_PROMPT: str(placed.new_prompt.number)})
         decision = replace(decision_of(placed, attempt), arm=arm, provider=LOCAL_PROVIDER, parent_id=parent_id)
         if answer is None:
             error = f"engine_{attempt.tags.get('engine', 'error')}"
@@ -189,13 +193,18 @@ class Owned:
 
 
 def decision_of(placed: Placed | None, attempt: Attempt | None = None) -> Decision:
-    """The part of a decision that a request's place in a task gives, with what the owned model had to say."""
+    """The part of a decision that a request's place in a task gives, with what the owned model had to say.
+
+    Which task the call belongs to is for the sorter to say where no model was proven for it, or its prompt is new.
+    """
     if placed is None:
         return UNDECIDED
+    is_guess = placed.new_prompt is not None and placed.messages is None
+    is_open = placed.route.model_id is None or is_guess
     return Decision(
-        task_id=placed.task_id,
+        task_id=None if is_open else placed.task_id,
         task_key=placed.task_key,
-        route_version=placed.route.version,
+        route_version=0 if is_guess else placed.route.version,
         confidence=attempt.confidence if attempt else None,
         propensity=attempt.propensity if attempt else 1.0,
         tags=attempt.tags if attempt else {},

@@ -15,7 +15,7 @@ from freehold.gateway.meter import NOBODY, Meter
 def count_delivered(meter: Meter, calls: Sequence[Call]) -> None:
     """Count a batch that was delivered; unknown tokens and costs count nothing."""
     for call in calls:
-        labels = (meter.task_label(call.task_id), call.provider or NOBODY, call.arm)
+        labels = (meter.task_label(call.task_id or call.task_key), call.provider or NOBODY, call.arm)
         meter.add("freehold_recorded_calls", labels)
         for direction, tokens in (("input", call.input_tokens), ("output", call.output_tokens)):
             if tokens is not None:

@@ -106,7 +106,7 @@ def _asked(call: Call, operation: str) -> dict[str, Attribute | None]:
         "gen_ai.conversation.id": call.session_key,
         "freehold.call.id": call.id,
         "freehold.call.parent_id": call.parent_id,
-        "freehold.task": call.task_id,
+        "freehold.task": call.task_id or call.task_key,
         "freehold.arm": call.arm,
         "freehold.provider": call.provider or None,
     }

@@ -42,12 +42,17 @@ def plan_of(route: Route, settings: Settings) -> Plan:
         call_patience=number("watch.call_patience"),
         harm=harm,
         alpha=number("prove.alpha"),
-        evidence_at=_seen(route, "newest_call_at", _seen(route, "created_at", route.created_at)),
+        evidence_at=evidence_at(route),
         valid_days=number("watch.valid_days") or None,
         models=_names(route, "models"),
         fingerprints=_names(route, "fingerprints"),
         slices=() if route.kind == "shadow" else _slices(route),
     )
+
+
+def evidence_at(route: Route) -> float:
+    """When the newest call came that the proof behind a route rests on."""
+    return _seen(route, "newest_call_at", _seen(route, "created_at", route.created_at))
 
 
 def slow_ms(route: Route, settings: Settings) -> float | None:

@@ -6,16 +6,27 @@ either the old directory or the new one, never a mixture.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from freehold.core import Asked, Message, Route, rented_route
 from freehold.core.live import as_of_now
-from freehold.core.task import Task
+from freehold.core.task import Task, version_of, versions_of
 from freehold.core.template import Template
+from freehold.loop.prompt_news import proven_version
 from freehold.store import Store
-from freehold.tasks import TaskIndex
+from freehold.tasks import NearPrompts, TaskIndex
+
+_LAST_CALLS = 100
+
+
+class FoundPrompt(NamedTuple):
+    """A version of a prompt that the route was not proven with: its number, and what the owned model would be given."""
+
+    number: int
+    messages: tuple[Message, ...] | None
 
 
 class Found(NamedTuple):
@@ -25,6 +36,7 @@ class Found(NamedTuple):
     route: Route
     messages: tuple[Message, ...] | None
     share: float
+    new_prompt: FoundPrompt | None = None
 
 
 class _Placing(NamedTuple):
@@ -32,6 +44,28 @@ class _Placing(NamedTuple):
     template: Template
     share: float
     stale: tuple[str, ...]
+    proven: int = 1
+
+
+class _Fit:
+    """Which of the last calls of a task had the prompt that its route was proven with."""
+
+    def __init__(self, version: int) -> None:
+        self.version = version
+        self._last: deque[bool] = deque(maxlen=_LAST_CALLS)
+        self._fitting = 0
+
+    def count(self, *, fits: bool) -> None:
+        """Take one more call."""
+        if len(self._last) == _LAST_CALLS:
+            self._fitting -= self._last[0]
+        self._last.append(fits)
+        self._fitting += fits
+
+    @property
+    def share(self) -> float:
+        """The share of them; 1 where none came yet."""
+        return self._fitting / len(self._last) if self._last else 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +73,7 @@ class _Edition:
     index: TaskIndex = field(default_factory=lambda: TaskIndex(()))
     routes: dict[str, _Placing] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
+    near: NearPrompts = field(default_factory=lambda: NearPrompts(()))
 
 
 class Directory:
@@ -48,7 +83,8 @@ class Directory:
         self._store = store
         self._stamp: tuple[tuple[int, int, float], float] | None = None
         self._edition = _Edition()
-        self._routes: dict[str, tuple[Route, Template]] = {}
+        self._routes: dict[str, tuple[Route, Template, int]] = {}
+        self._fits: dict[str, _Fit] = {}
 
     def refresh(self) -> bool:
         """Read the store again if anything changed; returns whether it had.
@@ -59,19 +95,21 @@ class Directory:
         stamp = (store.book.stamp(), store.watches.stamp())
         if stamp == self._stamp:
             return False
-        index, names = self._edition.index, self._edition.names
+        index, names, near = self._edition.index, self._edition.names, self._edition.near
         if self._stamp is None or stamp[0] != self._stamp[0]:
             tasks, routes = store.book.tasks(), store.book.routes()
             index, names = TaskIndex(tasks), {word: task.name for task in tasks for word in (task.id, task.key)}
-            self._routes = {task_id: (route, Template.from_json(route.template)) for task_id, route in routes.items()}
+            near = NearPrompts(task for task in tasks if task.id in routes and routes[task.id].kind != "rented")
+            known = {task.id: task for task in tasks}
+            self._routes = {task_id: _read(route, known.get(task_id)) for task_id, route in routes.items()}
         lives = store.watches.lives()
         placings = {}
-        for task_id, (route, template) in self._routes.items():
+        for task_id, (route, template, proven) in self._routes.items():
             live = lives.get(task_id)
             now, share = as_of_now(route, live)
             stale = live.stale if live is not None and live.route_version == route.version else ()
-            placings[task_id] = _Placing(now, template, share, stale)
-        self._edition = _Edition(index, placings, names)
+            placings[task_id] = _Placing(now, template, share, stale, proven)
+        self._edition = _Edition(index, placings, names, near)
         self._stamp = stamp
         return True
 
@@ -83,11 +121,40 @@ class Directory:
         edition = self._edition
         task = edition.index.find(asked, explicit_task)
         if task is None:
+            return self._near(edition, asked)
+        placing = edition.routes.get(task.id)
+        if placing is None or not placing.route.model_id:
+            route = rented_route(task.id) if placing is None else placing.route
+            return Found(task, route, None, 1.0 if placing is None else placing.share)
+        messages = placing.template.strip(asked)
+        if messages is None:
+            return self._misfit(task, placing, asked)
+        self._fit(task.id, placing).count(fits=True)
+        return Found(task, placing.route, messages, placing.share)
+
+    def _misfit(self, task: Task, placing: _Placing, asked: Asked) -> Found:
+        """A request of a moved task that does not fit: of another version of its prompt, or with another value."""
+        version = version_of(task, asked) if len(task.versions) > 1 else None
+        is_new = version is not None and version.number != placing.proven
+        self._fit(task.id, placing).count(fits=False)
+        new = FoundPrompt(version.number, version.template.strip(asked)) if version is not None and is_new else None
+        return Found(task, placing.route, None, placing.share, new)
+
+    def _near(self, edition: _Edition, asked: Asked) -> Found | None:
+        """A request that no task is known for, as one of the moved task whose prompt it seems to be an edit of."""
+        task = edition.near.find(asked)
+        placing = None if task is None else edition.routes.get(task.id)
+        if task is None or placing is None:
             return None
-        if task.id not in edition.routes:
-            return Found(task, rented_route(task.id), None, 1.0)
-        route, template, share, _ = edition.routes[task.id]
-        return Found(task, route, template.strip(asked) if route.model_id else None, share)
+        self._fit(task.id, placing).count(fits=False)
+        number = max(version.number for version in versions_of(task)) + 1
+        return Found(task, placing.route, None, placing.share, FoundPrompt(number, None))
+
+    def _fit(self, task_id: str, placing: _Placing) -> _Fit:
+        found = self._fits.get(task_id)
+        if found is None or found.version != placing.route.version:
+            found = self._fits[task_id] = _Fit(placing.route.version)
+        return found
 
     @property
     def is_known(self) -> bool:
@@ -101,10 +168,13 @@ class Directory:
 
     def levels(self) -> Iterator[tuple[str, tuple[str, str], float]]:
         """How the routes stand, as levels for the metrics page."""
-        for task_id, (route, _, share, stale) in self._edition.routes.items():
+        for task_id, placing in self._edition.routes.items():
+            route, stale = placing.route, placing.stale
             labels = (task_id, route.kind)
             is_local = route.kind not in ("rented", "shadow")
-            yield "freehold_route_share", labels, share if is_local else 0.0
+            fit = self._fit(task_id, placing).share
+            yield "freehold_route_share", labels, placing.share * fit if is_local else 0.0
+            yield "freehold_route_fit", labels, fit if route.kind != "rented" else 0.0
             yield "freehold_route_audit_rate", labels, route.audit_rate if is_local else 0.0
             yield "freehold_route_stale", labels, float(len(stale))
 
@@ -117,3 +187,8 @@ class Directory:
         routes = [placing.route for placing in self._edition.routes.values()]
         found = {route.model_id: route.model_path for route in routes if route.kind != "rented"}
         return {model_id: path for model_id, path in found.items() if model_id and path}
+
+
+def _read(route: Route, task: Task | None) -> tuple[Route, Template, int]:
+    """A route with its template, and the version of the prompt that it was proven with."""
+    return route, Template.from_json(route.template), 1 if task is None else proven_version(task, route).number

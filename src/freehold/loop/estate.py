@@ -39,16 +39,17 @@ class Estate:
         return path
 
     def task(self, name: str) -> Task:
-        """The task of this name or id; NotFoundError names the nearest."""
+        """The task of this name or id, or that it was merged into or had before; NotFoundError names the nearest."""
         tasks = self.store.book.tasks()
-        for task in tasks:
-            if name in (task.name, task.id):
-                return task
+        task = _named(tasks, name)
+        if task is not None:
+            return task
         raise NotFoundError(f"There is no task {name!r}.", hint=_nearest(name, [task.name for task in tasks]))
 
     def known_name(self, name: str) -> str:
         """The name of the task of this name or id; the text itself where no task is known by it yet."""
-        return next((task.name for task in self.store.book.tasks() if name in (task.name, task.id)), name)
+        task = _named(self.store.book.tasks(), name)
+        return name if task is None else task.name
 
     def dataset(self, task: Task) -> DatasetRow:
         """A task's newest dataset."""
@@ -67,8 +68,9 @@ class Estate:
         return row
 
     def model(self, task: Task, model_id: str | None = None) -> ModelCard:
-        """A task's newest model, or the one of this id."""
-        cards = self.store.book.models(task.id)
+        """A task's newest model, or the one of this id, also of a task that was merged into it."""
+        ids = (task.id,) if model_id is None else (task.id, *task.merged)
+        cards = [card for task_id in ids for card in self.store.book.models(task_id)]
         for card in cards:
             if model_id is None or card.id == model_id:
                 return card
@@ -84,6 +86,13 @@ def open_estate(settings: Settings) -> Estate:
     if state.exists() and not state.is_dir():
         raise StateError(f"The state folder {str(state)!r} is a file.", hint="Choose another --state.")
     return Estate(settings, Store(settings.database_url))
+
+
+def _named(tasks: Sequence[Task], name: str) -> Task | None:
+    """The task that a name or an id means: its own first, then one that it had before, or that of a task merged in."""
+    own = (task for task in tasks if name in (task.name, task.id))
+    earlier = (task for task in tasks if name in (*task.earlier_names, *task.merged))
+    return next(own, None) or next(earlier, None)
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ from freehold.core import Call, Route
 from freehold.core.target import Habits, why_no_target
 from freehold.core.task import Task
 from freehold.loop.estate import Estate
+from freehold.loop.prompt_news import PromptNews, prompt_news
 from freehold.loop.sorting import read_call
 from freehold.loop.standing import Standing, remarks, route_words, standing_of
 from freehold.route import LiveCall, LiveFigures
@@ -24,6 +25,7 @@ class LiveView:
     placed: Route
     figures: LiveFigures
     standing: Standing | None = None
+    prompt: PromptNews | None = None
 
     @property
     def route(self) -> str:
@@ -45,7 +47,8 @@ class LiveView:
         """What there is to say beside the figures."""
         failed, calls = self.figures.engine_failed, self.figures.calls
         own = [f"the owned model gave no answer to {failed:,} of {calls:,} calls; the provider did"] if failed else []
-        return [*remarks(self.placed, self.standing), *own]
+        news = [self.prompt.words] if self.prompt else []
+        return [*news, *remarks(self.placed, self.standing), *own]
 
     @property
     def agreement_text(self) -> str:
@@ -67,6 +70,7 @@ class LiveView:
             "reason": route.reason,
             "risk": route.risk,
             "contract": route.contract,
+            "prompt": self.prompt.plain() if self.prompt else None,
             "watch": self.standing.plain() if self.standing else None,
             **asdict(self.figures),
         }
@@ -84,7 +88,8 @@ def live_view(estate: Estate, task: Task) -> LiveView:
     calls = estate.store.calls.stream(CallFilter(task_id=task.id, since=since, is_failed=False))
     rows = list(_live_calls(calls, Habits.of_names(route.expected.get("habits"))))
     figures = routing.live_figures(rows, output_kind=route.output_kind if route.model_id else task.kind)
-    return LiveView(task.name, route, figures, standing_of(estate, route))
+    news = prompt_news(estate, task, route)
+    return LiveView(task.name, route, figures, standing_of(estate, route), news)
 
 
 def _live_calls(calls: Iterator[Call], habits: Habits) -> Iterator[LiveCall]:

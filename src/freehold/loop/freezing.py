@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from freehold.core import Call
-from freehold.core.task import Task
+from freehold.core import Asked, Call
+from freehold.core.task import Task, version_of, versions_of
 from freehold.dataset import FreezeSettings, LabelledCall, build, verify, write
 from freehold.loop.estate import Estate
 from freehold.loop.progress import Progress, Reporter
@@ -32,18 +32,36 @@ def freeze(estate: Estate, task: Task, report: Reporter) -> str:
     total = book.count(wanted)
     rows = list(_labelled(book.stream(wanted), said, total, report))
     labelled = [row for row in rows if isinstance(row, LabelledCall)]
-    report(Progress(stage="freeze", note=f"removing duplicates from {len(labelled):,} calls, splitting"))
+    chosen = [call for call in labelled if is_wanted(task, call.asked, estate.settings.text("freeze.prompts"))]
+    report(Progress(stage="freeze", note=f"removing duplicates from {len(chosen):,} calls, splitting"))
     seen = {call.call_id for call in labelled}
     frozen = build(
-        labelled,
+        chosen,
         task=task,
         settings=freeze_settings(estate),
         unmatched_corrections=sum(call_id not in seen for call_id in said.corrections),
         unspoken=[row for row in rows if not isinstance(row, LabelledCall)],
+        earlier_prompt=len(labelled) - len(chosen),
     )
     path = write(frozen, estate.folder("datasets"))
     estate.store.book.put_dataset(frozen.manifest, str(Path(path).absolute()), time.time())
     return frozen.manifest.hash
+
+
+def is_wanted(task: Task, asked: Asked, prompts: str) -> bool:
+    """Whether a call belongs in a dataset by the version of its prompt; `prompts` is the setting `freeze.prompts`.
+
+    Where the newest version asks for other fields than the one before, the old answers cannot be right any more. A
+    call that is of no version is of the newest as far as anybody knows.
+    """
+    versions = versions_of(task)
+    newest = versions[-1]
+    if len(versions) < 2 or prompts == "all":
+        return True
+    if prompts == "auto" and newest.outline == versions[-2].outline:
+        return True
+    version = version_of(task, asked)
+    return version is None or version.number == newest.number
 
 
 def verify_dataset(estate: Estate, name: str) -> tuple[Path, list[str]]:

@@ -233,9 +233,7 @@ def request_text(example: Example) -> str:
 
 def shared_text(template: Template) -> str:
     """What all calls of a task say, with a mark where each call has its own text."""
-    texts = [
-        part.prefix + ("[...]" if part.has_gap and part.static_chars else "") + part.suffix for part in template.parts
-    ]
+    texts = [part.text("[...]") if part.static_chars else "" for part in template.parts]
     return "\n\n".join(text for text in texts if text)
 
 

@@ -14,7 +14,7 @@ Not covered: reading the record (`store.following`), what observations show (`fr
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from freehold.core.call import Call
 from freehold.core.refusals import is_refusal
@@ -27,6 +27,10 @@ from freehold.core.template import Template
 from freehold.loop.expecting import input_text
 from freehold.loop.sorting import ReadCall, read_call
 from freehold.watch import Observation
+
+MOST_UNFIT = 200
+_UNFIT = frozenset({"unfit", "new_prompt"})
+"""What the gateway says of a call whose prompt is not the one that was proven."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +48,8 @@ class Seen:
 class Eye:
     """How calls of one version of a route are looked at; `slow_ms` is None where no latency is expected.
 
-    `shape` says how calls are cut into slices; None where they are not.
+    `shape` says how calls are cut into slices; None where they are not. `unreadable` gathers answers that could not be
+    compared, `unfit` calls whose prompt is not what was proven, the first MOST_UNFIT.
     """
 
     route: Route
@@ -52,6 +57,7 @@ class Eye:
     slow_ms: float | None = None
     shape: SliceShape | None = None
     unreadable: list[str] = field(default_factory=list)
+    unfit: list[ReadCall] = field(default_factory=list)
 
 
 def is_audit_due(call: Call) -> bool:
@@ -66,13 +72,19 @@ def is_shadow_due(call: Call) -> bool:
 
 def awaits(call: Call, beside: Mapping[str, Call]) -> bool:
     """Whether an answer beside this call is still to come."""
+    if call.tags.get("owned") in _UNFIT:
+        return False
     is_audit_awaited = call.arm == "owned" and is_audit_due(call) and "audit" not in beside
     return is_audit_awaited or (is_shadow_due(call) and "shadow" not in beside)
 
 
 def observation(seen: Seen, eye: Eye) -> Observation:
-    """What one settled call says."""
+    """What one settled call says; one whose prompt was not proven says that alone, whatever was compared beside it."""
     call = seen.call
+    if call.tags.get("owned") in _UNFIT:
+        if seen.whole is not None:
+            _keep_unfit(seen.whole, eye)
+        return replace(stray(call), is_decided=_is_decided(call, eye.route))
     is_local = call.arm == "owned"
     owned = _answer(seen.whole if is_local else seen.shadow, eye)
     rented = _answer(seen.audit if is_local else seen.whole, eye, is_provider=True)
@@ -94,15 +106,22 @@ def observation(seen: Seen, eye: Eye) -> Observation:
         input_text=_input(seen.whole, eye.template),
         model_answered=rented_call.model_answered if rented_call and _is_whole(rented_call) else None,
         system_fingerprint=rented_call.system_fingerprint if rented_call and _is_whole(rented_call) else None,
-        fits_template=call.tags.get("owned") != "unfit",
         slices=_slices(seen.whole, owned, eye) if is_local else (),
     )
 
 
 def is_stray(call: Call, eye: Eye) -> bool:
     """Whether a call that no version of the route placed does not fit what was proven."""
-    asked = read_call(call).asked if _is_whole(call) and call.redaction != "deleted" else None
-    return asked is not None and eye.template.strip(asked) is None
+    read = read_call(call) if _is_whole(call) and call.redaction != "deleted" else None
+    if read is None or read.asked is None or eye.template.strip(read.asked) is not None:
+        return False
+    _keep_unfit(call, eye)
+    return True
+
+
+def _keep_unfit(call: Call, eye: Eye) -> None:
+    if len(eye.unfit) < MOST_UNFIT and call.redaction != "deleted":
+        eye.unfit.append(read_call(call))
 
 
 def stray(call: Call) -> Observation:
@@ -205,9 +224,11 @@ def _would_be_used(shadow: Call, route: Route) -> bool:
 def _is_decided(call: Call, route: Route) -> bool:
     """Whether the cascade, which the contract is about, decided who answers; for most calls by not being asked.
 
-    A canary's coin is not thrown for a call about which no model is asked, so that none of these counts there.
+    A canary's coin is not thrown for a call about which no model is asked, so that none of these counts there. A proof
+    was never about calls with a prompt that is new since.
     """
-    if route.kind == "shadow" or (call.tags.get("owned") == "unfit" and not _is_of_all(route)):
+    owned = call.tags.get("owned")
+    if route.kind == "shadow" or owned == "new_prompt" or (owned == "unfit" and not _is_of_all(route)):
         return False
     return route.kind != "canary" or call.tags.get("coin") == "owned"
 

@@ -8,6 +8,7 @@ from freehold.core import ModelCard, Route, Verdict, rented_route
 from freehold.core.task import Task
 from freehold.loop.estate import Estate
 from freehold.loop.moving import taken_back
+from freehold.loop.prompt_news import PromptNews, prompt_news
 from freehold.loop.sampling import sample_calls
 from freehold.loop.sorting import NO_TASK
 from freehold.loop.standing import Standing, is_taken_back, remarks, route_words, standing_of
@@ -27,6 +28,7 @@ class TaskOverview:
     route: Route
     next_step: str
     standing: Standing | None = None
+    prompt: PromptNews | None = None
 
     @property
     def name(self) -> str:
@@ -45,8 +47,8 @@ class TaskOverview:
 
     @property
     def remarks(self) -> list[str]:
-        """What there is to say about the route beside its figures."""
-        return remarks(self.route, self.standing)
+        """What there is to say about the prompt, and about the route beside its figures."""
+        return [*([self.prompt.words] if self.prompt else []), *remarks(self.route, self.standing)]
 
     def plain(self) -> dict[str, object]:
         """The overview as JSON-able values."""
@@ -63,6 +65,7 @@ class TaskOverview:
             "route_version": self.route.version,
             "threshold": self.route.threshold,
             "share": self.standing.share if self.standing else None,
+            "prompt": self.prompt.plain() if self.prompt else None,
             "remarks": self.remarks,
             "next": self.next_step,
         }
@@ -100,6 +103,7 @@ def _overview(estate: Estate, task: Task, route: Route) -> TaskOverview:
         verdict=verdict,
         route=route,
         standing=standing_of(estate, route),
+        prompt=prompt_news(estate, task, route),
         next_step=waits
         or next_step(
             task,

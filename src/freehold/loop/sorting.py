@@ -24,6 +24,7 @@ TASK_TAG = "freehold-task"
 _CALLS_PER_ROUND = 5000
 _BYTES_PER_ROUND = 64 * 2**20
 _LOOSE_CALLS_READ = 2000
+_CALLS_LOOKED_BACK = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +88,32 @@ def _sort(estate: Estate, fresh: Sequence[ReadCall]) -> None:
     known = book.tasks()
     earlier = _read_some(_loose_calls(estate, known))
     outcome = sort_calls(
-        [reading for read in (*earlier, *fresh) if read.is_answered and (reading := _reading(read)) is not None],
+        _answered(earlier) + _answered(fresh),
         known,
         settled={task.id for task in known if book.models(task.id) or book.datasets(task.id)},
+        look_back=_LookBack(estate),
     )
     book.put_tasks((*outcome.new_tasks, *outcome.changed_tasks), outcome.retired)
     calls.assign({read.call.id: NO_TASK for read in fresh} | _failed(fresh, TaskIndex(book.tasks())) | outcome.assigned)
+
+
+class _LookBack:
+    """The newest calls of a task, read when they are first asked for."""
+
+    def __init__(self, estate: Estate) -> None:
+        self._estate = estate
+        self._found: dict[str, list[Reading]] = {}
+
+    def __call__(self, task: Task) -> Sequence[Reading]:
+        """Oldest first."""
+        if task.id not in self._found:
+            wanted = CallFilter(task_id=task.id, is_direct=True, limit=_CALLS_LOOKED_BACK, newest_first=True)
+            self._found[task.id] = _answered(_read_some(self._estate.store.calls.stream(wanted)))[::-1]
+        return self._found[task.id]
+
+
+def _answered(reads: Sequence[ReadCall]) -> list[Reading]:
+    return [reading for read in reads if read.is_answered and (reading := _reading(read)) is not None]
 
 
 def _failed(fresh: Sequence[ReadCall], index: TaskIndex) -> dict[str, str]:

@@ -14,7 +14,7 @@ from freehold.core.route import Route
 from freehold.loop.estate import Estate
 from freehold.loop.succession import said_beside
 from freehold.loop.watched import read_kept
-from freehold.route import SLICES
+from freehold.route import SLICES, TEMPLATE
 from freehold.watch import SLICE, Detector, Watch, evidence_words, live_of
 
 NAMES = {
@@ -144,6 +144,9 @@ def remarks(route: Route, standing: Standing | None) -> list[str]:
     if route.decided_by == SLICES:
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(route.created_at))
         return [f"withheld {when}: {route.reason}", *remarks(replace(route, decided_by=""), standing)]
+    if route.decided_by == TEMPLATE:
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(route.created_at))
+        return [f"template relearned {when}: {route.reason}", *remarks(replace(route, decided_by=""), standing)]
     lines = [f"{standing.words}; audits {standing.audit_rate:.1%} of local answers"]
     if standing.ramp is not None:
         ramp = standing.ramp

@@ -17,7 +17,7 @@ from freehold.settings import SETTINGS
 from freehold.store import CallFilter, DatasetRow
 
 _OPTIONS = {
-    "freeze": ("freeze.proof_share", "freeze.proof_max", "freeze.dev_share", "freeze.dev_max", "freeze.near_duplicate"),
+    "freeze": tuple(setting.key for setting in SETTINGS if setting.section == "freeze"),
     "train": ("train.base", "train.minutes", "train.epochs", "train.seed"),
     "prove": tuple(setting.key for setting in SETTINGS if setting.section == "prove"),
     "move": ("route.audit_rate",),

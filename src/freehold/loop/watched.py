@@ -14,7 +14,7 @@ from freehold.core.live import Live, at_first, is_news
 from freehold.core.route import Route
 from freehold.errors import StateError
 from freehold.loop.bounds import plan_of
-from freehold.route import RAMP, SLICES
+from freehold.route import RAMP, SLICES, TEMPLATE
 from freehold.settings import Settings
 from freehold.store import Place, Store, WatchStep
 from freehold.watch import Watch, new_watch, with_evidence, with_staleness
@@ -75,7 +75,7 @@ def begun(store: Store, route: Route, settings: Settings) -> Watch:
     if kept is None:
         return fresh
     version = kept.watch.route_version
-    if route.decided_by in (SLICES, RAMP) and version == route.version - 1:
+    if route.decided_by in (SLICES, RAMP, TEMPLATE) and version == route.version - 1:
         return with_evidence(kept.watch, fresh)
     before = [one for one in store.book.route_history(route.task_id) if one.version == version]
     is_same = any(one.verdict_id and one.verdict_id == route.verdict_id for one in before)

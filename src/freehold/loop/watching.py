@@ -29,9 +29,11 @@ from freehold.core.template import Template
 from freehold.errors import BusyError
 from freehold.loop.bounds import edited, slow_ms
 from freehold.loop.estate import Estate
+from freehold.loop.misfits import Misfits
 from freehold.loop.moving import put_route
 from freehold.loop.observing import Eye, Seen, awaits, is_audit_due, is_shadow_due, is_stray, observation, stray
 from freehold.loop.reaching import Reach
+from freehold.loop.sorting import ReadCall
 from freehold.loop.succession import Silence, successors
 from freehold.loop.watched import Kept, begun, last_told, read_kept, restarts_of, said_by_probes, step_of
 from freehold.settings import Settings
@@ -80,6 +82,7 @@ class Watching:
         self._stamp: tuple[int, int, float] | None = None
         self._routes: list[_Moved] = []
         self._silence = Silence(estate.store)
+        self._misfits = Misfits()
 
     def look(self) -> None:
         """One round over all moved routes; what fails for one task keeps none of the others from being watched."""
@@ -121,8 +124,8 @@ class Watching:
         seen = follower.strayed(follower.followed(kept, until), moved.edited)
         seen = follower.rated(seen)
         also = (*said_by_probes(row.document, route), *self._silence.said(route, moved.others, now))
-        if self._write(row, seen, route, now, also):
-            self._act(moved.name, route, seen.watch)
+        if self._write(row, seen, route, now, also) and not self._act(moved.name, route, seen.watch):
+            self._relearn(moved.name, route, follower.unfit)
 
     def _kept(self, row: WatchRow, route: Route, settings: Settings, now: float) -> Kept:
         """The watch of this version; a fresh one for a new version, a clock that went far back, or damage."""
@@ -153,12 +156,26 @@ class Watching:
         changed_at = max(now, row.changed_at + 0.001) if is_news else row.changed_at
         return self._estate.store.watches.put(replace(row, changed_at=changed_at, document=document), step)
 
-    def _act(self, name: str, route: Route, watch: Watch) -> None:
-        """Do what the evidence says; whoever else has changed the route meanwhile was first, and that is fine."""
+    def _relearn(self, name: str, route: Route, unfit: Sequence[ReadCall]) -> None:
+        """Widen the template for calls in whose prompt a value changed; the sorter looks at the others once more."""
+        new = self._misfits.next_route(route, unfit, self._clock())
+        self._put(name, new)
+        if new is None:
+            self._estate.store.calls.assign(
+                {one.call.id: None for one in unfit if one.call.tags.get("owned") == "unfit"}
+            )
+
+    def _act(self, name: str, route: Route, watch: Watch) -> bool:
+        """Do what the evidence says; returns whether that changes the route."""
         stands = standing(watch)
         if stands is None or route.kind == "shadow":
-            return
+            return False
         new = _next_route(route, stands, self._clock())
+        self._put(name, new)
+        return new is not None
+
+    def _put(self, name: str, new: Route | None) -> None:
+        """Put a route in place; whoever else has changed it meanwhile was first, and that is fine."""
         try:
             if new is not None:
                 put_route(self._estate, new)
@@ -182,6 +199,11 @@ class _Follower:
             slow_ms=slow_ms(route, settings),
             shape=_shape(route),
         )
+
+    @property
+    def unfit(self) -> Sequence[ReadCall]:
+        """The calls that were met and did not fit the route's template."""
+        return self._eye.unfit
 
     def followed(self, kept: Kept, until: float) -> Kept:
         """The watch with the calls that are settled by now, in request order, until one is not, or it has alarmed."""

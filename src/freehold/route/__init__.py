@@ -1,12 +1,24 @@
 """Where a task's traffic goes: routes from verdicts, plans in words, and how a route fares."""
 
 from freehold.route.figures import LiveCall, LiveFigures, live_figures
-from freehold.route.ramping import RAMP, SLICES, canary, least_audit_rate, ramped, rolled_back, shadow, withholding
+from freehold.route.ramping import (
+    RAMP,
+    SLICES,
+    TEMPLATE,
+    canary,
+    least_audit_rate,
+    ramped,
+    relearnt,
+    rolled_back,
+    shadow,
+    withholding,
+)
 from freehold.route.routing import back, confidence, is_acceptable, plan_text, propose, withheld, words
 
 __all__ = [
     "RAMP",
     "SLICES",
+    "TEMPLATE",
     "LiveCall",
     "LiveFigures",
     "back",
@@ -18,6 +30,7 @@ __all__ = [
     "plan_text",
     "propose",
     "ramped",
+    "relearnt",
     "rolled_back",
     "shadow",
     "withheld",

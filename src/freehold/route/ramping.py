@@ -19,6 +19,8 @@ SLICES = "slices"
 """Who decides where evidence against some slices alone changes a route."""
 RAMP = "ramp"
 """Who decides where a canary becomes a cascade."""
+TEMPLATE = "template"
+"""Who decides where requests stopped fitting for the sake of a value alone, and the template was widened for them."""
 LEAST_CANARY_AUDITS = 0.5
 """A canary is there to be looked at: at least this share of its local answers is audited, and its ramp is so much
 faster. The cascade that it becomes is audited at the rate that its route says."""
@@ -100,6 +102,18 @@ def withholding(route: Route, slices: Sequence[str], *, created_at: float, reaso
         version=route.version + 1,
         withheld=tuple(dict.fromkeys((*route.withheld, *slices))),
         decided_by=SLICES,
+        reason=reason,
+        created_at=created_at,
+    )
+
+
+def relearnt(route: Route, template: Mapping[str, Any], *, created_at: float, reason: str) -> Route:
+    """The same route with a template that takes out a value more, as the next version."""
+    return replace(
+        route,
+        version=route.version + 1,
+        template=dict(template),
+        decided_by=TEMPLATE,
         reason=reason,
         created_at=created_at,
     )

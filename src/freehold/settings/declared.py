@@ -114,6 +114,13 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("freeze", "dev_max", 400, "Most calls in the dev split.", least=1),
     Setting("freeze", "near_duplicate", 0.9, "Similarity (Jaccard) from which two inputs are near duplicates.", most=1),
+    Setting(
+        "freeze",
+        "prompts",
+        "auto",
+        "Which versions of an edited prompt a dataset has; auto: all, or the newest where that asks for other fields.",
+        choices=("auto", "all", "newest"),
+    ),
     Setting("train", "base", "smollm2-135m", "Base to train from: a name that `freehold pull` knows, or a path."),
     Setting(
         "train", "minutes", 40.0, "Longest training time, in minutes; the schedule fits itself to it. 0: no limit."
@@ -204,6 +211,7 @@ TASK_SETTINGS = (
     "slow_ms",
     "valid_days",
     "keep_days",
+    "prompts",
 )
 """What `[tasks.NAME]` may set for one task."""
 

@@ -167,9 +167,9 @@ class CallTable:
         with self._database.reading() as connection:
             return {key: int(count) for key, count in connection.execute(query.group_by(c.key_id))}
 
-    def assign(self, task_of: Mapping[str, str]) -> None:
-        """Write down which task each call belongs to."""
-        by_task: dict[str, list[str]] = {}
+    def assign(self, task_of: Mapping[str, str | None]) -> None:
+        """Write down which task each call belongs to; None lets it be sorted once more."""
+        by_task: dict[str | None, list[str]] = {}
         for call_id, task_id in task_of.items():
             by_task.setdefault(task_id, []).append(call_id)
         if not by_task:

@@ -63,6 +63,14 @@ class Following:
         )
         return int(self._rows(select(func.count()).select_from(some.subquery()))[0][0])
 
+    def newest_of(self, task_id: str, since: float, limit: int, *, arm: str | None = None) -> list[Call]:
+        """The newest calls of clients since a time, newest first, or those of an arm; their bodies are left empty."""
+        c = schema.calls.c
+        is_chosen = c.arm == arm if arm else and_(c.parent_id.is_(None), c.arm.in_(_DIRECT))
+        query = select(*_COLUMNS).where(c.task_id == task_id, c.created_at >= since, is_chosen)
+        rows = self._rows(query.order_by(c.created_at.desc(), c.id.desc()).limit(limit))
+        return [Call(**row._mapping) for row in rows]
+
     def whole(self, ids: Collection[str]) -> dict[str, Call]:
         """These calls with their bodies, by id; without those that are too large to compare."""
         c = schema.calls.c

@@ -11,6 +11,7 @@ from freehold.store.following import Following
 from freehold.store.keys import KeyTable
 from freehold.store.labels import LabelTable
 from freehold.store.receipts import ReceiptTable
+from freehold.store.task_edits import TaskEditTable
 from freehold.store.taskbook import TaskBook
 from freehold.store.upkeep import Upkeep
 from freehold.store.watches import WatchTable
@@ -18,7 +19,8 @@ from freehold.store.watches import WatchTable
 
 class Store:
     """Calls in `calls` (read as they come: `following`), tasks in `book`, gateway keys in `keys`, watches in `watches`,
-    proofs tried in `attempts`, people's labels in `labels`, what was decided in `receipts`.
+    proofs tried in `attempts`, people's labels in `labels`, what was decided in `receipts`, edits of tasks in
+    `task_edits`.
 
     Safe to use from several threads and processes.
     """
@@ -33,6 +35,7 @@ class Store:
         self.receipts = ReceiptTable(self._database)
         self.watches = WatchTable(self._database)
         self.attempts = AttemptTable(self._database)
+        self.task_edits = TaskEditTable(self._database)
         self.upkeep = Upkeep(self._database)
 
     @property

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Row, Table, delete, func, insert, select, upd
 from freehold.core.dataset import Manifest
 from freehold.core.model import ModelCard
 from freehold.core.route import Route, rented_route
-from freehold.core.task import Task
+from freehold.core.task import PromptVersion, Task
 from freehold.core.template import Template
 from freehold.core.verdict import Verdict
 from freehold.errors import BusyError
@@ -53,7 +53,7 @@ class TaskBook:
         now = time.time()
         gone = {*(retired or {}), *(task.id for task in tasks)}
         rows = [
-            {"id": t.id, "name": t.name, "created_at": t.created_at, "changed_at": now, "document": _task_document(t)}
+            {"id": t.id, "name": t.name, "created_at": t.created_at, "changed_at": now, "document": task_document(t)}
             for t in tasks
         ]
         if not gone:
@@ -70,7 +70,7 @@ class TaskBook:
         """All tasks, oldest first."""
         query = select(schema.tasks).order_by(schema.tasks.c.created_at, schema.tasks.c.id)
         with self._database.reading() as connection:
-            return [_read_task(row.document) for row in connection.execute(query)]
+            return [read_task(row.document) for row in connection.execute(query)]
 
     def put_dataset(self, manifest: Manifest, path: str, now: float) -> None:
         """Register a frozen dataset; the same dataset frozen again becomes the newest."""
@@ -210,11 +210,27 @@ def _dataset_row(row: Row[Any]) -> DatasetRow:
     return DatasetRow(id=row.id, task_id=row.task_id, created_at=row.created_at, path=row.path, manifest=manifest)
 
 
-def _task_document(task: Task) -> dict[str, Any]:
-    plain: dict[str, Any] = msgspec.to_builtins(replace(task, template=Template()))
-    return plain | {"template": task.template.to_json()}
+def task_document(task: Task) -> dict[str, Any]:
+    """A task as it is stored; `read_task` reads it."""
+    plain: dict[str, Any] = msgspec.to_builtins(replace(task, template=Template(), versions=()))
+    versions = [_version_document(version) for version in task.versions]
+    return plain | {"template": task.template.to_json(), "versions": versions}
 
 
-def _read_task(document: dict[str, Any]) -> Task:
+def read_task(document: dict[str, Any]) -> Task:
+    """The task in a document, also one that an earlier version wrote."""
     template = Template.from_json(document["template"])
-    return replace(read_document(document | {"template": {}}, Task), template=template)
+    versions = tuple(_read_version(version) for version in document.get("versions", ()))
+    return replace(
+        read_document(document | {"template": {}, "versions": []}, Task), template=template, versions=versions
+    )
+
+
+def _version_document(version: PromptVersion) -> dict[str, Any]:
+    plain: dict[str, Any] = msgspec.to_builtins(replace(version, template=Template()))
+    return plain | {"template": version.template.to_json()}
+
+
+def _read_version(document: dict[str, Any]) -> PromptVersion:
+    template = Template.from_json(document["template"])
+    return replace(read_document(document | {"template": {}}, PromptVersion), template=template)

@@ -5,9 +5,20 @@ Not covered: writing down which call belongs to which task (`store`), and when t
 
 from freehold.core.kind import output_kind
 from freehold.tasks.edits import is_edited
-from freehold.tasks.grouping import Reading
 from freehold.tasks.index import TaskIndex
+from freehold.tasks.near import NearPrompts
 from freehold.tasks.next_step import Sample, next_step
+from freehold.tasks.reading import Reading
 from freehold.tasks.sort import Sorted, sort_calls
 
-__all__ = ["Reading", "Sample", "Sorted", "TaskIndex", "is_edited", "next_step", "output_kind", "sort_calls"]
+__all__ = [
+    "NearPrompts",
+    "Reading",
+    "Sample",
+    "Sorted",
+    "TaskIndex",
+    "is_edited",
+    "next_step",
+    "output_kind",
+    "sort_calls",
+]

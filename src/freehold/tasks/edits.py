@@ -1,30 +1,74 @@
 """Whether one prompt is an edited version of another: most of its words are the same, in the same order.
 
 The share of alike words is 2 m / (n_1 + n_2), m words in common runs. Example: one word of a prompt of eight changed
-gives 14 / 16. An edited prompt makes a task of its own, for what was proven was proven with the old one.
+gives 14 / 16. `edited_words` says which words changed.
 
-Not covered: prompts of one task that differ in a value (`families`).
+Not covered: prompts of one task that differ in a value (`families`), what an edited prompt makes of a task (`prompts`).
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from difflib import SequenceMatcher
 
 from freehold.core.template import Template
 
 LEAST_ALIKE = 0.75
 _MOST_WORDS = 2000
+_MOST_COMPARED = 400
+_MOST_CHANGES, _LONGEST_CHANGE = 6, 80
 
 
 def is_edited(old: Template, new: Template) -> bool:
     """Whether the shared text of `new` is that of `old` with some words changed; False where either has none."""
-    before, after = _words(old), _words(new)
-    if not before or not after:
-        return False
-    alike = SequenceMatcher(None, before, after, autojunk=False)
-    return all(ratio() >= LEAST_ALIKE for ratio in (alike.real_quick_ratio, alike.quick_ratio, alike.ratio))
+    return are_alike(words_of(old.text()), words_of(new.text()))
 
 
-def _words(template: Template) -> list[str]:
-    text = " ".join(f"{part.prefix} {part.suffix}" for part in template.parts)
+def words_of(text: str) -> list[str]:
+    """The words of a text as they are compared; at most 2,000."""
     return text.casefold().split()[:_MOST_WORDS]
+
+
+def are_alike(before: Sequence[str], after: Sequence[str], *, is_quick: bool = False) -> bool:
+    """Whether enough words are the same, in the same order.
+
+    `is_quick` takes little more time than counting the words: where what differs, between the shared beginning and the
+    shared end, is longer than 400 words, it says False.
+    """
+    total = len(before) + len(after)
+    if not before or not after or 2 * min(len(before), len(after)) < LEAST_ALIKE * total:
+        return False
+    head = _common(before, after)
+    tail = _common(before[head:][::-1], after[head:][::-1])
+    if 2 * (head + tail) >= LEAST_ALIKE * total:
+        return True
+    one, other = before[head : len(before) - tail], after[head : len(after) - tail]
+    if 2 * (head + tail + (Counter(one) & Counter(other)).total()) < LEAST_ALIKE * total:
+        return False
+    if is_quick and max(len(one), len(other)) > _MOST_COMPARED:
+        return False
+    matched = sum(block.size for block in SequenceMatcher(None, one, other, autojunk=False).get_matching_blocks())
+    return 2 * (head + tail + matched) >= LEAST_ALIKE * total
+
+
+def edited_words(old: Template, new: Template) -> tuple[str, ...]:
+    """What was changed, in runs of words: `+ Be brief.`, `- politely`; the first six, each cut to 80 characters."""
+    before, after = old.text(" … ").split()[:_MOST_WORDS], new.text(" … ").split()[:_MOST_WORDS]
+    found: list[str] = []
+    for step, i1, i2, j1, j2 in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        if step in ("replace", "delete"):
+            found.append(f"- {_short(before[i1:i2])}")
+        if step in ("replace", "insert"):
+            found.append(f"+ {_short(after[j1:j2])}")
+    return tuple(found[:_MOST_CHANGES])
+
+
+def _short(words: Sequence[str]) -> str:
+    text = " ".join(words)
+    return text if len(text) <= _LONGEST_CHANGE else f"{text[: _LONGEST_CHANGE - 1]}…"
+
+
+def _common(one: Sequence[str], other: Sequence[str]) -> int:
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))

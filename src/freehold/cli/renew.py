@@ -1,0 +1,37 @@
+"""`freehold renew`: after a prompt was edited, prove the model that is there on the calls with the new one."""
+
+from __future__ import annotations
+
+import click
+
+from freehold.cli.opening import json_option, open_estate, setting_option
+from freehold.cli.proving import show_verdict
+from freehold.settings import Value
+from freehold.terminal import reporting, tell
+
+
+@click.command()
+@click.argument("task")
+@click.option("--move", "and_move", is_flag=True, help="Put the route in place if the verdict is `move`.")
+@setting_option("route.audit_rate", "--audit-rate")
+@json_option
+def renew(task: str, *, and_move: bool, as_json: bool, **flags: Value | None) -> None:
+    """Prove TASK's model on the calls with its newest prompt, without training.
+
+    After an edited prompt the owned model answers no call with it until that is proven. It is the task's next attempt.
+    Exit code 0: move. 3: hold, or more calls are needed.
+    """
+    from freehold.loop.moving import move_plan, put_route
+    from freehold.loop.renewal import renew as renew_task
+
+    route = None
+    with open_estate(flags, task=task) as estate:
+        with reporting() as report:
+            renewed = renew_task(estate, task, report)
+        name = estate.task(task).name
+        tell(f"Prompt version {renewed.version}.")
+        if and_move and renewed.verdict.decision == "move":
+            plan = move_plan(estate, name)
+            tell(plan.text)
+            route = put_route(estate, plan.route)
+    show_verdict(renewed.verdict, name, as_json=as_json, route=route)

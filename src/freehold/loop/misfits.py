@@ -1,0 +1,50 @@
+"""Calls of a moved task whose prompt is not what was proven: whether only a value changed, and the route that takes it.
+
+At midnight the date in a prompt changes, on Monday a new customer's name stands in it. Where nothing else differs, the
+next version of the route has a template with a gap there (`core.relearn`), and the task stays moved: the verdict, the
+model and what the model sees are what they were. The last calls that did not fit are remembered, as it takes several
+to see that a name varies.
+
+Not covered: prompts that were edited (`tasks.edits`), reading the calls (`loop.watching`).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from freehold.core.relearn import relearn
+from freehold.core.route import Route
+from freehold.core.template import Template
+from freehold.loop.bounds import evidence_at
+from freehold.loop.sorting import ReadCall
+from freehold.route import relearnt
+
+MOST_REMEMBERED = 60
+
+
+class Misfits:
+    """The last calls that did not fit, of each version of a route; to be used on one thread."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, tuple[int, deque[ReadCall]]] = {}
+
+    def next_route(self, route: Route, unfit: Sequence[ReadCall], now: float) -> Route | None:
+        """The route that takes calls that are new here as well; None where their prompt is another one."""
+        if not unfit:
+            return None
+        version, last = self._last.get(route.task_id, (route.version, deque(maxlen=MOST_REMEMBERED)))
+        if version != route.version:
+            last = deque(maxlen=MOST_REMEMBERED)
+        last.extend(unfit)
+        self._last[route.task_id] = route.version, last
+        found = relearn(
+            Template.from_json(route.template),
+            [read.asked for read in last if read.asked is not None],
+            learnt_at=evidence_at(route),
+            seen_at=last[-1].call.created_at,
+        )
+        if found is None:
+            return None
+        reason = f"nothing but a value of the prompt changed: {found.words}"
+        return relearnt(route, found.template.to_json(), created_at=now, reason=reason)

@@ -1,0 +1,205 @@
+"""After an edited prompt: which calls make a dataset, and the verdict renewed with the model that is there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made import BEGAN_AT, SYSTEM, a_call, an_estate, chat_body, triage_calls
+
+from freehold.core import Call, Example, ModelCard
+from freehold.core.dialects import read_request
+from freehold.core.engine import OwnedAnswer
+from freehold.core.route import Route
+from freehold.core.task import versions_of
+from freehold.core.template import Template
+from freehold.dataset import load
+from freehold.errors import DataError
+from freehold.loop import proving
+from freehold.loop.estate import Estate
+from freehold.loop.freezing import freeze
+from freehold.loop.moving import move_plan, put_route
+from freehold.loop.progress import Progress
+from freehold.loop.prompt_news import prompt_news
+from freehold.loop.renewal import renew
+from freehold.loop.sorting import sort_new_calls
+from freehold.store import DatasetRow
+
+EDITED = SYSTEM.replace("of a shop", "of a small shop")
+LATER = BEGAN_AT + 100_000.0
+
+
+def quiet(_progress: Progress) -> None:
+    """A reporter that says nothing."""
+
+
+def edited_calls(count: int, *, prompt: str = EDITED, **changes: Any) -> list[Call]:
+    """Calls of the same task, later, with another prompt."""
+    found = triage_calls(count + 500, **changes)[500:]
+    return [
+        a_call(
+            created_at=LATER + 60.0 * number,
+            request_body=call.request_body.replace(json.dumps(SYSTEM).encode(), json.dumps(prompt).encode()),
+            response_body=call.response_body,
+            session_key=f"later-{number // 2}",
+            route_version=1,
+            tags={"owned": "new_prompt", "new_prompt": "2"},
+        )
+        for number, call in enumerate(found)
+    ]
+
+
+@pytest.fixture
+def estate(tmp_path: Path) -> Iterator[Estate]:
+    opened = an_estate(tmp_path)
+    opened.store.calls.add(triage_calls(150))
+    sort_new_calls(opened)
+    yield opened
+    opened.store.close()
+
+
+def frozen(estate: Estate) -> DatasetRow:
+    (task,) = estate.store.book.tasks()
+    return estate.dataset_of(task, freeze(estate, task, quiet))
+
+
+def with_setting(estate: Estate, prompts: str) -> Estate:
+    return Estate(estate.settings.override({"freeze.prompts": prompts}), estate.store)
+
+
+def examples(row: DatasetRow) -> list[Example]:
+    splits = load(Path(row.path))
+    return [*splits.train, *splits.dev, *splits.proof]
+
+
+def test_a_dataset_of_all_versions_shows_the_model_the_same_of_each(estate: Estate) -> None:
+    estate.store.calls.add(edited_calls(150))
+    sort_new_calls(estate)
+    (task,) = estate.store.book.tasks()
+    assert len(versions_of(task)) == 2
+    row = frozen(with_setting(estate, "all"))
+    found = examples(row)
+    assert {len(example.messages) for example in found} == {1}
+    assert {example.messages[0].role for example in found} == {"user"}
+    assert min(e.created_at for e in found) < LATER < max(e.created_at for e in found)
+    template = Template.from_json(row.manifest.template)
+    assert template.fits(read_request("openai-chat", chat_body("x", EDITED)))
+    assert not template.fits(read_request("openai-chat", chat_body("x", SYSTEM)))
+
+
+def test_a_dataset_of_the_newest_version_counts_what_it_leaves_out(estate: Estate) -> None:
+    estate.store.calls.add(edited_calls(150))
+    sort_new_calls(estate)
+    row = frozen(with_setting(estate, "newest"))
+    assert all(example.created_at >= LATER for example in examples(row))
+    assert row.manifest.dropped["earlier_prompt"] == 150
+
+
+@pytest.mark.parametrize(("is_field_new", "left_out"), [(False, 0), (True, 150)])
+def test_old_answers_count_unless_the_new_prompt_asks_for_other_fields(
+    tmp_path: Path, is_field_new: bool, left_out: int
+) -> None:
+    estate = an_estate(tmp_path / "fields")
+    fields = ("intent", "urgency", "topic", "mood")[: 4 if is_field_new else 3]
+    for calls, names in ((triage_calls(150), ("intent", "urgency", "topic")), (edited_calls(150), fields)):
+        typed = {name: {"type": "integer" if name == "urgency" else "string"} for name in names}
+        schema = {"type": "object", "properties": typed}
+        form = {"type": "json_schema", "json_schema": {"name": "triage", "schema": schema}}
+        estate.store.calls.add(
+            [
+                a_call(
+                    created_at=call.created_at,
+                    session_key=call.session_key,
+                    request_body=json.dumps({**json.loads(call.request_body), "response_format": form}).encode(),
+                    response_body=call.response_body,
+                )
+                for call in calls
+            ]
+        )
+        sort_new_calls(estate)
+    row = frozen(estate)
+    assert row.manifest.dropped.get("earlier_prompt", 0) == left_out
+    estate.store.close()
+
+
+@contextmanager
+def right_answers(*_given: object) -> Iterator[proving.Answering]:
+    """A model that answers as was wanted, and is sure of it."""
+
+    def answer(asked: Sequence[Example]) -> list[OwnedAnswer]:
+        return [OwnedAnswer(text=e.target, logprobs=(-0.01,) * 4, value_logprobs=(-0.01,) * 2) for e in asked]
+
+    yield answer
+
+
+def moved(estate: Estate) -> Route:
+    """A model that was trained and proven on the first prompt, and its route."""
+    row = frozen(estate)
+    (task,) = estate.store.book.tasks()
+    card = ModelCard(
+        id="m1",
+        task_id=task.id,
+        base="b",
+        base_sha256="c",
+        dataset_hash=row.id,
+        recipe={},
+        seed=0,
+        metrics={"max_output_tokens": 64},
+        path="/m",
+        parity={"is_ok": True},
+    )
+    estate.store.book.put_model(card)
+    estate.store.book.put_route(
+        Route(
+            task_id=task.id,
+            version=1,
+            kind="cascade",
+            model_id="m1",
+            verdict_id="v1",
+            threshold=0.5,
+            template=row.manifest.template,
+            created_at=LATER - 1,
+            expected={"newest_call_at": LATER - 1},
+        )
+    )
+    return estate.store.book.route(task.id)
+
+
+def test_a_verdict_is_renewed_without_a_training(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proving, "asking", right_answers)
+    route = moved(estate)
+    (task,) = estate.store.book.tasks()
+    with pytest.raises(DataError, match="the one that its model was proven with"):
+        renew(estate, task.name, quiet)
+    estate.store.calls.add(edited_calls(40))
+    sort_new_calls(estate)
+    task = estate.task(task.name)
+    news = prompt_news(estate, task, route)
+    assert news is not None
+    assert (news.number, news.calls, news.last, news.needed) == (2, 40, 40, 75)
+    assert f"35 more calls, then: freehold renew {task.name}" in news.words
+    estate.store.calls.add([*edited_calls(300)[40:]])
+    sort_new_calls(estate)
+    news = prompt_news(estate, task, route)
+    assert news is not None
+    assert f"prove the model with it: freehold renew {task.name}" in news.words
+    renewed = renew(estate, task.name, quiet)
+    assert (renewed.version, renewed.verdict.decision, renewed.verdict.model_id) == (2, "move", "m1")
+    assert [model.id for model in estate.store.book.models(task.id)] == ["m1"]
+    dataset = estate.dataset_of(task, renewed.verdict.dataset_hash)
+    assert dataset.manifest.dropped["earlier_prompt"] == 150
+    assert dataset.manifest.counts["proof"] > 100
+    put_route(estate, move_plan(estate, task.name).route)
+    now = estate.store.book.route(task.id)
+    assert (now.version, now.verdict_id) == (2, renewed.verdict.id)
+    template = Template.from_json(now.template)
+    stripped = template.strip(read_request("openai-chat", chat_body("where is it?", EDITED)))
+    assert stripped is not None
+    assert [message.content for message in stripped] == ["where is it?"]
+    assert prompt_news(estate, estate.task(task.name), now) is None
+    with pytest.raises(DataError):
+        renew(estate, task.name, quiet)
