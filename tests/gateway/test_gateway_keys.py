@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import socket
 import time
 from collections.abc import AsyncIterator
 from functools import partial
@@ -155,3 +156,20 @@ def test_a_budget_that_ends_with_the_minute_is_waited_out() -> None:
     near = RefusedError(429, "budget_spent", "x", retry_after_s=30)
     assert b"x-should-retry" not in dict(reply(near, "openai-chat")[0])
     assert json.loads(reply(near, "openai-chat")[1])["error"]["code"] == "budget_spent"
+
+
+def test_a_refusal_that_waiting_cannot_mend_ends_the_connection() -> None:
+    """Who reads until the end of the connection is not kept waiting, and a refused client holds none open."""
+    text, oversight = spent()
+    body = json.dumps({"model": "m", "messages": ASK}).encode()
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {text}\r\n"
+    with wired(provider, oversight=oversight) as town:
+        started = time.monotonic()
+        with socket.create_connection(("127.0.0.1", town.port), timeout=20) as line:
+            line.sendall(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
+            got = b""
+            while more := line.recv(65536):
+                got += more
+    assert got.startswith(b"HTTP/1.1 429 ")
+    assert b"\r\nconnection: close\r\n" in got
+    assert time.monotonic() - started < 15

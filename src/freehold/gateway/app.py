@@ -271,7 +271,8 @@ class Gateway:
         side = ResponseSide(status=refusal.status, body=body, error=refusal.code)
         kept = Exchange(inbound.side(), decision, side)
         await self._recorder.commit(kept, self._settings.record_wait_s)
-        inbound.http.start(refusal.status, [*headers, (b"freehold-call-id", inbound.id.encode())])
+        head = [*headers, (b"freehold-call-id", inbound.id.encode())]
+        inbound.http.start(refusal.status, head, is_last=refusal.is_lasting)
         inbound.http.finish(body)
         return kept
 

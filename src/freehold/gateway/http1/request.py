@@ -150,8 +150,11 @@ class Request:
 
     # the response
 
-    def start(self, status: int, headers: Sequence[Header]) -> None:
-        """Keep the head of the response until the first part of the body is sent: one packet instead of two."""
+    def start(self, status: int, headers: Sequence[Header], *, is_last: bool = False) -> None:
+        """Keep the head of the response until the first part of the body is sent: one packet instead of two.
+
+        With `is_last` the connection ends after this response.
+        """
         lines = [status_line(status), header_lines(headers)]
         if self.beside:
             lines.append(header_lines(self.beside))
@@ -162,7 +165,7 @@ class Request:
             else:
                 self._is_chunked = True
                 lines.append(b"transfer-encoding: chunked\r\n")
-        if self.problem is not None:
+        if is_last or self.problem is not None:
             self._keeps_alive = False
         if not self._keeps_alive:
             lines.append(b"connection: close\r\n")
