@@ -178,7 +178,7 @@ def test_a_correction_is_the_target_and_the_answer_stays_as_the_incumbent() -> N
     calls[3] = replace(calls[3], correction=" delivery ")
     calls[4] = replace(calls[4], correction="other", answer=Answer(text="no", is_refusal=True))
     calls[5] = replace(calls[5], correction="refund", status=500, answer=None)
-    frozen = build(calls, task=TASK, unmatched_corrections=2)
+    frozen = build(calls, task=TASK, left_out={"unmatched_correction": 2})
     found = by_id(frozen)
     assert (found["c00003"].target, found["c00003"].incumbent, found["c00003"].source) == (
         "delivery",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ import pytest
 from scripted import Scripted, Shelf, running, served
 
 from freehold.core import Message, Route
+from freehold.core.scoring import is_acceptable
 from freehold.gateway.app import Gateway
 from freehold.gateway.config import GatewaySettings, Placed, Provider, Switchboard
 from freehold.gateway.http1.server import Limits
@@ -55,11 +55,8 @@ class Plan:
             messages = tuple(m for m in asked.messages if m.role == "user")
             return Placed(task_id="t1", task_key=explicit or "triage", route=self.route, messages=messages[-1:])
 
-        def is_json(route: Route, text: str) -> bool:
-            try:
-                return isinstance(json.loads(text), dict)
-            except ValueError:
-                return False
+        def is_json(route: Route, text: str, response_format: str | None) -> bool:
+            return is_acceptable("json", text, response_format)
 
         def confidence(route: Route, answer: Any) -> float:
             return 1.0 + min(answer.logprobs)

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freehold.app.holding import RouteCheck
-from freehold.core import OwnedAnswer, Route
+from freehold.core import Message, OwnedAnswer, Route
+from freehold.core.example import Example
 from freehold.core.live import Live, as_of_now
 from freehold.core.schema import keeps_to
 from freehold.errors import AwayError
@@ -204,10 +205,25 @@ def test_no_schema_and_no_answer_is_too_odd(value: Any) -> None:
     )
 
 
+def an_example(name: str, response_format: str = "") -> Example:
+    return Example(
+        id=name,
+        messages=(Message("user", "x"),),
+        target='{"a": 1}',
+        incumbent='{"a": 1}',
+        source="provider",
+        group=name,
+        created_at=1.0,
+        response_format=response_format,
+    )
+
+
 def test_what_a_verdict_expects_by_hand() -> None:
     texts = ['{"a": 1}'] * 18 + ["nothing", "I'm sorry, but I can't help with that."]
     answers = [OwnedAnswer(text=text, latency_ms=float(10 + n)) for n, text in enumerate(texts)]
-    found = expected("json", answers, rented=[("m1", "f1"), ("m1", None), (None, None)], created_at=5.0)
+    asked = [an_example(str(n)) for n in range(20)]
+    rented = [("m1", "f1"), ("m1", None), (None, None)]
+    found = expected("json", list(zip(asked, answers, strict=True)), rented=rented, created_at=5.0)
     assert found == {
         "answers": 20,
         "invalid_share": 0.1,
@@ -219,3 +235,13 @@ def test_what_a_verdict_expects_by_hand() -> None:
     }
     nothing = expected("json", [], rented=[], created_at=5.0)
     assert (nothing["invalid_share"], nothing["owned_p95_ms"]) == (0.0, None)
+
+
+def test_a_verdict_expects_as_many_answers_off_their_requests_schema_as_its_proof_had() -> None:
+    schema = {"type": "object", "properties": {"a": {"enum": [1, 2]}}, "required": ["a"]}
+    form = json.dumps({"type": "json_schema", "json_schema": {"name": "t", "schema": schema}})
+    answers = [OwnedAnswer(text=text) for text in ('{"a": 1}', '{"a": 3}', '{"b": 1}', '{"a": 2}')]
+    for response_format, invalid_share in ((form, 0.5), ("", 0.0)):
+        asked = [an_example(str(n), response_format=response_format) for n in range(4)]
+        found = expected("json", list(zip(asked, answers, strict=True)), rented=[], created_at=5.0)
+        assert found["invalid_share"] == invalid_share

@@ -279,3 +279,16 @@ def test_the_realised_risk_of_all_later_traffic_is_within_the_contract() -> None
     assert broken["whole"] / RUNS <= gate
     assert 0.12 < covered < 0.30
     assert broken["usable"] / RUNS > 0.95, "the control shows that this world would break it"
+
+
+def test_an_answer_off_the_schema_of_its_own_request_counts_as_left_alone_like_one_that_is_no_json() -> None:
+    """As the gateway does: the enum is that of each request."""
+    form = json.dumps(
+        {"type": "json_schema", "json_schema": {"schema": {"properties": {"intent": {"enum": ["refund"]}}}}}
+    )
+    rows = [replace(example(i), response_format=form if i % 2 else "") for i in range(40)]
+    guesses = [Guess(text='{"intent": "cancel"}', confidence=0.9) for _ in rows]
+    scored = score_guesses("owned", hold_out("json", rows), guesses)
+    assert [guess.confidence for guess in scored.guesses] == [0.0 if row.response_format else 0.9 for row in rows]
+    assert Example.from_row(rows[1].to_row()) == rows[1]
+    assert "response_format" not in rows[0].to_row()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from freehold.core.exchange import Message
+from freehold.core.scoring import is_acceptable
 
 Source = Literal["provider", "correction", "import", "rejected"]
 
@@ -19,7 +20,8 @@ class Example:
     was wanted, it is known to be wrong, and the source is `rejected`. `incumbent` is the provider's answer, kept so
     that a proof can score both sides against the target. `group` is the user, session or conversation; it never
     crosses a split. `also` are the ids of the other calls with the same input, whose answers were weighed when the
-    target was chosen. `traits` say of what kind the request is (`core.traits`).
+    target was chosen. `traits` say of what kind the request is (`core.traits`), and `response_format` is what it asks
+    for, as canonical JSON, where that names a schema.
 
     A held-out call whose answer can be no target is kept for the proof, which is about all calls: `aside` names the
     reason (`tool_calls`, `refusal`, `cut_off`, ...). What was wanted is not known then; `target` is only blank, of the
@@ -36,6 +38,7 @@ class Example:
     also: tuple[str, ...] = ()
     aside: str = ""
     traits: tuple[str, ...] = ()
+    response_format: str = ""
 
     @property
     def is_aside(self) -> bool:
@@ -46,6 +49,10 @@ class Example:
     def is_askable(self) -> bool:
         """Whether the gateway would ask an owned model."""
         return bool(self.messages)
+
+    def takes(self, kind: str, text: str) -> bool:
+        """Whether the gateway would give this out as an answer of that kind, as far as its form goes."""
+        return is_acceptable(kind, text, self.response_format or None)
 
     @property
     def is_rejected(self) -> bool:
@@ -58,8 +65,13 @@ class Example:
         return self.source in ("correction", "import")
 
     def to_row(self) -> dict[str, Any]:
-        """The JSON object that a dataset file holds on one line; without what is empty of the last three."""
-        more: dict[str, Any] = {"also": list(self.also), "aside": self.aside, "traits": list(self.traits)}
+        """The JSON object that a dataset file holds on one line; without what is empty of the last four."""
+        more: dict[str, Any] = {
+            "also": list(self.also),
+            "aside": self.aside,
+            "traits": list(self.traits),
+            "response_format": self.response_format,
+        }
         return {
             "id": self.id,
             "messages": [{"role": m.role, "content": m.content} for m in self.messages],
@@ -85,4 +97,5 @@ class Example:
             also=tuple(row.get("also", ())),
             aside=str(row.get("aside", "")),
             traits=tuple(row.get("traits", ())),
+            response_format=str(row.get("response_format", "")),
         )

@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from freehold.core.json_text import JsonValue, parse_json, read_json
+from freehold.core.schema import keeps_to
 
 Leaf = None | bool | int | float | str
 
@@ -58,11 +59,13 @@ def score(kind: str, wanted: str, got: str) -> Score:
             return _score_text(wanted, got)
 
 
-def is_acceptable(kind: str, text: str) -> bool:
-    """Whether a client that expects output of `kind` could read `text`: bare JSON for json, else not blank."""
-    if kind in ("json", "tools"):
-        return read_json(text)[1]
-    return bool(text.strip())
+def is_acceptable(kind: str, text: str, response_format: str | None = None) -> bool:
+    """Whether a client that expects output of `kind` could read `text`: bare JSON for json, else not blank.
+
+    Where its request's format (canonical JSON) names a schema, the text keeps to that as well.
+    """
+    is_readable = read_json(text)[1] if kind in ("json", "tools") else bool(text.strip())
+    return is_readable and keeps_to(response_format, text) is not False
 
 
 def normal_label(text: str) -> str:

@@ -21,6 +21,7 @@ RESERVED = frozenset(
         "engine",
         "fallback_from",
         "hedge",
+        "new_prompt",
         "owned",
         "request_encoding",
         "response_encoding",

@@ -63,15 +63,13 @@ def build(
     *,
     task: Task,
     settings: FreezeSettings | None = None,
-    unmatched_corrections: int = 0,
     unspoken: Sequence[tuple[float, str]] = (),
-    earlier_prompt: int = 0,
+    left_out: Mapping[str, int] | None = None,
 ) -> Frozen:
     """Make a task's calls a dataset; DataError when they are too few or no model could be trained on them.
 
-    `unmatched_corrections` counts corrections whose call is not in the record, `earlier_prompt` calls that were left
-    out for the version of their prompt; they only show in the manifest, as do the task's `unspoken` calls: when each
-    came, and why nothing is known of it.
+    What else is there of the task only shows in the manifest: its `unspoken` calls (when each came, and why nothing is
+    known of it), and by reason how many calls or corrections were `left_out`.
     """
     settings = settings or FreezeSettings()
     ordered = sorted(calls, key=lambda call: (call.created_at, call.call_id))
@@ -81,12 +79,8 @@ def build(
     splits, dropped = _to_learn_from(parted.splits, settings.near_duplicate)
     parting = without_leaks(splits, settings.near_duplicate)
     dropped += Counter(reason for _, reason in chosen.unspoken)
-    dropped += Counter(
-        group_crosses_split=len(parted.crossing),
-        near_across_splits=parting.dropped,
-        unmatched_correction=unmatched_corrections,
-        earlier_prompt=earlier_prompt,
-    )
+    dropped += Counter(group_crosses_split=len(parted.crossing), near_across_splits=parting.dropped)
+    dropped += Counter(left_out)
     _check_splits(task, parting.splits, dropped, settings.min_examples)
     manifest = Manifest(
         hash="",
@@ -287,4 +281,5 @@ def _example(candidate: Candidate, group: str) -> Example:
         also=candidate.also,
         aside=candidate.aside,
         traits=candidate.traits,
+        response_format=candidate.response_format,
     )

@@ -20,7 +20,7 @@ from freehold.core.dataset import OutputKind
 from freehold.core.endings import ending_of
 from freehold.core.example import Source
 from freehold.core.exchange import Answer, Asked, Message
-from freehold.core.schema import blank
+from freehold.core.schema import blank, schema_of
 from freehold.core.target import Habits, shown_text, whole_text, why_no_target
 from freehold.core.template import Template
 from freehold.core.traits import traits_of
@@ -59,7 +59,7 @@ class Candidate:
 
     `aside` names the reason where its answer can be no target; the target is blank then. `also` are the ids of other
     calls with the same input, once it has been chosen among them. `conversation` is the first call of the conversation
-    that it is a turn of; None where it is the only one. `traits` are those of `core.traits`.
+    that it is a turn of; None where it is the only one. `traits` and `response_format` are those of the `Example`.
     """
 
     call_id: str
@@ -74,6 +74,7 @@ class Candidate:
     conversation: str | None = None
     aside: str = ""
     traits: tuple[str, ...] = ()
+    response_format: str = ""
 
     @property
     def is_rejected(self) -> bool:
@@ -144,6 +145,7 @@ class Selection:
             session=call.session,
             aside=reason or "",
             traits=() if isinstance(messages, str) else traits_of(call.asked),
+            response_format="" if isinstance(messages, str) else _schematic(call.asked.response_format),
         )
         return _as_unicode(candidate, self._blank(call))
 
@@ -173,6 +175,11 @@ def _source(call: LabelledCall) -> Source:
     return "correction" if call.is_corrected else "rejected" if call.is_good is False else "provider"
 
 
+def _schematic(response_format: str | None) -> str:
+    """A request's format where it names a schema that answers must keep to."""
+    return response_format or "" if schema_of(response_format) is not None else ""
+
+
 def _as_unicode(candidate: Candidate, blank_target: str) -> Candidate:
     """The candidate, set aside where half of a surrogate pair is left in it: no tokenizer takes those."""
     if all(map(_is_unicode, (candidate.text, candidate.target, candidate.incumbent))):
@@ -181,7 +188,7 @@ def _as_unicode(candidate: Candidate, blank_target: str) -> Candidate:
     if _is_unicode(whole.text) and _is_unicode(whole.target):
         return whole
     apart = replace(whole, target=blank_target, source="provider", aside="not_unicode")
-    return apart if _is_unicode(apart.text) else replace(apart, messages=(), traits=())
+    return apart if _is_unicode(apart.text) else replace(apart, messages=(), traits=(), response_format="")
 
 
 def _is_unicode(text: str) -> bool:

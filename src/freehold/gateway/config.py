@@ -138,8 +138,8 @@ def _withhold_nothing(route: Route, messages: Sequence[Message], text: str) -> s
     return ""
 
 
-def _accept_any(route: Route, text: str) -> bool:
-    del route, text
+def _accept_any(route: Route, text: str, response_format: str | None) -> bool:
+    del route, text, response_format
     return True
 
 
@@ -163,7 +163,7 @@ class Switchboard:
     find: Callable[[Asked, str | None], Placed | None] = _find_nothing
     engine_url: Callable[[str], str | None] = _no_engine
     confidence: Callable[[Route, OwnedAnswer], float] = _no_confidence
-    is_acceptable: Callable[[Route, str], bool] = _accept_any
+    is_acceptable: Callable[[Route, str, str | None], bool] = _accept_any
     holds: Callable[[Placed], Awaitable[bool]] = _always_holds
     withheld: Callable[[Route, Sequence[Message], str], str] = _withhold_nothing
     draw: Callable[[], float] = random.random

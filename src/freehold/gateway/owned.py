@@ -18,7 +18,6 @@ from freehold.core.exchange import Asked, Usage
 from freehold.core.ids import uuid7
 from freehold.core.prefill import rest_after
 from freehold.core.route import Route
-from freehold.core.schema import keeps_to
 from freehold.core.target import FEW_TOKENS
 from freehold.core.traits import is_seen
 from freehold.gateway.config import NEW_PROMPT, GatewaySettings, Placed, Switchboard
@@ -110,7 +109,7 @@ class Owned:
         if not whole.is_whole:
             return Attempt(answer=answer, tags={"owned": "cut"})
         confidence = self._switchboard.confidence(route, whole)
-        if not self._is_acceptable(route, asked, whole.text):
+        if not self._switchboard.is_acceptable(route, whole.text, asked.response_format):
             return Attempt(answer=answer, confidence=confidence, tags={"owned": "unacceptable"})
         if rest is None:
             return Attempt(answer=answer, confidence=confidence, tags={"owned": "prefill"})
@@ -120,10 +119,6 @@ class Owned:
         if not _is_sure(route, confidence):
             return Attempt(answer=answer, confidence=confidence, tags={"owned": "unsure"})
         return Attempt(answer=answer, confidence=confidence, is_used=True)
-
-    def _is_acceptable(self, route: Route, asked: Asked, text: str) -> bool:
-        """Whether a client could read the answer, and it keeps to the schema that the client's own request names."""
-        return self._switchboard.is_acceptable(route, text) and keeps_to(asked.response_format, text) is not False
 
     async def answer(self, inbound: Inbound, placed: Placed, attempt: Attempt) -> Exchange:
         """Give the client the owned answer, once its call is durable; returns what was recorded."""

@@ -38,7 +38,8 @@ def expect(estate: Estate, dataset: DatasetRow, answer: Answering, verdict: Verd
     rented = estate.store.following.rented_models([example.id for example in frozen.proof])
     now = time.time()
     asked = [example for example in frozen.proof if example.is_askable]
-    found = expected(dataset.manifest.kind, answer(asked), rented=rented, created_at=now)
+    answered = list(zip(asked, answer(asked), strict=True))
+    found = expected(dataset.manifest.kind, answered, rented=rented, created_at=now)
     kinds = verdict.evidence.get("kinds")
     if kinds:
         found |= {"kinds": kinds, "habits": dataset.manifest.habits}

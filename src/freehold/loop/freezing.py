@@ -39,9 +39,11 @@ def freeze(estate: Estate, task: Task, report: Reporter) -> str:
         chosen,
         task=task,
         settings=freeze_settings(estate),
-        unmatched_corrections=sum(call_id not in seen for call_id in said.corrections),
         unspoken=[row for row in rows if not isinstance(row, LabelledCall)],
-        earlier_prompt=len(labelled) - len(chosen),
+        left_out={
+            "unmatched_correction": sum(call_id not in seen for call_id in said.corrections),
+            "earlier_prompt": len(labelled) - len(chosen),
+        },
     )
     path = write(frozen, estate.folder("datasets"))
     estate.store.book.put_dataset(frozen.manifest, str(Path(path).absolute()), time.time())

@@ -19,7 +19,6 @@ from dataclasses import dataclass, field, replace
 from freehold.core.call import Call
 from freehold.core.refusals import is_refusal
 from freehold.core.route import Route
-from freehold.core.schema import keeps_to
 from freehold.core.scoring import is_acceptable, score
 from freehold.core.slices import SliceShape
 from freehold.core.target import Habits, why_no_target
@@ -239,11 +238,9 @@ def _is_valid(seen: Seen, owned: ReadCall | None, route: Route) -> bool | None:
     said = {**seen.call.tags, **(beside.tags if beside else {})}.get("owned")
     if said in ("unacceptable", "cut"):
         return False
-    if owned is None:
+    if owned is None or said == "prefill":
         return None
-    asked = owned.asked
-    keeps = keeps_to(asked.response_format, _text(owned)) if asked is not None else None
-    return is_acceptable(route.output_kind, _text(owned)) if keeps is None else keeps
+    return is_acceptable(route.output_kind, _text(owned), owned.asked.response_format if owned.asked else None)
 
 
 def _is_slow(call: Call, slow_ms: float | None) -> bool | None:

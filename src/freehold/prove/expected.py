@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from freehold.core.engine import OwnedAnswer
+from freehold.core.example import Example
 from freehold.core.refusals import is_refusal
-from freehold.core.scoring import is_acceptable
 
 _MOST_NAMES = 50
 _SLOWEST_SHARE = 0.05
@@ -20,17 +20,19 @@ _SLOWEST_SHARE = 0.05
 
 def expected(
     kind: str,
-    answers: Sequence[OwnedAnswer],
+    answered: Sequence[tuple[Example, OwnedAnswer]],
     *,
     rented: Iterable[tuple[str | None, str | None]],
     created_at: float,
 ) -> dict[str, Any]:
-    """Figures of the owned answers to the proof's calls; `rented` are model and fingerprint of the provider's answers.
+    """Figures of the owned answers to the proof's calls, given together.
 
-    Shares are of answers; the latency is the 95th percentile in milliseconds, the least value that 95% do not exceed.
+    `rented` are model and fingerprint of the provider's answers. Shares are of answers; the latency is the 95th
+    percentile in milliseconds, the least value that 95% do not exceed.
     """
+    answers = [answer for _, answer in answered]
     n = len(answers)
-    valid = sum(answer.is_whole and is_acceptable(kind, answer.text) for answer in answers)
+    valid = sum(answer.is_whole and example.takes(kind, answer.text) for example, answer in answered)
     refused = sum(is_refusal(answer.text) for answer in answers)
     seen = set(rented)
     return {

@@ -29,7 +29,6 @@ from freehold.core.confidence import ConfidenceHead
 from freehold.core.engine import NOT_ASKED, OwnedAnswer
 from freehold.core.example import Example
 from freehold.core.ids import canonical_json, sha256_hex
-from freehold.core.scoring import is_acceptable
 from freehold.core.traits import LEAST_SEEN, kind_of
 from freehold.core.verdict import Verdict
 from freehold.errors import DataError
@@ -176,7 +175,7 @@ def _fit(
     pairs = [
         (given, not example.is_aside and judge(frozen.kind, metrics, example, given.text).score.is_exact)
         for example, given in zip(frozen.dev, answers, strict=True)
-        if example.is_askable and is_acceptable(frozen.kind, given.text)
+        if example.is_askable and example.takes(frozen.kind, given.text)
     ]
     return fit_head([given for given, _ in pairs], [is_right for _, is_right in pairs], features)
 

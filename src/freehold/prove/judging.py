@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 
 from freehold.core.example import Example
 from freehold.core.intervals import Z95
-from freehold.core.scoring import is_acceptable, score
+from freehold.core.scoring import score
 from freehold.prove.betting import user_order
 from freehold.prove.ppi import Powered, powered_log_wealth, powered_mean
 from freehold.prove.settings import ProofSettings
@@ -145,7 +145,7 @@ def settled(kind: str, example: Example, owned: str) -> float | None:
     if not example.is_askable:
         return 0.0
     if example.is_aside:
-        return -1.0 if is_acceptable(kind, owned) else 0.0
+        return -1.0 if example.takes(kind, owned) else 0.0
     return 0.0 if is_same(kind, owned, example.incumbent) else None
 
 

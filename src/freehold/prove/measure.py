@@ -21,7 +21,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from freehold.core.example import Example
-from freehold.core.scoring import Score, is_acceptable, normal_label, normal_text
+from freehold.core.scoring import Score, normal_label, normal_text
 from freehold.core.traits import kind_of
 from freehold.prove.betting import star, user_means
 from freehold.prove.decide import Paired
@@ -162,8 +162,8 @@ def hold_out(
 def score_guesses(name: str, held: Held, guesses: Sequence[Guess]) -> Scored:
     """Score `guesses`, one per call of a split; one that the gateway would not ask for has no confidence."""
     usable = tuple(
-        guess if is_asked and is_acceptable(held.kind, guess.text) else replace(guess, confidence=0.0)
-        for guess, is_asked in zip(guesses, held.asked, strict=True)
+        guess if is_asked and example.takes(held.kind, guess.text) else replace(guess, confidence=0.0)
+        for guess, is_asked, example in zip(guesses, held.asked, held.examples, strict=True)
     )
     judged = tuple(_judged(held, example, guess) for example, guess in zip(held.examples, usable, strict=True))
     return Scored(name=name, guesses=usable, judged=judged)
@@ -172,7 +172,7 @@ def score_guesses(name: str, held: Held, guesses: Sequence[Guess]) -> Scored:
 def _judged(held: Held, example: Example, guess: Guess) -> Judged:
     if not example.is_aside:
         return judge(held.kind, held.metrics, example, guess.text)
-    is_valid = is_acceptable(held.kind, guess.text)
+    is_valid = example.takes(held.kind, guess.text)
     return judge_aside(held.metrics, is_used=guess.confidence > 0, is_valid=is_valid)
 
 

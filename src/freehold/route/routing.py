@@ -105,9 +105,9 @@ def plan_text(old: Route, new: Route, *, coverage: float | None = None, stale: S
     return "\n".join([*lines, f"undo     freehold back {new.task_id}"])
 
 
-def is_acceptable(route: Route, text: str) -> bool:
-    """Whether a client of this route could read the answer at all; if not, the provider answers."""
-    return scoring.is_acceptable(route.output_kind, text)
+def is_acceptable(route: Route, text: str, response_format: str | None = None) -> bool:
+    """Whether a client of this route that asked for this format could read the answer; if not, the provider answers."""
+    return scoring.is_acceptable(route.output_kind, text, response_format)
 
 
 def confidence(route: Route, answer: OwnedAnswer) -> float:
