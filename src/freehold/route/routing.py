@@ -45,12 +45,18 @@ def propose(
             f" {model.id!r} of task {old.task_id!r}.",
             hint="Prove this model on this task first.",
         )
+    if verdict.model_sha256 not in ("", model.served_sha256):
+        raise DataError(
+            f"The verdict {verdict.id!r} is on another file of model {model.id!r} than the one that is here.",
+            hint="Prove it again: freehold prove TASK",
+        )
     return Route(
         task_id=old.task_id,
         version=old.version + 1,
         kind="cascade",
         model_id=model.id,
         model_path=model.path,
+        model_sha256=model.served_sha256,
         verdict_id=verdict.id,
         threshold=verdict.threshold,
         audit_rate=as_share("audit rate", audit_rate),
