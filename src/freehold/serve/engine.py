@@ -31,6 +31,14 @@ _ENVIRONMENT = {"OMP_WAIT_POLICY": "passive"}
 """Waiting threads sleep instead of spinning: beside another busy process, spinning answers several times slower."""
 
 
+def check_file(gguf: Path, sha256: str | None) -> None:
+    """StateError when a model's file is not there, or not the one of this SHA-256, where one is given."""
+    if not gguf.is_file():
+        raise StateError(f"The model file {str(gguf)!r} is not there.", hint=_PUT_BACK)
+    if sha256 is not None and file_sha256(gguf) != sha256:
+        raise StateError(f"The model file {str(gguf)!r} is not the one that was proven.", hint=_PUT_BACK)
+
+
 class Engine:
     """Keeps one GGUF served; safe to ask from any thread."""
 
@@ -77,13 +85,6 @@ class Engine:
         """How often the child has died and was started again."""
         return self._deaths
 
-    def check(self) -> None:
-        """StateError when the file is not the one that shall be served."""
-        if not self._gguf.is_file():
-            raise StateError(f"The model file {str(self._gguf)!r} is not there.", hint=_PUT_BACK)
-        if self._sha256 is not None and file_sha256(self._gguf) != self._sha256:
-            raise StateError(f"The model file {str(self._gguf)!r} is not the one that was proven.", hint=_PUT_BACK)
-
     def start(self) -> None:
         """Start the child and the thread that watches it; returns at once."""
         self._log.parent.mkdir(parents=True, exist_ok=True)
@@ -129,7 +130,7 @@ class Engine:
         """Whether the file may be served; why not is logged once."""
         refusal: str | None = None
         try:
-            self.check()
+            check_file(self._gguf, self._sha256)
         except (StateError, OSError) as error:
             refusal = str(error)
         if refusal is not None and refusal != self._refusal:
