@@ -28,6 +28,7 @@ from freehold.core.calendar_words import NAME, PERIOD, SHORT, UNSPACED, calendar
 from freehold.core.dates import is_date, is_id, spots
 from freehold.core.exchange import Asked
 from freehold.core.fingerprint import LEAD_BREAK, LEAD_ROLES
+from freehold.core.language_names import names_language
 from freehold.core.moments import goes_on
 from freehold.core.part import GapKind, Part, is_name
 from freehold.core.template import Template, frame
@@ -41,15 +42,6 @@ _MOST_SHARE, _LEAST_CHANGED = 0.25, 40
 _TOKENS = re.compile(rf"\d+|[{UNSPACED}]|[^\W\d{UNSPACED}]+|[^\w\s]|\s+")
 _NEAR_CHARS = 60
 _GAP = "\0"
-_LANGUAGES = frozenset(
-    """
-    english french german spanish italian portuguese dutch polish russian ukrainian czech slovak hungarian romanian
-    bulgarian greek turkish swedish danish norwegian finnish arabic hebrew persian farsi hindi urdu bengali tamil
-    chinese mandarin cantonese japanese korean thai vietnamese indonesian malay catalan latin
-    englisch französisch deutsch spanisch italienisch portugiesisch niederländisch polnisch russisch türkisch
-    chinesisch japanisch arabisch español français italiano português nederlands polski svenska dansk norsk suomi
-    """.split()  # noqa: SIM905
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +249,7 @@ def _names_somebody(text: str) -> bool:
     """Whether a text may be the name of a caller: no language, and no acronym, such as that of a format."""
     words = text.split()
     is_acronym = any(len(word) > 1 and word.isupper() and word.isalpha() for word in words)
-    return is_name(text) and not is_acronym and not any(word.lower() in _LANGUAGES for word in words)
+    return is_name(text) and not is_acronym and not names_language(text)
 
 
 def _begins_sentence(piece: str, start: int) -> bool:
