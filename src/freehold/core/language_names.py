@@ -25,7 +25,7 @@ _NAMES = frozenset(
     svenska dansk norsk suomi engelska tyska franska spanska
     английский французский немецкий испанский итальянский русский украинский китайский японский турецкий
     ingilizce fransızca almanca ispanyolca italyanca rusça türkçe çince arapça
-    """.split()
+    """.split()  # noqa: SIM905
 )
 _WORD = re.compile(r"[^\W\d_]+")
 
