@@ -13,9 +13,17 @@ import re
 
 from freehold.core.dialects.values import JsonObject, as_list, as_object, as_text
 
-_TAGS = r"(?:think|thinking|thoughts?|reasoning|antthinking|seed:think|mm:think|longcat_think)"
+_TAGS = (
+    r"(?:think|thinking|thoughts?|reason|reasoning|ant_?thinking|seed:think|mm:think|longcat_think|chain_of_thought|cot"
+    r"|(?:thinking|thought|reasoning)_process|inner_(?:monologue|thoughts?)|internal_(?:reasoning|thoughts?)|scratchpad)"
+)
 _MARKS = (
-    (rf"<{_TAGS}(?:\s[^<>]{{0,200}})?>", rf"</{_TAGS}\s{{0,9}}>"),
+    (rf"<{_TAGS}(?:\s[^<>]{{0,200}})?>(?<!/>)", rf"<\s{{0,3}}/\s{{0,3}}{_TAGS}\s{{0,9}}>"),
+    (rf"<{_TAGS}\s?/>", ""),
+    (rf"&lt;{_TAGS}&gt;", rf"&lt;/{_TAGS}&gt;"),
+    (rf"<\|{_TAGS}\|>", rf"<\|(?:/|end_?){_TAGS}\|>"),
+    (r"<unused94>thought\n", "<unused95>"),
+    (r"Thinking\.\.\.\n", r"\n\.\.\.done thinking\."),
     (r"\[THINK\]", r"\[/THINK\]"),
     ("◁think▷", "◁/think▷"),
     (r"<\|START_THINKING\|>", r"<\|END_THINKING\|>"),
