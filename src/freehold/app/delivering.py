@@ -1,4 +1,4 @@
-"""The parent's delivery of the journal, on a thread that takes only the CPU that calls leave over.
+"""The parent's delivery of the journal, on a thread that holds itself to a declared share of the machine.
 
 Beside the database, a delivered batch reaches the metrics and the tracing. Not covered: the delivery itself
 (`freehold.record.delivery`).
@@ -7,19 +7,21 @@ Beside the database, a delivered batch reaches the metrics and the tracing. Not 
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from time import time
 
 from freehold.app.late import LateEstate
-from freehold.app.periodic import step_back
+from freehold.app.periodic import give_way
 from freehold.core.call import Call
 from freehold.errors import BusyError
 from freehold.gateway.meter import Meter
 from freehold.gateway.metrics import Metrics, Sources
 from freehold.gateway.tally import count_delivered
 from freehold.loop.journal import delivering, journal_folder
-from freehold.record import read_backlog
+from freehold.record import Pace, read_backlog
 from freehold.settings import Settings
 
 _RETRY_S = 0.1
@@ -43,12 +45,13 @@ class Delivering(threading.Thread):
 
     def run(self) -> None:
         """Deliver; where a command delivers just now, wait until it has ended."""
-        step_back()
+        give_way()
+        pace = Pace(self._settings.number("record.delivery_share"), _cores())
         while True:
             is_last = self._ending.is_set()
             try:
                 with delivering(self._settings, self._take) as delivery:
-                    delivery.run(self._ending)
+                    delivery.run(self._ending, pace)
                     delivery.drain(_PATIENCE_S, most_s=_DRAIN_S)
                 return
             except BusyError:
@@ -80,6 +83,11 @@ class Delivering(threading.Thread):
                 listener(calls)
             except Exception:  # the calls are in the record; being counted or traced must not bring them there again
                 _LOG.exception("Delivered calls could not be counted or traced.")
+
+
+def _cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 class Tally:

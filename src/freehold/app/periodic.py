@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 from freehold.errors import FreeholdError
 
@@ -64,6 +65,13 @@ class Periodic(threading.Thread):
             if self.problem is not None:
                 _LOG.info("%s works again.", self.name)
             self.problem = None
+
+
+def give_way() -> None:
+    """Let this thread interrupt no other when it wakes up; it gets its part of a busy machine all the same."""
+    if sys.platform == "linux":
+        with suppress(OSError):  # where that is not allowed, it is an ordinary thread
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def step_back() -> None:

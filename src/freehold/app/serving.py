@@ -52,8 +52,7 @@ def serve(told: bytes, listener: socket.socket, number: int, parent: int) -> int
     log_to_stderr()
     decoded = msgspec.json.decode(told, type=Told)
     settings = decoded.settings
-    journal = Journal(journal_folder(settings), durability=_durability(settings))
-    recorder = Recorder(journal, limit_bytes=gateway_settings(settings).record_body_bytes)
+    recorder = _recorder(settings)
     late = LateEstate(settings)
     around = Surroundings(settings, late)
     follower = Periodic("routes", partial(_follow, around, parent), pause_s=_FOLLOW_S)
@@ -102,8 +101,15 @@ def _follow(around: Surroundings, parent: int) -> None:
     around.refresh()
 
 
-def _durability(settings: Settings) -> Durability:
-    return "power" if settings.text("gateway.durability") == "power" else "process"
+def _recorder(settings: Settings) -> Recorder:
+    """A recorder with a journal for each lane."""
+    folder = journal_folder(settings)
+    durability: Durability = "power" if settings.text("gateway.durability") == "power" else "process"
+    return Recorder(
+        Journal(folder, lane="rest", durability=durability),
+        evidence=Journal(folder, lane="evidence", durability=durability),
+        limit_bytes=gateway_settings(settings).record_body_bytes,
+    )
 
 
 def say(words: str) -> None:
