@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import signal
 import socket
 import sys
 from functools import partial
@@ -25,8 +23,10 @@ from freehold.app.building import (
     traces,
 )
 from freehold.app.late import LateEstate
+from freehold.app.lifeline import end_without_parent
 from freehold.app.log import log_to_stderr
 from freehold.app.periodic import Periodic
+from freehold.app.told import Told
 from freehold.gateway.metrics import Metrics
 from freehold.gateway.oversight import Oversight
 from freehold.gateway.server import run
@@ -38,13 +38,6 @@ from freehold.settings import Settings
 _FOLLOW_S = 0.25
 _FIRST_LOOK_S = 5.0
 _LOG = logging.getLogger("freehold.up")
-
-
-class Told(msgspec.Struct):
-    """What a worker is told on stdin."""
-
-    settings: Settings
-    run: str
 
 
 def serve(told: bytes, listener: socket.socket, number: int, parent: int) -> int:
@@ -96,8 +89,7 @@ def _on_ready(metrics: Metrics) -> asyncio.Task[None]:
 
 
 def _follow(around: Surroundings, parent: int) -> None:
-    if os.getppid() != parent:
-        os.kill(os.getpid(), signal.SIGTERM)  # for systems that do not tell a child that its parent has died
+    end_without_parent(parent)
     around.refresh()
 
 

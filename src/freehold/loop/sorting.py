@@ -23,6 +23,8 @@ NO_TASK = "-"
 TASK_TAG = "freehold-task"
 _CALLS_PER_ROUND = 5000
 _BYTES_PER_ROUND = 64 * 2**20
+_CALLS_PER_WRITE = 200
+"""The sorter has the lowest priority: while it writes, the delivery of new calls waits for it."""
 _LOOSE_CALLS_READ = 2000
 _CALLS_LOOKED_BACK = 200
 
@@ -94,7 +96,10 @@ def _sort(estate: Estate, fresh: Sequence[ReadCall]) -> None:
         look_back=_LookBack(estate),
     )
     book.put_tasks((*outcome.new_tasks, *outcome.changed_tasks), outcome.retired)
-    calls.assign({read.call.id: NO_TASK for read in fresh} | _failed(fresh, TaskIndex(book.tasks())) | outcome.assigned)
+    tasks = {read.call.id: NO_TASK for read in fresh} | _failed(fresh, TaskIndex(book.tasks())) | outcome.assigned
+    pairs = list(tasks.items())
+    for start in range(0, len(pairs), _CALLS_PER_WRITE):
+        calls.assign(dict(pairs[start : start + _CALLS_PER_WRITE]))
 
 
 class _LookBack:
