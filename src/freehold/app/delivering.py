@@ -13,15 +13,16 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from time import time
 
+from freehold.app.lag import LagAlarm
 from freehold.app.late import LateEstate
 from freehold.app.periodic import give_way
 from freehold.core.call import Call
 from freehold.errors import BusyError
 from freehold.gateway.meter import Meter
-from freehold.gateway.metrics import Metrics, Sources
+from freehold.gateway.metrics import Metrics, Sources, lag_gauge
 from freehold.gateway.tally import count_delivered
 from freehold.loop.journal import delivering, journal_folder
-from freehold.record import Pace, read_backlog
+from freehold.record import EVIDENCE_LANES, OTHER_LANES, Backlog, Pace, read_backlog
 from freehold.settings import Settings
 
 _RETRY_S = 0.1
@@ -95,6 +96,8 @@ class Tally:
 
     def __init__(self, settings: Settings, run: str) -> None:
         self._folder = journal_folder(settings)
+        self._backlog = Backlog()
+        self._alarm = LagAlarm(settings.number("record.lag_s"))
         self._meter = Meter()
         self._counting = threading.Lock()
         folder = settings.state.absolute() / "run"
@@ -108,15 +111,19 @@ class Tally:
             count_delivered(self._meter, calls)
 
     def save(self) -> None:
-        """Write the figures down, where workers find them."""
+        """Look at what waits, and write the figures down where workers find them."""
+        self._backlog = read_backlog(self._folder)
+        self._alarm.look(self._backlog, time())
         with self._counting:
             self._metrics.save()
 
     def _gauges(self) -> Mapping[str, float]:
-        waiting = read_backlog(self._folder)
-        age_s = 0.0 if waiting.oldest_at is None else max(0.0, time() - waiting.oldest_at)
+        waiting, now = self._backlog, time()
+        age_s = 0.0 if waiting.oldest_at is None else max(0.0, now - waiting.oldest_at)
         return {
             "freehold_database_problem": float(waiting.problem is not None),
             "freehold_journal_bytes": float(waiting.size_bytes),
             "freehold_journal_oldest_seconds": age_s,
+            lag_gauge("evidence"): waiting.lag_s(now, EVIDENCE_LANES),
+            lag_gauge("rest"): waiting.lag_s(now, OTHER_LANES),
         }

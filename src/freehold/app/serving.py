@@ -9,6 +9,7 @@ import asyncio
 import logging
 import socket
 import sys
+import time
 from functools import partial
 
 import msgspec
@@ -32,7 +33,7 @@ from freehold.gateway.oversight import Oversight
 from freehold.gateway.server import run
 from freehold.loop.journal import journal_folder
 from freehold.loop.reaching import under_way_folder
-from freehold.record import Durability, Journal, Recorder, UnderWay
+from freehold.record import Durability, Journal, Recorder, UnderWay, delivery_lag_s
 from freehold.settings import Settings
 
 _FOLLOW_S = 0.25
@@ -59,6 +60,7 @@ def serve(told: bytes, listener: socket.socket, number: int, parent: int) -> int
         metrics=metrics.page,
         database_problem=lambda: follower.problem,
         knows_routes=around.knows_routes,
+        delivery_lag_s=partial(_delivery_lag_s, settings),
         is_tracing=traces(settings),
     )
     gateway = build_gateway(settings, recorder, around, oversight)
@@ -91,6 +93,10 @@ def _on_ready(metrics: Metrics) -> asyncio.Task[None]:
 def _follow(around: Surroundings, parent: int) -> None:
     end_without_parent(parent)
     around.refresh()
+
+
+def _delivery_lag_s(settings: Settings) -> float:
+    return delivery_lag_s(journal_folder(settings), time.time())
 
 
 def _recorder(settings: Settings) -> Recorder:

@@ -8,7 +8,7 @@
 Not covered: the tables (`freehold.store`), the forwarding (`freehold.gateway`).
 """
 
-from freehold.record.backlog import Backlog, ends, is_delivered, oldest_waiting, read_backlog
+from freehold.record.backlog import Backlog, delivery_lag_s, ends, is_delivered, oldest_waiting, read_backlog
 from freehold.record.conversations import Conversations
 from freehold.record.delivery import Delivery, Read, Sink
 from freehold.record.encoding import decode_body, missing_encodings, readable_encodings
@@ -39,6 +39,7 @@ __all__ = [
     "Sink",
     "UnderWay",
     "decode_body",
+    "delivery_lag_s",
     "ends",
     "forget_calls_under_way",
     "is_delivered",

@@ -94,6 +94,12 @@ def read_backlog(folder: Path) -> Backlog:
     )
 
 
+def delivery_lag_s(folder: Path, now: float) -> float:
+    """How long the call that has waited the longest in the journal has waited, in seconds; reads little."""
+    found = (_look(writer, most_entries=1).ended_at for writer in writers(folder))
+    return max((max(0.0, now - ended_at) for ended_at in found if ended_at is not None), default=0.0)
+
+
 def oldest_waiting(folder: Path, lanes: Collection[Lane]) -> float | None:
     """When the oldest call that waits in these lanes was asked; None when nothing waits there."""
     found = [_look(writer).asked_at for writer in writers(folder) if lane_of(writer.name) in lanes]
@@ -151,8 +157,8 @@ def _waiting_bytes(writer: Path) -> int:
     )
 
 
-def _look(writer: Path) -> _Head:
-    """The beginning of a writer's backlog, at most `_ENTRIES_COUNTED` entries.
+def _look(writer: Path, *, most_entries: int = _ENTRIES_COUNTED) -> _Head:
+    """The beginning of a writer's backlog, at most so many entries.
 
     Entries lie in the order in which calls ended; the oldest is looked for among the first `_BYTES_READ`.
     """
@@ -166,7 +172,7 @@ def _look(writer: Path) -> _Head:
     except FileNotFoundError:
         return head_of_all
     try:
-        while head_of_all.entries < _ENTRIES_COUNTED:
+        while head_of_all.entries < most_entries:
             head = os.pread(file, HEAD.size, offset)
             if len(head) < HEAD.size or not head.startswith(mark):
                 break
