@@ -84,6 +84,7 @@ def _measure(case: str, options: Options, against: Path | None) -> list[Row]:
 
 def _options(chosen: argparse.Namespace, folder: Path) -> Options:
     usable = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, usable[:CORES])  # what runs in this process is part of the scene
     return Options(
         folder=folder,
         checkout=ROOT,

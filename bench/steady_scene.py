@@ -116,9 +116,9 @@ class Scene:
         finally:
             self.processes.stop(process)
 
-    def load(self, seconds: float, port: int | None = None) -> Loaded:
+    def load(self, seconds: float) -> Loaded:
         """Calls at the options' rate for so long; returns what callers saw."""
-        process = self._start_load(seconds, port or self.port)
+        process = self._start_load(seconds, self.port)
         try:
             said, _ = process.communicate(timeout=seconds + _PATIENCE_S)
         except subprocess.TimeoutExpired as error:
@@ -128,6 +128,16 @@ class Scene:
         if "p50_ms" not in found:
             raise BenchError("none of the load's requests was answered")
         return Loaded(**found)
+
+    @contextmanager
+    def load_beside(self, port: int, seconds: float) -> Iterator[None]:
+        """Calls at the options' rate on this port beside whatever runs in the block."""
+        process = self._start_load(seconds, port)
+        try:
+            yield
+        finally:
+            process.kill()
+            process.communicate()
 
     def _start_load(self, seconds: float, port: int) -> subprocess.Popen[bytes]:
         bodies = self.options.folder / "bodies.jsonl"
