@@ -47,6 +47,13 @@ def test_where_it_keeps_up_it_takes_a_part_of_it(cpu_s: float) -> None:
     assert taken == pytest.approx(CALM * 0.7, rel=0.05)
 
 
+def test_on_many_cores_it_is_one_thread_all_the_same() -> None:
+    """Else it would never rest, and its batches would stay small and dear."""
+    machine = Machine()
+    taken = shares(machine, machine.pace(cores=64), cpu_s=0.01, is_behind=False)
+    assert taken == pytest.approx(CALM, rel=0.05)
+
+
 def test_on_a_busy_machine_it_does_not_rest_at_all() -> None:
     """What other work takes from it is not its own use: held to time on the clock it would get less and less."""
     machine = Machine(others=0.6)

@@ -37,7 +37,7 @@ class Pace:
         clock: Callable[[], float] = time.monotonic,
         cpu_clock: Callable[[], float] = time.thread_time,
     ) -> None:
-        self._most = share * cores
+        self._most = min(1.0, share * cores)  # one thread: more than a core it cannot take
         self._clock = clock
         self._cpu_clock = cpu_clock
         self._asked_at, self._used_s = clock(), cpu_clock()
