@@ -72,6 +72,13 @@ class _Moved(NamedTuple):
     others: tuple[Task, ...]
 
 
+class _Until(NamedTuple):
+    """Up to when calls are all in the record: those that the task's route placed, and those that no route placed."""
+
+    placed: float
+    others: float
+
+
 class Watching:
     """Watches the moved routes of an estate; to be used on one thread. `clock` gives Unix seconds."""
 
@@ -93,7 +100,7 @@ class Watching:
         rest = self._reach.rest(now) if moved else now
         for one in moved:
             try:
-                self._look_at(one, reached[one.route.task_id], rest)
+                self._look_at(one, _Until(reached[one.route.task_id], rest))
             except Exception as error:
                 failures.append(error)
         if failures:
@@ -117,14 +124,13 @@ class Watching:
         """Let no other gateway on the database wait for the calls of this one, which ends."""
         self._reach.leave()
 
-    def _look_at(self, moved: _Moved, until: float, rest: float) -> None:
-        """One round over a task: calls that its route placed up to `until`, others up to `rest`."""
+    def _look_at(self, moved: _Moved, until: _Until) -> None:
         store, now, route = self._estate.store, self._clock(), moved.route
         settings = self._estate.settings.for_task(moved.name)
         row = store.watches.get(route.task_id)
         kept = self._kept(row, route, settings, now)
         follower = _Follower(store.following, route, settings, now)
-        seen = follower.strayed(follower.followed(kept, until), moved.edited, rest)
+        seen = follower.strayed(follower.followed(kept, until.placed), moved.edited, until.others)
         seen = follower.rated(seen)
         also = (*said_by_probes(row.document, route), *self._silence.said(route, moved.others, now))
         if self._write(row, seen, route, now, also) and not self._act(moved.name, route, seen.watch):
@@ -220,12 +226,12 @@ class _Follower:
                 break
         return replace(kept, unreadable=kept.unreadable + len(self._eye.unreadable))
 
-    def strayed(self, kept: Kept, edited: Sequence[str], rest: float) -> Kept:
+    def strayed(self, kept: Kept, edited: Sequence[str], until: float) -> Kept:
         """The watch with the calls that no version placed and that do not fit: their prompt is not what was proven.
 
         They are calls of the task, or of a task that an edit of its prompt has made.
         """
-        until, after = min(self._now - _SORTED_S, rest), kept.strays
+        until, after = min(self._now - _SORTED_S, until), kept.strays
         page = self._following.page_of([self._route.task_id, *edited], _NO_VERSION, after, until, CALLS_PER_ROUND)
         watch = kept.watch
         for start in range(0, len(page), _CALLS_AT_ONCE):
