@@ -21,6 +21,7 @@ import socket
 import time
 from collections.abc import Collection
 from pathlib import Path
+from typing import NamedTuple
 
 from freehold.core.ids import sha256_hex
 from freehold.loop.estate import Estate
@@ -38,6 +39,13 @@ _ID_CHARS = 16
 def under_way_folder(settings: Settings) -> Path:
     """Where this state folder's workers tell of their calls under way."""
     return settings.state.absolute() / "run" / "under_way"
+
+
+class Until(NamedTuple):
+    """Up to when calls are all in the record: those that the task's route placed, and those that no route placed."""
+
+    placed: float
+    others: float
 
 
 class Reach:

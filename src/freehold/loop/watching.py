@@ -32,7 +32,7 @@ from freehold.loop.estate import Estate
 from freehold.loop.misfits import Misfits
 from freehold.loop.moving import put_route
 from freehold.loop.observing import Eye, Seen, awaits, is_audit_due, is_shadow_due, is_stray, observation, stray
-from freehold.loop.reaching import Reach
+from freehold.loop.reaching import Reach, Until
 from freehold.loop.sorting import ReadCall
 from freehold.loop.succession import Silence, successors
 from freehold.loop.watched import Kept, begun, last_told, read_kept, restarts_of, said_by_probes, step_of
@@ -72,13 +72,6 @@ class _Moved(NamedTuple):
     others: tuple[Task, ...]
 
 
-class _Until(NamedTuple):
-    """Up to when calls are all in the record: those that the task's route placed, and those that no route placed."""
-
-    placed: float
-    others: float
-
-
 class Watching:
     """Watches the moved routes of an estate; to be used on one thread. `clock` gives Unix seconds."""
 
@@ -100,7 +93,7 @@ class Watching:
         rest = self._reach.rest(now) if moved else now
         for one in moved:
             try:
-                self._look_at(one, _Until(reached[one.route.task_id], rest))
+                self._look_at(one, Until(reached[one.route.task_id], rest))
             except Exception as error:
                 failures.append(error)
         if failures:
@@ -124,7 +117,7 @@ class Watching:
         """Let no other gateway on the database wait for the calls of this one, which ends."""
         self._reach.leave()
 
-    def _look_at(self, moved: _Moved, until: _Until) -> None:
+    def _look_at(self, moved: _Moved, until: Until) -> None:
         store, now, route = self._estate.store, self._clock(), moved.route
         settings = self._estate.settings.for_task(moved.name)
         row = store.watches.get(route.task_id)
