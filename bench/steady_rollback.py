@@ -21,7 +21,7 @@ from steady_figures import Options, Row
 from steady_scene import LOOPS, Scene
 
 GAP_S = 0.05
-GOOD_CALLS, MOST_CALLS = 40, 1200
+GOOD_CALLS, MOST_CALLS, MOST_S = 40, 1200, 120.0
 RUNS = 3
 LOADS_MODEL = '["gpt-4o-mini"]'
 _LOAD_S = 3600.0  # it is ended with the last run
@@ -92,6 +92,8 @@ async def _turn(gateway: Gateway, script: Script, task_id: str, run: int) -> Tur
         if number > turns_at and answered.arm != "owned" and _is_taken_back(gateway, task_id, version):
             return Turn(number - turns_at, time.monotonic() - turned_at)
         await asyncio.sleep(max(0.0, due - time.monotonic()))
+        if number > turns_at and time.monotonic() > turned_at + MOST_S:
+            break
     return Turn(None, time.monotonic() - turned_at)
 
 
