@@ -6,7 +6,7 @@ DATA   ?=
 BASE   := .freehold-cache
 MINUTES ?= 5
 
-.PHONY: help demo test test-long lint types bench-gateway bench-peers bench-proof fuzz format clean
+.PHONY: help demo test test-long lint types bench-gateway bench-peers bench-proof bench-steady fuzz format clean
 help:  ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
@@ -41,6 +41,9 @@ bench-peers: $(VENV)/.ready  ## Set up the gateways by others that bench-gateway
 
 bench-gateway: $(VENV)/.ready  ## Measure the gateway beside nginx and the peers (needs wrk, nginx; 20 minutes).
 	@$(BIN)/python bench/gateway.py --json
+
+bench-steady: $(VENV)/.ready  ## Measure what a busy hour does to the record and to rollback (half an hour, Linux).
+	@$(BIN)/python bench/steady.py --json
 
 bench-proof: $(VENV)/.ready  ## Hold what the proof promises against known truth (10 minutes).
 	@$(BIN)/python bench/proof.py

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal
 
@@ -63,6 +64,7 @@ _PREFIX = re.compile(r"^(?:finishreason|stopreason|alternativestatus|reason)+(?=
 _LONGEST_CHARS = 200
 
 
+@lru_cache(maxsize=1024)
 def ending_of(finish_reason: str | None) -> Ending:
     """How an answer with this finish reason ended. Example: `ending_of("MAX_TOKENS") == "cut_off"`.
 

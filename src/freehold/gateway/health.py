@@ -18,6 +18,7 @@ class Readiness:
     """What a gateway knows of itself; a problem is None where there is none.
 
     `knows_routes` is False until tasks and routes were read once: until then every call goes to its provider.
+    `delivery_lag_s` is how long the first call that waits for the database has waited; it makes no gateway unready.
     """
 
     journal_problem: str | None = None
@@ -26,6 +27,7 @@ class Readiness:
     providers: int = 0
     knows_routes: bool = True
     database_problem: str | None = None
+    delivery_lag_s: float = 0.0
 
     @property
     def is_ready(self) -> bool:
@@ -41,5 +43,6 @@ class Readiness:
             "providers": self.providers,
             "routes": routes,
             "database": self.database_problem or "ok",
+            "delivery_lag_s": round(self.delivery_lag_s, 1),
         }
         return (200 if self.is_ready else 503), dump(said)

@@ -54,6 +54,9 @@ _GAUGES: Mapping[str, str] = {
     "freehold_journal_bytes": "Bytes of calls in the journal that wait for the database.",
     "freehold_journal_oldest_seconds": "How long the oldest of them has waited.",
 }
+_LAG = "freehold_delivery_lag_seconds"
+_LAG_TEXT = "How long the first call that waits in the journal has waited, evidence of moved tasks and the rest apart."
+_LAG_LANES = ("evidence", "rest")
 _LEVELS: Mapping[str, str] = {
     "freehold_route_share": "Share of calls that the owned model may answer now, by task and kind of route.",
     "freehold_route_fit": "Share of the last 100 calls with the prompt that the route was proven with.",
@@ -79,6 +82,11 @@ class Sources:
     gauges: Callable[[], Mapping[str, float]] = dict
     levels: Callable[[], Iterable[Level]] = tuple
     task_name: Callable[[str], str] = str
+
+
+def lag_gauge(lane: str) -> str:
+    """The name under which the lag of a lane (`evidence` or `rest`), in seconds, is a gauge."""
+    return f'{_LAG}{{lane="{lane}"}}'
 
 
 class Metrics:
@@ -150,6 +158,8 @@ def render(figures: Figures, task_name: Callable[[str], str] = str, levels: Sequ
             lines += _histogram(name, _labelled(labels, values), spread, bounds)
     for name, text in _GAUGES.items():
         lines += [*_head(name, text, "gauge"), f"{name} {figures.gauges.get(name, 0):.17g}"]
+    lines += _head(_LAG, _LAG_TEXT, "gauge")
+    lines += [f"{lag_gauge(lane)} {figures.gauges.get(lag_gauge(lane), 0):.17g}" for lane in _LAG_LANES]
     for name, text in _LEVELS.items():
         lines += _head(name, text, "gauge")
         pairs = [(labels, value) for level, labels, value in levels if level == name]

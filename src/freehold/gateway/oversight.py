@@ -32,6 +32,10 @@ def _all_well() -> str | None:
     return None
 
 
+def _no_lag() -> float:
+    return 0.0
+
+
 def _knows() -> bool:
     return True
 
@@ -41,7 +45,8 @@ class Oversight:
     """What a gateway is watched with.
 
     `metrics` gives the page for Prometheus. `database_problem` says why the database cannot be read, `knows_routes`
-    whether tasks and routes were ever read. With `is_tracing` the caller's `traceparent` is kept for the spans.
+    whether tasks and routes were ever read, `delivery_lag_s` for how many seconds calls have waited for the database.
+    With `is_tracing` the caller's `traceparent` is kept for the spans.
     """
 
     admission: Admission | None = None
@@ -51,6 +56,7 @@ class Oversight:
     metrics: Callable[[], bytes] | None = None
     database_problem: Callable[[], str | None] = _all_well
     knows_routes: Callable[[], bool] = _knows
+    delivery_lag_s: Callable[[], float] = _no_lag
     is_tracing: bool = False
     is_stopping: bool = False
 
@@ -147,4 +153,5 @@ class Oversight:
             providers=providers,
             knows_routes=self.knows_routes(),
             database_problem=self.database_problem(),
+            delivery_lag_s=self.delivery_lag_s(),
         )

@@ -102,6 +102,15 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("gateway", "trace_content", False, "Put the messages of both sides into the spans."),
     Setting("record", "keep_days", 0.0, "Days after which the bodies of calls are deleted; 0 keeps them for ever."),
     Setting(
+        "record",
+        "delivery_share",
+        0.35,
+        "Most of the machine's CPU time, as a share, that bringing calls from the journal to the database may take.",
+        0.01,
+        1,
+    ),
+    Setting("record", "lag_s", 10.0, "Seconds that a call may wait in the journal before the log says so.", 0.1),
+    Setting(
         "freeze", "proof_share", 0.2, "Share of the answered calls, the newest, that is kept for the proof.", most=1
     ),
     Setting("freeze", "proof_max", 1000, "Most calls in the proof split.", least=1),

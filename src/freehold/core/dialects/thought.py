@@ -33,6 +33,8 @@ _MARKS = (
 _PAIRS = tuple((re.compile(begin, re.IGNORECASE), re.compile(end, re.IGNORECASE)) for begin, end in _MARKS)
 _LONE_END = re.compile(r"</(?:think|thinking|seed:think)\s{0,9}>|\[/THINK\]|◁/think▷|<\|END_THINKING\|>", re.IGNORECASE)
 _SPACE = re.compile(r"\s*")
+_SIGNS = ("<", "[", "◁")
+"""Every mark begins with one of these."""
 _FRAME = re.compile(
     r"^(?:<\|start\|>assistant)?<\|channel\|>final[^<]{0,100}<\|message\|>|<\|(?:return|end)\|>$"
     r"|^<\|START_RESPONSE\|>|<\|END_RESPONSE\|>$"
@@ -43,6 +45,8 @@ _FRAMES = ("<|channel|>final", "<|START_RESPONSE|>", "<|begin_of_solution|>")
 
 def split_thought(text: str) -> tuple[str, str]:
     """The thought that a text begins with, and the answer behind it. Example: `<think>hm</think>yes` -> (hm, yes)."""
+    if not any(sign in text for sign in _SIGNS):
+        return "", text
     thoughts: list[str] = []
     place = 0
     while (found := _block(text, place)) is not None:
