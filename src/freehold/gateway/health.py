@@ -1,7 +1,8 @@
 """What probes are told: `/healthz`, whether the process is up, and `/readyz`, whether it should be sent traffic.
 
 Not covered: finding out; the gateway hands in what it knows. A database that is away does not make a gateway unready,
-because calls wait in the journal; it is said all the same.
+because calls wait in the journal, and neither does an engine that is left alone, because providers answer its calls.
+Both are said all the same.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ class Readiness:
     providers: int = 0
     knows_routes: bool = True
     database_problem: str | None = None
+    engine_problem: str | None = None
 
     @property
     def is_ready(self) -> bool:
@@ -41,5 +43,6 @@ class Readiness:
             "providers": self.providers,
             "routes": routes,
             "database": self.database_problem or "ok",
+            "engines": self.engine_problem or "ok",
         }
         return (200 if self.is_ready else 503), dump(said)
