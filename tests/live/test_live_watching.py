@@ -330,7 +330,7 @@ def test_an_engine_that_fails_is_said(moved: Moved) -> None:
         moved.rented(tags={"engine": "down"})
     moved.look()
     (view,) = live_views(moved.estate)
-    assert "the owned model gave no answer to 3 of 4 calls; the provider did" in view.remarks
+    assert "the owned model gave no answer to 3 of 4 calls; the provider did (down 3)" in view.remarks
 
 
 @pytest.mark.parametrize("error", [StateError("It is broken.", hint="Mend it."), ValueError("It is broken.")])

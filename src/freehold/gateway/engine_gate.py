@@ -134,6 +134,8 @@ class EngineGate:
             seconds = loop.time() - began_at
         except (TimeoutError, UpstreamError, ValueError) as error:
             _LOG.debug("The engine of model %s was tried and gave no answer: %r", placed.route.model_id, error)
+        except Exception:
+            _LOG.exception("The engine of model %s could not be tried.", placed.route.model_id)
         finally:
             load.tried(seconds, allowed)
         self._tell(placed, load)
