@@ -31,9 +31,11 @@ TOO_LATE = 3
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
 """How long a slow engine is left alone before it is tried: at first, and after several tries."""
 _STEADY_S = 60.0
-_FORGET_S = 60.0
+_FORGET_S = 600.0
 _WINDOW, _SHARE = 40, 0.95
 _LATE_FACTOR = 1.5
+_UNFINISHED = 2.0
+"""An answer that was not waited for counts as one that would have taken so many times as long."""
 _QUIET_S = 1.0
 
 
@@ -82,9 +84,10 @@ class _Times:
 class Pace:
     """How long answers take, by how many were under way with them: the 95th percentile of the last 40 of each count.
 
-    `known` is what a proof measured, `known_at_once` answers at a time. Where a count was not measured within the last
-    minute, it is inferred: at most in proportion to a smaller count, as of an engine that works on one after the other,
-    and no more than for a larger one.
+    `known_s` is what a proof measured, `known_at_once` answers at a time. Where a count was not measured within the
+    last ten minutes, it is inferred: at most in proportion to a smaller count, as of an engine that works on one after
+    the other, and no more than for a larger one. The proof is believed for twice the largest count that was measured here,
+    so that one that is wrong about this machine makes one call late, and not as many as there are slots.
     """
 
     def __init__(self, known_s: float | None = None, known_at_once: int = 1) -> None:
@@ -114,7 +117,7 @@ class Pace:
         if count in measured:
             return least
         above = [s for n, s in measured.items() if n > count]
-        if self._known is not None and self._known[0] >= count:
+        if self._known is not None and count <= min(self._known[0], max(1, 2 * max(measured, default=0))):
             above.append(self._known[1])
         below = max((n for n in measured if n < count), default=None)
         guesses = above if below is None else [*above, measured[below] * count / below]
@@ -201,7 +204,7 @@ class EngineLoad:
         self._under_way.discard(ticket)
         now = self._clock()
         if ticket.place > 1:
-            self.pace.add(ticket.place, now - ticket.began_at, now)
+            self.pace.add(ticket.place, _UNFINISHED * (now - ticket.began_at), now)
         if not ticket.is_background:
             self._late_in_a_row += 1
             if self._late_in_a_row >= TOO_LATE:
