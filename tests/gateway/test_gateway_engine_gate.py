@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from scripted import Shelf, running
 from test_gateway_bytes import CHAT_PATH, asking, send
+from tiny_llama import write_tiny_llama
 
 from freehold.core import Route
 from freehold.gateway.app import Gateway
 from freehold.gateway.config import GatewaySettings, Placed, Provider, Switchboard
 from freehold.gateway.http1.server import Limits
 from freehold.gateway.oversight import Oversight
+from freehold.serve import Engine
 
 WAIT_S = 20.0
 _BROKEN = (OSError, asyncio.IncompleteReadError, ValueError)
@@ -150,26 +155,30 @@ class Scene:
         return send(self.port, "GET", path)[2].decode()
 
 
-@pytest.fixture
-def scene(request: pytest.FixtureRequest) -> Iterator[Scene]:
+@contextmanager
+def a_scene(*, engine_url: str = "", kind: str = "cascade", **changes: Any) -> Iterator[Scene]:
     """`slack_s` is long, so that a busy machine does not make an answer late, unless a test says otherwise."""
-    changes: dict[str, Any] = dict(getattr(request, "param", {}))
     sides, shelf = Sides(), Shelf({})
     sides.run()
-    kind = changes.pop("kind", "cascade")
-    route = Route(task_id="t1", version=1, kind=kind, model_id="m1", threshold=0.5, shadow_rate=1.0)
+    route = Route(task_id="t1", version=1, kind=kind, model_id="m1", threshold=0.5, shadow_rate=1.0)  # type: ignore[arg-type]
     placed = Placed(task_id="t1", task_key="triage", route=route, **{"slack_s": 5.0, **changes})
 
     def find(asked: Any, explicit: str | None) -> Placed:
         return replace(placed, messages=asked.messages)
 
     url = f"http://127.0.0.1:{sides.port}"
-    board = Switchboard(find=find, engine_url=lambda model_id: url, confidence=lambda route, answer: 1.0)
-    oversight = Oversight()
-    gateway = Gateway(GatewaySettings(), [Provider(name="up", base_url=f"{url}/v1")], shelf, board, None, oversight)  # type: ignore[arg-type]
+    board = Switchboard(find=find, engine_url=lambda model_id: engine_url or url, confidence=lambda route, answer: 1.0)
+    providers = [Provider(name="up", base_url=f"{url}/v1")]
+    gateway = Gateway(GatewaySettings(), providers, shelf, board, None, Oversight())  # type: ignore[arg-type]
     with running(gateway, Limits()) as port:
         yield Scene(sides, shelf, gateway, placed, port)
     sides.stop()
+
+
+@pytest.fixture
+def scene(request: pytest.FixtureRequest) -> Iterator[Scene]:
+    with a_scene(**getattr(request, "param", {})) as scene:
+        yield scene
 
 
 def test_a_burst_beyond_what_the_engine_can_do_goes_to_the_provider_and_says_so(scene: Scene) -> None:
@@ -265,3 +274,27 @@ def test_shadows_wait_for_their_turn_and_all_come(scene: Scene) -> None:
         threading.Event().wait(0.05)
     assert {(call.status, call.error) for call in shadows} == {(200, None)}
     assert scene.sides.most_at_once <= GatewaySettings().engine_slots // 2
+
+
+@pytest.mark.engine
+def test_llama_cpp_that_is_stopped_is_noticed_and_asked_again_once_it_goes_on(tmp_path: Path) -> None:
+    pytest.importorskip("xllamacpp")
+    engine = Engine(write_tiny_llama(tmp_path / "tiny.gguf"), log=tmp_path / "log", threads=1, slots=2)
+    engine.start()
+    try:
+        with a_scene(engine_url=engine.wait()) as scene:
+            assert "engine" not in scene.ask()[1]
+            assert engine.pid is not None
+            os.kill(engine.pid, signal.SIGSTOP)
+            while not all(" T " in path.read_text() for path in Path(f"/proc/{engine.pid}/task").glob("*/stat")):
+                threading.Event().wait(0.01)
+            assert [scene.ask() for _ in range(4)] == [("rented", {"engine": "hung"})] * 4
+            os.kill(engine.pid, signal.SIGCONT)
+            for _ in range(int(WAIT_S / 0.05)):
+                if "engine" not in scene.ask()[1]:
+                    break
+                threading.Event().wait(0.05)
+            else:
+                raise AssertionError("it is not asked again")
+    finally:
+        engine.stop()

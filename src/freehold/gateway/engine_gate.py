@@ -25,9 +25,8 @@ from freehold.gateway.provider_times import ProviderTimes, provider_seconds
 from freehold.gateway.upstream import is_alive
 from freehold.record import Exchange
 
-PULSE_S, SILENCE_S, LONGEST_PULSE_S = 0.05, 0.1, 1.0
-"""An engine is asked for a sign of life every `PULSE_S`; one that takes more than `SILENCE_S` for it is silent. Then it
-is asked less and less often."""
+LONGEST_PULSE_S = 1.0
+_SILENCE_SHARE, _LEAST_SILENCE_S, _MOST_SILENCE_S = 1 / 3, 0.1, 2.0
 _TURN_S = 0.05
 _TELL_AFTER_S = 1.0
 _P99, _MEDIAN = 0.99, 0.5
@@ -148,32 +147,36 @@ class EngineGate:
             self._pulses[model_id] = asyncio.get_running_loop().create_task(self._pulse(placed, model_id, load))
 
     async def _pulse(self, placed: Placed, model_id: str, load: EngineLoad) -> None:
-        """Ask for signs of life for as long as calls are under way, or none has come."""
-        pause_s = PULSE_S
+        """Ask for signs of life for as long as calls are under way, or none has come; then less and less often.
+
+        An engine that takes more than a third of the slack for one is silent: a client has so much to spare.
+        """
+        silence_s = min(max(_LEAST_SILENCE_S, _SILENCE_SHARE * placed.slack_s), _MOST_SILENCE_S)
+        pause_s = pulse_s = silence_s / 2
         try:
             while load.under_way or load.state == "hung":
                 await asyncio.sleep(pause_s)
                 if not load.under_way and load.state != "hung":
                     return
-                if await self._is_heard(model_id):
+                if await self._is_heard(model_id, silence_s):
                     load.is_heard()
-                    pause_s = PULSE_S
+                    pause_s = pulse_s
                 else:
                     load.fall_silent()
-                    pause_s = min(2 * pause_s, LONGEST_PULSE_S)
+                    pause_s = max(pulse_s, min(2 * pause_s, LONGEST_PULSE_S))
                 self._tell(placed, load)
         finally:
             del self._pulses[model_id]
 
-    async def _is_heard(self, model_id: str) -> bool:
+    async def _is_heard(self, model_id: str, silence_s: float) -> bool:
         """Whether an engine answers at all; one that is away is no silent one, and fails its calls by itself."""
         loop = asyncio.get_running_loop()
         url = self._engine_url(model_id)
         while url is not None:
             began_at = loop.time()
-            if await is_alive(self._pool, url, timeout_s=SILENCE_S):
+            if await is_alive(self._pool, url, timeout_s=silence_s):
                 return True
-            if loop.time() - began_at < 2 * SILENCE_S:
+            if loop.time() - began_at < 2 * silence_s:
                 return False  # else it was this process that stood still, and the answer may lie there unread
         return True
 

@@ -86,8 +86,8 @@ class Pace:
 
     `known_s` is what a proof measured, `known_at_once` answers at a time. Where a count was not measured within the
     last ten minutes, it is inferred: at most in proportion to a smaller count, as of an engine that works on one after
-    the other, and no more than for a larger one. The proof is believed for twice the largest count that was measured here,
-    so that one that is wrong about this machine makes one call late, and not as many as there are slots.
+    the other, and no more than for a larger one. The proof is believed for twice the largest count that was measured
+    here, so that one that is wrong about this machine makes one call late, and not as many as there are slots.
     """
 
     def __init__(self, known_s: float | None = None, known_at_once: int = 1) -> None:
