@@ -75,7 +75,9 @@ class EngineGate:
         self._tell(placed, load)
         if isinstance(admitted, Ticket):
             return await self._wait(placed, load, admitted, ask)
-        if load.is_try_due():
+        if admitted == "hung":
+            self._feel_pulse(placed, load)
+        elif load.is_try_due():
             self._start_try(self._try(placed, load, allowed, ask))
         raise LeftAloneError(admitted)
 
@@ -208,13 +210,17 @@ class EngineGate:
         return "; ".join(self._problems()) or None
 
     def _problems(self) -> Iterator[str]:
-        for model_id, load in self._loads.items():
+        for model_id, load in self._served():
             if load.state != "ok":
                 yield f"{model_id} is {load.state} for {load.since_s:.0f} s; the provider answers its calls"
 
+    def _served(self) -> Iterator[tuple[str, EngineLoad]]:
+        """The engines that are there now; one that no route needs any more is not."""
+        return ((model_id, load) for model_id, load in self._loads.items() if self._engine_url(model_id) is not None)
+
     def gauges(self) -> Mapping[str, float]:
         """Figures of all engines for the metrics page."""
-        loads = list(self._loads.values())
+        loads = [load for _, load in self._served()]
         return {
             "freehold_engine_calls_under_way": sum(load.under_way for load in loads),
             "freehold_engines_left_alone": sum(load.state != "ok" for load in loads),
