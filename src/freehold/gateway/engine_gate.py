@@ -26,7 +26,7 @@ from freehold.gateway.upstream import is_alive
 from freehold.record import Exchange
 
 LONGEST_PULSE_S = 1.0
-_SILENCE_SHARE, _LEAST_SILENCE_S, _MOST_SILENCE_S = 1 / 3, 0.1, 2.0
+_SILENCE_SHARE, _LEAST_SILENCE_S, _MOST_SILENCE_S = 2 / 3, 0.1, 2.0
 _TURN_S = 0.05
 _TELL_AFTER_S = 1.0
 _P99, _MEDIAN = 0.99, 0.5
@@ -151,10 +151,11 @@ class EngineGate:
     async def _pulse(self, placed: Placed, model_id: str, load: EngineLoad) -> None:
         """Ask for signs of life for as long as calls are under way, or none has come; then less and less often.
 
-        An engine that takes more than a third of the slack for one is silent: a client has so much to spare.
+        An engine that takes more than two thirds of the slack for one is silent: so it is noticed within the slack, and
+        a machine that is merely busy is not mistaken for it.
         """
         silence_s = min(max(_LEAST_SILENCE_S, _SILENCE_SHARE * placed.slack_s), _MOST_SILENCE_S)
-        pause_s = pulse_s = silence_s / 2
+        pause_s = pulse_s = silence_s / 4
         try:
             while load.under_way or load.state == "hung":
                 await asyncio.sleep(pause_s)
