@@ -68,6 +68,9 @@ port = {gateway_port}
 [train]
 minutes = {minutes}
 
+[route]
+slack_ms = 10000  # the provider is sped up and the owned model is not
+
 [providers.simulated]
 base_url = "http://127.0.0.1:{provider_port}/v1"
 models = ["{MODEL}"]

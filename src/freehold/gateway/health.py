@@ -1,7 +1,8 @@
 """What probes are told: `/healthz`, whether the process is up, and `/readyz`, whether it should be sent traffic.
 
 Not covered: finding out; the gateway hands in what it knows. A database that is away does not make a gateway unready,
-because calls wait in the journal; it is said all the same.
+because calls wait in the journal, and neither does an engine that is left alone, because providers answer its calls.
+Both are said all the same.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ class Readiness:
     knows_routes: bool = True
     database_problem: str | None = None
     delivery_lag_s: float = 0.0
+    engine_problem: str | None = None
 
     @property
     def is_ready(self) -> bool:
@@ -44,5 +46,6 @@ class Readiness:
             "routes": routes,
             "database": self.database_problem or "ok",
             "delivery_lag_s": round(self.delivery_lag_s, 1),
+            "engines": self.engine_problem or "ok",
         }
         return (200 if self.is_ready else 503), dump(said)

@@ -32,6 +32,10 @@ _COUNTERS: Mapping[str, tuple[str, Labels]] = {
     "freehold_refused": ("Requests that the gateway answered with an error of its own.", ("code",)),
     "freehold_upstream_failures": ("Times that a provider could not be reached or broke off.", ("provider", "kind")),
     "freehold_background_dropped": ("Audits and shadows that were left out for want of room.", ("kind",)),
+    "freehold_engine_fallbacks": (
+        "Calls that the provider answered because the engine was down, busy, slow, hung, or not in time.",
+        ("task", "reason"),
+    ),
     "freehold_new_prompt_calls": (
         "Calls with a prompt that their route was not proven with, by version; the provider answered them.",
         ("task", "prompt"),
@@ -48,6 +52,9 @@ _SPREADS: Mapping[str, tuple[str, Labels, tuple[float, ...]]] = {
 _GAUGES: Mapping[str, str] = {
     "freehold_calls_under_way": "Calls that are being answered now.",
     "freehold_open_connections": "Connections of clients that are open now.",
+    "freehold_engine_calls_under_way": "Calls that engines work on now.",
+    "freehold_engines_left_alone": "Engines that a worker leaves alone now, because they are slow or hung; the most.",
+    "freehold_engine_expected_seconds": "How long the next owned answer is expected to take; the longest.",
     "freehold_record_problem": "1 while calls cannot be written to the journal.",
     "freehold_database_problem": "1 while calls cannot be delivered to the database.",
     "freehold_waiting_bytes": "Bytes of calls that are not in the journal yet.",
