@@ -1,0 +1,115 @@
+"""Tell an undertrained model from its training's figures, and say what to run next.
+
+A training that its time limit cut short is too little where it made few passes, or where the dev loss was still clearly
+falling. One that ended as planned is only said to have room left, where its dev loss was still clearly falling.
+
+Not covered: whether the model is good enough. That is the proof's to say.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+LEAST_PASSES = 0.5
+ENOUGH_EXAMPLES = 10_000
+"""A part of a pass is no lack where it is of so many examples."""
+CLEAR_FALL = 0.2
+"""The dev loss is falling clearly when the second half of the training took this share of it away ..."""
+LEAST_FALL = 0.005
+"""... and so much of it, in nats per answer token."""
+_NEARLY_ALL = 0.98
+_FIRST_MINUTES = 40
+"""What to train for when no step was timed: the default of `train.minutes`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undertrained:
+    """A training that more of the same would take further; `minutes` and `epochs` are for the next one.
+
+    `passes` over the training split were made in `steps` steps. `fall` is the dev loss (nats per answer token) at half
+    of the steps and at the end, None unless it fell clearly. `minutes` is None where there was no time limit, `epochs`
+    where the limit of time ended the training (`is_cut_short`).
+    """
+
+    steps: int
+    passes: float
+    is_cut_short: bool
+    fall: tuple[float, float] | None
+    minutes: int | None
+    epochs: float | None
+
+    @property
+    def words(self) -> str:
+        """What is known of it, as the end of a sentence that begins with the training."""
+        ending = "its limit of time ended it" if self.is_cut_short else "it ended as planned"
+        done = f"{ending} after {self.steps:,} steps, {self.passes:.3g} passes over the training examples"
+        if self.fall is None:
+            return done
+        middle, end = self.fall
+        return f"{done}; its dev loss was still falling ({middle:.3g} at half of the steps, {end:.3g} at the end)"
+
+    def command(self, task: str) -> str:
+        """The training that would be next."""
+        epochs = "" if self.epochs is None else f" --epochs {self.epochs:g}"
+        minutes = "" if self.minutes is None else f" --minutes {self.minutes}"
+        return f"freehold train {task}{epochs}{minutes}"
+
+
+def undertrained(metrics: Mapping[str, Any], recipe: Mapping[str, Any]) -> Undertrained | None:
+    """What a model card's figures and recipe tell; None for a training that was enough, or that says too little."""
+    steps, examples, batch = metrics.get("steps"), metrics.get("examples"), recipe.get("batch_size")
+    if steps is None or not examples or not batch:
+        return None
+    passes = float(steps * batch / examples)
+    is_cut_short = _ending(metrics, recipe) == "minutes"
+    fall = clear_fall(metrics.get("dev_curve") or ())
+    is_little = is_cut_short and passes < LEAST_PASSES and steps * batch < ENOUGH_EXAMPLES
+    if fall is None and not is_little:
+        return None
+    times = max(2.0, 1.0 / passes if passes else 0.0)
+    return Undertrained(
+        steps=int(steps),
+        passes=passes,
+        is_cut_short=is_cut_short,
+        fall=fall,
+        minutes=_minutes(float(metrics.get("seconds") or 0.0) if steps else 0.0, times, recipe.get("max_minutes")),
+        epochs=None if is_cut_short else 2.0 * float(recipe.get("epochs") or passes),
+    )
+
+
+def clear_fall(curve: Sequence[Sequence[float]]) -> tuple[float, float] | None:
+    """The dev loss at half of the steps and at the end, where it fell clearly in between.
+
+    `curve` holds (step, loss) pairs. The rate goes down to zero towards the end, so that the last steps alone hardly
+    change anything, however little was learnt: hence the half.
+    """
+    if len(curve) < 2:
+        return None
+    last_step, last = curve[-1]
+    _, middle = min(curve[:-1], key=lambda point: abs(point[0] - last_step / 2))
+    is_clear = middle - last >= max(LEAST_FALL, CLEAR_FALL * middle)
+    return (float(middle), float(last)) if is_clear else None
+
+
+def _ending(metrics: Mapping[str, Any], recipe: Mapping[str, Any]) -> str:
+    """What ended the training; of early ones that do not say it, by how many of their passes they made."""
+    told = metrics.get("ended_by", "unknown")
+    if told != "unknown":
+        return str(told)
+    passes, wanted = metrics.get("epochs"), recipe.get("epochs")
+    if recipe.get("max_minutes") is None or recipe.get("max_steps") is not None or passes is None or wanted is None:
+        return "epochs"
+    return "minutes" if passes < _NEARLY_ALL * wanted else "epochs"
+
+
+def _minutes(seconds: float, times: float, limit: float | None) -> int | None:
+    """Minutes for `times` the work that took `seconds`, rounded up; None where there was no limit of time."""
+    if limit is None:
+        return None
+    if not seconds:
+        return max(_FIRST_MINUTES, math.ceil(2 * limit))
+    wanted = max(times * seconds / 60, limit)
+    return math.ceil(wanted) if wanted <= 10 else 5 * math.ceil(wanted / 5)
