@@ -22,7 +22,7 @@ from freehold.errors import BusyError, EngineError
 from freehold.loop.locks import locked
 from freehold.loop.progress import Progress
 from freehold.loop.sorting import sort_new_calls
-from freehold.settings import load_settings
+from freehold.settings import Value, load_settings
 from freehold.store import CallFilter
 
 
@@ -72,10 +72,13 @@ def test_nobody_trains_on_what_came_after_the_proof(tmp_path: Path) -> None:
 
 def test_a_venues_settings_can_be_read(tmp_path: Path) -> None:
     path = tmp_path / "freehold.toml"
-    path.write_text(_settings(tmp_path / 'a "quoted" folder', 1234, 5678, 6.5), encoding="utf-8")
+    tables: dict[str, dict[str, Value]] = {"train": {"minutes": 6.5, "base": 'b"'}, "prove": {"undertrained": True}}
+    path.write_text(_settings(tmp_path / 'a "quoted" folder', 1234, 5678, tables), encoding="utf-8")
     settings = load_settings(path, environment={})
     assert settings.whole("gateway.port") == 5678
     assert settings.number("train.minutes") == 6.5
+    assert settings.text("train.base") == 'b"'
+    assert settings.flag("prove.undertrained")
     assert settings.providers[0].name == "simulated"
     assert settings.state.name == "state"
 
@@ -85,7 +88,7 @@ def test_a_running_demonstration_is_not_wiped_by_a_second_one(tmp_path: Path) ->
     kept.parent.mkdir()
     kept.write_text("x")
     with locked(tmp_path / "desk.lock", "This demonstration"), pytest.raises(BusyError, match="already running"):
-        run_demo(folder=tmp_path, data=None, minutes=1.0, fresh=True, as_json=False)
+        run_demo(folder=tmp_path, data=None, is_fast=False, fresh=True, as_json=False)
     assert kept.exists()
 
 

@@ -30,7 +30,7 @@ from freehold.loop.estate import Estate, open_estate
 from freehold.loop.faring import live_views
 from freehold.loop.locks import locked
 from freehold.loop.moving import move_plan, put_route
-from freehold.loop.overview import overviews
+from freehold.loop.overview import TaskOverview, overviews
 from freehold.loop.progress import Reporter
 from freehold.loop.sorting import read_call, sort_new_calls
 from freehold.loop.training import pull_base
@@ -44,6 +44,14 @@ SPEED = 20.0
 _SCRIPT_FILE = "script.json"
 
 
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """One scene: `report` shows how it gets on, `notes` are told when it is over."""
+
+    report: Reporter
+    notes: list[str] = field(default_factory=list)
+
+
 @dataclass(slots=True)
 class _Scenes:
     """The scenes as they are played: numbered, and with the seconds that each took in this run."""
@@ -52,13 +60,15 @@ class _Scenes:
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
-    def scene(self, name: str, title: str) -> Iterator[None]:
-        """Say what happens now, and afterwards how long it took."""
+    def scene(self, name: str, title: str) -> Iterator[_Scene]:
+        """Say what happens now, and afterwards what came of it and how long it took."""
         tell(f"\n── {len(self.seconds) + 1}  {title}")
         start = time.monotonic()
-        yield
+        with reporting() as report:
+            played = _Scene(report)
+            yield played
         self.seconds[name] = round(time.monotonic() - start, 1)
-        tell(f"   ({self.seconds[name]:.0f} s)")
+        tell("\n".join([*played.notes, f"({self.seconds[name]:.0f} s)"]))
 
     @property
     def took_s(self) -> float:
@@ -102,60 +112,67 @@ def check_same(script: Script, where: Path) -> None:
 def _play(script: Script, where: Path, scenes: _Scenes, *, as_json: bool) -> None:
     tell(f"{script.title}\nThe rented provider is simulated: its answers, latency and prices are made up.\n")
     tell(script.about)
-    with (
-        venue(where, tables=script.tables, speed=SPEED, answers=script.answers, seed=SEED) as place,
-        reporting() as report,
-    ):
+    with venue(where, tables=script.tables, speed=SPEED, answers=script.answers, seed=SEED) as place:
         settings = load_settings(place.config, environment={})
         estate = open_estate(settings)
         try:
-            with scenes.scene("base", "the base: an open model that the team owns"):
-                pull_base(settings, settings.text("train.base"), report)
-            with scenes.scene("traffic", f"the product's traffic goes through Freehold ({place.base_url})"):
-                send_missing(estate, place.base_url, script.before, part="before", report=report)
-                task = _largest_task(estate)
-            corrected = _correct_some(estate, script)
-            verdict = _from_dataset_to_verdict(estate, task, report, corrected, scenes)
+            with scenes.scene("base", "the base: an open model that the team owns") as scene:
+                pull_base(settings, settings.text("train.base"), scene.report)
+            task = _traffic_before(estate, script, place, scenes)
+            verdict = _from_dataset_to_verdict(estate, task, scenes)
             if verdict.decision == "move":
-                with scenes.scene("move", "the route moves"):
-                    _move(estate, task, report)
-            with scenes.scene("after", "the product's traffic goes on, its code unchanged"):
+                with scenes.scene("move", "the route moves") as scene:
+                    scene.notes.extend(_move(estate, task, scene.report))
+            with scenes.scene("after", "the product's traffic goes on, its code unchanged") as scene:
                 send_missing(
-                    estate, place.base_url, script.after, part="after", report=report, concurrency=GENTLE_CONCURRENCY
+                    estate,
+                    place.base_url,
+                    script.after,
+                    part="after",
+                    report=scene.report,
+                    concurrency=GENTLE_CONCURRENCY,
                 )
             _summary(estate, task, script, verdict, place, scenes, as_json=as_json)
         finally:
             estate.store.close()
 
 
-def _from_dataset_to_verdict(estate: Estate, task: str, report: Reporter, corrected: int, scenes: _Scenes) -> Verdict:
-    with scenes.scene("freeze", f"the calls of task {task!r} become a dataset"):
-        if corrected:
-            tell(f"{corrected} answers were corrected by people of the desk.")
-        dataset = freeze_before(estate, task, report)
-        tell("kept " + ", ".join(f"{n:,} {split}" for split, n in dataset.manifest.counts.items()))
-        tell("dropped " + (", ".join(f"{n:,} {why}" for why, n in dataset.manifest.dropped.items() if n) or "none"))
-    with scenes.scene("train", "an open model is fine-tuned on it, exported and checked"):
-        card = train_task(estate, task, report)
-        tell(f"model {card.id}: {card.parity.get('words', '')}")
-    with scenes.scene("prove", "the proof, on calls that it has never seen"):
-        verdict = prove_task(estate, task, None, report)
-        tell((Path(verdict.report_path).parent / "report.txt").read_text(encoding="utf-8").rstrip())
+def _traffic_before(estate: Estate, script: Script, place: Venue, scenes: _Scenes) -> str:
+    """Send the traffic before the move; returns the name of its largest task."""
+    with scenes.scene("traffic", f"the product's traffic goes through Freehold ({place.base_url})") as scene:
+        send_missing(estate, place.base_url, script.before, part="before", report=scene.report)
+        view = _largest_task(estate)
+        figures = view.figures
+        scene.notes.append(
+            f"task {view.name!r} was found in the traffic: {figures.calls:,} calls with {view.kind} answers, "
+            f"{count(figures.input_tokens)} + {count(figures.output_tokens)} tokens, spend {usd(figures.cost_usd)}"
+        )
+        if corrected := _correct_some(estate, script):
+            scene.notes.append(f"{corrected} answers were corrected by people of the desk.")
+    return view.name
+
+
+def _from_dataset_to_verdict(estate: Estate, task: str, scenes: _Scenes) -> Verdict:
+    with scenes.scene("freeze", f"the calls of task {task!r} become a dataset") as scene:
+        manifest = freeze_before(estate, task, scene.report).manifest
+        scene.notes.append("kept " + ", ".join(f"{n:,} {split}" for split, n in manifest.counts.items()))
+        dropped = ", ".join(f"{n:,} {why}" for why, n in manifest.dropped.items() if n)
+        scene.notes.append(f"dropped {dropped or 'none'}")
+    with scenes.scene("train", "an open model is fine-tuned on it, exported and checked") as scene:
+        card = train_task(estate, task, scene.report)
+        scene.notes.append(f"model {card.id}: {card.parity.get('words', '')}")
+    with scenes.scene("prove", "the proof, on calls that it has never seen") as scene:
+        verdict = prove_task(estate, task, None, scene.report)
+        scene.notes.append((Path(verdict.report_path).parent / "report.txt").read_text(encoding="utf-8").rstrip())
     return verdict
 
 
-def _largest_task(estate: Estate) -> str:
+def _largest_task(estate: Estate) -> TaskOverview:
     sort_new_calls(estate)
     found = overviews(estate)
     if not found:
         raise DataError("No task was found in the traffic.", hint="Look into it with: freehold calls --failed")
-    view = found[0]
-    figures = view.figures
-    tell(
-        f"task {view.name!r} was found in the traffic: {figures.calls:,} calls with {view.kind} answers, "
-        f"{count(figures.input_tokens)} + {count(figures.output_tokens)} tokens, spend {usd(figures.cost_usd)}"
-    )
-    return view.name
+    return found[0]
 
 
 def _correct_some(estate: Estate, script: Script) -> int:
@@ -174,15 +191,16 @@ def _correct_some(estate: Estate, script: Script) -> int:
     return known
 
 
-def _move(estate: Estate, task: str, report: Reporter) -> None:
+def _move(estate: Estate, task: str, report: Reporter) -> list[str]:
+    """Put the proven route in place and wait until its model is served; returns what there is to tell."""
     plan = move_plan(estate, task)
-    tell(plan.text)
+    told = [plan.text]
     if estate.store.book.route(task_id := plan.route.task_id).verdict_id != plan.route.verdict_id:
         put_route(estate, replace(plan.route, decided_by="demo"))
-    tell(f"route of {task!r}: version {estate.store.book.route(task_id).version}")
-    model_id = str(plan.route.model_id)
-    if not wait_for_engine(estate, model_id, report):
-        tell("The owned model is not served yet: see gateway.log. Until it is, the provider answers everything.")
+    told.append(f"route of {task!r}: version {estate.store.book.route(task_id).version}")
+    if not wait_for_engine(estate, str(plan.route.model_id), report):
+        told.append("The owned model is not served yet: see gateway.log. Until it is, the provider answers everything.")
+    return told
 
 
 def _summary(
