@@ -126,6 +126,8 @@ def _train(trainer: Trainer, lessons: _Lessons, post: _Post) -> None:
         share = trainer.share(most_steps)
         if share >= 1.0:
             break
+        if lessons.dev and len(trainer.dev_curve) < math.floor(share * CURVE_POINTS):
+            dev_loss = trainer.note_dev_loss(lessons.curve)
         loss = trainer.take_step([lessons.train[i] for i in batch], share)
         if not math.isfinite(loss):
             hint = "Train with a smaller learning_rate."
@@ -138,8 +140,6 @@ def _train(trainer: Trainer, lessons: _Lessons, post: _Post) -> None:
             trainer.save(post.checkpoint, post.job.key)
             give_back_freed()
             saved_at = time.monotonic()
-        if lessons.dev and len(trainer.dev_curve) < math.floor(trainer.share(most_steps) * CURVE_POINTS) < CURVE_POINTS:
-            dev_loss = trainer.note_dev_loss(lessons.curve)
     trainer.save(post.checkpoint, post.job.key)
 
 
