@@ -18,10 +18,11 @@ from freehold.demo.processes import free_port, watched
 from freehold.demo.road import run_demo
 from freehold.demo.traffic import Reply, Request
 from freehold.demo.venue import _settings
-from freehold.errors import BusyError, EngineError
+from freehold.errors import BusyError, EngineError, StateError
 from freehold.loop.locks import locked
 from freehold.loop.progress import Progress
 from freehold.loop.sorting import sort_new_calls
+from freehold.record import Backlog
 from freehold.settings import Value, load_settings
 from freehold.store import CallFilter
 
@@ -54,6 +55,19 @@ def test_only_what_is_missing_is_sent(tmp_path: Path, monkeypatch: pytest.Monkey
     resume.send_missing(estate, "http://x", [_request(n) for n in range(4)], part="before", report=seen.append)
     assert sent == ["1", "2", "3"]
     assert seen[-1].is_last
+
+
+def test_a_dataset_waits_for_a_record_that_is_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    estate = an_estate(tmp_path)
+    left = [3, 3, 2, 2, 1, 0]
+    monkeypatch.setattr(resume, "catch_up", lambda _estate: Backlog(calls=left.pop(0)))
+    seen: list[Progress] = []
+    resume.wait_until_recorded(estate, seen.append)
+    assert left == []
+    assert [progress.note.split()[0] for progress in seen] == ["3", "3", "2", "2", "1"]
+    monkeypatch.setattr(resume, "catch_up", lambda _estate: Backlog(calls=7, problem="the disk is full"))
+    with pytest.raises(StateError, match=r"7 answered calls are not recorded: the disk is full\..*same command"):
+        resume.wait_until_recorded(estate, _quiet, stall_s=0.0)
 
 
 def test_nobody_trains_on_what_came_after_the_proof(tmp_path: Path) -> None:

@@ -52,7 +52,8 @@ def prove_task(estate: Estate, name: str, model_id: str | None, report: Reporter
 def check_task_training(estate: Estate, name: str, model_id: str | None) -> None:
     """UndertrainedError where `prove_task` would raise it, so that nobody is asked or paid before."""
     task = estate.task(name)
-    check_training(estate, task, estate.dataset(task), estate.model(task, model_id))
+    card = estate.model(task, model_id)
+    check_training(estate, task, estate.dataset(task), card)
 
 
 def walk_task(estate: Estate, name: str, report: Reporter, *, and_move: bool) -> Verdict:
