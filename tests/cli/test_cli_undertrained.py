@@ -80,6 +80,6 @@ def test_a_training_says_at_once_that_it_was_too_little(
     monkeypatch.setattr(walks, "train_task", lambda estate, *_: _card(estate, metrics))
     result = undertrained("train", TASK)
     assert result.exit_code == 0
-    assert ("may have been too little" in result.stderr) is is_cut_short
+    assert ("The training was cut short" in result.stderr) is is_cut_short
     assert result.stderr.strip().endswith(f"Next: {NEXT if is_cut_short else f'freehold prove {TASK}'}")
     assert "dev_curve 10:1.5 19:1.4" in result.stdout

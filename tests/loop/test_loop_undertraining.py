@@ -88,7 +88,7 @@ def test_a_proof_that_goes_on_has_the_caution_in_its_report(estate: Estate) -> N
     verdict = prove_task(asked, task.name, None, quiet)
     assert verdict.decision in ("hold", "need")
     report = " ".join((Path(verdict.report_path).parent / "report.txt").read_text(encoding="utf-8").split())
-    assert "may have been too little: its limit of time ended it after 19 steps, 0.0848 passes" in report
+    assert "The training was cut short: its limit of time ended it after 19 steps, 0.0848 passes" in report
     assert NEXT in report
     assert "more calls or corrections" not in report
     assert verdict.evidence["facts"]["training"]["next"] == NEXT
@@ -103,7 +103,8 @@ def test_a_model_that_was_trained_to_its_planned_end_gets_no_such_advice(estate:
     verdict = prove_task(estate, task.name, None, quiet)
     assert verdict.evidence["facts"]["training"] == {}
     report = (Path(verdict.report_path).parent / "report.txt").read_text(encoding="utf-8")
-    assert "too little" not in report
+    assert "cut short" not in report
+    assert "longer training" not in report
     assert "freehold train" not in report
     assert "freehold freeze" in _next(estate)
 

@@ -97,7 +97,7 @@ def train(task: str, *, as_json: bool, **flags: Value | None) -> None:
         say("metrics " + ", ".join(f"{metric} {_figure(value)}" for metric, value in card.metrics.items()))
         say(f"parity  {card.parity.get('words', 'not checked')}")
     if training is not None:
-        tell(f"The training may have been too little: {training.words}.")
+        tell(training.sentence)
     next_command(training.command(name) if training and training.is_cut_short else f"freehold prove {name}")
 
 

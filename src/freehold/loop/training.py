@@ -72,7 +72,7 @@ def undertraining(card: ModelCard | None) -> Undertrained | None:
 def training_facts(card: ModelCard, task: Task) -> dict[str, Any]:
     """What a proof's report says of the training; empty unless it was too little or had room left."""
     found = undertraining(card)
-    return {} if found is None else asdict(found) | {"words": found.words, "next": found.command(task.name)}
+    return {} if found is None else asdict(found) | {"words": found.sentence, "next": found.command(task.name)}
 
 
 def check_model(estate: Estate, task: Task, dataset: DatasetRow, model_id: str, report: Reporter) -> None:

@@ -45,11 +45,18 @@ class Undertrained:
     def words(self) -> str:
         """What is known of it, as the end of a sentence that begins with the training."""
         ending = "its limit of time ended it" if self.is_cut_short else "it ended as planned"
-        done = f"{ending} after {self.steps:,} steps, {self.passes:.3g} passes over the training examples"
+        passes = "one pass" if f"{self.passes:.3g}" == "1" else f"{self.passes:.3g} passes"
+        done = f"{ending} after {self.steps:,} steps, {passes} over the training examples"
         if self.fall is None:
             return done
         middle, end = self.fall
         return f"{done}; its dev loss was still falling ({middle:.3g} at half of the steps, {end:.3g} at the end)"
+
+    @property
+    def sentence(self) -> str:
+        """The same as a sentence."""
+        head = "The training was cut short" if self.is_cut_short else "A longer training may do better"
+        return f"{head}: {self.words}."
 
     def command(self, task: str) -> str:
         """The training that would be next."""
