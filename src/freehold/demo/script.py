@@ -67,7 +67,7 @@ def desk_script() -> Script:
     return Script(
         title="Tidewell, an online shop, asks a rented model to triage every message to its support desk.",
         about=_about(asked[:_DESK_BEFORE], asked[_DESK_BEFORE:], "about 6 minutes on 2 quiet cores")
-        + "\nIn a hurry? --fast does the same with a smaller task in about 2 minutes.",
+        + "\nIn a hurry? --fast does it with a smaller task, in about 2 minutes.",
         before=asked[:_DESK_BEFORE],
         after=asked[_DESK_BEFORE:],
         tables={**_PATIENT, "freeze": {"proof_share": 0.21, "dev_share": 0.07}},
@@ -106,7 +106,7 @@ def rows_script(data: Path, where: Path) -> Script:
     write_answers(answers, [*before, *after])
     return Script(
         title=f"{data.name}: {len(before):,} rows of train.jsonl as traffic, {len(after):,} of {test_name} afterwards.",
-        about=_about(before, after, "about 6 minutes on 2 quiet cores, longer where the rows are longer than a mail"),
+        about=_about(before, after, "about 6 minutes on 2 quiet cores, more for rows longer than a mail"),
         before=before,
         after=after,
         tables=_PATIENT,
@@ -115,12 +115,14 @@ def rows_script(data: Path, where: Path) -> Script:
 
 
 def _about(before: Sequence[Request], after: Sequence[Request], how_long: str) -> str:
+    """What happens and how long it takes, in lines that fit any terminal."""
     return (
-        f"What happens: {len(before):,} calls go through Freehold and become a dataset; an open model learns from them"
-        " in one pass;\nit is proven on calls that it never saw; if the proof says so, the route moves; then"
-        f" {len(after):,} more calls follow.\nHow long: {how_long}. Beside other programs it takes longer and comes to"
-        " the same.\n"
-        "Stopped at any point (Ctrl-C), the same command goes on from there."
+        f"What happens: {len(before):,} calls go through Freehold and become a dataset.\n"
+        "An open model learns from them in one pass, and is proven on calls that it\n"
+        f"never saw. If the proof says so, the route moves. Then {len(after):,} more calls follow.\n"
+        f"How long: {how_long}.\n"
+        "Beside other programs it takes longer and comes to the same. Ctrl-C stops it;\n"
+        "the same command goes on from there."
     )
 
 
