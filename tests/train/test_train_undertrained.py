@@ -12,6 +12,7 @@ from freehold.train.undertrained import clear_fall, undertrained
 
 FLAT = [(10, 0.9), (20, 0.31), (30, 0.30), (40, 0.29)]
 FALLING = [(10, 2.0), (20, 1.2), (30, 0.9), (40, 0.7)]
+STEEP = [(10, 2.0), (20, 1.2), (30, 0.8), (40, 0.5)]
 
 
 def told(**changes: Any) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -27,22 +28,35 @@ def told(**changes: Any) -> tuple[dict[str, Any], dict[str, Any]]:
 def test_few_passes_that_the_clock_ended_are_too_little_and_the_next_training_makes_a_whole_one() -> None:
     found = undertrained(*told())
     assert found is not None
-    assert found.is_cut_short
+    assert found.is_too_little
     assert found.words == "its limit of time ended it after 19 steps, 0.0848 passes over the training examples"
     assert found.command("triage") == "freehold train triage --minutes 75"  # 6 minutes / 0.0848 = 70.7
 
 
-def test_a_dev_loss_that_still_falls_is_too_little_after_many_passes_too() -> None:
+def test_a_dev_loss_that_falls_steeply_is_too_little_after_many_passes_too() -> None:
+    found = undertrained(*told(steps=400, epochs=1.786, dev_curve=STEEP))
+    assert found is not None
+    assert found.is_too_little
+    assert found.sentence.startswith("The training was cut short: its limit of time ended it after 400 steps")
+    assert "still falling (1.2 at half of the steps, 0.5 at the end)" in found.words
+    assert found.command("triage") == "freehold train triage --minutes 15"
+
+
+def test_one_that_falls_less_is_worth_a_proof_and_has_room_left() -> None:
     found = undertrained(*told(steps=400, epochs=1.786, dev_curve=FALLING))
     assert found is not None
-    assert "still falling (1.2 at half of the steps, 0.7 at the end)" in found.words
+    assert not found.is_too_little
+    assert found.sentence.startswith("A longer training may do better: its limit of time ended it")
+    nearly_there = undertrained(*told(steps=400, epochs=1.786, dev_curve=[(200, 0.041), (400, 0.018)]))
+    assert nearly_there is not None
+    assert not nearly_there.is_too_little
     assert found.command("triage") == "freehold train triage --minutes 15"
 
 
 def test_a_training_that_ended_as_planned_is_only_said_to_have_room_left() -> None:
-    found = undertrained(*told(steps=224, ended_by="epochs", dev_curve=FALLING, max_minutes=None, wanted=1.0))
+    found = undertrained(*told(steps=224, ended_by="epochs", dev_curve=STEEP, max_minutes=None, wanted=1.0))
     assert found is not None
-    assert not found.is_cut_short
+    assert not found.is_too_little
     assert found.command("triage") == "freehold train triage --epochs 2"
     limited = undertrained(*told(steps=224, ended_by="epochs", dev_curve=FALLING, wanted=1.0, max_minutes=8.0))
     assert limited is not None

@@ -98,7 +98,7 @@ def train(task: str, *, as_json: bool, **flags: Value | None) -> None:
         say(f"parity  {card.parity.get('words', 'not checked')}")
     if training is not None:
         tell(training.sentence)
-    next_command(training.command(name) if training and training.is_cut_short else f"freehold prove {name}")
+    next_command(training.command(name) if training and training.is_too_little else f"freehold prove {name}")
 
 
 @click.command("exit")

@@ -118,7 +118,7 @@ def _overview(estate: Estate, task: Task, route: Route) -> TaskOverview:
             need=verdict.need if verdict else None,
             route=route.kind,
             training=training.command(task.name) if training else None,
-            is_training_first=training is not None and training.is_cut_short,
+            is_training_first=training is not None and training.is_too_little,
             sample=sample_calls(estate, task) if dataset is None and task.is_trainable else None,
         ),
     )

@@ -21,7 +21,7 @@ def check_training(estate: Estate, task: Task, dataset: DatasetRow, card: ModelC
     earlier proof moved.
     """
     found = undertraining(card)
-    if found is None or not found.is_cut_short or estate.settings.flag("prove.undertrained"):
+    if found is None or not found.is_too_little or estate.settings.flag("prove.undertrained"):
         return
     if _has_its_attempt(estate, task, dataset, card) or _was_moved(estate, task, card):
         return
