@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 DATA   ?=
+FAST   ?=
 BASE   := .freehold-cache
 MINUTES ?= 5
 
-.PHONY: help demo test test-long lint types bench-gateway bench-peers bench-proof fuzz format clean
+.PHONY: help demo test test-long lint types bench-gateway bench-peers bench-proof bench-steady fuzz format clean
 help:  ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
@@ -21,8 +22,8 @@ $(VENV)/.ready: pyproject.toml
 	@$(BIN)/python -m pip install --quiet --editable ".[engine,train,demo]" --group dev --group postgres
 	@touch $@
 
-demo: $(VENV)/.ready  ## Watch a product leave its rented model (DATA=folder for your own rows).
-	@$(BIN)/freehold demo $(if $(DATA),--data "$(DATA)")
+demo: $(VENV)/.ready  ## Watch a product leave its rented model: 6 minutes, FAST=1: 2 (DATA=folder: your own rows).
+	@$(BIN)/freehold demo $(if $(FAST),--fast) $(if $(DATA),--data "$(DATA)")
 
 test: $(VENV)/.ready  ## Format, lint, types, then all tests but the long ones.
 	@echo "format"; $(BIN)/ruff format --check .
@@ -41,6 +42,9 @@ bench-peers: $(VENV)/.ready  ## Set up the gateways by others that bench-gateway
 
 bench-gateway: $(VENV)/.ready  ## Measure the gateway beside nginx and the peers (needs wrk, nginx; 20 minutes).
 	@$(BIN)/python bench/gateway.py --json
+
+bench-steady: $(VENV)/.ready  ## Measure what a busy hour does to the record and to rollback (half an hour, Linux).
+	@$(BIN)/python bench/steady.py --json
 
 bench-proof: $(VENV)/.ready  ## Hold what the proof promises against known truth (10 minutes).
 	@$(BIN)/python bench/proof.py

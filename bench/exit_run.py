@@ -58,7 +58,12 @@ def run(name: str, options: Options) -> dict[str, Any]:
     write_answers(answers, [*train, *held_out])
     clock = Clock()
     sys.stderr.write(f"\n{name}: {len(train):,} training rows as traffic, {len(held_out):,} held out ({test_name})\n")
-    with venue(folder, minutes=options.minutes, speed=SPEED, answers=answers, seed=options.seed) as place:
+    tables = {
+        "train": {"minutes": options.minutes},
+        "prove": {"undertrained": True},
+        "route": {"slack_ms": 60_000.0},
+    }
+    with venue(folder, tables=tables, speed=SPEED, answers=answers, seed=options.seed) as place:
         estate = open_estate(load_settings(place.config, environment={}).override(_splits(options)))
         try:
             with reporting() as report:

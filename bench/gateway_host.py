@@ -80,8 +80,9 @@ class Processes:
         cores: Sequence[int],
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
+        is_own_session: bool = True,
     ) -> subprocess.Popen[bytes]:
-        """Start a program on these cores, in a session of its own, its output in NAME.log."""
+        """Start a program on these cores, in a session of its own unless told otherwise, its output in NAME.log."""
         log = self.folder / f"{name}.log"
 
         def prepare() -> None:
@@ -96,7 +97,7 @@ class Processes:
                 stderr=sink,
                 env=clean_environment(env or {}),
                 cwd=cwd,
-                start_new_session=True,
+                start_new_session=is_own_session,
                 preexec_fn=prepare,
             )
         self._running.append(process)

@@ -17,7 +17,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,15 +135,23 @@ async def _reply(script: Script, asked: dict[str, Any]) -> bytes:
 
 
 class Gateway:
-    """`freehold up` on a state folder of its own or a shared database."""
+    """`freehold up` on a state folder of its own or a shared database; `environment` may name another checkout."""
 
-    def __init__(self, folder: Path, origin: str, *lines: str, database_url: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        origin: str,
+        *lines: str,
+        database_url: str = "",
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
         self.folder = folder
         self._origin = origin
+        self._environment = environment or {n: v for n, v in os.environ.items() if not n.startswith("FREEHOLD_")}
         top = [f'database_url = "{database_url}"'] if database_url else []
         own = ["[gateway]", f"port = {self.port}", "[providers.scripted]", f'base_url = "{origin}/v1"']
         prices = ["[providers.scripted.prices]", '"gpt*" = [2.5, 10.0]']
@@ -176,8 +184,7 @@ class Gateway:
     def _spawn(self, path: Path) -> subprocess.Popen[bytes]:
         with path.open("a") as log:
             command = [sys.executable, "-m", "freehold", "up"]
-            environment = {name: value for name, value in os.environ.items() if not name.startswith("FREEHOLD_")}
-            return subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, env=environment)
+            return subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, env=dict(self._environment))
 
     async def _is_placed(self) -> bool:
         """The scripted model is asked once the worker has read the list of engines; calls until then are its own."""

@@ -56,6 +56,13 @@ OTHER_CALENDARS = """
     muharram safar rabi jumada rajab shaban ramadan shawwal qadah hijjah
     tishri heshvan kislev tevet shevat adar nisan iyar sivan tamuz tammuz elul
 """.split()
+# A quarter of a year, with its number before it.
+QUARTERS = frozenset(
+    """
+    quarter quartal trimestre trimester kwartaal kwartał kvartal kvartál kvartaali trimestru
+    квартал квартале квартала кварталі çeyrek çeyreği τρίμηνο
+    """.split()
+)
 _WEEKDAYS = range(7)
 
 
@@ -92,10 +99,10 @@ class Book:
         self.short: set[str] = set(OTHER_CALENDARS)
         self.tiny: set[str] = set()
         self.before: set[str] = {"kw", "cw", "wk", "week"}
-        self.after: set[str] = set()
+        self.after: set[str] = set(QUARTERS)
         self.period: set[str] = set()
         self.half: set[str] = {"am", "pm"}
-        self.joining: set[str] = {"ค", "ศ", "พ", "of", "the", "at", "am", "um", "den", "las", "alle", "à", "kl"}
+        self.joining: set[str] = {"ค", "ศ", "พ", "of", "the", "at", "am", "um", "den", "las", "alle", "à", "kl", "ngày"}
 
     def add_name(self, kind: str, number: int, name: str, *, is_sure: bool) -> None:
         """One name of a month or weekday; a name of several words leaves its words, which count together."""

@@ -10,6 +10,7 @@
     │   └── AwayError         the database does not answer now (retryable)
     ├── DataError             too little, or unusable, data for the stage
     ├── TrainError            training could not start or did not finish
+    ├── UndertrainedError     a model was trained too little for a proof to be worth one of the task's attempts
     ├── EngineError           an engine did not start or does not answer (status 502)
     ├── ParityError           the served model is not the trained one
     └── UpstreamError         a provider could not be reached (status 502)
@@ -111,6 +112,12 @@ class TrainError(FreeholdError):
     """Training could not start or did not finish."""
 
     code = "train"
+
+
+class UndertrainedError(FreeholdError):
+    """A model's training was cut short, so that its proof would waste one of the task's attempts."""
+
+    code = "undertrained"
 
 
 class EngineError(FreeholdError):

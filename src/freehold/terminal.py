@@ -13,6 +13,7 @@ import re
 import shutil
 import sys
 import textwrap
+import threading
 import time
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,6 +26,9 @@ _LEAST_WIDTH = 8
 _GAP = "  "
 _LIVE_EVERY_S = 0.1
 _LINE_EVERY_S = 10.0
+_ALIVE_EVERY_S = 1.0
+_ALIVE_LINE_S = 30.0
+"""A stage that reports nothing is drawn again so often: on a terminal, and elsewhere."""
 _WIDEST_LABEL = 32
 _LABELS = re.compile(r"\s*(?:\S+(?: \S+)*\s{2,})*")
 
@@ -154,7 +158,10 @@ def folded(text: str, width: int) -> str:
 
 @contextmanager
 def reporting() -> Iterator[Reporter]:
-    """A reporter that draws progress on stderr: a live line on a terminal, a line every ten seconds elsewhere."""
+    """A reporter that draws progress on stderr: a live line on a terminal, a line every ten seconds elsewhere.
+
+    What is told beside it stands on a line of its own only after the block.
+    """
     line = _Line(is_live=sys.stderr.isatty())
     try:
         yield line.show
@@ -163,19 +170,47 @@ def reporting() -> Iterator[Reporter]:
 
 
 class _Line:
+    """Where progress is drawn; a stage that reports nothing for a while is drawn again, with the seconds since."""
+
     def __init__(self, *, is_live: bool) -> None:
         self._is_live = is_live
-        self._last = 0.0
-        self._stage = ""
+        self._lock = threading.Lock()
+        self._ending = threading.Event()
+        self._stage = self._text = ""
+        self._reported_at = self._drawn_at = 0.0
         self._is_open = False
+        self._thread = threading.Thread(target=self._keep_alive, name="progress", daemon=True)
+        self._thread.start()
 
     def show(self, progress: Progress) -> None:
         now = time.monotonic()
-        is_new = progress.stage != self._stage
-        pause_s = _LIVE_EVERY_S if self._is_live else _LINE_EVERY_S
-        if not is_new and not progress.is_last and now - self._last < pause_s:
-            return
-        text = printable(progress.text)
+        with self._lock:
+            is_new = progress.stage != self._stage
+            pause_s = _LIVE_EVERY_S if self._is_live else _LINE_EVERY_S
+            self._reported_at, self._text = now, printable(progress.text)
+            if not is_new and not progress.is_last and now - self._drawn_at < pause_s:
+                return
+            self._draw(self._text, is_new=is_new)
+            self._stage = progress.stage
+            if progress.is_last:
+                self._text = ""  # nothing more is waited for
+
+    def end(self) -> None:
+        self._ending.set()
+        self._thread.join()
+        if self._is_open:
+            sys.stderr.write("\n")
+            self._is_open = False
+
+    def _keep_alive(self) -> None:
+        while not self._ending.wait(_ALIVE_EVERY_S):
+            with self._lock:
+                now = time.monotonic()
+                is_due = now - self._drawn_at >= (_ALIVE_EVERY_S if self._is_live else _ALIVE_LINE_S)
+                if self._text and is_due:
+                    self._draw(f"{self._text}  ({now - self._reported_at:.0f} s)", is_new=False)
+
+    def _draw(self, text: str, *, is_new: bool) -> None:
         if self._is_live:
             start = "\n" if is_new and self._is_open else ""
             sys.stderr.write(f"{start}\r\x1b[K{shorten(text, terminal_width() - 1)}")
@@ -183,12 +218,7 @@ class _Line:
         else:
             sys.stderr.write(text + "\n")
         sys.stderr.flush()
-        self._last, self._stage = now, progress.stage
-
-    def end(self) -> None:
-        if self._is_open:
-            sys.stderr.write("\n")
-            self._is_open = False
+        self._drawn_at = time.monotonic()
 
 
 def _lines(text: str, stream: TextIO) -> str:

@@ -109,6 +109,12 @@ VERBS = (
     ("correct", "0199-wide", "x"),
     ("status", "nothing"),
     ("freeze", LONG),
+    ("renew", LONG),
+    ("tasks", "rename", LONG, f"{LONG[:-1]}2", "--dry-run"),
+    ("tasks", "rename", LONG, f"{LONG[:-1]}2", "--yes"),
+    ("tasks", "edits"),
+    ("tasks", "undo", "--dry-run"),
+    ("tasks",),
 )
 
 
@@ -129,6 +135,9 @@ def test_no_page_of_help_is_wider(at_80: Run) -> None:
     pages = [at_80(*words, "--help").stdout for words in _words((), cli)]
     assert len(pages) > 25
     assert [line for page in pages for line in page.splitlines() if _is_broken(line)] == []
+    assert [line for page in pages for line in page.splitlines() if re.search(r"\w-$", line)] == [], (
+        "broken at a hyphen"
+    )
 
 
 def test_in_a_pipe_a_line_stays_a_line(at_80: Run, monkeypatch: pytest.MonkeyPatch) -> None:

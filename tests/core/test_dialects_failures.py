@@ -10,6 +10,7 @@ from core.made_streams import answered, assembled, chat, chunk, data, named
 
 from freehold.core import Dialect
 from freehold.core.dialects import read_answer
+from freehold.core.endings import ending_of
 
 ANSWERING: tuple[Dialect, ...] = ("openai-chat", "openai-responses", "openai-completions", "anthropic-messages")
 BODIES: list[tuple[dict[str, Any], str]] = [
@@ -26,6 +27,8 @@ BODIES: list[tuple[dict[str, Any], str]] = [
     ({"base_resp": {"status_code": 1004, "status_msg": "not authorised"}}, "not authorised"),
     ({"code": "InvalidParameter", "message": "bad", "request_id": "r"}, "bad"),
     ({"detail": "not found"}, "not found"),
+    ({"detail": [{"loc": ["body"], "msg": "bad role"}]}, "bad role"),
+    ({"success": False, "msg": "busy", "choices": None, "content": None, "output": None}, "busy"),
     ({"error_code": 336003, "error_msg": "empty"}, "empty"),
 ]
 NONE: list[dict[str, Any]] = [
@@ -58,6 +61,7 @@ def test_errors_of_a_choice() -> None:
     assert chat({"content": "half"}, "insufficient_system_resource").error == "insufficient_system_resource"
     half = {"message": {"content": "half"}, "finish_reason": "stop", "error": {"code": 502, "message": "died"}}
     assert read_answer("openai-chat", json.dumps({"choices": [half]}).encode()).error == "died"
+    assert chat({"content": "half", "error": {"message": "died"}}, "stop").error == "died"
     assert chat({"content": "whole"}, "stop").error is None
     assert chat({"content": "cut"}, "length").error is None
 
@@ -66,6 +70,14 @@ def test_responses_that_failed() -> None:
     failed = {"status": "failed", "error": {"code": "server_error", "message": "broke"}, "output": []}
     assert read_answer("openai-responses", json.dumps(failed).encode()).error == "broke"
     assert read_answer("openai-responses", b'{"status": "failed", "error": null, "output": []}').error == "failed"
+
+
+def test_a_response_whose_message_is_not_whole_was_cut() -> None:
+    part = {"type": "output_text", "text": "half"}
+    message = {"type": "message", "status": "incomplete", "content": [part]}
+    for status in ({"status": "completed"}, {}):
+        body = json.dumps({**status, "output": [message]}).encode()
+        assert ending_of(read_answer("openai-responses", body).finish_reason) == "cut_off"
 
 
 STREAMS: list[tuple[Dialect, bytes, str]] = [

@@ -136,11 +136,12 @@ WAYS: dict[str, list[dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("last", ["without output", "cut", "with empty items", "whole"])
+@pytest.mark.parametrize("last", ["without output", "with null", "cut", "with empty items", "whole"])
 def test_output_of_responses(way: str, last: str) -> None:
     created = {"type": "response.created", "response": EMPTY}
     final: dict[str, list[dict[str, Any]]] = {
         "without output": [{"type": "response.completed", "response": DONE}],
+        "with null": [{"type": "response.completed", "response": {**DONE, "output": None}}],
         "cut": [],
         "with empty items": [{"type": "response.completed", "response": {**DONE, "output": [message()]}}],
         "whole": [{"type": "response.completed", "response": {**DONE, "output": [message(text("refund"))]}}],

@@ -85,6 +85,12 @@ BY_PROVIDER: dict[str, dict[str, Ending]] = {
     "Together, TGI": {"eos": "complete", "eos_token": "complete", "length": "cut_off"},
     "llama.cpp": {"limit": "cut_off", "word": "complete", "none": "none"},
     "DashScope": {"null": "none", "stop": "complete"},
+    "Ollama, LM Studio, others": {
+        "done": "complete",
+        "max_time": "cut_off",
+        "repetition_detected": "cut_off",
+        "preempted": "cut_off",
+    },
     "Vercel's spelling": {"content-filter": "refusal", "tool-calls": "tool_calls"},
 }
 

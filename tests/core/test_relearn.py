@@ -35,6 +35,8 @@ def widened(prompt: str, *later: str, version: int = 2) -> Template | None:
         ("Good {}! Triage the message.", "morning", "evening"),
         ("Guten {}! Sortiere die Nachricht.", "Morgen", "Abend"),
         ("Day: {}. Month: 5. Triage.", "28", "29"),
+        ("Day {} of 365. Triage.", "148", "149"),
+        ("Weekday: Thursday\nDay: {}. Triage.", "28", "29"),
         ("Session {}. Triage.", "3f2504e0-4f89-11d3-9a0c-0305e82c3301", "6fa459ea-ee8a-3ca4-894e-db77e160355e"),
         ("本日は{}です。分類してください。", "2026年5月28日木曜日", "2026年5月29日金曜日"),
     ],
@@ -75,6 +77,23 @@ def test_names_and_numbers_are_values_once_they_vary() -> None:
     numbers = widened("Request 17. Triage.", *(f"Request {17 + n}. Triage." for n in range(1, 6)))
     assert numbers is not None
     assert numbers.fits(asked("Request 9000. Triage."))
+
+
+def test_what_is_counted_over_time_is_a_value_however_often_each_number_came() -> None:
+    days = [f"{left} days until launch. Triage." for left in (29, 28, 27, 26) for _ in range(9)]
+    counted = widened("30 days until launch. Triage.", *days)
+    assert counted is not None
+    assert counted.fits(asked("25 days until launch. Triage."))
+    tried = [f"Answer in at most {words} words." for _ in range(9) for words in (5, 6, 7, 8)]
+    assert widened("Answer in at most 4 words.", *tried) is None
+
+
+def test_a_new_year_is_a_date() -> None:
+    found = relearn(
+        fixed("© 2026 Acme. Triage."), [asked("© 2027 Acme. Triage.")], learnt_at=NOON, seen_at=NOON + 218 * DAY_S
+    )
+    assert found is not None
+    assert found.words == "'2026' became '2027'"
 
 
 def test_a_value_and_an_edit_together_are_an_edit() -> None:

@@ -72,6 +72,23 @@ def test_another_field_is_another_shape(way: str) -> None:
     assert difference(outline(None, chat_format(PLAIN)), outline(None, chat_format(OTHER[way])))
 
 
+def test_a_class_has_one_shape_however_its_client_writes_it() -> None:
+    openai = {
+        "category": {"enum": ["refund", "delivery"], "title": "Category", "type": "string"},
+        "urgency": {"maximum": 5, "minimum": 1, "title": "Urgency", "type": "integer"},
+        "items": {"items": {"type": "string"}, "maxItems": 3, "type": "array"},
+        "fields": {"additionalProperties": {"type": "string"}, "type": "object"},
+    }
+    anthropic = {
+        "category": {"enum": ["refund", "delivery"], "title": "Category"},
+        "urgency": {"type": "integer", "title": "Urgency", "description": "{maximum: 5, minimum: 1}"},
+        "items": {"type": "array", "items": {"type": "string"}, "description": "{maxItems: 3}"},
+        "fields": {"type": "object", "properties": {}, "additionalProperties": False},
+    }
+    shapes = {format_shape(chat_format({"type": "object", "properties": fields})) for fields in (openai, anthropic)}
+    assert len(shapes) == 1
+
+
 def test_the_dialects_ways_to_ask_for_a_schema_are_one() -> None:
     beside = json.dumps({"type": "json_schema", "name": "Answer", "strict": True, "schema": PLAIN})
     alone = json.dumps({"type": "json_schema", "schema": PLAIN})

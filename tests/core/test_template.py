@@ -122,6 +122,12 @@ def test_dates_in_the_rules_of_a_prompt_are_told_from_todays() -> None:
     assert for_days.parts == (Part.fixed("system", old),)
 
 
+def test_a_weekday_that_agrees_by_chance_makes_no_other_date_a_rule() -> None:
+    prompt = "Triage the message. Weekday: Thursday. Deadline: {}."
+    template = learn([asked(("system", prompt.format("2026-07-01")), ("user", thing)) for thing in THINGS], [AT] * 12)
+    assert template.fits(asked(("system", prompt.format("2026-07-02")), ("user", "x")))
+
+
 def test_examples_in_a_conversation_are_left_out_and_later_turns_are_whole() -> None:
     shots = [("system", "Label it."), ("user", "I am happy"), ("assistant", "good")]
     calls = [asked(*shots, ("user", f"my {thing} broke")) for thing in THINGS]

@@ -288,3 +288,29 @@ def test_no_conversation_is_ever_on_both_sides(count: int, turns: int, send: Sen
     for i, (talk, _, _) in enumerate(rows):
         by_talk[talk] |= on.get(f"c{i:05d}", set())
     assert all(len(splits) <= 1 for splits in by_talk.values())
+
+
+def _questions_alone(messages: Sequence[Message], turn: int) -> Sequence[Message]:
+    del turn
+    return [SYSTEM, *(message for message in messages if message.role == "user")]
+
+
+def _as_one_text(messages: Sequence[Message], turn: int) -> Sequence[Message]:
+    del turn
+    return [SYSTEM, Message("user", "\n".join(f"{message.role}: {message.content}" for message in messages))]
+
+
+def _in_pieces(messages: Sequence[Message], turn: int) -> Sequence[Message]:
+    del turn
+    return [SYSTEM, *(m for one in messages for m in ([one, Message("user", "ok?")] if one.role == "user" else [one]))]
+
+
+@pytest.mark.parametrize("send", [_questions_alone, _as_one_text, _in_pieces])
+def test_a_request_that_begins_with_the_whole_of_another_goes_on_from_it(send: Send) -> None:
+    rows = talks(30, 4, send)
+    firsts = conversations([turn for _, _, turn in rows])
+    found = defaultdict(set)
+    for (talk, _, _), first in zip(rows, firsts, strict=True):
+        found[talk].add(first)
+    assert [len(found[talk]) for talk in range(30)] == [1] * 30
+    assert len(set(firsts)) == 30

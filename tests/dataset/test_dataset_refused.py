@@ -64,6 +64,19 @@ ASKED_AGAIN = {
     "respaced": [SYSTEM, QUESTION, Message("assistant", f"  {WRONG}\n"), user("Validation error: part. Correct it.")],
     "a system message": [*told("")[:3], Message("system", "Your reply was not valid JSON. Answer with JSON only.")],
     "a second question": [SYSTEM, *told("")[1:3], user("{'loc': ('part',), 'msg': 'Field required'}")],
+    "zod": told('[{"code":"invalid_type","expected":"string","received":"undefined","path":["part"]}]'),
+    "ajv": told('data/part must match pattern "^[a-z]+$"'),
+    "serde": told("missing field `part` at line 1 column 24"),
+    "Go": told("json: cannot unmarshal string into Go struct field Part.part of type int"),
+    "a short word": told("Try again."),
+    "an error alone": told("Error: part contains '!', which is no letter"),
+    "in the prompt": [Message("system", f"{SYSTEM.content} Your last answer failed validation."), QUESTION],
+    "behind the question": [
+        SYSTEM,
+        user(f"{QUESTION.content}\n\nThe previous attempt failed: validation error: part must be a word."),
+    ],
+    "before the question": [SYSTEM, user("The previous attempt failed with ValidationError."), QUESTION],
+    "after the question": [SYSTEM, QUESTION, user("Your output failed validation. Field required: part.")],
     "English": told("That is the wrong format, please try again."),
     "German": told("Fehler: part darf kein Ausrufezeichen haben. Bitte korrigiere das."),
     "French": told("Erreur : le champ est invalide. Corrige et réessaie."),
@@ -121,6 +134,7 @@ def test_in_a_session_that_the_provider_keeps_the_error_alone_refuses_the_answer
         [SYSTEM, user("Validation error in the shop's own system, what do I do?")],
         [SYSTEM, QUESTION, user("My order had an error, please correct it.")],
         [SYSTEM, QUESTION, Message("assistant", "Validation error")],
+        [SYSTEM, user("The bell: validation failed on it.")],
         [],
     ],
 )
@@ -137,6 +151,8 @@ def test_an_answer_is_refused_soon_or_not_at_all() -> None:
     assert not found("Validation error: part", WITHIN_S + 1)
     assert found("Wrong, try again", SOON_S)
     assert not found("Wrong, try again", SOON_S + 1)
+    assert not found("Wrong amount charged on my card", 5.0, kind="label")
+    assert not found("card missing", 5.0, kind="label")
     assert not found("There is an error on my bill, please correct it", 5.0, kind="text")
     assert found("Validation error: part", 5.0, kind="text")
 

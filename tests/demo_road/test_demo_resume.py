@@ -18,11 +18,12 @@ from freehold.demo.processes import free_port, watched
 from freehold.demo.road import run_demo
 from freehold.demo.traffic import Reply, Request
 from freehold.demo.venue import _settings
-from freehold.errors import BusyError, EngineError
+from freehold.errors import BusyError, EngineError, StateError
 from freehold.loop.locks import locked
 from freehold.loop.progress import Progress
 from freehold.loop.sorting import sort_new_calls
-from freehold.settings import load_settings
+from freehold.record import Backlog
+from freehold.settings import Value, load_settings
 from freehold.store import CallFilter
 
 
@@ -56,6 +57,19 @@ def test_only_what_is_missing_is_sent(tmp_path: Path, monkeypatch: pytest.Monkey
     assert seen[-1].is_last
 
 
+def test_a_dataset_waits_for_a_record_that_is_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    estate = an_estate(tmp_path)
+    left = [3, 3, 2, 2, 1, 0]
+    monkeypatch.setattr(resume, "catch_up", lambda _estate: Backlog(calls=left.pop(0)))
+    seen: list[Progress] = []
+    resume.wait_until_recorded(estate, seen.append)
+    assert left == []
+    assert [progress.note.split()[0] for progress in seen] == ["3", "3", "2", "2", "1"]
+    monkeypatch.setattr(resume, "catch_up", lambda _estate: Backlog(calls=7, problem="the disk is full"))
+    with pytest.raises(StateError, match=r"7 answered calls are not recorded: the disk is full\..*same command"):
+        resume.wait_until_recorded(estate, _quiet, stall_s=0.0)
+
+
 def test_nobody_trains_on_what_came_after_the_proof(tmp_path: Path) -> None:
     estate = an_estate(tmp_path)
     estate.store.calls.add(triage_calls(120, tags={"part": "before"}))
@@ -72,10 +86,13 @@ def test_nobody_trains_on_what_came_after_the_proof(tmp_path: Path) -> None:
 
 def test_a_venues_settings_can_be_read(tmp_path: Path) -> None:
     path = tmp_path / "freehold.toml"
-    path.write_text(_settings(tmp_path / 'a "quoted" folder', 1234, 5678, 6.5), encoding="utf-8")
+    tables: dict[str, dict[str, Value]] = {"train": {"minutes": 6.5, "base": 'b"'}, "prove": {"undertrained": True}}
+    path.write_text(_settings(tmp_path / 'a "quoted" folder', 1234, 5678, tables), encoding="utf-8")
     settings = load_settings(path, environment={})
     assert settings.whole("gateway.port") == 5678
     assert settings.number("train.minutes") == 6.5
+    assert settings.text("train.base") == 'b"'
+    assert settings.flag("prove.undertrained")
     assert settings.providers[0].name == "simulated"
     assert settings.state.name == "state"
 
@@ -85,7 +102,7 @@ def test_a_running_demonstration_is_not_wiped_by_a_second_one(tmp_path: Path) ->
     kept.parent.mkdir()
     kept.write_text("x")
     with locked(tmp_path / "desk.lock", "This demonstration"), pytest.raises(BusyError, match="already running"):
-        run_demo(folder=tmp_path, data=None, minutes=1.0, fresh=True, as_json=False)
+        run_demo(folder=tmp_path, data=None, is_fast=False, fresh=True, as_json=False)
     assert kept.exists()
 
 

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from made import an_estate, weights
+from live.moved import Moved
+from made import an_estate, chat_body, weights
 
+from freehold.app.building import Surroundings, gateway_settings
+from freehold.app.late import LateEstate
 from freehold.core import ModelCard
+from freehold.core.dialects import read_request
 from freehold.errors import EngineError
 from freehold.loop import engines
 from freehold.loop.directory import ServedModel
 from freehold.loop.engines import EngineList, Engines, engine_file
+from freehold.settings import load_settings
 
 
 class Fake:
@@ -108,3 +114,28 @@ def test_a_card_that_names_another_file_than_its_route_is_not_served(
     assert keeper.urls() == {}
     assert "another file than its route was proven with" in caplog.text
     estate.store.close()
+
+
+def test_a_request_brings_what_bounds_its_call(moved: Moved) -> None:
+    settings = moved.estate.settings
+    task = moved.estate.task(moved.task_id)
+    own = replace(settings, tasks={task.name: {"slack_ms": 900.0}})
+    for number in range(5):
+        moved.rented(latency_ms=1000.0 + number, gateway_ms=400.0)
+    moved.rented(latency_ms=1.0, status=503)
+    around = Surroundings(own, LateEstate(own))
+    asked = read_request("openai-chat", chat_body("refund of order 7 please"))
+    around.directory.refresh()
+    moved.put(expected={"owned_p95_ms": 120.0})
+    around.directory.refresh()
+    placed = around.find(asked, None)
+    assert placed is not None
+    assert (placed.slack_s, placed.slow_s) == (0.9, 0.36)
+    assert placed.provider_ms[-5:] == (600.0, 601.0, 602.0, 603.0, 604.0)
+    around.late.close()
+
+
+def test_workers_share_the_slots_of_an_engine() -> None:
+    settings = load_settings(environment={})
+    for workers, slots in ((1, 8), (2, 4), (3, 2), (16, 1)):
+        assert gateway_settings(settings.override({"gateway.workers": workers})).engine_slots == slots

@@ -10,8 +10,19 @@ import pytest
 from live.moved import PUT_AT, WRONG, Moved, a_moved_task
 from rollback_scene import FAST, Gateway, Script, both_sides, moved, teach
 
+from freehold.core.ids import uuid7
+from freehold.loop.journal import delivering, journal_folder
 from freehold.loop.reaching import Reach, under_way_folder
-from freehold.record import UnderWay, forget_calls_under_way, oldest_under_way
+from freehold.record import (
+    Decision,
+    Exchange,
+    Journal,
+    RequestSide,
+    ResponseSide,
+    UnderWay,
+    forget_calls_under_way,
+    oldest_under_way,
+)
 
 
 @pytest.fixture
@@ -154,3 +165,50 @@ async def test_slow_calls_count_beside_quick_ones(tmp_path: Path) -> None:
             gateway.estate.store.close()
     assert {one.arm for one in answered} == {"owned", "rented"}
     assert watch["calls"] == len(recorded)
+
+
+def test_evidence_is_read_while_other_calls_wait_for_the_database(task: Moved) -> None:
+    """The rest of a busy hour lies in a lane of its own; what waits among the evidence holds what was asked later."""
+    task.put()
+    folder = journal_folder(task.estate.settings)
+    rest = Journal(folder, lane="rest")
+    rest.append(_waiting(task.clock - 100))
+    first = task.local()
+    task.now = first.created_at + 10
+    task.look()
+    assert task.kept.watch.calls == 1
+    lane = Journal(folder, lane="evidence")
+    lane.append(_waiting(first.created_at + 0.5))
+    later = task.local()
+    task.now = later.created_at + 10
+    task.look()
+    assert task.kept.watch.calls == 1
+    reach = Reach(task.estate)
+    assert reach.of([task.task_id], task.now)[task.task_id] == first.created_at + 0.5
+    assert reach.rest(task.now) == first.created_at - 101
+    rest.close()
+    lane.close()
+
+
+def test_strays_are_waited_for_as_long_as_the_rest_waits(task: Moved) -> None:
+    """They are placed by no route, so they come with the rest: the watch must not have read past them by then."""
+    task.put()
+    asked_at = task.clock + 1
+    rest = Journal(journal_folder(task.estate.settings), lane="rest")
+    rest.append(_waiting(asked_at))
+    task.now = asked_at + 600
+    task.look()
+    assert task.kept.strays[0] <= asked_at
+    stray = task.rented(route_version=0, created_at=asked_at)
+    with delivering(task.estate.settings, lambda _: None) as delivery:
+        assert delivery.drain(30.0)
+    task.look()
+    assert task.kept.strays == (stray.created_at, stray.id)
+    rest.close()
+
+
+def _waiting(asked_at: float) -> Exchange:
+    side = RequestSide(
+        id=uuid7(), created_at=asked_at, dialect="openai-chat", method="POST", path="/v1/chat/completions", body=b"{}"
+    )
+    return Exchange(side, Decision(provider="up"), ResponseSide(status=200, body=b"{}"))

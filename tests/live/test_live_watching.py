@@ -323,6 +323,22 @@ def test_a_schema_that_the_request_asked_for_is_kept_to(moved: Moved) -> None:
     assert "could not be read" in moved.route.reason
 
 
+@pytest.mark.parametrize("why", ["busy", "slow", "hung", "timeout", "down"])
+def test_load_and_a_hung_engine_are_no_evidence_against_a_model(moved: Moved, why: str) -> None:
+    moved.put(expected={"owned_p95_ms": 120.0})
+    for _ in range(10):
+        moved.local(is_due=False)
+    for _ in range(40):
+        moved.rented(tags={"engine": why}, latency_ms=9000.0)
+    moved.look()
+    assert (moved.route.kind, moved.route.decided_by) == ("cascade", "person")
+    detector = moved.kept.watch.detector("latency")
+    assert detector is not None
+    assert detector.observed == 10
+    (view,) = live_views(moved.estate)
+    assert f"the owned model gave no answer to 40 of 50 calls; the provider did ({why} 40)" in view.remarks
+
+
 def test_an_engine_that_fails_is_said(moved: Moved) -> None:
     moved.put()
     moved.local()
@@ -330,7 +346,7 @@ def test_an_engine_that_fails_is_said(moved: Moved) -> None:
         moved.rented(tags={"engine": "down"})
     moved.look()
     (view,) = live_views(moved.estate)
-    assert "the owned model gave no answer to 3 of 4 calls; the provider did" in view.remarks
+    assert "the owned model gave no answer to 3 of 4 calls; the provider did (down 3)" in view.remarks
 
 
 @pytest.mark.parametrize("error", [StateError("It is broken.", hint="Mend it."), ValueError("It is broken.")])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
 from compared import compared_estate, quiet, without_engine
+from made import weights
 from sqlalchemy import text
 
 from freehold.core.task import Task
@@ -67,17 +69,8 @@ def _another_file(estate: Estate, task: Task) -> None:
 
 
 def _another_file_and_card(estate: Estate, task: Task) -> None:
-    _another_file(estate, task)
-    from made import weights
-
     card = estate.model(task)
-    estate.store.book.put_model(msgspec.structs.replace(card) if False else _with(card, weights(Path(card.path), b"x")))
-
-
-def _with(card: object, changes: dict[str, object]) -> object:
-    from dataclasses import replace
-
-    return replace(card, **changes)  # type: ignore[type-var]
+    estate.store.book.put_model(replace(card, **weights(Path(card.path), b"GGUF of somebody else")))
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,11 @@ def test_answers_of_another_file_are_not_known(tmp_path: Path) -> None:
 def test_answers_that_were_never_sealed_are_not_known(tmp_path: Path) -> None:
     path = tmp_path / "m.jsonl"
     _filled(path)
-    bare = [{name: row[name] for name in ("key", "answer")} for row in map(json.loads, path.read_bytes().split()) if "key" in row]
+    bare = [
+        {name: row[name] for name in ("key", "answer")}
+        for row in map(json.loads, path.read_bytes().split())
+        if "key" in row
+    ]
     path.write_text("\n".join(map(json.dumps, bare)))
     assert _known(path) == [None] * 6
     assert KeptAnswers(path, "a" * 64).unsealed == 6

@@ -134,7 +134,7 @@ def test_a_damaged_model_is_exported_again(estate: Estate, factory: Factory) -> 
 
 
 def test_a_training_that_gives_other_weights_gives_another_model(estate: Estate, factory: Factory) -> None:
-    """The clock ends a training: done again after its files were lost, it is another model, and nothing is known of it."""
+    """The clock ends a training: after its files were lost it gives another model, of which nothing is known."""
     task, dataset = _frozen(estate)
     first = training.train_model(estate, task, dataset, _quiet)
     training.check_model(estate, task, dataset, first.id, _quiet)

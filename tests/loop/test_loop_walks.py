@@ -20,6 +20,7 @@ OTHER = {
     "prove.contract": "B",
     "prove.metrics": "exact, valid",
     "prove.fresh": True,
+    "prove.undertrained": True,
     "prove.seed": 7,
     "prove.judge": "gpt-5",
     "prove.judge_calls": 40,

@@ -143,7 +143,10 @@ def audit(owned: str | None, rented: str | None) -> LiveCall:
 def test_live_figures_by_hand() -> None:
     rows = [
         *[LiveCall(arm="owned", latency_ms=ms, cost_usd=0.0) for ms in (80, 90, 100, 110, 120, 130)],
-        *[LiveCall(arm="rented", latency_ms=ms, cost_usd=0.02, has_engine_failed=ms > 800) for ms in (700, 900)],
+        *[
+            LiveCall(arm="rented", latency_ms=ms, cost_usd=0.02, engine="busy" if ms > 800 else None)
+            for ms in (700, 900)
+        ],
         LiveCall(arm="shadow", latency_ms=100),
         audit('{"a": 1}', '{ "a": 1 }'),
         audit('{"a": 1}', '{"a": 2}'),
@@ -151,7 +154,7 @@ def test_live_figures_by_hand() -> None:
     ]
     figures = live_figures(rows, output_kind="json")
     assert (figures.calls, figures.local, figures.share_local) == (8, 6, 0.75)
-    assert figures.engine_failed == 1
+    assert (figures.engine_failed, figures.engine_reasons) == (1, {"busy": 1})
     assert (figures.audits, figures.agreed, figures.agreement, figures.audits_unreadable) == (2, 1, 0.5, 1)
     assert figures.agreement_low == pytest.approx(0.0945, abs=1e-3)
     assert figures.local_wrong == pytest.approx(0.375)

@@ -7,6 +7,9 @@ import pytest
 from freehold.core.template import Part, Template
 from freehold.tasks import is_edited
 
+PARAGRAPH = (
+    "\n\nThese rules hold for every message: be exact, be brief, be kind, and never promise a refund to anybody."
+)
 PROMPT = "You triage messages to the support desk of a shop. Answer with one JSON object: intent and urgency."
 
 
@@ -20,6 +23,10 @@ def of(text: str) -> Template:
         (PROMPT.replace("a shop", "a big shop"), True),
         (PROMPT + " Be brief.", True),
         (PROMPT.upper(), True),
+        (PROMPT + 3 * PARAGRAPH, True),
+        (PROMPT + 9 * PARAGRAPH, False),
+        ("Write a poem about the sea." + 3 * PARAGRAPH, False),
+        ("Answer with one JSON object: intent and urgency. You triage messages to the support desk of a shop.", True),
         ("You are a helpful assistant.", False),
         ("You translate messages of the support desk into French. Answer with the translation alone.", False),
         ("", False),

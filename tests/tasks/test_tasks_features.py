@@ -98,3 +98,32 @@ def test_some_odd_answers_part_nothing() -> None:
     driver = Driver()
     driver.sort(sorted([*calls, *odd], key=lambda call: hash(call.call_id)), 20)
     assert len(set(driver.where.values())) == 1
+
+
+def test_instructions_at_the_end_of_messages_part_features_too() -> None:
+    def make(number: int) -> Reading:
+        text = words(number, 12)
+        if number % 2:
+            return reading(number, f"{text}\n\nName the topic with one word only.", LABELS[number % 4])
+        return reading(number, f"{text}\n\nWrite a friendly reply.", f"Dear passenger, the {words(number * 3, 20)}.")
+
+    calls = [make(i) for i in range(120)]
+    driver = Driver()
+    driver.sort(calls, 50)
+    assert len(driver.tasks_of(calls)) == 2
+    assert len(driver.tasks_of(calls[1::2])) == 1
+
+
+def test_the_language_to_translate_to_makes_another_feature_and_a_callers_name_does_not() -> None:
+    def make(number: int, value: str) -> Reading:
+        prompt = f"{COMPANY} Give the passenger's words as an employee of {value} would say them."
+        asked = Asked(dialect="openai-chat", messages=(Message("system", prompt), Message("user", words(number))))
+        return Reading(
+            call_id=f"c{number}", created_at=float(number), asked=asked, answer=Answer(text=words(number, 5))
+        )
+
+    for values, count in ((("French", "German"), 2), (("Northwind", "Southwind"), 1)):
+        calls = [make(i, values[i % 2]) for i in range(120)]
+        driver = Driver()
+        driver.sort(calls, 50)
+        assert len(driver.tasks_of(calls)) == count

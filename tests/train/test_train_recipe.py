@@ -43,5 +43,19 @@ def test_steps_end_with_the_passes_or_the_limit(recipe: Recipe, examples: int, s
     assert recipe.most_steps(examples) == steps
 
 
+@pytest.mark.parametrize(
+    ("recipe", "step", "ending"),
+    [
+        (Recipe(batch_size=16, epochs=2.0), 20, "epochs"),
+        (Recipe(batch_size=16, epochs=2.0, max_minutes=1.0), 19, "minutes"),
+        (Recipe(batch_size=16, epochs=2.0, max_minutes=1.0), 20, "epochs"),
+        (Recipe(batch_size=16, epochs=2.0, max_steps=7), 7, "steps"),
+        (Recipe(batch_size=16, epochs=2.0, max_steps=30), 20, "epochs"),
+    ],
+)
+def test_what_ended_a_training_is_told_by_its_steps(recipe: Recipe, step: int, ending: str) -> None:
+    assert recipe.ending(step, 160) == ending
+
+
 def test_small_datasets_are_passed_over_more_often() -> None:
     assert [default_epochs(n) for n in (1, 500, 5_000, 14_000, 100_000)] == [10, 10, 6, 4, 4]

@@ -55,6 +55,14 @@ def test_the_loss_falls_and_the_task_is_learnt(trained: Trained, reports: list[P
     assert [p.phase for p in reports if p.phase != "train"] == ["load", "load", "check", "save", "done"]
 
 
+def test_the_dev_curve_has_a_point_at_each_quarter_and_what_ended_it_is_told(trained: Trained) -> None:
+    assert trained.ended_by == "steps"
+    assert [step for step, _ in trained.dev_curve] == [10, 20, 30, 40]
+    assert trained.dev_curve[-1][1] < trained.dev_curve[0][1]
+    done = json.loads((trained.path / "done.json").read_text(encoding="utf-8"))
+    assert [tuple(point) for point in done["dev_curve"]] == list(trained.dev_curve)
+
+
 def test_reports_count_down(trained: Trained, reports: list[Progress]) -> None:
     steps = [progress for progress in reports if progress.phase == "train"]
     assert [progress.step for progress in steps] == list(range(1, 41))
@@ -88,6 +96,8 @@ def test_a_killed_training_goes_on_and_ends_where_an_unbroken_one_does(
     assert resumed.steps == trained.steps
     assert resumed.loss == pytest.approx(trained.loss, rel=1e-5)
     assert resumed.dev_loss == pytest.approx(trained.dev_loss, rel=1e-4)
+    assert [step for step, _ in resumed.dev_curve] == [step for step, _ in trained.dev_curve]
+    assert [loss for _, loss in resumed.dev_curve] == pytest.approx([loss for _, loss in trained.dev_curve], rel=1e-4)
     assert _weights_differ_by(resumed, trained) < 1e-5
 
 
@@ -124,6 +134,7 @@ def test_a_run_bounded_by_the_clock_ends_in_time_with_its_rate_at_zero(base: Pat
     reports: list[Progress] = []
     trained = fit(data, base, tmp_path / "out", recipe, reports.append)
     assert trained.steps > 3
+    assert trained.ended_by == "minutes"
     assert 15.0 <= trained.seconds < 30.0
     last = [progress for progress in reports if progress.phase == "train"][-1]
     assert last.left_s is not None

@@ -124,7 +124,7 @@ def test_periodic_work_survives_its_failures(caplog: pytest.LogCaptureFixture, m
         if outcome == "end":
             done.set()
 
-    periodic = Periodic("trial", work, pause_s=0.001, is_background=True)
+    periodic = Periodic("trial", work, pause_s=0.001)
     periodic.start()
     assert done.wait(WAIT_S)
     periodic.stop()

@@ -5,16 +5,18 @@ Not covered: running it (`app.worker`).
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import cast
 
 from freehold import route as routing
 from freehold.app.holding import RouteCheck
 from freehold.app.late import LateEstate
-from freehold.core import Asked
+from freehold.core import Asked, Route
+from freehold.core.task import Task
 from freehold.gateway.access import AccessLog, AccessMode
 from freehold.gateway.admission import Admission, ReadHeader, is_loopback
 from freehold.gateway.app import Gateway
@@ -27,10 +29,22 @@ from freehold.gateway.metrics import Metrics, Sources
 from freehold.gateway.origins import read_origins
 from freehold.gateway.oversight import Oversight
 from freehold.gateway.tracing import is_wanted
+from freehold.loop.bounds import slow_ms
 from freehold.loop.directory import Directory
 from freehold.loop.engines import EngineList, engine_file
 from freehold.record import Recorder
 from freehold.settings import ProviderSettings, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class _Bounds:
+    """What the settings of a task say of one version of its route."""
+
+    task_name: str
+    version: int
+    slack_s: float
+    slow_s: float
+    shadow_rate: float
 
 
 class Surroundings:
@@ -42,6 +56,7 @@ class Surroundings:
         self.directory = Directory(late.store)
         self.engines = EngineList(engine_file(settings))
         self.admission = Admission(is_required=asks_for_keys(settings))
+        self._bounds: dict[str, _Bounds] = {}
         self.check = RouteCheck(lambda task_ids: late.store().book.newest_versions(task_ids))
 
     def refresh(self) -> None:
@@ -56,16 +71,36 @@ class Surroundings:
         if found is None:
             return None
         task, route, messages, share, new = found
-        if new is None or route.kind == "rented":
-            return Placed(task_id=task.id, task_key=task.key, route=route, messages=messages, share=share)
-        rate = self._settings.for_task(task.name).number("route.shadow_rate")
-        return Placed(
+        bounds = self._bounds_of(task, route)
+        placed = Placed(
             task_id=task.id,
             task_key=task.key,
-            route=replace(route, kind="shadow", shadow_rate=rate),
-            messages=new.messages,
-            new_prompt=NewPrompt(new.number),
+            route=route,
+            messages=messages,
+            share=share,
+            slack_s=bounds.slack_s,
+            slow_s=bounds.slow_s,
+            provider_ms=self.directory.provider_ms(task.id),
         )
+        if new is None or route.kind == "rented":
+            return placed
+        shadow = replace(route, kind="shadow", shadow_rate=bounds.shadow_rate)
+        return replace(placed, route=shadow, messages=new.messages, share=1.0, new_prompt=NewPrompt(new.number))
+
+    def _bounds_of(self, task: Task, route: Route) -> _Bounds:
+        """What the settings say of calls of this route, read once for each of its versions."""
+        kept = self._bounds.get(task.id)
+        if kept is None or (kept.task_name, kept.version) != (task.name, route.version):
+            own = self._settings.for_task(task.name)
+            slow = slow_ms(route, own)
+            kept = self._bounds[task.id] = _Bounds(
+                task.name,
+                route.version,
+                slack_s=own.number("route.slack_ms") / 1000,
+                slow_s=math.inf if slow is None else slow / 1000,
+                shadow_rate=own.number("route.shadow_rate"),
+            )
+        return kept
 
     def is_idle(self) -> bool:
         """Whether no task has a route of its own."""
@@ -139,6 +174,7 @@ def gateway_settings(settings: Settings) -> GatewaySettings:
     return GatewaySettings(
         max_body_bytes=int(settings.number("gateway.max_body_mb") * 2**20),
         engine_timeout_s=settings.number("route.engine_timeout_s"),
+        engine_slots=max(1, settings.whole("serve.slots") // max(1, settings.whole("gateway.workers"))),
         record_wait_s=settings.number("gateway.record_wait_s"),
         client_wait_s=settings.number("gateway.client_timeout_s"),
         connections=settings.whole("gateway.max_connections"),

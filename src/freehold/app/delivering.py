@@ -1,4 +1,4 @@
-"""The parent's delivery of the journal, on a thread that takes only the CPU that calls leave over.
+"""The parent's delivery of the journal, on a thread that holds itself to a declared share of the machine.
 
 Beside the database, a delivered batch reaches the metrics and the tracing. Not covered: the delivery itself
 (`freehold.record.delivery`).
@@ -7,19 +7,22 @@ Beside the database, a delivered batch reaches the metrics and the tracing. Not 
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from time import time
 
+from freehold.app.lag import LagAlarm
 from freehold.app.late import LateEstate
-from freehold.app.periodic import step_back
+from freehold.app.periodic import give_way
 from freehold.core.call import Call
 from freehold.errors import BusyError
 from freehold.gateway.meter import Meter
-from freehold.gateway.metrics import Metrics, Sources
+from freehold.gateway.metrics import Metrics, Sources, lag_gauge
 from freehold.gateway.tally import count_delivered
 from freehold.loop.journal import delivering, journal_folder
-from freehold.record import read_backlog
+from freehold.record import EVIDENCE_LANES, OTHER_LANES, Backlog, Pace, read_backlog
 from freehold.settings import Settings
 
 _RETRY_S = 0.1
@@ -43,12 +46,13 @@ class Delivering(threading.Thread):
 
     def run(self) -> None:
         """Deliver; where a command delivers just now, wait until it has ended."""
-        step_back()
+        give_way()
+        pace = Pace(self._settings.number("record.delivery_share"), _cores())
         while True:
             is_last = self._ending.is_set()
             try:
                 with delivering(self._settings, self._take) as delivery:
-                    delivery.run(self._ending)
+                    delivery.run(self._ending, pace)
                     delivery.drain(_PATIENCE_S, most_s=_DRAIN_S)
                 return
             except BusyError:
@@ -82,11 +86,18 @@ class Delivering(threading.Thread):
                 _LOG.exception("Delivered calls could not be counted or traced.")
 
 
+def _cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
 class Tally:
     """What the delivery knows for the metrics page: tokens and costs of what it delivered, and what waits."""
 
     def __init__(self, settings: Settings, run: str) -> None:
         self._folder = journal_folder(settings)
+        self._backlog = Backlog()
+        self._alarm = LagAlarm(settings.number("record.lag_s"))
         self._meter = Meter()
         self._counting = threading.Lock()
         folder = settings.state.absolute() / "run"
@@ -100,15 +111,19 @@ class Tally:
             count_delivered(self._meter, calls)
 
     def save(self) -> None:
-        """Write the figures down, where workers find them."""
+        """Look at what waits, and write the figures down where workers find them."""
+        self._backlog = read_backlog(self._folder)
+        self._alarm.look(self._backlog, time())
         with self._counting:
             self._metrics.save()
 
     def _gauges(self) -> Mapping[str, float]:
-        waiting = read_backlog(self._folder)
-        age_s = 0.0 if waiting.oldest_at is None else max(0.0, time() - waiting.oldest_at)
+        waiting, now = self._backlog, time()
+        age_s = 0.0 if waiting.oldest_at is None else max(0.0, now - waiting.oldest_at)
         return {
             "freehold_database_problem": float(waiting.problem is not None),
             "freehold_journal_bytes": float(waiting.size_bytes),
             "freehold_journal_oldest_seconds": age_s,
+            lag_gauge("evidence"): waiting.lag_s(now, EVIDENCE_LANES),
+            lag_gauge("rest"): waiting.lag_s(now, OTHER_LANES),
         }

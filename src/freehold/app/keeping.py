@@ -1,6 +1,6 @@
-"""What the parent keeps up to date beside its workers: engines as routes want them, routes as evidence has it, tasks.
+"""What the parent keeps up to date beside its workers: engines as routes want them, routes as evidence has it.
 
-Not covered: the workers (`app.supervisor`), the journal (`app.delivering`).
+Not covered: the workers (`app.supervisor`), the journal (`app.delivering`), tasks (`app.sorter`).
 """
 
 from __future__ import annotations
@@ -12,14 +12,10 @@ from freehold.app.periodic import Periodic
 from freehold.errors import FreeholdError
 from freehold.loop.directory import Directory
 from freehold.loop.engines import Engines
-from freehold.loop.retention import Retention
-from freehold.loop.sorting import sort_new_calls
 from freehold.loop.watching import Watching
 from freehold.settings import Settings
 
 _FOLLOW_S = 0.25
-_SORT_S = 5.0
-_LOOK_FOR_OLD_S = 60.0
 
 
 class Keeping:
@@ -29,13 +25,10 @@ class Keeping:
         self._late = late
         self._directory = Directory(late.store)
         self._engines = Engines(settings, late.store)
-        self._retention: Retention | None = None
         self._watching: Watching | None = None
         self._threads = (
             Periodic("engines", self._follow, pause_s=_FOLLOW_S),
             Periodic("watching", self._watch, pause_s=settings.number("watch.every_s")),
-            Periodic("sorting", self._sort, pause_s=_SORT_S, is_background=True),
-            Periodic("retention", self._prune, pause_s=_LOOK_FOR_OLD_S, is_background=True),
         )
 
     def start(self) -> None:
@@ -60,13 +53,6 @@ class Keeping:
             self._engines.keep(self._directory.served_models())
             self._engines.list_them()
 
-    def _sort(self) -> None:
-        sort_new_calls(self._late.get())
-
     def _watch(self) -> None:
         self._watching = self._watching or Watching(self._late.get())
         self._watching.look()
-
-    def _prune(self) -> None:
-        self._retention = self._retention or Retention(self._late.get())
-        self._retention.run_if_due()

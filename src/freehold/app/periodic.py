@@ -10,34 +10,30 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 from freehold.errors import FreeholdError
 
 _AFTER_FAILURE_S = 1.0
-_BACKGROUND_NICE = 19
 _LOG = logging.getLogger("freehold.up")
 
 
 class Periodic(threading.Thread):
     """Calls `work` every `pause_s` until stopped; a failure is said once, and work goes on when it is over.
 
-    `has_begun` is set after the first round, whether it failed or not. `is_background` work takes only the CPU that
-    calls leave over.
+    `has_begun` is set after the first round, whether it failed or not.
     """
 
-    def __init__(self, name: str, work: Callable[[], None], *, pause_s: float, is_background: bool = False) -> None:
+    def __init__(self, name: str, work: Callable[[], None], *, pause_s: float) -> None:
         super().__init__(name=f"freehold-{name}", daemon=True)
         self.problem: str | None = None
         self.has_begun = threading.Event()
         self._work = work
         self._pause_s = pause_s
-        self._is_background = is_background
         self._ending = threading.Event()
 
     def run(self) -> None:
         """Work until stopped."""
-        if self._is_background:
-            step_back()
         while not self._ending.is_set():
             self._try()
             self.has_begun.set()
@@ -66,7 +62,8 @@ class Periodic(threading.Thread):
             self.problem = None
 
 
-def step_back() -> None:
-    """Let this thread have only the CPU that others leave over, where the system can do that for a thread."""
+def give_way() -> None:
+    """Let this thread interrupt no other when it wakes up; it gets its part of a busy machine all the same."""
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _BACKGROUND_NICE)
+        with suppress(OSError):  # where that is not allowed, it is an ordinary thread
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))

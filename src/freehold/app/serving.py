@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import signal
 import socket
 import sys
+import time
 from functools import partial
 
 import msgspec
@@ -25,14 +24,16 @@ from freehold.app.building import (
     traces,
 )
 from freehold.app.late import LateEstate
+from freehold.app.lifeline import end_without_parent
 from freehold.app.log import log_to_stderr
 from freehold.app.periodic import Periodic
+from freehold.app.told import Told
 from freehold.gateway.metrics import Metrics
 from freehold.gateway.oversight import Oversight
 from freehold.gateway.server import run
 from freehold.loop.journal import journal_folder
 from freehold.loop.reaching import under_way_folder
-from freehold.record import Durability, Journal, Recorder, UnderWay
+from freehold.record import Durability, Journal, Recorder, UnderWay, delivery_lag_s
 from freehold.settings import Settings
 
 _FOLLOW_S = 0.25
@@ -40,20 +41,12 @@ _FIRST_LOOK_S = 5.0
 _LOG = logging.getLogger("freehold.up")
 
 
-class Told(msgspec.Struct):
-    """What a worker is told on stdin."""
-
-    settings: Settings
-    run: str
-
-
 def serve(told: bytes, listener: socket.socket, number: int, parent: int) -> int:
     """Serve until SIGTERM, then close everything; returns how many answered calls no disk took."""
     log_to_stderr()
     decoded = msgspec.json.decode(told, type=Told)
     settings = decoded.settings
-    journal = Journal(journal_folder(settings), durability=_durability(settings))
-    recorder = Recorder(journal, limit_bytes=gateway_settings(settings).record_body_bytes)
+    recorder = _recorder(settings)
     late = LateEstate(settings)
     around = Surroundings(settings, late)
     follower = Periodic("routes", partial(_follow, around, parent), pause_s=_FOLLOW_S)
@@ -67,6 +60,7 @@ def serve(told: bytes, listener: socket.socket, number: int, parent: int) -> int
         metrics=metrics.page,
         database_problem=lambda: follower.problem,
         knows_routes=around.knows_routes,
+        delivery_lag_s=partial(_delivery_lag_s, settings),
         is_tracing=traces(settings),
     )
     gateway = build_gateway(settings, recorder, around, oversight)
@@ -97,13 +91,23 @@ def _on_ready(metrics: Metrics) -> asyncio.Task[None]:
 
 
 def _follow(around: Surroundings, parent: int) -> None:
-    if os.getppid() != parent:
-        os.kill(os.getpid(), signal.SIGTERM)  # for systems that do not tell a child that its parent has died
+    end_without_parent(parent)
     around.refresh()
 
 
-def _durability(settings: Settings) -> Durability:
-    return "power" if settings.text("gateway.durability") == "power" else "process"
+def _delivery_lag_s(settings: Settings) -> float:
+    return delivery_lag_s(journal_folder(settings), time.time())
+
+
+def _recorder(settings: Settings) -> Recorder:
+    """A recorder with a journal for each lane."""
+    folder = journal_folder(settings)
+    durability: Durability = "power" if settings.text("gateway.durability") == "power" else "process"
+    return Recorder(
+        Journal(folder, lane="rest", durability=durability),
+        evidence=Journal(folder, lane="evidence", durability=durability),
+        limit_bytes=gateway_settings(settings).record_body_bytes,
+    )
 
 
 def say(words: str) -> None:

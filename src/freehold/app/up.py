@@ -2,7 +2,8 @@
 
     workers      serve calls and write them to the journal (`app.worker`)
     delivery     takes calls out of the journal into the database
-    keeping      keeps engines running, sorts new calls, deletes what is old
+    keeping      keeps engines running, watches moved routes
+    sorter       sorts new calls, deletes what is old, at the lowest priority (`app.sorter`)
 
 Not covered: what each does.
 """
@@ -14,6 +15,7 @@ import logging
 import os
 import resource
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -22,6 +24,7 @@ from contextlib import contextmanager, suppress
 import msgspec
 
 from freehold.app.building import traces
+from freehold.app.child import Child
 from freehold.app.delivering import Delivering, Listener, Tally
 from freehold.app.keeping import Keeping
 from freehold.app.late import LateEstate
@@ -43,6 +46,7 @@ from freehold.settings import Settings
 _OPEN_S = 5.0
 _TALLY_S = 1.0
 _DYING_S = 5.0
+_SORTER = (sys.executable, "-m", "freehold.app.sorter")
 _LOG = logging.getLogger("freehold.up")
 
 
@@ -76,19 +80,22 @@ def _run(settings: Settings, late: LateEstate, family: int) -> None:
     workers = Workers(sockets, told, inherited=[family], ending=ending)
     told_of_calls: list[Listener] = [tally.count, *([tracing.send] if tracing else [])]
     delivery, keeping = Delivering(settings, late, told_of_calls), Keeping(settings, late)
+    sorter = Child("the sorter", _SORTER, told, inherited=[family])
     counting = Periodic("metrics", tally.save, pause_s=_TALLY_S)
     with _signals(ending, workers):
         try:
-            for part in (delivery, keeping, counting):
+            for part in (delivery, keeping, counting, sorter):
                 part.start()
             workers.start()
             _announce(host, port, settings.whole("gateway.workers"))
             ending.wait()
         finally:
+            sorter.end()
             workers.stop(settings.number("gateway.grace_s"))
             delivery.stop()
             counting.stop()
             keeping.stop()
+            sorter.join_or_kill(_DYING_S)
             if tracing:
                 tracing.close()
     if workers.lost_calls:

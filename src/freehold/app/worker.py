@@ -8,19 +8,16 @@ its parent. Not covered: starting it (`app.supervisor`), what it does (`app.serv
 from __future__ import annotations
 
 import argparse
-import ctypes
-import os
-import signal
 import socket
 import sys
 
-_PR_SET_PDEATHSIG = 1
+from freehold.app.lifeline import die_with_parent
 
 
 def main() -> None:
     """Serve until told to stop."""
     chosen = _arguments()
-    _die_with_parent(chosen.parent)
+    die_with_parent(chosen.parent)
     from freehold.app.serving import say, serve  # takes a while, in which the parent may die
 
     with socket.socket(fileno=chosen.listener) as listener:
@@ -36,13 +33,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--listener", type=int, required=True, help="file descriptor of the listening socket")
     parser.add_argument("--parent", type=int, required=True, help="process to die with")
     return parser.parse_args()
-
-
-def _die_with_parent(parent: int) -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        sys.exit("the process that started this gateway is gone")
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ HOLD_EXIT_CODE = 3
 @setting_option("prove.seed", "--seed")
 @setting_option("prove.metrics", "--metrics")
 @setting_option("prove.fresh", "--fresh")
+@setting_option("prove.undertrained", "--undertrained")
 @setting_option("prove.judge", "--judge")
 @setting_option("prove.judge_calls", "--judge-calls")
 @setting_option("prove.labels", "--labels")
@@ -61,7 +62,7 @@ def prove(
     judge sharpens what they said and never stands alone.
     """
     from freehold.cli.second_opinion import ask_the_judge, check_budget, show_noise
-    from freehold.loop.walks import prove_task
+    from freehold.loop.walks import check_task_training, prove_task
 
     _check_alone(is_plan=is_plan, noise=noise, judge=flags.get("prove__judge"))
     check_budget(budget)
@@ -72,6 +73,7 @@ def prove(
         if noise is not None:
             show_noise(estate, task, noise, model=model, budget=budget, yes=yes, as_json=as_json)
             return
+        check_task_training(estate, task, model)
         if estate.settings.text("prove.judge"):
             ask_the_judge(estate, task, model=model, budget=budget, yes=yes)
         elif budget is not None:
@@ -101,6 +103,9 @@ def _show_plan(task: str, flags: dict[str, Value | None], *, as_json: bool) -> N
     say_rows(heads, [plan_row(row) for row in plan.rows], right=(1, 2, 3, 4, 5))
     if any((row.calls or 0) > plan.held_out_max for row in plan.rows):
         say(f"A freeze holds out at most {plan.held_out_max:,} calls: --proof-max raises that.")
+    if plan.training:
+        next_command(str(plan.training["next"]))
+        return
     step = f"freehold train {plan.task}" if plan.basis == "assumed" else f"freehold prove {plan.task}"
     next_command(f"freehold freeze {plan.task}, once the calls are there; then: {step}")
 
@@ -114,7 +119,9 @@ def show_verdict(verdict: Verdict, task: str, *, as_json: bool, route: Route | N
         say((report.parent / "report.txt").read_text(encoding="utf-8").rstrip())
     tell(f"Report: {report}")
     if verdict.decision != "move":
-        step = f"freehold label {task}{drawn}" if verdict.need_of == "labels" else "freehold tasks"
+        training = (verdict.evidence.get("facts") or {}).get("training") or {}
+        after = training.get("next", "freehold tasks")
+        step = f"freehold label {task}{drawn}" if verdict.need_of == "labels" and not training else after
         next_command(f"{step}   (verdict: {verdict.words})")
         sys.exit(HOLD_EXIT_CODE)
     if route is None:

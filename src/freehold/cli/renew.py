@@ -13,6 +13,7 @@ from freehold.terminal import reporting, tell
 @click.command()
 @click.argument("task")
 @click.option("--move", "and_move", is_flag=True, help="Put the route in place if the verdict is `move`.")
+@setting_option("prove.undertrained", "--undertrained")
 @setting_option("route.audit_rate", "--audit-rate")
 @json_option
 def renew(task: str, *, and_move: bool, as_json: bool, **flags: Value | None) -> None:

@@ -9,7 +9,7 @@ import click
 from freehold.cli.opening import json_option, open_estate, setting_option
 from freehold.cli.proving import show_verdict
 from freehold.settings import Value
-from freehold.terminal import next_command, reporting, say, say_json
+from freehold.terminal import next_command, reporting, say, say_json, tell
 
 
 @click.command()
@@ -73,6 +73,8 @@ def verify(dataset: str, *, as_json: bool) -> None:
 @setting_option("train.base", "--base")
 @setting_option("train.minutes", "--minutes")
 @setting_option("train.epochs", "--epochs")
+@setting_option("train.batch_size", "--batch-size")
+@setting_option("train.learning_rate", "--learning-rate")
 @setting_option("train.seed", "--seed")
 @json_option
 def train(task: str, *, as_json: bool, **flags: Value | None) -> None:
@@ -81,18 +83,22 @@ def train(task: str, *, as_json: bool, **flags: Value | None) -> None:
     Then the served model is checked to be the trained one. Killed at any point, the same command goes on from the
     last checkpoint.
     """
+    from freehold.loop.training import undertraining
     from freehold.loop.walks import train_task
 
     with open_estate(flags, task=task) as estate, reporting() as report:
         card = train_task(estate, task, report)
         name = estate.task(task).name
+        training = undertraining(card)
     if as_json:
         say_json({"model": card.id, "path": card.path, "metrics": card.metrics, "parity": card.parity})
     else:
         say(f"model   {card.id}  {card.path}")
         say("metrics " + ", ".join(f"{metric} {_figure(value)}" for metric, value in card.metrics.items()))
         say(f"parity  {card.parity.get('words', 'not checked')}")
-    next_command(f"freehold prove {name}")
+    if training is not None:
+        tell(training.sentence)
+    next_command(training.command(name) if training and training.is_too_little else f"freehold prove {name}")
 
 
 @click.command("exit")
@@ -103,13 +109,15 @@ def train(task: str, *, as_json: bool, **flags: Value | None) -> None:
 @setting_option("train.seed", "--seed")
 @setting_option("prove.margin", "--margin")
 @setting_option("prove.risk", "--risk")
+@setting_option("prove.undertrained", "--undertrained")
 @setting_option("route.audit_rate", "--audit-rate")
 @json_option
 def exit_task(task: str, *, and_move: bool, as_json: bool, **flags: Value | None) -> None:
     """Walk TASK's whole road in one durable run.
 
     That is freeze, train, check, prove, and with --move also move; killed at any point, the same command goes on.
-    Exit code 0: the verdict is move. 3: hold, or more calls are needed.
+    Exit code 0: the verdict is move. 3: hold, or more calls are needed. 1: the training was cut short, and the run
+    stops before the proof; it goes on from there with more --minutes, or with --undertrained.
     """
     from freehold.loop.walks import walk_task
 
@@ -121,4 +129,6 @@ def exit_task(task: str, *, and_move: bool, as_json: bool, **flags: Value | None
 
 
 def _figure(value: object) -> str:
+    if isinstance(value, list | tuple):  # a curve: (step, value) pairs
+        return " ".join(f"{step}:{_figure(at)}" for step, at in value) or "none"
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import time
 from typing import TYPE_CHECKING
 
 import click
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from freehold.loop.faring import LiveView
     from freehold.loop.standing import Standing
 
+_SORTING_S = 5.0
+"""In a busy hour calls come as fast as they are sorted."""
+
 
 @click.command()
 @click.argument("task", required=False)
@@ -22,13 +26,16 @@ if TYPE_CHECKING:
 def status(task: str | None, *, as_json: bool) -> None:
     """Show each task's route and how it has fared since it was put.
 
-    With how the evidence stands: what was found, and what would take the route back. With TASK, that one in detail.
+    With how the evidence stands: what was found, and what would take the route back; and with how far the database is
+    behind the calls. With TASK, that one in detail.
     """
     from freehold.loop.faring import live_view, live_views
+    from freehold.loop.lag import lag_row
     from freehold.loop.sorting import sort_new_calls
 
     with open_estate() as estate:
-        sort_new_calls(estate)
+        sort_new_calls(estate, most_s=_SORTING_S)
+        delivery = lag_row(estate.settings, time.time())
         views = live_views(estate) if task is None else [live_view(estate, estate.task(task))]
     if as_json:
         say_json([view.plain() for view in views] if task is None else views[0].plain())
@@ -43,6 +50,7 @@ def status(task: str | None, *, as_json: bool) -> None:
             say(_folded(remark))
     if task is not None and views[0].standing is not None:
         _show_detail(views[0].standing)
+    say(f"\ndelivery: {delivery}")
     next_command("freehold tasks" if views else "freehold up, then point a client at it")
 
 

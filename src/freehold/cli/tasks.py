@@ -126,7 +126,7 @@ def split(
 @_yes
 @json_option
 def rename(old: str, new: str, *, dry_run: bool, yes: bool, as_json: bool) -> None:
-    """Name the task OLD anew: NEW. Requests that name OLD in the header freehold-task still mean it."""
+    """Give the task OLD the name NEW. A header freehold-task that says OLD still means it."""
     from freehold.loop.task_edits import rename_plan
 
     with open_estate() as estate:

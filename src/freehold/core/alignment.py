@@ -151,7 +151,10 @@ def _varying(values: Sequence[set[_Value]], times: Sequence[float]) -> list[bool
     else:
         ends = (min(times), max(times))
         todays = [_is_todays(value, ends) if value else True for value in constant]
-    has_todays = any(todays)
+    has_todays = any(
+        today and (value is None or any(map(str.isdecimal, value.text)))
+        for value, today in zip(constant, todays, strict=True)
+    )  # a weekday alone may agree by chance
     is_long = bool(times) and max(times) - min(times) > _SURE_DAYS * DAY_S
     will = [
         value is None

@@ -32,13 +32,15 @@ marked beside what else it is.
 class CalendarWords:
     """What each word (lower case) can be, and the months and weekdays (1 is Monday) that names stand for.
 
-    `stems` are the beginnings of long names, `unspaced` finds names in texts of scripts without spaces.
+    `stems` are the beginnings of long names, `declined` what is left of names whose last letter changes with the case,
+    `unspaced` finds names in texts of scripts without spaces.
     """
 
     means: Mapping[str, int]
     months: Mapping[str, frozenset[int]]
     weekdays: Mapping[str, frozenset[int]]
     stems: frozenset[str]
+    declined: frozenset[str]
     unspaced: re.Pattern[str]
 
 
@@ -70,13 +72,22 @@ def calendar_words() -> CalendarWords:
         elif kind in _KINDS:
             for word in words:
                 means[word] = means.get(word, 0) | _KINDS[kind]
+    for word in [word for word in means if "ı" in word]:
+        means.setdefault(word.replace("ı", "i"), means[word])
     return CalendarWords(
         means=means,
         months={word: frozenset(found) for word, found in numbers["month"].items()},
         weekdays={word: frozenset(found) for word, found in numbers["day"].items()},
         stems=frozenset(w[:STEM_CHARS] for w, what in means.items() if what & NAME and len(w) >= STEM_CHARS),
+        declined=frozenset(word[:-1] for word, what in means.items() if what & NAME and _is_declined(word)),
         unspaced=_unspaced_names(means),
     )
+
+
+def _is_declined(word: str) -> bool:
+    """Whether the last letter of a name may be another one in other cases: sobota, sobotę; среда, среду."""
+    least = 4 if "\u0400" <= word[0] <= "\u04ff" else 6
+    return len(word) >= least and word[-1] in "aeiouyąęěůаеиоуыюяіїєьй"
 
 
 def _unspaced_names(means: Mapping[str, int]) -> re.Pattern[str]:

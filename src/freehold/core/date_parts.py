@@ -83,6 +83,7 @@ class Item(NamedTuple):
 
 def lowered(text: str) -> str:
     """The text in lower case, of the same length."""
+    text = text.replace("İ", "i")
     low = text.lower()
     if len(low) == len(text):
         return low
@@ -190,7 +191,7 @@ class Reading:
         first, last = self._items[min(name, number)], self._items[max(name, number)]
         between = self._text[first.end : last.start]
         if number < name:
-            return "," not in between
+            return "," not in between and not (self._items[number].word and "." in between)
         if "," in between:
             return self._items[number].is_year or self._items[name].what & WEEKDAY != 0
         is_short = not self._items[name].what & NAME or len(self._items[name].word) <= _SHORT_CHARS

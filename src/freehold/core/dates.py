@@ -7,7 +7,7 @@ beside it than a name does.
 
 `is_date` and `is_id` say whether a text is nothing but such a value. All of it takes time in proportion to the text.
 
-Not covered: dates in words alone ("the twenty-eighth"), counters, names: what varies over calls shows them.
+Not covered: dates in words without a month ("the twenty-eighth"), counters, names: what varies over calls shows them.
 """
 
 from __future__ import annotations
@@ -39,7 +39,18 @@ LONGEST_VALUE = 120
 
 _LONGEST_REMEMBERED = 32_768
 _ORDINAL = re.compile(r"-?[^\W\d_]{1,3}(?![^\W\d_])|[ªº°]")
+_IN_WORD = re.compile("(?<=[\u0400-\u04ff])['\u2019](?=[\u0400-\u04ff])")
+"""An apostrophe that is a letter, as in the Ukrainian word for Friday; CLDR writes it as U+02BC."""
+_VIETNAMESE = re.compile(r"\b(?:thứ (?:hai|ba|tư|năm|sáu|bảy)|chủ nhật)\b")
 _IS_UNSPACED = re.compile(f"[{UNSPACED}]")
+_ORDINALS = {
+    "first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8, "ninth": 9,
+    "tenth": 10, "eleventh": 11, "twelfth": 12, "thirteenth": 13, "fourteenth": 14, "fifteenth": 15, "sixteenth": 16,
+    "seventeenth": 17, "eighteenth": 18, "nineteenth": 19, "twentieth": 20, "twenty": 20, "thirtieth": 30, "thirty": 30,
+    "primo": 1, "primero": 1, "primeiro": 1, "premier": 1, "ersten": 1,
+}  # fmt: skip
+"""Words for days beside a month: May the twenty-eighth is the 20 and the 8."""
+_VOWELS = frozenset("aeiouyąęěůаеиоуыюяіїєъ")
 _ATTACHED = frozenset("בהלמושכ" + "وبلف")
 """Letters that Hebrew and Arabic write before a word, as its first."""
 
@@ -89,8 +100,10 @@ def _items(text: str) -> list[Item]:
         held += [Item(start, end, DATE) for start, end in eastern_dates(text)]
         names = words.unspaced.finditer(text)
         held += [Item(m.start(), m.end(), words.means[m[0]], word=m[0]) for m in names]
+    low = _IN_WORD.sub("\u02bc", lowered(text))
+    if "thứ" in low or "chủ" in low:
+        held += [Item(match.start(), match.end(), DATE) for match in _VIETNAMESE.finditer(low)]
     held.sort()
-    low = lowered(text)
     found = {word: what for word in set(WORD.findall(low)) if (what := _meaning(word, words))}
     if not found and not held:
         return []
@@ -104,7 +117,7 @@ def _meaning(word: str, words: CalendarWords) -> int:
     if what:
         is_joining = what & JOINING and not what & (NAME | SHORT | ORDINARY | BEFORE | AFTER)
         return 0 if is_joining else what
-    return NUMBER if word[0].isdecimal() else _inflected(word, words)
+    return NUMBER if word[0].isdecimal() or word in _ORDINALS else _inflected(word, words)
 
 
 def _merged(
@@ -122,7 +135,10 @@ def _merged(
             position += 1
         if start < end:
             continue
-        if what == NUMBER:
+        if match[0] in _ORDINALS:
+            end = match.end()
+            items.append(Item(start, end, NUMBER, _ORDINALS[match[0]], word=match[0]))
+        elif what == NUMBER:
             end = _end_of_number(low, match.end())
             items.append(Item(start, end, NUMBER, _value(match[0])))
         else:
@@ -154,6 +170,8 @@ def _inflected(word: str, words: CalendarWords) -> int:
         for cut in (1, 2, 3):
             if words.means.get(word[:-cut], 0) & NAME and len(word) - cut >= STEM_CHARS:
                 return NAME
+    if word[-1] in _VOWELS and word[:-1] in words.declined:
+        return NAME | WEEKDAY
     if word[0] in _ATTACHED:
         return words.means.get(word[1:], 0) & (NAME | SHORT | WEEKDAY)
     return 0

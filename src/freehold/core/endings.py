@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal
 
@@ -25,15 +26,16 @@ _WORDS: Mapping[Ending, str] = MappingProxyType(
         "complete": """
             stop stopped stop_sequence stop_sequences stop_token stop_criteria_met stop_word
             end_turn end_of_turn end_of_text end_of_sequence endoftext eos eos_token eot eot_id
-            complete completed finish finished final normal word
+            complete completed finish finished final normal word done ended success
         """,
         "cut_off": """
             length max_tokens max_token max_output_tokens max_completion_tokens max_output max_length max_len
             max_new_tokens max_context max_tool_calls max_turns model_length context_length context_length_exceeded
             context_window_exceeded model_context_window_exceeded exceed_context_size limit token_limit
-            token_limit_reached output_limit truncated truncated_final incomplete time_limit
+            token_limit_reached output_limit truncated truncated_final incomplete time_limit time max_time
             pause_turn pause_run pause paused compaction
             abort aborted cancel canceled cancelled user_cancel user_cancelled interrupted repetition
+            repetition_detected preempted budget budget_exceeded max_budget
         """,
         "refusal": """
             refusal refused content_filter content_filtered content_filter_error content_policy content_policy_violation
@@ -62,6 +64,7 @@ _PREFIX = re.compile(r"^(?:finishreason|stopreason|alternativestatus|reason)+(?=
 _LONGEST_CHARS = 200
 
 
+@lru_cache(maxsize=1024)
 def ending_of(finish_reason: str | None) -> Ending:
     """How an answer with this finish reason ended. Example: `ending_of("MAX_TOKENS") == "cut_off"`.
 

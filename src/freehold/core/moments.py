@@ -16,9 +16,10 @@ from datetime import UTC, date, datetime, timedelta
 from freehold.core.calendar_words import calendar_words
 
 DAY_S = 86_400.0
+_DAYS = 31
 _CLOCK = re.compile(r"T?\d{1,2}[:hH]\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:\s?[+-]\d{2}:?\d{2}\b)?")
 _COMPACT = re.compile(r"(?:19|20)\d{6}")
-_UNIX = re.compile(r"(\d{10})(?:\d{3}|\.\d+)?")
+_UNIX = re.compile(r"(\d{10})(?:\d{3}|\d{6}|\d{9}|\.\d+)?")
 _NUMBER = re.compile(r"\d+")
 _WORD = re.compile(r"[^\s\d,./:()\-–—'’]+")
 _MOST_YEARS_AWAY = 543
@@ -50,10 +51,11 @@ def is_of(value: str, moment: float) -> bool | None:
     )
 
 
-def goes_on(old: str, new: str, around: Sequence[str], was: float, now: float) -> bool:
+def goes_on(old: str, new: str, around: Sequence[str], was: float, now: float, *, is_by_a_date: bool = False) -> bool:
     """Whether a number went on with the calendar: the day, month, year or week of `was` became that of `now`.
 
-    Another number nearby (`around`) has to be of the same date, so that "at most 5 words" is no month.
+    Another number nearby (`around`) has to be of the same date, or a date has to be there (`is_by_a_date`), so that "at
+    most 5 words" is no month. A year or a day of the year needs neither: nobody has so many rules.
     Example: in "Day: 28. Month: 5." the 28 becomes 29 on the next day.
     """
     before, after = _date_of(was), _date_of(now)
@@ -62,15 +64,27 @@ def goes_on(old: str, new: str, around: Sequence[str], was: float, now: float) -
     beside = {int(found) for text in around for found in _NUMBER.findall(text) if len(found) <= 4}
     for first in (before + timedelta(days=away) for away in (-1, 0, 1)):
         for second in (after + timedelta(days=away) for away in (-1, 0, 1)):
+            if (int(old), int(new)) in _telling(first, second):
+                return True
             for k, (one, other) in enumerate(zip(_components(first), _components(second), strict=True)):
                 others = {part for i, part in enumerate(_components(first)) if i != k and part != one}
-                if (int(old), int(new)) == (one, other) and beside & others:
+                if (int(old), int(new)) == (one, other) and (is_by_a_date or beside & others):
                     return True
     return False
 
 
 def _components(day: date) -> tuple[int, ...]:
     return day.day, day.month, day.year, day.year % 100, day.isocalendar().week
+
+
+def _telling(first: date, second: date) -> set[tuple[int, int]]:
+    """Pairs of numbers of two days that hardly come by chance."""
+    pairs = {(first.year, second.year)}
+    return pairs | {(one, other)} if (one := _day_of_year(first)) > _DAYS < (other := _day_of_year(second)) else pairs
+
+
+def _day_of_year(day: date) -> int:
+    return day.timetuple().tm_yday
 
 
 def says_a_day(value: str) -> bool:

@@ -4,8 +4,9 @@ The difference between the shared text and the request has to lie in a few short
 
 - at once, where both texts say a date there, or an id, or each the calendar of its own day;
 - where it varies with callers or calls: MIN_NAMES different names, or MIN_NUMBERS different ids or numbers that hardly
-  come again. A number or a name that changed once may be an edited rule ("at most 5 words"), and is none; neither is
-  the name of a language, nor a word at the beginning of a sentence.
+  come again, or that follow each other over time (a day of a sprint, days until something). A number or a name that
+  changed once may be an edited rule ("at most 5 words"), and is none; neither is the name of a language, nor a word at
+  the beginning of a sentence.
 
 Each such place becomes a hidden gap: the model learnt without it. What the model sees of requests that fitted before
 stays the same, to the letter. Anything else that differs is another prompt, and nothing is widened.
@@ -20,13 +21,14 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import NamedTuple
 
 from freehold.core.calendar_words import NAME, PERIOD, SHORT, UNSPACED, calendar_words
 from freehold.core.dates import is_date, is_id, spots
 from freehold.core.exchange import Asked
 from freehold.core.fingerprint import LEAD_BREAK, LEAD_ROLES
+from freehold.core.language_names import names_language
 from freehold.core.moments import goes_on
 from freehold.core.part import GapKind, Part, is_name
 from freehold.core.template import Template, frame
@@ -40,15 +42,6 @@ _MOST_SHARE, _LEAST_CHANGED = 0.25, 40
 _TOKENS = re.compile(rf"\d+|[{UNSPACED}]|[^\W\d{UNSPACED}]+|[^\w\s]|\s+")
 _NEAR_CHARS = 60
 _GAP = "\0"
-_LANGUAGES = frozenset(
-    """
-    english french german spanish italian portuguese dutch polish russian ukrainian czech slovak hungarian romanian
-    bulgarian greek turkish swedish danish norwegian finnish arabic hebrew persian farsi hindi urdu bengali tamil
-    chinese mandarin cantonese japanese korean thai vietnamese indonesian malay catalan latin
-    englisch französisch deutsch spanisch italienisch portugiesisch niederländisch polnisch russisch türkisch
-    chinesisch japanisch arabisch español français italiano português nederlands polski svenska dansk norsk suomi
-    """.split()  # noqa: SIM905
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,20 +217,39 @@ def _kind(template: Template, place: _Place, new: list[str], learnt_at: float, s
     if _is_calendar(old) and all(map(_is_calendar, new)):
         return "date"
     around = piece[max(0, place.start - _NEAR_CHARS) : place.start], piece[place.end : place.end + _NEAR_CHARS]
-    if all(goes_on(old, text, around, learnt_at, seen_at) for text in new):
+    is_by_a_date = _is_by_a_date(template.parts[place.part], place)
+    if all(goes_on(old, text, around, learnt_at, seen_at, is_by_a_date=is_by_a_date) for text in new):
         return "date"
     seen = {old, *new}
     if all(map(is_id, seen)):
-        return "id" if len(seen) >= MIN_NUMBERS and 2 * len(set(new)) > len(new) else None
+        return "id" if len(seen) >= MIN_NUMBERS and (2 * len(set(new)) > len(new) or _counts(old, new)) else None
     is_one = len(seen) >= MIN_NAMES and all(map(_names_somebody, seen)) and not _begins_sentence(piece, place.start)
     return "name" if is_one else None
+
+
+def _is_by_a_date(part: Part, place: _Place) -> bool:
+    """Whether a date stands near a place, or a gap for one."""
+    piece = part.pieces[place.piece]
+    begin, end = place.start - _NEAR_CHARS, place.end + _NEAR_CHARS
+    if place.piece and part.gaps[place.piece - 1] == "date" and begin <= 0:
+        return True
+    if place.piece < len(part.gaps) and part.gaps[place.piece] == "date" and end >= len(piece):
+        return True
+    near = (spot for spot in spots(piece) if spot.kind == "date" and spot.end > begin and spot.start < end)
+    return any(spot.end <= place.start or spot.start >= place.end for spot in near)
+
+
+def _counts(old: str, new: Sequence[str]) -> bool:
+    """Whether no value comes back once another one took its place, as with what is counted up or down over time."""
+    runs = [value for value, _ in groupby([old, *new])]
+    return len(runs) == len(set(runs))
 
 
 def _names_somebody(text: str) -> bool:
     """Whether a text may be the name of a caller: no language, and no acronym, such as that of a format."""
     words = text.split()
     is_acronym = any(len(word) > 1 and word.isupper() and word.isalpha() for word in words)
-    return is_name(text) and not is_acronym and not any(word.lower() in _LANGUAGES for word in words)
+    return is_name(text) and not is_acronym and not names_language(text)
 
 
 def _begins_sentence(piece: str, start: int) -> bool:

@@ -13,6 +13,8 @@ apart, are one conversation. Time and memory grow with the calls, not with their
   shorten answers and wrap questions.
 - An exchange that several calls have (*hello*, and what is said to it) is told by the exchange before it. Where there
   is none, it links only if it is long and few calls have it; a common opening makes no two conversations one.
+- A request that begins, to a line, with the whole of an earlier one that is long goes on from it, too: so do apps that
+  send questions alone, or the talk as one text.
 - Examples in every request are no conversation: no call asked them. Should one have, more than `MOST_BRANCHES`
   different requests go on from it, and none of these links counts.
 
@@ -33,6 +35,7 @@ from freehold.core.fingerprint import LEAD_ROLES
 MOST_BACK = 8
 MOST_ALIKE = 10
 MOST_BRANCHES = 10
+MOST_LINES = 200
 LONG_EXCHANGE, LONG_ANSWER, LONG_QUESTION = 40, 32, 24
 """How many letters and digits make an exchange, an answer or a question that hardly comes twice by chance."""
 
@@ -105,10 +108,15 @@ def conversations(turns: Sequence[Turn]) -> list[int]:
     """For each call, given oldest first, the place of the first call of its conversation: its own where it has none."""
     own = [_own(turn) for turn in turns]
     known = _Known(own)
+    whole: dict[bytes, int] = {}
     parents: list[int | None] = []
     branches: dict[int, set[bytes]] = defaultdict(set)
     for place, turn in enumerate(turns):
-        latest, parent = _look_back(turn.messages, known)
+        latest, told = _look_back(turn.messages, known)
+        *begun, all_of_it = _beginnings(turn.messages) or [b""]
+        parent = next((whole[key] for key in reversed(begun) if key in whole), told)
+        if all_of_it:
+            whole[all_of_it] = place
         parents.append(parent)
         if parent is not None:
             branches[parent].add(_text(turn.messages[-1].content).digest)
@@ -135,6 +143,25 @@ def _look_back(messages: Sequence[Message], known: _Known) -> tuple[_Exchange | 
             return latest, found
         exchange = before
     return latest, None
+
+
+def _beginnings(messages: Sequence[Message]) -> list[bytes]:
+    """Digests of what a request begins with, up to each line that makes it long enough; the last one is of all of it.
+
+    Empty where it has more than MOST_LINES lines, or is short.
+    """
+    texts = [message.content for message in messages if message.role not in LEAD_ROLES]
+    if sum(text.count("\n") for text in texts) + len(texts) > MOST_LINES:
+        return []
+    found: list[bytes] = []
+    running, length = blake2b(digest_size=16), 0
+    for line in (line for text in texts for line in text.split("\n")):
+        bare = _SIGNS.sub("", line.casefold())
+        running.update(bare.encode("utf-8", "surrogatepass"))
+        length += len(bare)
+        if bare and length >= LONG_QUESTION:
+            found.append(running.digest())
+    return found
 
 
 def _own(turn: Turn) -> _Exchange | None:

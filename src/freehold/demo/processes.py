@@ -23,7 +23,7 @@ from freehold.errors import EngineError
 
 _PR_SET_PDEATHSIG = 1
 _DEATHS_BEFORE_READY = 3
-_READY_S = 60.0
+_READY_S = 300.0
 
 
 def free_port() -> int:
@@ -37,8 +37,8 @@ def free_port() -> int:
 def watched(name: str, arguments: Sequence[str], *, ready_url: str, log: Path) -> Iterator[None]:
     """Run `python -m ARGUMENTS...` until the block ends; restart it whenever it dies.
 
-    Waits until `ready_url` answers; EngineError with the log's last line when it does not within a minute, or when the
-    process dies again and again before.
+    Waits until `ready_url` answers; EngineError with the log's last line when it does not within five minutes, or when
+    the process dies again and again before.
     """
     keeper = _Keeper(name, [sys.executable, "-m", *arguments], log)
     keeper.start()

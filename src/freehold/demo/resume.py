@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from freehold.core import Example, OwnedAnswer
@@ -9,13 +10,15 @@ from freehold.core.dialects import read_request
 from freehold.core.ids import canonical_json
 from freehold.core.template import Template
 from freehold.demo.traffic import CONCURRENCY, Reply, Request, send_all
-from freehold.errors import DataError
+from freehold.errors import DataError, StateError
 from freehold.loop.estate import Estate
 from freehold.loop.journal import catch_up
 from freehold.loop.progress import Progress, Reporter
 from freehold.loop.proving import ask_model
 from freehold.loop.walks import freeze_task
 from freehold.store import CallFilter, DatasetRow
+
+LONGEST_STALL_S = 600.0
 
 
 def send_missing(
@@ -27,8 +30,11 @@ def send_missing(
     report: Reporter,
     concurrency: int = CONCURRENCY,
 ) -> list[Reply]:
-    """Send the requests of `part` that the record has no whole answer for; returns the new replies."""
-    catch_up(estate)
+    """Send the requests of `part` that the record has no whole answer for; returns the new replies.
+
+    When it returns, the record holds every call that was answered, however long that took.
+    """
+    wait_until_recorded(estate, report)
     calls = estate.store.calls.stream(CallFilter(is_failed=False))
     done = {call.tags.get("row") for call in calls if call.tags.get("part") == part and call.parent_id is None}
     missing = [request for request in requests if request.row not in done]
@@ -38,8 +44,27 @@ def send_missing(
         report(Progress(stage="traffic", done=skipped + count, total=len(requests), note="calls through the gateway"))
 
     replies = send_all(base_url, missing, part=part, on_progress=on_progress, concurrency=concurrency)
-    catch_up(estate)
+    wait_until_recorded(estate, report)
     return replies
+
+
+def wait_until_recorded(estate: Estate, report: Reporter, *, stall_s: float = LONGEST_STALL_S) -> None:
+    """Wait until every answered call is in the record; StateError when none comes for `stall_s` seconds.
+
+    On a busy machine the record is minutes behind the answers. A dataset that was made meanwhile would be of fewer
+    calls: what came of it would depend on how busy the machine is.
+    """
+    waiting, since = catch_up(estate), time.monotonic()
+    while waiting.calls or waiting.size_bytes:
+        report(Progress(stage="record", note=f"{waiting.calls:,} answered calls are still to be recorded"))
+        before, waiting = waiting, catch_up(estate)
+        if waiting.calls < before.calls:
+            since = time.monotonic()
+        elif time.monotonic() - since > stall_s:
+            raise StateError(
+                f"{waiting.calls:,} answered calls are not recorded: {waiting.problem or 'nothing delivers them'}.",
+                hint="Mend that, then give the same command again: it goes on from here.",
+            )
 
 
 def freeze_before(estate: Estate, task_name: str, report: Reporter) -> DatasetRow:

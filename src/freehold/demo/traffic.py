@@ -15,6 +15,8 @@ from freehold.errors import MissingExtraError, UpstreamError
 CONCURRENCY = 24
 GENTLE_CONCURRENCY = 6
 """For traffic that an engine on the same cores answers: more would only wait in its queue."""
+CLIENT_TIMEOUT_S = 600.0
+"""Longer than a gateway on a busy machine waits for its engine: an answer that is given up is asked for twice."""
 _ATTEMPTS = 60
 
 
@@ -74,7 +76,9 @@ async def _send_all(
     waiting = iter(enumerate(requests))
     done = 0
 
-    async with openai.AsyncOpenAI(base_url=base_url, api_key="freehold", max_retries=0, timeout=120) as client:
+    async with openai.AsyncOpenAI(
+        base_url=base_url, api_key="freehold", max_retries=0, timeout=CLIENT_TIMEOUT_S
+    ) as client:
 
         async def work() -> None:
             nonlocal done

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 from freehold.demo.processes import free_port, watched
 from freehold.demo.rows import MODEL
 from freehold.errors import StateError
+from freehold.settings import Value
 
 PRICES_USD_PER_MTOK = (2.5, 10.0)
 
@@ -26,15 +27,18 @@ class Venue:
 
 
 @contextmanager
-def venue(folder: Path, *, minutes: float, speed: float, answers: Path | None, seed: int = 0) -> Iterator[Venue]:
+def venue(
+    folder: Path, *, tables: Mapping[str, Mapping[str, Value]], speed: float, answers: Path | None, seed: int = 0
+) -> Iterator[Venue]:
     """Write `freehold.toml` into `folder`, start the provider and the gateway, and stop both at the end.
 
+    `tables` are settings by section, beside the state folder, the port and the provider.
     `answers` makes the provider a stand-in that answers from that file; without it, it plays the shop's rented model.
     """
     _make(folder)
     provider_port, gateway_port = free_port(), free_port()
     config = folder / "freehold.toml"
-    config.write_text(_settings(folder, provider_port, gateway_port, minutes), encoding="utf-8")
+    config.write_text(_settings(folder, provider_port, gateway_port, tables), encoding="utf-8")
     provider = ["freehold.demo.provider", "--port", str(provider_port), "--seed", str(seed), "--speed", str(speed)]
     if answers is not None:
         provider += ["--answers", str(answers)]
@@ -57,7 +61,7 @@ def _make(folder: Path) -> None:
         ) from error
 
 
-def _settings(folder: Path, provider_port: int, gateway_port: int, minutes: float) -> str:
+def _settings(folder: Path, provider_port: int, gateway_port: int, tables: Mapping[str, Mapping[str, Value]]) -> str:
     price_in, price_out = PRICES_USD_PER_MTOK
     return f"""# Written anew by each demonstration in this folder.
 state = {json.dumps(str(folder.absolute() / "state"))}
@@ -65,11 +69,17 @@ state = {json.dumps(str(folder.absolute() / "state"))}
 [gateway]
 port = {gateway_port}
 
-[train]
-minutes = {minutes}
-
+{_written(tables)}
 [providers.simulated]
 base_url = "http://127.0.0.1:{provider_port}/v1"
 models = ["{MODEL}"]
 prices = {{ "{MODEL}" = [{price_in}, {price_out}] }}
 """
+
+
+def _written(tables: Mapping[str, Mapping[str, Value]]) -> str:
+    """The tables as TOML; a JSON value of these kinds is a TOML value."""
+    return "".join(
+        f"[{section}]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in table.items()) + "\n"
+        for section, table in tables.items()
+    )

@@ -18,7 +18,9 @@ from freehold.core.paths import Fault, call_fault
 from freehold.gateway.admission import Admitted
 from freehold.gateway.background import Background
 from freehold.gateway.chance import AUDIT, DROPPED, SHADOW, Toss, toss
+from freehold.gateway.checks import check
 from freehold.gateway.config import GatewaySettings, Placed, Provider, Switchboard
+from freehold.gateway.engine_gate import EngineGate
 from freehold.gateway.exchange import CLIENT_GONE_STATUS
 from freehold.gateway.http1.asgi import AsgiApp, answer_with
 from freehold.gateway.http1.client import Pool
@@ -56,12 +58,15 @@ class Gateway:
         self.oversight = oversight or Oversight()
         self._pool = Pool()
         self._rented = Rented(settings, providers, self._pool, recorder)
-        self._owned = Owned(settings, switchboard, self._pool, recorder)
+        self._gate = EngineGate(settings, switchboard, self._pool)
+        self._owned = Owned(settings, switchboard, self._pool, self._gate, recorder)
+        self.oversight.watch_engines(self._gate.gauges, self._gate.problem)
         self._background = Background(settings.background_asks, self.oversight.meter.add)
 
     async def shutdown(self) -> None:
         """Let audits and shadows end, for a while, then close the pool."""
         await self._background.close()
+        await self._gate.close()
         self._pool.close()
 
     async def __call__(self, request: Request) -> None:
@@ -125,7 +130,7 @@ class Gateway:
             admitted = self._admit(inbound)
             if fault is not None:
                 raise mistaken_path(inbound.path, *fault)
-            self._check(inbound)
+            check(inbound, self._settings)
             if is_about_models(inbound) and not sole_source(self._providers, inbound):
                 kept = await self._tell_models(inbound)
             else:
@@ -159,41 +164,16 @@ class Gateway:
             inbound.body = b""
             raise
 
-    def _check(self, inbound: Inbound) -> None:
-        """RefusedError or ClientGoneError for a request that came in broken."""
-        limit = self._settings.max_body_bytes
-        match inbound.http.problem:
-            case "gone":
-                raise ClientGoneError
-            case "too_large":
-                raise RefusedError(
-                    413,
-                    "body_too_large",
-                    f"The request body is larger than {limit} bytes, the most that this gateway takes.",
-                    hint="Raise gateway.max_body_mb in freehold.toml.",
-                )
-            case "timeout":
-                raise RefusedError(
-                    408,
-                    "body_timeout",
-                    f"The request body did not come within {self._settings.client_wait_s:g} s.",
-                    hint="Send it again, or raise gateway.client_timeout_s.",
-                )
-        if inbound.problem is not None:
-            hint = "Send a JSON object, as the provider's API reference describes it."
-            raise RefusedError(400, "bad_body", inbound.problem, hint=hint)
-        if inbound.reserved_tags:
-            names = ", ".join(map(repr, inbound.reserved_tags))
-            hint = "Name it otherwise in the freehold-tags header; docs/gateway.md lists the names that are kept."
-            raise RefusedError(400, "reserved_tag", f"The gateway keeps tags of the name {names} itself.", hint=hint)
-        if inbound.header(b"upgrade").lower() == "websocket":
-            raise RefusedError(
-                501, "no_websockets", "This gateway does not pass WebSockets on.", hint="Use the HTTP endpoints."
-            )
-
     async def _answer(self, inbound: Inbound, placed: Placed | None) -> Exchange:
+        if placed is None:
+            return await self._rented.answer(inbound, decision_of(placed))
+        kept = await self._answer_placed(inbound, placed)
+        self._gate.learn(placed, kept)
+        return kept
+
+    async def _answer_placed(self, inbound: Inbound, placed: Placed) -> Exchange:
         """Let the owned model answer where the route and the coin say so and it is sure; else the provider."""
-        if placed is None or placed.route.kind == "rented" or not fits(inbound, placed):
+        if placed.route.kind == "rented" or not fits(inbound, placed):
             return await self._rented.answer(inbound, decision_of(placed, unfit(placed)))
         left_alone = unproven(inbound, placed)
         if left_alone is not None:
@@ -210,7 +190,7 @@ class Gateway:
             kept = await self._owned.answer(inbound, placed, attempt)
             if tossed.is_audited:
                 decision = replace(decision_of(placed), arm="audit", propensity=placed.route.audit_rate)
-                self._background.start("audit", self._audit(inbound, decision))
+                self._background.start("audit", self._audit(inbound, placed, decision))
             return kept
         if attempt.answer is not None:
             self._recorder.add(self._owned.kept(inbound, placed, attempt, arm="shadow", parent_id=inbound.id))
@@ -231,11 +211,12 @@ class Gateway:
             return replace(tossed, is_shadowed=False, tags={**tossed.tags, SHADOW: DROPPED})
         return tossed
 
-    async def _audit(self, inbound: Inbound, decision: Decision) -> None:
-        await self._rented.collect(inbound.again(), replace(decision, parent_id=inbound.id))
+    async def _audit(self, inbound: Inbound, placed: Placed, decision: Decision) -> None:
+        self._gate.learn(placed, await self._rented.collect(inbound.again(), replace(decision, parent_id=inbound.id)))
 
     async def _shadow(self, inbound: Inbound, placed: Placed) -> None:
-        attempt = replace(await self._owned.attempt(inbound, placed), propensity=placed.route.shadow_rate)
+        attempt = await self._owned.attempt(inbound, placed, is_background=True)
+        attempt = replace(attempt, propensity=placed.route.shadow_rate)
         self._recorder.add(self._owned.kept(inbound, placed, attempt, arm="shadow", parent_id=inbound.id))
 
     def _place(self, inbound: Inbound, admitted: Admitted | None) -> Placed | None:

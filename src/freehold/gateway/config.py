@@ -5,6 +5,7 @@ Not covered: where these values come from (`freehold.settings`, `freehold.app`).
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ from freehold.gateway.http1.client import Timeouts
 class GatewaySettings:
     """Limits and waits. A response larger than `record_body_bytes` passes, and is recorded without its body.
 
+    `engine_slots` is how many answers this process may ask an engine for at once.
+
     `allowed_origins` are those whose web pages may call the gateway, as browsers write them.
     """
 
@@ -29,6 +32,7 @@ class GatewaySettings:
     client_wait_s: float = 60.0
     connections: int = 20_000
     engine_timeout_s: float = 10.0
+    engine_slots: int = 8
     record_wait_s: float = 5.0
     add_usage: bool = True
     background_asks: int = 64
@@ -104,6 +108,9 @@ class Placed:
     cascade may answer now, which only a canary looks at. `new_prompt` says that the prompt was edited: the `route` then
     compares in shadow, whatever it does for others, and without `messages` the version is a guess: the sorter has the
     last word.
+
+    A call may take `slack_s` more than the provider's 99th percentile; `provider_ms` are times of the provider for this
+    task that were known before, the oldest first. From `slow_s` on the watch calls an owned answer slow.
     """
 
     task_id: str
@@ -112,6 +119,9 @@ class Placed:
     messages: tuple[Message, ...] | None = None
     share: float = 1.0
     new_prompt: NewPrompt | None = None
+    slack_s: float = 0.3
+    slow_s: float = math.inf
+    provider_ms: tuple[float, ...] = ()
 
 
 def _is_never_idle() -> bool:

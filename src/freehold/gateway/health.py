@@ -1,7 +1,8 @@
 """What probes are told: `/healthz`, whether the process is up, and `/readyz`, whether it should be sent traffic.
 
 Not covered: finding out; the gateway hands in what it knows. A database that is away does not make a gateway unready,
-because calls wait in the journal; it is said all the same.
+because calls wait in the journal, and neither does an engine that is left alone, because providers answer its calls.
+Both are said all the same.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ class Readiness:
     """What a gateway knows of itself; a problem is None where there is none.
 
     `knows_routes` is False until tasks and routes were read once: until then every call goes to its provider.
+    `delivery_lag_s` is how long the first call that waits for the database has waited; it makes no gateway unready.
     """
 
     journal_problem: str | None = None
@@ -26,6 +28,8 @@ class Readiness:
     providers: int = 0
     knows_routes: bool = True
     database_problem: str | None = None
+    delivery_lag_s: float = 0.0
+    engine_problem: str | None = None
 
     @property
     def is_ready(self) -> bool:
@@ -41,5 +45,7 @@ class Readiness:
             "providers": self.providers,
             "routes": routes,
             "database": self.database_problem or "ok",
+            "delivery_lag_s": round(self.delivery_lag_s, 1),
+            "engines": self.engine_problem or "ok",
         }
         return (200 if self.is_ready else 503), dump(said)

@@ -7,7 +7,7 @@ bounded: after `MOST_TASKS` tasks the next ones count as `other`. Not covered: t
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 MOST_TASKS = 200
@@ -15,7 +15,13 @@ OTHER = "other"
 NO_TASK = NOBODY = "none"
 CALL_BOUNDS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 GATEWAY_BOUNDS_S = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 1.0)
-_WORST_OF = ("freehold_record_problem", "freehold_database_problem", "freehold_journal_oldest_seconds")
+_WORST_OF = (
+    "freehold_record_problem",
+    "freehold_database_problem",
+    "freehold_journal_oldest_seconds",
+    "freehold_engines_left_alone",
+    "freehold_engine_expected_seconds",
+)
 _STATUS_CLASSES = ("none", "1xx", "2xx", "3xx", "4xx", "5xx")
 
 Labels = tuple[str, ...]
@@ -66,12 +72,14 @@ class _Series:
 class Meter:
     """Counts for one process.
 
-    The gateway keeps `calls_under_way` and `connections` itself, by adding and subtracting one.
+    The gateway keeps `calls_under_way` and `connections` itself, by adding and subtracting one; `more_gauges` are asked
+    when figures are taken.
     """
 
     def __init__(self) -> None:
         self.calls_under_way = 0
         self.connections = 0
+        self.more_gauges: Callable[[], Mapping[str, float]] = dict
         self._series: dict[tuple[str | None, str, str, int, str], _Series] = {}
         self._tasks: set[str] = set()
         self._histograms: dict[str, dict[Labels, _Histogram]] = {}
@@ -144,7 +152,7 @@ class Meter:
                 name: [(labels, Spread(tuple(h.buckets), h.total)) for labels, h in list(values.items())]
                 for name, values in list(self._histograms.items())
             },
-            gauges=own | dict(gauges or {}),
+            gauges={**own, **self.more_gauges(), **(gauges or {})},
         )
 
     def restore(self, figures: Figures) -> None:

@@ -32,6 +32,10 @@ _COUNTERS: Mapping[str, tuple[str, Labels]] = {
     "freehold_refused": ("Requests that the gateway answered with an error of its own.", ("code",)),
     "freehold_upstream_failures": ("Times that a provider could not be reached or broke off.", ("provider", "kind")),
     "freehold_background_dropped": ("Audits and shadows that were left out for want of room.", ("kind",)),
+    "freehold_engine_fallbacks": (
+        "Calls that the provider answered because the engine was down, busy, slow, hung, or not in time.",
+        ("task", "reason"),
+    ),
     "freehold_new_prompt_calls": (
         "Calls with a prompt that their route was not proven with, by version; the provider answered them.",
         ("task", "prompt"),
@@ -48,12 +52,18 @@ _SPREADS: Mapping[str, tuple[str, Labels, tuple[float, ...]]] = {
 _GAUGES: Mapping[str, str] = {
     "freehold_calls_under_way": "Calls that are being answered now.",
     "freehold_open_connections": "Connections of clients that are open now.",
+    "freehold_engine_calls_under_way": "Calls that engines work on now.",
+    "freehold_engines_left_alone": "Engines that a worker leaves alone now, because they are slow or hung; the most.",
+    "freehold_engine_expected_seconds": "How long the next owned answer is expected to take; the longest.",
     "freehold_record_problem": "1 while calls cannot be written to the journal.",
     "freehold_database_problem": "1 while calls cannot be delivered to the database.",
     "freehold_waiting_bytes": "Bytes of calls that are not in the journal yet.",
     "freehold_journal_bytes": "Bytes of calls in the journal that wait for the database.",
     "freehold_journal_oldest_seconds": "How long the oldest of them has waited.",
 }
+_LAG = "freehold_delivery_lag_seconds"
+_LAG_TEXT = "How long the first call that waits in the journal has waited, evidence of moved tasks and the rest apart."
+_LAG_LANES = ("evidence", "rest")
 _LEVELS: Mapping[str, str] = {
     "freehold_route_share": "Share of calls that the owned model may answer now, by task and kind of route.",
     "freehold_route_fit": "Share of the last 100 calls with the prompt that the route was proven with.",
@@ -79,6 +89,11 @@ class Sources:
     gauges: Callable[[], Mapping[str, float]] = dict
     levels: Callable[[], Iterable[Level]] = tuple
     task_name: Callable[[str], str] = str
+
+
+def lag_gauge(lane: str) -> str:
+    """The name under which the lag of a lane (`evidence` or `rest`), in seconds, is a gauge."""
+    return f'{_LAG}{{lane="{lane}"}}'
 
 
 class Metrics:
@@ -150,6 +165,8 @@ def render(figures: Figures, task_name: Callable[[str], str] = str, levels: Sequ
             lines += _histogram(name, _labelled(labels, values), spread, bounds)
     for name, text in _GAUGES.items():
         lines += [*_head(name, text, "gauge"), f"{name} {figures.gauges.get(name, 0):.17g}"]
+    lines += _head(_LAG, _LAG_TEXT, "gauge")
+    lines += [f"{lag_gauge(lane)} {figures.gauges.get(lag_gauge(lane), 0):.17g}" for lane in _LAG_LANES]
     for name, text in _LEVELS.items():
         lines += _head(name, text, "gauge")
         pairs = [(labels, value) for level, labels, value in levels if level == name]

@@ -6,7 +6,7 @@ Every part can be absent: a gateway without any lets everybody in and counts not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from freehold.gateway.access import Accessed, AccessLog
@@ -32,6 +32,10 @@ def _all_well() -> str | None:
     return None
 
 
+def _no_lag() -> float:
+    return 0.0
+
+
 def _knows() -> bool:
     return True
 
@@ -41,7 +45,8 @@ class Oversight:
     """What a gateway is watched with.
 
     `metrics` gives the page for Prometheus. `database_problem` says why the database cannot be read, `knows_routes`
-    whether tasks and routes were ever read. With `is_tracing` the caller's `traceparent` is kept for the spans.
+    whether tasks and routes were ever read, `delivery_lag_s` for how many seconds calls have waited for the database.
+    With `is_tracing` the caller's `traceparent` is kept for the spans.
     """
 
     admission: Admission | None = None
@@ -51,8 +56,14 @@ class Oversight:
     metrics: Callable[[], bytes] | None = None
     database_problem: Callable[[], str | None] = _all_well
     knows_routes: Callable[[], bool] = _knows
+    delivery_lag_s: Callable[[], float] = _no_lag
+    engine_problem: Callable[[], str | None] = _all_well
     is_tracing: bool = False
     is_stopping: bool = False
+
+    def watch_engines(self, gauges: Callable[[], Mapping[str, float]], problem: Callable[[], str | None]) -> None:
+        """Take where the figures of engines are, and what is wrong with them."""
+        self.meter.more_gauges, self.engine_problem = gauges, problem
 
     def note_connections(self, count: int) -> None:
         """Take how many connections are open."""
@@ -82,6 +93,9 @@ class Oversight:
             first_byte_s=None if response.ttft_ms is None else response.ttft_ms / 1000,
             gateway_s=(response.gateway_ms or 0.0) / 1000,
         )
+        if decision.arm == "rented" and "engine" in decision.tags:
+            task = self.meter.task_label(decision.task_key)
+            self.meter.add("freehold_engine_fallbacks", (task, decision.tags["engine"]))
         if response.error is not None:
             self._count_failure(response.error, decision.provider, is_own=response.ttft_ms is None)
         if self.access is not None and self.access.wants(response.status, response.error):
@@ -147,4 +161,6 @@ class Oversight:
             providers=providers,
             knows_routes=self.knows_routes(),
             database_problem=self.database_problem(),
+            delivery_lag_s=self.delivery_lag_s(),
+            engine_problem=self.engine_problem(),
         )

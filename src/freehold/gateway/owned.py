@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from freehold.core.call import Arm
 from freehold.core.dialects import can_render, render_answer, render_stream
@@ -21,6 +22,7 @@ from freehold.core.route import Route
 from freehold.core.target import FEW_TOKENS
 from freehold.core.traits import is_seen
 from freehold.gateway.config import NEW_PROMPT, GatewaySettings, Placed, Switchboard
+from freehold.gateway.engine_gate import Ask, EngineGate, LeftAloneError
 from freehold.gateway.exchange import UNDECIDED
 from freehold.gateway.http1.client import Pool, UpstreamError
 from freehold.gateway.http1.heads import Header
@@ -78,16 +80,24 @@ def unproven(inbound: Inbound, placed: Placed) -> Attempt | None:
 class Owned:
     """Asks the engines of owned models."""
 
-    def __init__(self, settings: GatewaySettings, switchboard: Switchboard, pool: Pool, recorder: Recorder) -> None:
+    def __init__(
+        self, settings: GatewaySettings, switchboard: Switchboard, pool: Pool, gate: EngineGate, recorder: Recorder
+    ) -> None:
         self._settings = settings
         self._switchboard = switchboard
         self._pool = pool
+        self._gate = gate
         self._recorder = recorder
 
-    async def attempt(self, inbound: Inbound, placed: Placed) -> Attempt:
-        """Ask the owned model and judge its answer; never raises for what an engine or a judgement does."""
+    async def attempt(self, inbound: Inbound, placed: Placed, *, is_background: bool = False) -> Attempt:
+        """Ask the owned model and judge its answer; never raises for what an engine or a judgement does.
+
+        In the background, where no client waits, it is asked once those of clients leave room.
+        """
         try:
-            return await self._attempt(inbound, placed)
+            return await self._attempt(inbound, placed, self._gate.ask_behind if is_background else self._gate.ask)
+        except LeftAloneError as error:
+            return Attempt(tags={"engine": error.reason})
         except UpstreamError as error:
             return Attempt(tags={"engine": "timeout" if error.kind.endswith("_timeout") else "down"})
         except ValueError:
@@ -96,14 +106,16 @@ class Owned:
             _LOG.exception("The owned model of task %r could not be asked; the provider answers.", placed.task_key)
             return Attempt(tags={"engine": "error"})
 
-    async def _attempt(self, inbound: Inbound, placed: Placed) -> Attempt:
+    async def _attempt(
+        self, inbound: Inbound, placed: Placed, in_turn: Callable[[Placed, Ask], Awaitable[OwnedAnswer]]
+    ) -> Attempt:
         route, asked, messages = placed.route, inbound.asked, placed.messages
         engine_url = self._switchboard.engine_url(route.model_id) if route.model_id else None
         if engine_url is None or asked is None or messages is None:
             return Attempt(tags={"engine": "down"})
-        most = _most_tokens(asked, route)
-        timeout_s = self._settings.engine_timeout_s
-        whole = await ask_engine(self._pool, engine_url, messages, max_tokens=most, timeout_s=timeout_s)
+        most, timeout_s = _most_tokens(asked, route), self._settings.engine_timeout_s
+        ask = partial(ask_engine, self._pool, engine_url, messages, max_tokens=most, timeout_s=timeout_s)
+        whole = await in_turn(placed, ask)
         rest = rest_after(asked.prefill, whole.text)
         answer = whole if rest is None else replace(whole, text=rest)
         if not whole.is_whole:

@@ -67,8 +67,8 @@ class Rented:
         exchange.close()
         return exchange
 
-    async def collect(self, inbound: Inbound, decision: Decision) -> None:
-        """Ask the provider with no client waiting (an audit) and record what it answers."""
+    async def collect(self, inbound: Inbound, decision: Decision) -> Exchange:
+        """Ask the provider with no client waiting (an audit) and record what it answers; returns what was recorded."""
         exchange = None
         try:
             provider = choose_provider(self._providers, inbound)
@@ -81,7 +81,9 @@ class Rented:
             raise
         except RefusedError as refusal:
             side = ResponseSide(status=refusal.status, error=refusal.code)
-            self._recorder.add(Exchange(inbound.side(), decision, side))
-            return
-        exchange.close()
-        self._recorder.add(exchange.kept(exchange.failure))
+            kept = Exchange(inbound.side(), decision, side)
+        else:
+            exchange.close()
+            kept = exchange.kept(exchange.failure)
+        self._recorder.add(kept)
+        return kept

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from freehold.core.engine import OwnedAnswer, owned_body, read_owned
 from freehold.core.exchange import Message
-from freehold.gateway.http1.client import Pool, Timeouts
+from freehold.gateway.http1.client import Pool, Timeouts, UpstreamError
 from freehold.gateway.providers import address
 
 _LARGEST_ANSWER_BYTES = 64 * 2**20
@@ -30,7 +30,28 @@ async def ask_engine(
     )
     timeouts = Timeouts(connect_s=timeout_s, total_s=timeout_s)
     response = await pool.ask(origin, head, body, is_head=False, timeouts=timeouts)
-    raw = await response.read_all(_LARGEST_ANSWER_BYTES)
+    try:
+        raw = await response.read_all(_LARGEST_ANSWER_BYTES)
+    except BaseException:
+        response.close()  # who leaves early frees the engine's slot
+        raise
     if response.status != 200:
         raise ValueError(f"the engine answered {response.status}: {raw[:200]!r}")
     return read_owned(raw, latency_ms=1000 * (time.perf_counter() - begun_at))
+
+
+async def is_alive(pool: Pool, engine_url: str, *, timeout_s: float) -> bool:
+    """Whether an engine answers anything at all in this time; one that refuses is alive, and so is one that is away."""
+    origin, path = address(engine_url)
+    head = b"GET %b/health HTTP/1.1\r\nhost: %b:%d\r\n\r\n" % (
+        path.removesuffix(b"/v1"),
+        origin.host.encode(),
+        origin.port,
+    )
+    timeouts = Timeouts(connect_s=timeout_s, total_s=timeout_s)
+    try:
+        response = await pool.ask(origin, head, b"", is_head=False, timeouts=timeouts)
+        await response.read_all(_LARGEST_ANSWER_BYTES)
+    except UpstreamError as error:
+        return not error.kind.endswith("_timeout")
+    return True

@@ -20,6 +20,7 @@ from freehold.store import Store
 from freehold.tasks import NearPrompts, TaskIndex
 
 _LAST_CALLS = 100
+_MOST_TIMES = 200
 
 
 class FoundPrompt(NamedTuple):
@@ -52,6 +53,7 @@ class _Placing(NamedTuple):
     share: float
     stale: tuple[str, ...]
     proven: int = 1
+    provider_ms: tuple[float, ...] = ()
 
 
 class _Fit:
@@ -90,7 +92,7 @@ class Directory:
         self._store = store
         self._stamp: tuple[tuple[int, int, float], float] | None = None
         self._edition = _Edition()
-        self._routes: dict[str, tuple[Route, Template, int]] = {}
+        self._routes: dict[str, tuple[Route, Template, int, tuple[float, ...]]] = {}
         self._fits: dict[str, _Fit] = {}
 
     def refresh(self) -> bool:
@@ -108,17 +110,34 @@ class Directory:
             index, names = TaskIndex(tasks), {word: task.name for task in tasks for word in (task.id, task.key)}
             near = NearPrompts(task for task in tasks if task.id in routes and routes[task.id].kind != "rented")
             known = {task.id: task for task in tasks}
-            self._routes = {task_id: _read(route, known.get(task_id)) for task_id, route in routes.items()}
+            self._routes = {
+                task_id: (*_read(route, known.get(task_id)), self._times(store, route))
+                for task_id, route in routes.items()
+            }
         lives = store.watches.lives()
         placings = {}
-        for task_id, (route, template, proven) in self._routes.items():
+        for task_id, (route, template, proven, provider_ms) in self._routes.items():
             live = lives.get(task_id)
             now, share = as_of_now(route, live)
             stale = live.stale if live is not None and live.route_version == route.version else ()
-            placings[task_id] = _Placing(now, template, share, stale, proven)
+            placings[task_id] = _Placing(now, template, share, stale, proven, provider_ms)
         self._edition = _Edition(index, placings, names, near)
         self._stamp = stamp
         return True
+
+    def _times(self, store: Store, route: Route) -> tuple[float, ...]:
+        """How long the provider took for the task's last calls; read once for each version of its route."""
+        if not route.model_id:
+            return ()
+        before = self._routes.get(route.task_id)
+        if before is not None and before[0].version == route.version:
+            return before[3]
+        return store.following.provider_ms(route.task_id, most=_MOST_TIMES)
+
+    def provider_ms(self, task_id: str) -> tuple[float, ...]:
+        """How long the provider took for the task's calls before its route was put, the oldest first."""
+        placing = self._edition.routes.get(task_id)
+        return () if placing is None else placing.provider_ms
 
     def find(self, asked: Asked, explicit_task: str | None) -> Found | None:
         """Where a request belongs.

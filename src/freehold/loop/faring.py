@@ -46,9 +46,10 @@ class LiveView:
     def remarks(self) -> list[str]:
         """What there is to say beside the figures."""
         failed, calls = self.figures.engine_failed, self.figures.calls
-        own = [f"the owned model gave no answer to {failed:,} of {calls:,} calls; the provider did"] if failed else []
+        why = ", ".join(f"{reason} {count:,}" for reason, count in self.figures.engine_reasons.items())
+        own = [f"the owned model gave no answer to {failed:,} of {calls:,} calls; the provider did ({why})"]
         news = [self.prompt.words] if self.prompt else []
-        return [*news, *remarks(self.placed, self.standing), *own]
+        return [*news, *remarks(self.placed, self.standing), *(own if failed else [])]
 
     @property
     def agreement_text(self) -> str:
@@ -105,7 +106,7 @@ def _live_calls(calls: Iterator[Call], habits: Habits) -> Iterator[LiveCall]:
                 arm=call.arm,
                 latency_ms=call.latency_ms,
                 cost_usd=call.cost_usd,
-                has_engine_failed="engine" in call.tags,
+                engine=call.tags.get("engine"),
             )
     for audit in audits:
         audited = local.get(audit.parent_id or "")

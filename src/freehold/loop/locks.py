@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import fcntl
+import math
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +13,7 @@ from pathlib import Path
 from freehold.errors import BusyError
 
 _HOLDER_BYTES = 200
+_LOOK_S = 0.02
 
 
 @contextmanager
@@ -28,11 +31,27 @@ def locked(path: Path, what: str) -> Iterator[None]:
 
 
 @contextmanager
-def in_turn(path: Path) -> Iterator[None]:
-    """Run the block when nobody else runs one under this lock; waits for its turn."""
+def in_turn(path: Path, *, patience_s: float = math.inf) -> Iterator[None]:
+    """Run the block when nobody else runs one under this lock; BusyError when its turn takes longer to come."""
     with _opened(path) as descriptor:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if patience_s == math.inf:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        else:
+            _take_within(descriptor, patience_s, path)
         yield
+
+
+def _take_within(descriptor: int, patience_s: float, path: Path) -> None:
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() > deadline:
+                raise BusyError(f"{path.stem} is taken by another process.", hint="Try again in a moment.") from error
+            time.sleep(_LOOK_S)
+        else:
+            return
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 At midnight the date in a prompt changes, on Monday a new customer's name stands in it. Where nothing else differs, the
 next version of the route has a template with a gap there (`core.relearn`), and the task stays moved: the verdict, the
 model and what the model sees are what they were. The last calls that did not fit are remembered, as it takes several
-to see that a name varies.
+to see that a name varies; of many in a row with one prompt two, as one prompt may hold for a day.
 
 Not covered: prompts that were edited (`tasks.edits`), reading the calls (`loop.watching`).
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
+from freehold.core.fingerprint import whole_lead
 from freehold.core.relearn import relearn
 from freehold.core.route import Route
 from freehold.core.template import Template
@@ -36,7 +37,8 @@ class Misfits:
         version, last = self._last.get(route.task_id, (route.version, deque(maxlen=MOST_REMEMBERED)))
         if version != route.version:
             last = deque(maxlen=MOST_REMEMBERED)
-        last.extend(unfit)
+        for read in unfit:
+            _remember(last, read)
         self._last[route.task_id] = route.version, last
         found = relearn(
             Template.from_json(route.template),
@@ -48,3 +50,14 @@ class Misfits:
             return None
         reason = f"nothing but a value of the prompt changed: {found.words}"
         return relearnt(route, found.template.to_json(), created_at=now, reason=reason)
+
+
+def _remember(last: deque[ReadCall], read: ReadCall) -> None:
+    prompt = whole_lead(read.asked) if read.asked is not None else ""
+    if prompt and len(last) > 1 and all(_has_prompt(one, prompt) for one in (last[-1], last[-2])):
+        last.pop()
+    last.append(read)
+
+
+def _has_prompt(read: ReadCall, prompt: str) -> bool:
+    return read.asked is not None and whole_lead(read.asked) == prompt

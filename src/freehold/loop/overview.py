@@ -12,6 +12,7 @@ from freehold.loop.prompt_news import PromptNews, prompt_news
 from freehold.loop.sampling import sample_calls
 from freehold.loop.sorting import NO_TASK
 from freehold.loop.standing import Standing, is_taken_back, remarks, route_words, standing_of
+from freehold.loop.training import undertraining
 from freehold.store import CallFilter, DatasetRow, TaskFigures
 from freehold.tasks import next_step
 
@@ -91,6 +92,9 @@ def _overview(estate: Estate, task: Task, route: Route) -> TaskOverview:
     dataset = next(iter(book.datasets(task.id)), None)
     model = next(iter(book.models(task.id)), None)
     verdict = next(iter(book.verdicts(task.id)), None)
+    training = undertraining(model)
+    is_of_model = verdict is not None and model is not None and verdict.model_id == model.id
+    decision = verdict.decision if verdict is not None and (is_of_model or verdict.decision == "move") else None
     if verdict is not None and is_taken_back(route) and taken_back(estate, task.id, verdict.id) is not None:
         waits = f"taken back by live evidence; with new calls or corrections: freehold freeze {task.name}"
     else:
@@ -110,9 +114,11 @@ def _overview(estate: Estate, task: Task, route: Route) -> TaskOverview:
             calls=figures.calls,
             has_dataset=dataset is not None,
             has_model=model is not None,
-            verdict=verdict.decision if verdict else None,
+            verdict=decision,
             need=verdict.need if verdict else None,
             route=route.kind,
+            training=training.command(task.name) if training else None,
+            is_training_first=training is not None and training.is_too_little,
             sample=sample_calls(estate, task) if dataset is None and task.is_trainable else None,
         ),
     )

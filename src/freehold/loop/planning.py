@@ -12,7 +12,7 @@ Not covered: the figures themselves (`prove.planning`).
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +22,7 @@ from freehold.core.verdict import Verdict
 from freehold.dataset import load
 from freehold.loop.estate import Estate
 from freehold.loop.proving import kept_answers, proof_settings
+from freehold.loop.training import training_facts
 from freehold.prove import (
     LEAST_CALLS,
     PlanRow,
@@ -67,7 +68,8 @@ class ProofPlan:
 
     `seen` is how many calls the shares were seen on, `held_out` how many calls the newest dataset can prove on now.
     `calls_per_day` and `held_out_share` are None while they are unknown. `can_provider_err` is whether replacing the
-    provider wholly can be decided at all: not while no call is corrected (None: unknown).
+    provider wholly can be decided at all: not while no call is corrected (None: unknown). `training` says of the newest
+    model that it was trained too little (`words`) and what would train it on (`next`); empty where it was not.
     """
 
     task: str
@@ -81,6 +83,7 @@ class ProofPlan:
     held_out_share: float | None
     can_provider_err: bool | None
     rows: tuple[Forecast, ...]
+    training: dict[str, Any] = field(default_factory=dict)
 
     def plain(self) -> dict[str, object]:
         """The plan as JSON-able values; `ready_at` is in Unix seconds."""
@@ -101,6 +104,7 @@ def plan_proof(estate: Estate, name: str) -> ProofPlan:
     )
     basis, seen, rows, can_err = _rows(estate, task, limits)
     held_out = len(_held_out(estate, task, is_fresh=asked.is_fresh))
+    card = next(iter(estate.store.book.models(task.id)), None)
     per_day, share = _calls_per_day(estate, task), _held_out_share(estate, task)
     return ProofPlan(
         task=task.name,
@@ -113,6 +117,7 @@ def plan_proof(estate: Estate, name: str) -> ProofPlan:
         calls_per_day=per_day,
         held_out_share=share,
         can_provider_err=can_err,
+        training=training_facts(card, task) if card else {},
         rows=tuple(_forecast(row, held_out, per_day * share if per_day and share else None) for row in rows),
     )
 

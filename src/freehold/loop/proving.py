@@ -27,7 +27,7 @@ from freehold.loop.expecting import expect
 from freehold.loop.incumbent import UNKNOWN, incumbents
 from freehold.loop.kept_answers import KeptAnswers, answers_path, input_key
 from freehold.loop.progress import Progress, Reporter
-from freehold.loop.training import model_file
+from freehold.loop.training import model_file, training_facts
 from freehold.prove import Opinions, ProofFacts, ProofSettings, metric_sources, prove
 from freehold.serve import answer_all, serving
 from freehold.store import DatasetRow
@@ -211,6 +211,7 @@ def _facts(estate: Estate, task: Task, dataset: DatasetRow, card: ModelCard, ver
         noise=kept_noise(estate, task, card),
         parity=card.parity,
         recipe=card.recipe,
+        training=training_facts(card, task),
     )
 
 

@@ -4,11 +4,13 @@ What was asked first is often recorded last: an answer of the provider takes lon
 longer than a quick one. Who reads on without them would see the quick and the local alone, and no bound would hold. So
 the watch reads up to the oldest call that is still to come:
 
-    here        calls under way in this gateway's workers, and what waits in its journal
+    here        calls under way in this gateway's workers, and evidence that waits in its journal (`record.lanes`)
     elsewhere   what the other gateways on the database say of theirs, a few times a second while a route is moved
 
 A call that takes longer than `watch.audit_wait_s` is waited for no longer, nor is a gateway that has said nothing for
 `SILENT_S` in which the database could be asked; what they record later is not counted.
+
+Calls that no route placed lie in another lane and come later on a busy machine; `rest` says up to when they are there.
 
 Not covered: audits and shadows that are still to come (`loop.observing`).
 """
@@ -19,11 +21,12 @@ import socket
 import time
 from collections.abc import Collection
 from pathlib import Path
+from typing import NamedTuple
 
 from freehold.core.ids import sha256_hex
 from freehold.loop.estate import Estate
 from freehold.loop.journal import journal_folder
-from freehold.record import oldest_under_way, read_backlog
+from freehold.record import EVIDENCE_LANES, OTHER_LANES, oldest_under_way, oldest_waiting
 from freehold.settings import Settings
 
 SILENT_S = 15.0
@@ -36,6 +39,13 @@ _ID_CHARS = 16
 def under_way_folder(settings: Settings) -> Path:
     """Where this state folder's workers tell of their calls under way."""
     return settings.state.absolute() / "run" / "under_way"
+
+
+class Until(NamedTuple):
+    """Up to when calls are all in the record: those that the task's route placed, and those that no route placed."""
+
+    placed: float
+    others: float
 
 
 class Reach:
@@ -63,6 +73,14 @@ class Reach:
             for task_id, until in own.items()
         }
 
+    def rest(self, now: float) -> float:
+        """The time up to which the calls of this gateway that no route of a moved task placed are in the record.
+
+        Calls under way are not counted here, because nothing tells of them.
+        """
+        waiting = oldest_waiting(journal_folder(self._estate.settings), OTHER_LANES)
+        return now if waiting is None else min(now, waiting)
+
     def _patience_s(self) -> float:
         """How old another gateway's word may be; when the database was away, the others could say nothing either."""
         asked_at, self._asked_at = self._asked_at, time.monotonic()
@@ -82,7 +100,7 @@ class Reach:
         began = {
             task_id: oldest_under_way(folder, task_id) for task_id in task_ids
         }  # before the journal, where they go
-        waiting = read_backlog(journal_folder(settings)).oldest_at
+        waiting = oldest_waiting(journal_folder(settings), EVIDENCE_LANES)
         recorded = until if waiting is None else min(until, waiting)
         return {
             task_id: recorded if began_at is None else min(recorded, max(began_at, longest))

@@ -6,7 +6,10 @@ to no task (a list of models, a body that is not JSON) are marked as sorted with
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from freehold.core.call import Call
@@ -14,6 +17,7 @@ from freehold.core.dialects import BadBodyError, read_answer, read_request
 from freehold.core.exchange import Answer, Asked
 from freehold.core.target import shown_text, whole_text
 from freehold.core.task import Task
+from freehold.errors import BusyError
 from freehold.loop.estate import Estate
 from freehold.loop.locks import in_turn
 from freehold.store import CallFilter
@@ -23,6 +27,8 @@ NO_TASK = "-"
 TASK_TAG = "freehold-task"
 _CALLS_PER_ROUND = 5000
 _BYTES_PER_ROUND = 64 * 2**20
+_CALLS_PER_WRITE = 200
+"""The sorter has the lowest priority: while it writes, the delivery of new calls waits for it."""
 _LOOSE_CALLS_READ = 2000
 _CALLS_LOOKED_BACK = 200
 
@@ -55,11 +61,18 @@ def read_call(call: Call) -> ReadCall:
     return ReadCall(call, asked, read_answer(call.dialect, call.response_body))
 
 
-def sort_new_calls(estate: Estate) -> int:
-    """Sort all calls that have no task yet; returns how many there were."""
+def sort_new_calls(estate: Estate, *, most_s: float = math.inf) -> int:
+    """Sort all calls that have no task yet, or as many as it begins with in `most_s`; returns how many there were."""
     sorted_calls = 0
-    while _is_work_waiting(estate):
-        with in_turn(estate.folder("locks") / "sort.lock"):
+    deadline = time.monotonic() + most_s
+    while _is_work_waiting(estate) and time.monotonic() < deadline:
+        with ExitStack() as turn:
+            try:
+                turn.enter_context(
+                    in_turn(estate.folder("locks") / "sort.lock", patience_s=deadline - time.monotonic())
+                )
+            except BusyError:  # another process sorts, slowly on a busy machine
+                break
             fresh = _read_some(estate.store.calls.stream(CallFilter(is_sorted_out=False, limit=_CALLS_PER_ROUND)))
             _sort(estate, fresh)
         sorted_calls += len(fresh)
@@ -94,7 +107,10 @@ def _sort(estate: Estate, fresh: Sequence[ReadCall]) -> None:
         look_back=_LookBack(estate),
     )
     book.put_tasks((*outcome.new_tasks, *outcome.changed_tasks), outcome.retired)
-    calls.assign({read.call.id: NO_TASK for read in fresh} | _failed(fresh, TaskIndex(book.tasks())) | outcome.assigned)
+    tasks = {read.call.id: NO_TASK for read in fresh} | _failed(fresh, TaskIndex(book.tasks())) | outcome.assigned
+    pairs = list(tasks.items())
+    for start in range(0, len(pairs), _CALLS_PER_WRITE):
+        calls.assign(dict(pairs[start : start + _CALLS_PER_WRITE]))
 
 
 class _LookBack:

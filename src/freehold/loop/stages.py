@@ -18,6 +18,7 @@ from freehold.loop.opinions import opinions_mark, opinions_of
 from freehold.loop.progress import Reporter
 from freehold.loop.proving import prove_model
 from freehold.loop.training import check_model, model_file, train_model
+from freehold.loop.undertraining import check_training
 from freehold.store import DatasetRow
 
 Done = dict[str, str | int | None]
@@ -45,6 +46,7 @@ class Stages:
             case "prove":
                 card = self.estate.model(self.task, str(done["model_id"]))
                 dataset, mark = self._dataset(done), opinions_mark(self.estate, self.task, card)
+                check_training(self.estate, self.task, dataset, card)
                 opinions = opinions_of(self.estate, self.task, card, dataset, self.report)
                 verdict = prove_model(self.estate, self.task, dataset, card, self.report, opinions, mark)
                 return {"verdict_id": verdict.id, "decision": verdict.decision}

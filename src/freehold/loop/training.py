@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from freehold.core import Example, ModelCard
 from freehold.core.chatml import TEMPLATE
@@ -20,7 +21,7 @@ from freehold.serve import check_parity, export_gguf, file_sha256, pull, read_ad
 from freehold.settings import Settings
 from freehold.store import DatasetRow
 from freehold.train import Progress as TrainProgress
-from freehold.train import Recipe, Trained, default_epochs, fit
+from freehold.train import Recipe, Trained, Undertrained, default_epochs, fit, undertrained
 
 PARITY_EXAMPLES = 16
 _LEAST_OUTPUT_TOKENS = 24
@@ -68,6 +69,17 @@ def model_file(task: Task, card: ModelCard) -> Path:
     return path
 
 
+def undertraining(card: ModelCard | None) -> Undertrained | None:
+    """Whether more of the same training would take this model further, and how; None where not, or not known."""
+    return None if card is None else undertrained(card.metrics, card.recipe)
+
+
+def training_facts(card: ModelCard, task: Task) -> dict[str, Any]:
+    """What a proof's report says of the training; empty unless it was too little or had room left."""
+    found = undertraining(card)
+    return {} if found is None else asdict(found) | {"words": found.sentence, "next": found.command(task.name)}
+
+
 def check_model(estate: Estate, task: Task, dataset: DatasetRow, model_id: str, report: Reporter) -> None:
     """Check that the served model is the trained one and write the result on its card; ParityError when it is not."""
     card = estate.model(task, model_id)
@@ -95,7 +107,8 @@ def _recipe(settings: Settings, dataset: DatasetRow) -> Recipe:
     # More and smaller steps where the clock ends it early: the desk learnt with 8; never compared side by side.
     is_short = 0 < minutes < _SHORT_MINUTES
     return Recipe(
-        batch_size=8 if is_short else 16,
+        batch_size=settings.whole("train.batch_size") or (8 if is_short else 16),
+        learning_rate=settings.number("train.learning_rate"),
         epochs=settings.number("train.epochs") or default_epochs(examples),
         max_minutes=minutes or None,
         seed=settings.whole("train.seed"),

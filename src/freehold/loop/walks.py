@@ -13,12 +13,13 @@ from freehold.loop.proving import proof_settings
 from freehold.loop.road import Plan, Walked, walk
 from freehold.loop.sorting import sort_new_calls
 from freehold.loop.stages import Stages
+from freehold.loop.undertraining import check_training
 from freehold.settings import SETTINGS
 from freehold.store import CallFilter, DatasetRow
 
 _OPTIONS = {
     "freeze": tuple(setting.key for setting in SETTINGS if setting.section == "freeze"),
-    "train": ("train.base", "train.minutes", "train.epochs", "train.seed"),
+    "train": tuple(setting.key for setting in SETTINGS if setting.section == "train"),
     "prove": tuple(setting.key for setting in SETTINGS if setting.section == "prove"),
     "move": ("route.audit_rate",),
 }
@@ -46,6 +47,13 @@ def prove_task(estate: Estate, name: str, model_id: str | None, report: Reporter
     dataset, mark = estate.dataset(task), opinions_mark(estate, task, card) + _judges(estate)
     walked = _walk(estate, task, report, ("prove",), dataset_hash=dataset.id, model_id=card.id, mark=mark)
     return _verdict(estate, task, walked)
+
+
+def check_task_training(estate: Estate, name: str, model_id: str | None) -> None:
+    """UndertrainedError where `prove_task` would raise it, so that nobody is asked or paid before."""
+    task = estate.task(name)
+    card = estate.model(task, model_id)
+    check_training(estate, task, estate.dataset(task), card)
 
 
 def walk_task(estate: Estate, name: str, report: Reporter, *, and_move: bool) -> Verdict:

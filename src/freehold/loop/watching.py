@@ -32,7 +32,7 @@ from freehold.loop.estate import Estate
 from freehold.loop.misfits import Misfits
 from freehold.loop.moving import put_route
 from freehold.loop.observing import Eye, Seen, awaits, is_audit_due, is_shadow_due, is_stray, observation, stray
-from freehold.loop.reaching import Reach
+from freehold.loop.reaching import Reach, Until
 from freehold.loop.sorting import ReadCall
 from freehold.loop.succession import Silence, successors
 from freehold.loop.watched import Kept, begun, last_told, read_kept, restarts_of, said_by_probes, step_of
@@ -88,10 +88,12 @@ class Watching:
         """One round over all moved routes; what fails for one task keeps none of the others from being watched."""
         failures: list[Exception] = []
         moved = self._moved()
-        reached = self._reach.of([one.route.task_id for one in moved], self._clock())
+        now = self._clock()
+        reached = self._reach.of([one.route.task_id for one in moved], now)
+        rest = self._reach.rest(now) if moved else now
         for one in moved:
             try:
-                self._look_at(one, reached[one.route.task_id])
+                self._look_at(one, Until(reached[one.route.task_id], rest))
             except Exception as error:
                 failures.append(error)
         if failures:
@@ -115,13 +117,13 @@ class Watching:
         """Let no other gateway on the database wait for the calls of this one, which ends."""
         self._reach.leave()
 
-    def _look_at(self, moved: _Moved, until: float) -> None:
+    def _look_at(self, moved: _Moved, until: Until) -> None:
         store, now, route = self._estate.store, self._clock(), moved.route
         settings = self._estate.settings.for_task(moved.name)
         row = store.watches.get(route.task_id)
         kept = self._kept(row, route, settings, now)
         follower = _Follower(store.following, route, settings, now)
-        seen = follower.strayed(follower.followed(kept, until), moved.edited)
+        seen = follower.strayed(follower.followed(kept, until.placed), moved.edited, until.others)
         seen = follower.rated(seen)
         also = (*said_by_probes(row.document, route), *self._silence.said(route, moved.others, now))
         if self._write(row, seen, route, now, also) and not self._act(moved.name, route, seen.watch):
@@ -217,12 +219,12 @@ class _Follower:
                 break
         return replace(kept, unreadable=kept.unreadable + len(self._eye.unreadable))
 
-    def strayed(self, kept: Kept, edited: Sequence[str]) -> Kept:
+    def strayed(self, kept: Kept, edited: Sequence[str], until: float) -> Kept:
         """The watch with the calls that no version placed and that do not fit: their prompt is not what was proven.
 
         They are calls of the task, or of a task that an edit of its prompt has made.
         """
-        until, after = self._now - _SORTED_S, kept.strays
+        until, after = min(self._now - _SORTED_S, until), kept.strays
         page = self._following.page_of([self._route.task_id, *edited], _NO_VERSION, after, until, CALLS_PER_ROUND)
         watch = kept.watch
         for start in range(0, len(page), _CALLS_AT_ONCE):

@@ -83,6 +83,9 @@ def notices(verdict: Verdict, evidence: Sheet) -> tuple[str, ...]:
     found = [_of_baseline(verdict, side) for side in evidence.rows("sides")[2:] if side.text("decision") == "move"]
     if evidence.flag("facts", "is_provider_simulated"):
         found.append("The provider is simulated: its answers, latency and prices stand for no real product.")
+    training = evidence.at("facts", "training")
+    if training.flag("is_too_little") or (training.has() and verdict.decision != "move"):
+        found.append(training.text("words"))
     used = evidence.at("used")
     n, before, trained = used.count("calls"), used.count("looked_at_before"), used.count("of_trained_users")
     if before:

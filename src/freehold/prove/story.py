@@ -60,10 +60,12 @@ def tell(verdict: Verdict, evidence: Sheet) -> Story:
 
 def next_command(verdict: Verdict, evidence: Sheet) -> str:
     """The command that follows from the verdict."""
-    task = evidence.text("task")
+    task, training = evidence.text("task"), evidence.text("facts", "training", "next")
     match verdict.decision:
         case "move":
             return f"freehold move {task}"
+        case "hold" | "need" if training:
+            return training
         case "need" if _is_for_people(evidence):
             return f"freehold label {task}"
         case "need":
@@ -156,7 +158,7 @@ def _asked(evidence: Sheet) -> Tile:
 
 
 def _moves(verdict: Verdict, evidence: Sheet) -> tuple[str, ...]:
-    reason = evidence.text("outcome", "reason")
+    reason, is_undertrained = evidence.text("outcome", "reason"), evidence.has("facts", "training", "next")
     n, local = evidence.count("calls"), cautions.local_calls(verdict, evidence)
     match verdict.decision:
         case "move":
@@ -168,6 +170,8 @@ def _moves(verdict: Verdict, evidence: Sheet) -> tuple[str, ...]:
             ]
         case "need" if _is_for_people(evidence):
             sentences = [reason, "Nothing moves until then, and nothing changes for your users."]
+        case "need" if is_undertrained:
+            sentences = [reason, _training_first(evidence), "Until then nothing moves, and nothing changes for users."]
         case "need":
             sentences = [
                 reason,
@@ -177,12 +181,20 @@ def _moves(verdict: Verdict, evidence: Sheet) -> tuple[str, ...]:
             ]
         case "hold":
             sentences = [reason, "All calls stay with the provider, and nothing changes for your users."]
-            if evidence.count("calls") and evidence.number("calls_that_would_decide") is None:
+            if is_undertrained:
+                sentences.append(_training_first(evidence))
+            elif evidence.count("calls") and evidence.number("calls_that_would_decide") is None:
                 sentences.append(
                     "At the shares seen so far no number of further held-out calls would change that. A model that"
                     " learned from more calls or corrections might."
                 )
     return tuple(sentence for sentence in sentences if sentence)
+
+
+def _training_first(evidence: Sheet) -> str:
+    """What comes before more calls or corrections, for a model that was trained too little."""
+    command = evidence.text("facts", "training", "next")
+    return f"A model that was trained for longer may do better before it has more calls: “{command}” would be next."
 
 
 def _saves(verdict: Verdict, evidence: Sheet) -> tuple[str, ...]:

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from freehold.record.entries import HEAD, UnreadableError, mark_of, read_payload
 from freehold.record.journal import segment_name
+from freehold.record.lanes import LANES, Lane, lane_of
+from freehold.record.read import Exchange
 from freehold.record.segments import (
     DAMAGED_FOLDER,
     REFUSED_FOLDER,
@@ -29,41 +33,82 @@ _BYTES_READ = 4 * 2**20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backlog:
-    """What waits; `calls` is an estimate where it is large. `oldest_at` is Unix seconds, None when nothing waits.
+    """What waits; `calls` is an estimate where it is large.
 
-    `damaged` and `refused` count the files that were set aside because nothing could be done with them.
+    `asked` is when the oldest call that waits in a lane was asked, `ended` when the first of them ended and began to
+    wait; both are Unix seconds, and have no entry for a lane in which nothing waits. `damaged` and `refused` count the
+    files that were set aside because nothing could be done with them.
     """
 
     calls: int = 0
     size_bytes: int = 0
-    oldest_at: float | None = None
+    asked: Mapping[Lane, float] = field(default_factory=dict)
+    ended: Mapping[Lane, float] = field(default_factory=dict)
     problem: str | None = None
     damaged: int = 0
     refused: int = 0
     live_writers: int = 0
 
+    @property
+    def oldest_at(self) -> float | None:
+        """When the oldest of all calls that wait was asked; None when nothing waits."""
+        return min(self.asked.values(), default=None)
+
+    def lag_s(self, now: float, lanes: Collection[Lane] = LANES) -> float:
+        """How long the call that has waited the longest in these lanes has waited, in seconds; 0 without any."""
+        return max((max(0.0, now - self.ended[lane]) for lane in lanes if lane in self.ended), default=0.0)
+
+
+class _Head(NamedTuple):
+    """The beginning of a writer's backlog: its entries and their bytes, the oldest one's time, the first one's end."""
+
+    entries: int = 0
+    size_bytes: int = 0
+    asked_at: float | None = None
+    ended_at: float | None = None
+
 
 def read_backlog(folder: Path) -> Backlog:
     """What waits in the journal in `folder`; nothing where there is none."""
     calls, size_bytes, live = 0, 0, 0
-    oldest: list[float] = []
+    asked: dict[Lane, float] = {}
+    ended: dict[Lane, float] = {}
     for writer in writers(folder):
         live += is_alive(writer)
         waiting_bytes = _waiting_bytes(writer)
         if waiting_bytes:
-            count, counted_bytes, begun_at = _look(writer)
-            calls += round(count * max(1.0, waiting_bytes / counted_bytes)) if counted_bytes else 0
+            head = _look(writer)
+            calls += round(head.entries * max(1.0, waiting_bytes / head.size_bytes)) if head.size_bytes else 0
             size_bytes += waiting_bytes
-            oldest += [begun_at] if begun_at is not None else []
+            _note(asked, lane_of(writer.name), head.asked_at)
+            _note(ended, lane_of(writer.name), head.ended_at)
     return Backlog(
         calls=calls,
         size_bytes=size_bytes,
-        oldest_at=min(oldest, default=None),
+        asked=asked,
+        ended=ended,
         problem=_problem(folder),
         damaged=_count(folder / DAMAGED_FOLDER),
         refused=_count(folder / REFUSED_FOLDER),
         live_writers=live,
     )
+
+
+def delivery_lag_s(folder: Path, now: float) -> float:
+    """How long the call that has waited the longest in the journal has waited, in seconds; reads little."""
+    found = (_look(writer, most_entries=1).ended_at for writer in writers(folder))
+    return max((max(0.0, now - ended_at) for ended_at in found if ended_at is not None), default=0.0)
+
+
+def oldest_waiting(folder: Path, lanes: Collection[Lane]) -> float | None:
+    """When the oldest call that waits in these lanes was asked; None when nothing waits there."""
+    found = [_look(writer).asked_at for writer in writers(folder) if lane_of(writer.name) in lanes]
+    return min((asked_at for asked_at in found if asked_at is not None), default=None)
+
+
+def _note(oldest: dict[Lane, float], lane: Lane, at: float | None) -> None:
+    if at is not None:
+        oldest[lane] = min(at, oldest.get(lane, at))
 
 
 def ends(folder: Path) -> dict[Path, Position]:
@@ -112,8 +157,8 @@ def _waiting_bytes(writer: Path) -> int:
     )
 
 
-def _look(writer: Path) -> tuple[int, int, float | None]:
-    """How many entries begin the backlog of a writer, their size in bytes, and when the oldest of them was asked.
+def _look(writer: Path, *, most_entries: int = _ENTRIES_COUNTED) -> _Head:
+    """The beginning of a writer's backlog, at most so many entries.
 
     Entries lie in the order in which calls ended; the oldest is looked for among the first `_BYTES_READ`.
     """
@@ -121,28 +166,42 @@ def _look(writer: Path) -> tuple[int, int, float | None]:
     waiting = {n: size for n, size in segments(writer).items() if Position(n, size) > reached}
     number = min(waiting, default=reached.segment)
     begin = offset = reached.offset if number == reached.segment else 0
-    count, oldest_at = 0, None
+    head_of_all = _Head()
     try:
         file = os.open(writer / segment_name(number), os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
-        return 0, 0, None
+        return head_of_all
     try:
-        while count < _ENTRIES_COUNTED:
+        while head_of_all.entries < most_entries:
             head = os.pread(file, HEAD.size, offset)
             if len(head) < HEAD.size or not head.startswith(mark):
                 break
             length = HEAD.unpack(head)[1]
-            if count == 0 or offset + length - begin <= _BYTES_READ:
-                asked_at = _created_at(os.pread(file, length, offset + HEAD.size))
-                oldest_at = min((at for at in (oldest_at, asked_at) if at is not None), default=None)
-            count, offset = count + 1, offset + HEAD.size + length
+            is_read = head_of_all.entries == 0 or offset + length - begin <= _BYTES_READ
+            found = _exchange(os.pread(file, length, offset + HEAD.size)) if is_read else None
+            offset += HEAD.size + length
+            head_of_all = _longer(head_of_all, found, offset - begin)
     finally:
         os.close(file)
-    return count, offset - begin, oldest_at
+    return head_of_all
 
 
-def _created_at(payload: bytes) -> float | None:
+def _longer(head: _Head, exchange: Exchange | None, size_bytes: int) -> _Head:
+    """The head with one more entry, whose exchange may be unknown."""
+    if exchange is None:
+        return head._replace(entries=head.entries + 1, size_bytes=size_bytes)
+    asked_at = exchange.request.created_at
+    ended_at = asked_at + exchange.response.latency_ms / 1000
+    return _Head(
+        entries=head.entries + 1,
+        size_bytes=size_bytes,
+        asked_at=asked_at if head.asked_at is None else min(asked_at, head.asked_at),
+        ended_at=ended_at if head.ended_at is None else head.ended_at,
+    )
+
+
+def _exchange(payload: bytes) -> Exchange | None:
     try:
-        return read_payload(payload).request.created_at
+        return read_payload(payload)
     except UnreadableError:
         return None

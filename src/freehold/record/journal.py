@@ -4,9 +4,10 @@
     <folder>/<writer>/00000001.log   a segment: entries, one after the other
     <folder>/<writer>/position       how far it has been delivered
 
-Each process writes into a folder of its own. An entry is one `write`: once that has returned, the bytes belong to the
-operating system, and a `kill -9` of the process cannot take them back. A power cut can, unless `durability` is "power":
-then `settled` waits for a flush of the disk that covers the entry. Flushes are shared by all that wait while one runs.
+Each process writes into folders of its own, one for each lane (`record.lanes`). An entry is one `write`: once that has
+returned, the bytes belong to the operating system, and a `kill -9` of the process cannot take them back. A power cut
+can, unless `durability` is "power": then `settled` waits for a flush of the disk that covers the entry. Flushes are
+shared by all that wait while one runs.
 
 Not covered: what happens where the disk refuses (`record.recorder`), reading (`record.delivery`).
 """
@@ -25,6 +26,7 @@ from typing import Literal
 
 from freehold.core.ids import uuid7
 from freehold.record.entries import mark_of, write_entry
+from freehold.record.lanes import Lane, writer_name
 from freehold.record.read import Exchange
 
 Durability = Literal["process", "power"]
@@ -43,9 +45,16 @@ def segment_name(number: int) -> str:
 class Journal:
     """One writer's part of the journal; `append` is safe from any thread, `settled` is for one event loop."""
 
-    def __init__(self, folder: Path, *, durability: Durability = "process", segment_bytes: int = SEGMENT_BYTES) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        lane: Lane = "mixed",
+        durability: Durability = "process",
+        segment_bytes: int = SEGMENT_BYTES,
+    ) -> None:
         self.durability = durability
-        self.folder, self._lock_file = _new_writer(folder)
+        self.folder, self._lock_file = _new_writer(folder, lane)
         self._mark = mark_of(self.folder.name)
         self._segment_bytes = segment_bytes
         self._buffer = bytearray()
@@ -178,9 +187,9 @@ def _flush(file: int) -> None:
         os.fdatasync(file)
 
 
-def _new_writer(folder: Path) -> tuple[Path, int]:
+def _new_writer(folder: Path, lane: Lane) -> tuple[Path, int]:
     """A new writer's folder and its lock; the folder gets its name only when the lock is held."""
-    name = uuid7()
+    name = writer_name(uuid7(), lane)
     hidden, final = folder / f".{name}", folder / name
     hidden.mkdir(parents=True, mode=0o700)
     lock = os.open(hidden / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

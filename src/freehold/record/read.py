@@ -13,7 +13,7 @@ Not covered: the bytes on their way (`freehold.gateway`), keeping them until the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from freehold.core.call import Arm, Call, Dialect
 from freehold.core.dialects import BadBodyError, StreamAssembler, read_answer, read_request
@@ -114,14 +114,19 @@ class _Body:
 
 def read_exchange(exchange: Exchange, *, prices: Mapping[str, Price], limit_bytes: int) -> Call:
     """One call out of both sides; a decoded body is at most `limit_bytes`, its cost None where that is unknown."""
-    request, decision, response = exchange.request, exchange.decision, exchange.response
+    request, response = exchange.request, exchange.response
     sent = _plain(request.body, request.content_encoding, "request_encoding", limit_bytes)
     asked = _asked(request, sent.content)
     got = _received(request.dialect, response, limit_bytes, may_be_stream=asked.is_stream)
+    return _call(exchange, sent, asked, got, prices)
+
+
+def _call(exchange: Exchange, sent: _Body, asked: Asked, got: _Body, prices: Mapping[str, Price]) -> Call:
+    request, decision, response = exchange.request, exchange.decision, exchange.response
     answer = read_answer(request.dialect, got.content)
     error = _error(decision, response, got, answer)
     usage = _estimated(exchange, sent.content, answer, error)
-    call = Call(
+    return Call(
         id=request.id,
         created_at=request.created_at,
         parent_id=decision.parent_id,
@@ -143,6 +148,11 @@ def read_exchange(exchange: Exchange, *, prices: Mapping[str, Price], limit_byte
         finish_reason=answer.finish_reason,
         error=error,
         is_estimated=usage is not answer.usage,
+        input_tokens=usage.input_tokens,
+        cached_tokens=usage.cached_tokens,
+        output_tokens=usage.output_tokens,
+        written_tokens=usage.written_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
         cost_usd=_cost_usd(decision, (answer.model, asked.model, path_model(request.path)), usage, prices),
         latency_ms=response.latency_ms,
         ttft_ms=response.ttft_ms,
@@ -154,18 +164,6 @@ def read_exchange(exchange: Exchange, *, prices: Mapping[str, Price], limit_byte
         route_version=decision.route_version,
         key_id=request.key_id,
         api=dict(request.api),
-    )
-    return _counted(call, usage)
-
-
-def _counted(call: Call, usage: Usage) -> Call:
-    return replace(
-        call,
-        input_tokens=usage.input_tokens,
-        cached_tokens=usage.cached_tokens,
-        output_tokens=usage.output_tokens,
-        written_tokens=usage.written_tokens,
-        reasoning_tokens=usage.reasoning_tokens,
     )
 
 

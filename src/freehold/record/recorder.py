@@ -1,8 +1,8 @@
 """The recorder: what the gateway hands its exchanges to.
 
-An exchange is written to the journal at once, and nobody waits for anything else. Where the disk refuses, exchanges
-wait in memory and are tried again, four times a second, in the order in which they came; nothing is ever dropped. When
-too much waits, `is_full` says that no new request should be let in.
+An exchange is written to the journal of its lane at once, and nobody waits for anything else. Where the disk refuses,
+exchanges wait in memory and are tried again, four times a second, in the order in which they came; nothing is ever
+dropped. When too much waits, `is_full` says that no new request should be let in.
 
 Not covered: surviving a `kill -9` while the disk refuses; turning exchanges into calls (`record.delivery`).
 """
@@ -17,6 +17,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from freehold.record.journal import Journal
+from freehold.record.lanes import is_evidence
 from freehold.record.read import Exchange
 
 _PAUSE_S = 0.25
@@ -32,10 +33,14 @@ class _Waiting:
 
 
 class Recorder:
-    """Writes exchanges to a journal, which it closes at the end; used from any thread, `commit` from one event loop."""
+    """Writes exchanges to journals, which it closes at the end; used from any thread, `commit` from one event loop.
 
-    def __init__(self, journal: Journal, *, limit_bytes: int = 64 * 2**20) -> None:
+    What is evidence of a moved task goes to `evidence`, where there is one, and everything else to `journal`.
+    """
+
+    def __init__(self, journal: Journal, *, evidence: Journal | None = None, limit_bytes: int = 64 * 2**20) -> None:
         self._journal = journal
+        self._evidence = evidence or journal
         self._limit_bytes = limit_bytes
         self._queue: deque[_Waiting] = deque()
         self._changed = threading.Condition()
@@ -75,7 +80,7 @@ class Recorder:
         """
         if not self._queue and self._journal.durability == "process":
             try:
-                self._journal.append(exchange)
+                self._lane(exchange).append(exchange)
             except OSError as error:
                 self._note(error)
             else:
@@ -88,7 +93,7 @@ class Recorder:
         try:
             async with asyncio.timeout(wait_s):
                 await written
-                await self._journal.settled()
+                await self._lane(exchange).settled()
         except TimeoutError:
             return False
         except OSError as error:
@@ -106,13 +111,20 @@ class Recorder:
             self._changed.notify()
         if retrier is not None:
             retrier.join()
-        self._journal.close()
+        try:
+            self._journal.close()
+        finally:
+            if self._evidence is not self._journal:
+                self._evidence.close()
         return tuple(waiting.exchange for waiting in self._queue)
+
+    def _lane(self, exchange: Exchange) -> Journal:
+        return self._evidence if is_evidence(exchange) else self._journal
 
     def _write(self, exchange: Exchange, written: asyncio.Future[None] | None) -> None:
         if not self._queue:
             try:
-                self._journal.append(exchange)
+                self._lane(exchange).append(exchange)
             except OSError as error:
                 self._note(error)
             else:
@@ -140,7 +152,7 @@ class Recorder:
                     return
                 waiting = self._queue[0]
             try:
-                self._journal.append(waiting.exchange)
+                self._lane(waiting.exchange).append(waiting.exchange)
             except OSError as error:
                 self._note(error)
                 if self._is_time_up():

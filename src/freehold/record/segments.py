@@ -52,10 +52,11 @@ class Entry:
 def writers(folder: Path) -> list[Path]:
     """The folders of all writers, oldest first."""
     try:
-        found = [path for path in folder.iterdir() if path.name not in (DAMAGED_FOLDER, REFUSED_FOLDER)]
+        with os.scandir(folder) as entries:
+            found = [entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
     except FileNotFoundError:
         return []
-    return sorted(path for path in found if not path.name.startswith(".") and path.is_dir())
+    return [folder / name for name in sorted(found) if name not in (DAMAGED_FOLDER, REFUSED_FOLDER)]
 
 
 def segments(writer: Path) -> dict[int, int]:
@@ -83,7 +84,7 @@ def position_of(writer: Path) -> Position:
 def is_alive(writer: Path) -> bool:
     """Whether the process that writes into this folder is still there."""
     try:
-        lock = os.open(writer / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC)
+        lock = os.open(f"{writer}/{LOCK_FILE}", os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
     try:
@@ -198,7 +199,7 @@ class Reader:
         return True
 
     def _is_final(self) -> bool:
-        if (self._writer / segment_name(self._cursor.segment + 1)).exists():
+        if os.path.exists(f"{self._writer}/{segment_name(self._cursor.segment + 1)}"):
             return True
         self._is_dead = self._is_dead or not is_alive(self._writer)
         return self._is_dead

@@ -6,7 +6,8 @@ No data gives None, never 0. Not covered: alarms and rollback (`freehold.watch`)
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from freehold.core.call import Arm
@@ -21,7 +22,7 @@ class LiveCall:
     For an audit, `owned_text` is the local answer that was audited and `rented_text` what the provider said; None where
     that answer is missing. `is_aside`: the provider gave an audit no answer that could be wanted (a tool call, a
     refusal), so that the local one is wrong, whatever it says. Shadow calls are looked at for nothing: their answers
-    were not used. A call whose engine failed is one that the provider answered for want of an owned answer.
+    were not used. `engine` says why the provider answered for want of an owned answer, where it did.
     """
 
     arm: Arm
@@ -29,7 +30,7 @@ class LiveCall:
     cost_usd: float | None = None
     owned_text: str | None = None
     rented_text: str | None = None
-    has_engine_failed: bool = False
+    engine: str | None = None
     is_aside: bool = False
 
 
@@ -37,8 +38,8 @@ class LiveCall:
 class LiveFigures:
     """Live figures of a route; shares are of all answered calls of its task, `agreement` is that of audits (95%).
 
-    `engine_failed` counts the calls for which the owned model gave no answer. `local_wrong` estimates the share of all
-    calls answered locally and unlike the provider: what the contract bounds.
+    `engine_failed` counts the calls for which the owned model gave no answer, `engine_reasons` does so by why.
+    `local_wrong` estimates the share of all calls answered locally and unlike the provider: what the contract bounds.
     """
 
     calls: int
@@ -55,6 +56,7 @@ class LiveFigures:
     rented_p50_ms: float | None
     saved_usd: float | None
     engine_failed: int
+    engine_reasons: Mapping[str, int]
 
 
 def live_figures(rows: Iterable[LiveCall], *, output_kind: str) -> LiveFigures:
@@ -70,6 +72,7 @@ def live_figures(rows: Iterable[LiveCall], *, output_kind: str) -> LiveFigures:
     ]
     n, agreed = len(verdicts), sum(verdicts)
     low, high = wilson(agreed, n) if n else (None, None)
+    reasons = Counter(call.engine for call in rented if call.engine)
     answered = len(owned) + len(rented)
     share = len(owned) / answered if answered else None
     return LiveFigures(
@@ -86,7 +89,8 @@ def live_figures(rows: Iterable[LiveCall], *, output_kind: str) -> LiveFigures:
         owned_p50_ms=_median([call.latency_ms for call in owned]),
         rented_p50_ms=_median([call.latency_ms for call in rented]),
         saved_usd=_saved_usd(owned, rented, audits),
-        engine_failed=sum(call.has_engine_failed for call in rented),
+        engine_failed=reasons.total(),
+        engine_reasons=dict(reasons.most_common()),
     )
 
 

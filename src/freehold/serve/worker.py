@@ -13,6 +13,8 @@ import sys
 import threading
 
 _PR_SET_PDEATHSIG = 1
+_MORE_CONNECTIONS = 64
+"""Each open connection takes a thread: those that the gateway's workers keep must not hold up a sign of life."""
 
 
 def main() -> None:
@@ -58,6 +60,7 @@ def _serve(chosen: argparse.Namespace) -> xllamacpp.Server:  # type: ignore[name
     params.hostnames = ["127.0.0.1"]
     params.port = chosen.port
     params.n_parallel = chosen.slots
+    params.n_threads_http = 2 * chosen.slots + _MORE_CONNECTIONS
     params.n_ctx = chosen.slots * chosen.context
     params.cpuparams.n_threads = threads
     params.cpuparams_batch.n_threads = threads

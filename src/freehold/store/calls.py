@@ -267,6 +267,8 @@ def _storable(value: Any) -> Any:
     NUL and lone surrogates become U+FFFD, and numbers that no provider can mean become None: unknown.
     """
     if isinstance(value, str):
+        if value.isascii() and "\0" not in value:
+            return value
         return value.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, float):
         return value if math.isfinite(value) else None

@@ -68,7 +68,7 @@ def open_database(url: str) -> Database:
     is_sqlite = parsed.get_backend_name() == "sqlite"
     if is_sqlite and parsed.database:
         _make_folder(Path(parsed.database).parent)
-    engine = create_engine(parsed, pool_pre_ping=not is_sqlite)
+    engine = create_engine(parsed, pool_pre_ping=not is_sqlite, json_serializer=_dump)
     if is_sqlite:
         event.listen(engine, "connect", _tune_sqlite)
     database = Database(engine, str(parsed.database) if is_sqlite else parsed.render_as_string(hide_password=True))
@@ -79,6 +79,13 @@ def open_database(url: str) -> Database:
         engine.dispose()
         raise
     return database
+
+
+def _dump(document: object) -> str:
+    """A document as JSON; most of those of a call are empty, which is told quickly."""
+    if not document and isinstance(document, dict | list):
+        return "{}" if isinstance(document, dict) else "[]"
+    return json.dumps(document)
 
 
 @contextmanager

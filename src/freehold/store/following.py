@@ -1,7 +1,7 @@
 """Reading a task's calls as they come: in request order, with what was asked beside them.
 
 A page has no bodies, so that following a busy task costs little; the bodies of the calls that are to be compared are
-read after it. Not covered: what is made of them (`loop.watching`).
+read after it. Also, how long the provider took. Not covered: what is made of them (`loop.watching`).
 """
 
 from __future__ import annotations
@@ -53,6 +53,17 @@ class Following:
             .limit(limit)
         )
         return [Call(**row._mapping) for row in self._rows(query)]
+
+    def provider_ms(self, task_id: str, *, most: int) -> tuple[float, ...]:
+        """How long the provider took for the last calls of a task that it answered, the oldest first.
+
+        The gateway's own share, such as a wait for an owned model, is taken out.
+        """
+        c = schema.calls.c
+        own = c.latency_ms - func.coalesce(c.gateway_ms, 0.0)
+        tests = (c.task_id == task_id, c.arm.in_(("rented", "audit")), c.status < 400, c.error.is_(None), own > 0)
+        query = select(own).where(*tests).order_by(c.created_at.desc()).limit(most)
+        return tuple(float(row[0]) for row in reversed(self._rows(query)))
 
     def count(self, task_id: str, begin: float, end: float, *, most: int) -> int:
         """How many calls of clients came at `begin` or later and before `end`; no more than `most` are counted."""

@@ -1,7 +1,9 @@
 """Whether one prompt is an edited version of another: most of its words are the same, in the same order.
 
 The share of alike words is 2 m / (n_1 + n_2), m words in common runs. Example: one word of a prompt of eight changed
-gives 14 / 16. `edited_words` says which words changed.
+gives 14 / 16. Two more edits change much and leave the rest as it was: paragraphs were added or taken away, so that
+hardly a word of the shorter prompt is not in the longer one, or they stand in another order. `edited_words` says which
+words changed.
 
 Not covered: prompts of one task that differ in a value (`families`), what an edited prompt makes of a task (`prompts`).
 """
@@ -15,6 +17,10 @@ from difflib import SequenceMatcher
 from freehold.core.template import Template
 
 LEAST_ALIKE = 0.75
+LEAST_KEPT, LEAST_MOVED = 0.95, 0.97
+"""Share of the shorter prompt's words that are in the longer one, in order; share of alike words in any order."""
+_LEAST_WORDS, _MOST_TIMES = 15, 5
+"""What is kept is at least so many words; the longer prompt is at most so many times as long."""
 _MOST_WORDS = 2000
 _MOST_COMPARED = 400
 _MOST_CHANGES, _LONGEST_CHANGE = 6, 80
@@ -36,20 +42,26 @@ def are_alike(before: Sequence[str], after: Sequence[str], *, is_quick: bool = F
     `is_quick` takes little more time than counting the words: where what differs, between the shared beginning and the
     shared end, is longer than 400 words, it says False.
     """
-    total = len(before) + len(after)
-    if not before or not after or 2 * min(len(before), len(after)) < LEAST_ALIKE * total:
+    total, shorter = len(before) + len(after), min(len(before), len(after))
+    needed = LEAST_ALIKE * total / 2
+    if shorter >= _LEAST_WORDS and total - shorter <= _MOST_TIMES * shorter:
+        needed = min(needed, LEAST_KEPT * shorter)
+    if not shorter or shorter < needed:
         return False
     head = _common(before, after)
     tail = _common(before[head:][::-1], after[head:][::-1])
-    if 2 * (head + tail) >= LEAST_ALIKE * total:
+    if head + tail >= needed:
         return True
     one, other = before[head : len(before) - tail], after[head : len(after) - tail]
-    if 2 * (head + tail + (Counter(one) & Counter(other)).total()) < LEAST_ALIKE * total:
+    common = head + tail + (Counter(one) & Counter(other)).total()
+    if common < needed:
         return False
+    if shorter >= _LEAST_WORDS and 2 * common >= LEAST_MOVED * total:
+        return True
     if is_quick and max(len(one), len(other)) > _MOST_COMPARED:
         return False
     matched = sum(block.size for block in SequenceMatcher(None, one, other, autojunk=False).get_matching_blocks())
-    return 2 * (head + tail + matched) >= LEAST_ALIKE * total
+    return head + tail + matched >= needed
 
 
 def edited_words(old: Template, new: Template) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from difflib import SequenceMatcher
 from itertools import pairwise
 from typing import Literal
 
+from freehold.core.language_names import names_language
 from freehold.core.template import MIN_SHARED_CHARS, MIN_VARIANTS, common_start
 
 VALUE_SHARE = 0.6
@@ -123,7 +124,10 @@ def _is_variant(first: _Tokens, second: _Tokens, wanted: Literal["value", "slot"
 
 
 def _is_value(tokens: Sequence[str], start: int, stop: int) -> bool:
-    """Whether every word is a name, a number or an address; a capital at the start of a sentence tells nothing."""
+    """Whether every word is a name, a number or an address.
+
+    A capital at the start of a sentence tells nothing, and the name of a language says what is wanted.
+    """
     if stop - start > 4:
         return False
     for index in range(start, stop):
@@ -132,7 +136,7 @@ def _is_value(tokens: Sequence[str], start: int, stop: int) -> bool:
             continue
         starts = index == 0 or tokens[index - 1].endswith(_SENTENCE_END)
         is_acronym = len(word) > 2 and word.isupper()
-        if not word[:1].isupper() or is_acronym or (starts and index == start):
+        if not word[:1].isupper() or is_acronym or names_language(word) or (starts and index == start):
             return False
     return True
 

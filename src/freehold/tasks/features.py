@@ -72,9 +72,12 @@ def may_be_several(kind: OutputKind, readings: Sequence[Reading]) -> bool:
     """Whether new calls of a task are a reason to look for several features: another kind of answers, instructions."""
     if any(reading.answer and not is_of_kind(kind, reading.answer) for reading in readings):
         return True
-    heads = Counter(first_text(reading.asked)[:MIN_SHARED_CHARS] for reading in readings)
-    most = max(heads.values(), default=0)
-    return _LEAST_REPEATED <= most < len(readings) and most >= FAIR_SHARE * len(readings)
+    texts = [first_text(reading.asked) for reading in readings]
+    for ends in ([text[:MIN_SHARED_CHARS] for text in texts], [text[-MIN_SHARED_CHARS:] for text in texts]):
+        most = max(Counter(ends).values(), default=0)
+        if _LEAST_REPEATED <= most < len(readings) and most >= FAIR_SHARE * len(readings):
+            return True
+    return False
 
 
 def is_of_kind(kind: str, answer: Answer) -> bool:

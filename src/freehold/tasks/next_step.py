@@ -60,10 +60,14 @@ def next_step(
     route: RouteKind = "rented",
     min_calls: int = MIN_CALLS,
     sample: Sample | None = None,
+    training: str | None = None,
+    is_training_first: bool = False,
 ) -> str:
     """The command to run next, or what the task waits for; `need` is the verdict's count of further calls.
 
-    Without a `sample` all calls are taken to be such that something can be learnt from them.
+    `training` is the command that would train an undertrained model on, None for one that was trained enough; where
+    `is_training_first` it comes before a proof, too. Without a `sample` all calls are taken to be such that something
+    can be learnt from them.
     """
     share = 1.0 if sample is None else sample.share
     if not task.is_trainable:
@@ -77,6 +81,10 @@ def next_step(
     if not has_model:
         return f"freehold train {task.name}"
     match verdict:
+        case None if training and is_training_first:
+            return training
+        case "need" | "hold" if training:
+            return training
         case None:
             return f"freehold prove {task.name}"
         case "move":

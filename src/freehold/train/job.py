@@ -22,7 +22,7 @@ from typing import Any, Literal
 
 from freehold.core.ids import canonical_json, sha256_hex
 from freehold.errors import DataError, StateError, TrainError
-from freehold.train.recipe import Recipe
+from freehold.train.recipe import Ending, Recipe
 
 Phase = Literal["load", "train", "check", "save", "done"]
 
@@ -63,6 +63,8 @@ class Trained:
     """What was trained. `dev_exact` is the share of dev answers that greedy decoding gives exactly; None: no dev split.
 
     `dropped` counts training examples longer than `max_tokens`. `files` maps names below the job's folder to SHA-256.
+    `dev_curve` holds (step, loss) pairs of the first dev examples, at each quarter of the training; empty without a dev
+    split.
     """
 
     path: Path
@@ -81,6 +83,8 @@ class Trained:
     seconds: float
     peak_bytes: int
     device: str
+    ended_by: Ending = "unknown"
+    dev_curve: tuple[tuple[int, float], ...] = ()
     files: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -94,7 +98,7 @@ class Trained:
         return self.path / "adapter"
 
     @property
-    def metrics(self) -> dict[str, int | float | str | None]:
+    def metrics(self) -> dict[str, object]:
         """The figures of the training, for the model's card."""
         left_out = ("path", "base_sha256", "dataset_hash", "recipe", "files")
         return {name: value for name, value in asdict(self).items() if name not in left_out}
@@ -156,7 +160,8 @@ def read_done(folder: Path, job: Job) -> Trained | None:
         row = json.loads((folder / "done.json").read_text(encoding="utf-8"))
         if row.pop("key") != job.key:
             return None
-        trained = Trained(**row | {"path": folder, "recipe": Recipe(**row["recipe"])})
+        curve = tuple((int(step), float(loss)) for step, loss in row.get("dev_curve", ()))
+        trained = Trained(**row | {"path": folder, "recipe": Recipe(**row["recipe"]), "dev_curve": curve})
         whole = all(file_sha256(folder / name) == digest for name, digest in trained.files.items())
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Precision = Literal["auto", "bf16", "fp32"]
+Ending = Literal["epochs", "steps", "minutes", "unknown"]
+"""What ended a training: its passes, its limit of steps, or its limit of time; early trainings do not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,12 @@ class Recipe:
         """Steps after which training ends even when there is time left."""
         steps = max(1, round(self.epochs * self.steps_per_epoch(examples)))
         return steps if self.max_steps is None else min(steps, self.max_steps)
+
+    def ending(self, step: int, examples: int) -> Ending:
+        """What ended a training of this recipe after `step` steps."""
+        if step < self.most_steps(examples):
+            return "minutes"
+        return "steps" if self.max_steps is not None and step >= self.max_steps else "epochs"
 
 
 def default_epochs(examples: int) -> float:

@@ -33,6 +33,7 @@ class Trainer:
     def __init__(self, model: Any, trained: Sequence[nn.Parameter], recipe: Recipe, device: torch.device) -> None:
         self.step = 0
         self.mean_loss = 0.0
+        self.dev_curve: list[tuple[int, float]] = []
         self._model = model
         self._trained = list(trained)
         self._recipe = recipe
@@ -88,6 +89,12 @@ class Trainer:
             self._timed_tokens += sum(len(example) for example in batch)
         return loss
 
+    def note_dev_loss(self, examples: Sequence[Encoded]) -> float:
+        """Put the mean loss of these dev examples on the curve as that of now, once, and return it."""
+        if not self.dev_curve or self.dev_curve[-1][0] != self.step:
+            self.dev_curve.append((self.step, self.check(examples)[0]))
+        return self.dev_curve[-1][1]
+
     @torch.no_grad()
     def check(self, examples: Sequence[Encoded]) -> tuple[float, float]:
         """Mean loss per answer token, and the share of answers whose every token is the likeliest one."""
@@ -124,6 +131,7 @@ class Trainer:
             "key": key,
             "step": self.step,
             "mean_loss": self.mean_loss,
+            "dev_curve": self.dev_curve,
             "spent_s": self.elapsed_s,
             "trained": [parameter.detach() for parameter in self._trained],
             "optimizer": self._optimizer.state_dict(),
@@ -154,6 +162,7 @@ class Trainer:
                 parameter.copy_(saved)
         self._optimizer.load_state_dict(state["optimizer"])
         self.step, self.mean_loss, self._spent_s = state["step"], state["mean_loss"], state["spent_s"]
+        self.dev_curve = [(int(step), float(loss)) for step, loss in state.get("dev_curve", ())]
         return f"going on after step {self.step}"
 
     def _hidden(self, batch: Sequence[Encoded]) -> tuple[Tensor, Tensor]:

@@ -38,7 +38,10 @@ from freehold.train.trainer import Trainer
 DEV_EXAMPLES = 128
 DEV_TOKENS = 8192
 """The dev examples that are looked at stay within this, so that long answers do not eat up the time to train."""
-DEV_CHECKS = 4
+CURVE_EXAMPLES = 64
+"""The dev curve is of so many examples at most: a look costs about as much as three steps of eight."""
+CURVE_POINTS = 4
+"""The dev curve has a point at each quarter of the training, and at its end."""
 LEAST_EXAMPLES = 8
 STOPPED = 75
 """Exit status of a worker that was told to stop and has saved its place."""
@@ -74,6 +77,11 @@ class _Lessons:
     dev: list[Encoded]
     dropped: int
 
+    @property
+    def curve(self) -> list[Encoded]:
+        """The dev examples that the curve is of."""
+        return self.dev[:CURVE_EXAMPLES]
+
 
 def work(folder: Path, parent: int) -> None:
     """Train the job in `folder` to its end."""
@@ -94,6 +102,8 @@ def work(folder: Path, parent: int) -> None:
         note = trainer.restore(post.checkpoint, job.key, started)
         report(Progress(phase="load", step=trainer.step, note=note))
         _train(trainer, lessons, post)
+        if lessons.dev:
+            trainer.note_dev_loss(lessons.curve)
         report(Progress(phase="check", step=trainer.step, steps=trainer.step, loss=trainer.mean_loss))
         dev_loss, dev_exact = trainer.check(lessons.dev) if lessons.dev else (None, None)
         report(Progress(phase="save", step=trainer.step, steps=trainer.step, loss=trainer.mean_loss, dev_loss=dev_loss))
@@ -111,12 +121,13 @@ def _train(trainer: Trainer, lessons: _Lessons, post: _Post) -> None:
     most_steps = recipe.most_steps(len(lessons.train))
     lengths = [len(example) for example in lessons.train]
     saved_at = time.monotonic()
-    checks_done = math.floor(trainer.share(most_steps) * DEV_CHECKS)
-    dev_loss: float | None = None
+    dev_loss = trainer.dev_curve[-1][1] if trainer.dev_curve else None
     for batch in batches_from(trainer.step, lengths, recipe.batch_size, seed=recipe.seed):
         share = trainer.share(most_steps)
         if share >= 1.0:
             break
+        if lessons.dev and len(trainer.dev_curve) < math.floor(share * CURVE_POINTS):
+            dev_loss = trainer.note_dev_loss(lessons.curve)
         loss = trainer.take_step([lessons.train[i] for i in batch], share)
         if not math.isfinite(loss):
             hint = "Train with a smaller learning_rate."
@@ -129,9 +140,6 @@ def _train(trainer: Trainer, lessons: _Lessons, post: _Post) -> None:
             trainer.save(post.checkpoint, post.job.key)
             give_back_freed()
             saved_at = time.monotonic()
-        if lessons.dev and checks_done < math.floor(trainer.share(most_steps) * DEV_CHECKS) < DEV_CHECKS:
-            checks_done += 1
-            dev_loss, _ = trainer.check(lessons.dev)
     trainer.save(post.checkpoint, post.job.key)
 
 
@@ -206,6 +214,8 @@ def _summary(
         seconds=trainer.elapsed_s,
         peak_bytes=peak if sys.platform == "darwin" else peak * 1024,
         device=trainer.device_words,
+        ended_by=recipe.ending(trainer.step, len(lessons.train)),
+        dev_curve=tuple(trainer.dev_curve),
         files={str(path.relative_to(folder)): file_sha256(path) for path in outputs},
     )
 

@@ -23,20 +23,23 @@ def failure_of(data: JsonObject) -> str | None:
         return _words(data["error"])
     if "error" in (data.get("object"), data.get("type")):
         return _words(data)
-    if as_list(data.get("errors")) and not _ANSWER_KEYS & data.keys():
+    has_answer = any(data.get(key) is not None for key in _ANSWER_KEYS)
+    if as_list(data.get("errors")) and not has_answer:
         return _words(data["errors"])
     base = as_object(data.get("base_resp"))
     if as_count(base.get("status_code")):
         return as_text(base.get("status_msg")) or UNNAMED
-    if not _ANSWER_KEYS & data.keys() and {"code", "status", "error_code", "detail", "success"} & data.keys():
-        return next((text for key in _TEXT_KEYS if (text := as_text(data.get(key)))), None)
+    if not has_answer and {"code", "status", "error_code", "detail", "success"} & data.keys():
+        found = next((text for key in _TEXT_KEYS if (text := as_text(data.get(key)))), None)
+        return found or (_words(data["detail"]) if data.get("detail") else None)
     return None
 
 
 def choice_failure(choice: JsonObject) -> str | None:
-    """What went wrong by a choice of an answer: its own `error`, or a finish reason that means one."""
-    if choice.get("error"):
-        return _words(choice["error"])
+    """What went wrong by a choice of an answer: its own `error`, its message's, or a finish reason that means one."""
+    for error in (choice.get("error"), as_object(choice.get("message")).get("error")):
+        if error:
+            return _words(error)
     return ending_failure(as_text(choice.get("finish_reason")))
 
 

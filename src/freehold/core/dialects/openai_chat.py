@@ -58,11 +58,12 @@ def read_request(data: JsonObject) -> Asked:
     response_format = as_object(data.get("response_format"))
     has_format = response_format.get("type") not in (None, "text")
     metadata = read_metadata(data)
+    tools = as_list(data.get("tools")) or as_list(data.get("functions"))
     return Asked(
         dialect="openai-chat",
         model=as_name(data.get("model")),
         messages=as_messages(pairs),
-        tools=canonical_json(data["tools"]) if as_list(data.get("tools")) else None,
+        tools=canonical_json(tools) if tools else None,
         response_format=canonical_json(response_format) if has_format else None,
         max_tokens=smallest_limit(data, "max_completion_tokens", "max_tokens"),
         is_stream=data.get("stream") is True,

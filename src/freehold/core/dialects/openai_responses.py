@@ -97,7 +97,7 @@ def read_answer(data: JsonObject) -> Answer:
     texts: list[str] = []
     thoughts: list[str] = []
     calls: list[ToolCall] = []
-    is_refusal = False
+    is_refusal = is_cut = False
     for item in (as_object(entry) for entry in as_list(data.get("output"))):
         match item.get("type"):
             case "message":
@@ -105,12 +105,15 @@ def read_answer(data: JsonObject) -> Answer:
                 texts.append(content.text)
                 thoughts.append(content.thought)
                 is_refusal = is_refusal or content.is_refusal
+                is_cut = item.get("status") == "incomplete"
             case "reasoning":
                 told = read_content(item.get("content")), read_content(item.get("summary"))
                 thoughts += [content.thought or content.text for content in told]
             case _:
                 calls += _tool_calls(item)
     reason = as_name(as_object(data.get("incomplete_details")).get("reason")) or as_name(data.get("status"))
+    if is_cut and (reason is None or reason == "completed"):
+        reason = "incomplete"
     return Answer(
         text="".join(texts) or (as_text(data.get("output_text")) if not calls else ""),
         thought=joined_thoughts(*thoughts),

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _WHITESPACE = re.compile(r"[ \t\n\r]*")
+_DECODER = json.JSONDecoder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,6 @@ def elements(text: str, start: int) -> Iterator[Span]:
 
 
 def _values(text: str, start: int, opening: str, closing: str) -> Iterator[Span]:
-    decoder = json.JSONDecoder()
     index = _skip(text, start)
     if text[index : index + 1] != opening:
         return
@@ -51,9 +51,9 @@ def _values(text: str, start: int, opening: str, closing: str) -> Iterator[Span]
         key = ""
         try:
             if opening == "{":
-                key, index = decoder.raw_decode(text, index)
+                key, index = _DECODER.raw_decode(text, index)
                 index = _skip(text, _skip(text, index) + 1)
-            value, end = decoder.raw_decode(text, index)
+            value, end = _DECODER.raw_decode(text, index)
         except (ValueError, RecursionError):
             return
         yield Span(key, value, index, end)
@@ -63,5 +63,7 @@ def _values(text: str, start: int, opening: str, closing: str) -> Iterator[Span]
 
 
 def _skip(text: str, index: int) -> int:
+    if text[index : index + 1] not in " \t\n\r":
+        return index
     match = _WHITESPACE.match(text, index)
     return match.end() if match else index

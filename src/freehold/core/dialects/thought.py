@@ -13,9 +13,17 @@ import re
 
 from freehold.core.dialects.values import JsonObject, as_list, as_object, as_text
 
-_TAGS = r"(?:think|thinking|thoughts?|reasoning|antthinking|seed:think|mm:think|longcat_think)"
+_TAGS = (
+    r"(?:think|thinking|thoughts?|reason|reasoning|ant_?thinking|seed:think|mm:think|longcat_think|chain_of_thought|cot"
+    r"|(?:thinking|thought|reasoning)_process|inner_(?:monologue|thoughts?)|internal_(?:reasoning|thoughts?)|scratchpad)"
+)
 _MARKS = (
-    (rf"<{_TAGS}(?:\s[^<>]{{0,200}})?>", rf"</{_TAGS}\s{{0,9}}>"),
+    (rf"<{_TAGS}(?:\s[^<>]{{0,200}})?>(?<!/>)", rf"<\s{{0,3}}/\s{{0,3}}{_TAGS}\s{{0,9}}>"),
+    (rf"<{_TAGS}\s?/>", ""),
+    (rf"&lt;{_TAGS}&gt;", rf"&lt;/{_TAGS}&gt;"),
+    (rf"<\|{_TAGS}\|>", rf"<\|(?:/|end_?){_TAGS}\|>"),
+    (r"<unused94>thought\n", "<unused95>"),
+    (r"Thinking\.\.\.\n", r"\n\.\.\.done thinking\."),
     (r"\[THINK\]", r"\[/THINK\]"),
     ("◁think▷", "◁/think▷"),
     (r"<\|START_THINKING\|>", r"<\|END_THINKING\|>"),
@@ -25,6 +33,8 @@ _MARKS = (
 _PAIRS = tuple((re.compile(begin, re.IGNORECASE), re.compile(end, re.IGNORECASE)) for begin, end in _MARKS)
 _LONE_END = re.compile(r"</(?:think|thinking|seed:think)\s{0,9}>|\[/THINK\]|◁/think▷|<\|END_THINKING\|>", re.IGNORECASE)
 _SPACE = re.compile(r"\s*")
+_SIGNS = ("<", "[", "◁")
+"""Every mark begins with one of these."""
 _FRAME = re.compile(
     r"^(?:<\|start\|>assistant)?<\|channel\|>final[^<]{0,100}<\|message\|>|<\|(?:return|end)\|>$"
     r"|^<\|START_RESPONSE\|>|<\|END_RESPONSE\|>$"
@@ -35,6 +45,8 @@ _FRAMES = ("<|channel|>final", "<|START_RESPONSE|>", "<|begin_of_solution|>")
 
 def split_thought(text: str) -> tuple[str, str]:
     """The thought that a text begins with, and the answer behind it. Example: `<think>hm</think>yes` -> (hm, yes)."""
+    if not any(sign in text for sign in _SIGNS):
+        return "", text
     thoughts: list[str] = []
     place = 0
     while (found := _block(text, place)) is not None:

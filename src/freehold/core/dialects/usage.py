@@ -81,8 +81,14 @@ def anthropic_usage(usage: JsonObject) -> Usage:
 
 
 def _details(usage: JsonObject, *keys: str) -> JsonObject:
-    return next((found for key in keys if (found := as_object(usage.get(key)))), {})
+    for key in keys:
+        if found := as_object(usage.get(key)):
+            return found
+    return {}
 
 
 def _first(usage: JsonObject, keys: tuple[str, ...]) -> int | None:
-    return next((count for key in keys if (count := as_count(usage.get(key))) is not None), None)
+    for key in keys:
+        if key in usage and (count := as_count(usage[key])) is not None:
+            return count
+    return None

@@ -73,6 +73,8 @@ def as_text(value: object) -> str:
     """`value` if it is a string, else an empty one; half characters are joined, lone ones become question marks."""
     if not isinstance(value, str):
         return ""
+    if value.isascii():
+        return value
     try:
         value.encode()
     except UnicodeEncodeError:

@@ -5,7 +5,25 @@ the right triage of each one, and makes the request that the app would send. It 
 `freehold.demo.provider`) and it sends nothing.
 """
 
-from freehold.demo.desk.app import MODEL, RESPONSE_FORMAT, app_request, system_prompt
+from freehold.demo.desk.app import (
+    LOOKUP_FORMAT,
+    MODEL,
+    RESPONSE_FORMAT,
+    app_request,
+    lookup_prompt,
+    lookup_request,
+    system_prompt,
+)
 from freehold.demo.desk.inbox import CustomerMessage, messages
 
-__all__ = ["MODEL", "RESPONSE_FORMAT", "CustomerMessage", "app_request", "messages", "system_prompt"]
+__all__ = [
+    "LOOKUP_FORMAT",
+    "MODEL",
+    "RESPONSE_FORMAT",
+    "CustomerMessage",
+    "app_request",
+    "lookup_prompt",
+    "lookup_request",
+    "messages",
+    "system_prompt",
+]

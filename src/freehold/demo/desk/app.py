@@ -38,23 +38,60 @@ RESPONSE_FORMAT: Final[dict[str, object]] = {
 }
 
 
+LOOKUP_FORMAT: Final[dict[str, object]] = {
+    "type": "json_schema",
+    "json_schema": {
+        "name": "lookup",
+        "strict": True,
+        "schema": {
+            "type": "object",
+            "properties": {
+                "order": {"type": ["string", "null"]},
+                "language": {"type": "string", "enum": list(LANGUAGES)},
+            },
+            "required": ["order", "language"],
+            "additionalProperties": False,
+        },
+    },
+}
+
+
 @cache
 def system_prompt() -> str:
     """The shop's instructions: `prompt.md`, with the list of intents put in."""
-    text = files(__package__).joinpath("prompt.md").read_text(encoding="utf-8").strip()
+    text = _read("prompt.md")
     listed = "\n".join(f"- {intent.name}: {intent.meaning}" for intent in INTENTS)
     return text.replace("{intents}", listed)
 
 
+@cache
+def lookup_prompt() -> str:
+    """The shop's instructions for the smaller question: which order, and in which language."""
+    return _read("lookup.md")
+
+
 def app_request(message: CustomerMessage) -> dict[str, object]:
-    """Return the keyword arguments of `client.chat.completions.create` for one customer message."""
+    """Return the keyword arguments of `client.chat.completions.create` for the triage of one customer message."""
+    return _request(message, system_prompt(), RESPONSE_FORMAT)
+
+
+def lookup_request(message: CustomerMessage) -> dict[str, object]:
+    """The same for the order number and the language alone."""
+    return _request(message, lookup_prompt(), LOOKUP_FORMAT)
+
+
+def _request(message: CustomerMessage, system: str, response_format: dict[str, object]) -> dict[str, object]:
     return {
         "model": MODEL,
         "messages": [
-            {"role": "system", "content": system_prompt()},
+            {"role": "system", "content": system},
             {"role": "user", "content": message.text},
         ],
-        "response_format": RESPONSE_FORMAT,
+        "response_format": response_format,
         "temperature": 0,
         "user": message.user,
     }
+
+
+def _read(name: str) -> str:
+    return files(__package__).joinpath(name).read_text(encoding="utf-8").strip()

@@ -12,7 +12,6 @@ from freehold.settings import Settings
 from freehold.store import DatabaseFacts, read_facts
 
 _LARGE_BACKLOG_BYTES = 64 * 2**20
-_OLD_BACKLOG_S = 60.0
 
 
 def check_database(settings: Settings, *, check_s: float) -> list[Finding]:
@@ -56,12 +55,15 @@ def check_journal(settings: Settings) -> list[Finding]:
         return [Finding("journal", "ok", "nothing waits"), *found]
     waited = age(backlog.oldest_at, time.time()) if backlog.oldest_at is not None else "?"
     text = f"about {backlog.calls:,} calls wait ({size(backlog.size_bytes)}, the oldest for {waited})"
+    lag_s, limit_s = backlog.lag_s(time.time()), settings.number("record.lag_s")
     if backlog.problem:
         hint = "Mend the database or its disk; the calls are delivered by themselves then."
         return [Finding("journal", "fail", f"{text}: {backlog.problem}", hint), *found]
     if not backlog.live_writers:
         hint = "The next `freehold up`, or any command that reads calls, delivers them."
         return [Finding("journal", "warn", f"{text}, and no gateway runs", hint), *found]
-    is_late = backlog.oldest_at is not None and time.time() - backlog.oldest_at > _OLD_BACKLOG_S
+    is_late = lag_s > limit_s
     level: Level = "warn" if is_late or backlog.size_bytes > _LARGE_BACKLOG_BYTES else "ok"
-    return [Finding("journal", level, text, "See the gateway's log: is the database slow?"), *found]
+    text += f"; the delivery is {lag_s:.0f} s behind, more than record.lag_s = {limit_s:g}" if is_late else ""
+    hint = "Is the machine busy or the database slow? Give it more cores, or raise record.delivery_share."
+    return [Finding("journal", level, text, hint), *found]

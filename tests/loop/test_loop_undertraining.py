@@ -1,0 +1,130 @@
+"""A proof of an undertrained model is refused before it costs an attempt, and the same advice is given everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from compared import quiet
+from made import an_estate, triage_calls
+
+from freehold.core import ModelCard, OwnedAnswer, Verdict
+from freehold.core.task import Task
+from freehold.errors import UndertrainedError
+from freehold.loop import proving
+from freehold.loop.estate import Estate
+from freehold.loop.freezing import freeze
+from freehold.loop.overview import overviews
+from freehold.loop.planning import plan_proof
+from freehold.loop.sorting import sort_new_calls
+from freehold.loop.walks import prove_task
+
+NEXT = "freehold train triage-support-desk --minutes 75"
+CUT: dict[str, Any] = {"steps": 19, "examples": 1792, "seconds": 360.0, "epochs": 0.085, "ended_by": "minutes"}
+WHOLE: dict[str, Any] = {"steps": 2240, "examples": 1792, "seconds": 360.0, "epochs": 10.0, "ended_by": "epochs"}
+RECIPE: dict[str, Any] = {"batch_size": 8, "epochs": 10.0, "max_minutes": 6.0, "max_steps": None}
+
+
+@pytest.fixture
+def estate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Estate]:
+    opened = an_estate(tmp_path)
+    opened.store.calls.add(triage_calls(400))
+    sort_new_calls(opened)
+    answer = OwnedAnswer(text='{"intent": "none"}', logprobs=(-0.1,), latency_ms=1.0, output_tokens=1)
+    monkeypatch.setattr(proving, "asking", lambda *_: nullcontext(lambda some: [answer] * len(some)))
+    yield opened
+    opened.store.close()
+
+
+def _model(estate: Estate, metrics: dict[str, Any], name: str = "m1", created_at: float = 1.0) -> Task:
+    (task,) = estate.store.book.tasks()
+    datasets = estate.store.book.datasets(task.id)
+    dataset_hash = datasets[0].id if datasets else freeze(estate, task, quiet)
+    estate.store.book.put_model(
+        ModelCard(
+            id=name,
+            task_id=task.id,
+            base="b",
+            base_sha256="s",
+            dataset_hash=dataset_hash,
+            recipe=RECIPE,
+            seed=0,
+            metrics=metrics,
+            path="p",
+            parity={"is_ok": True},
+            created_at=created_at,
+        )
+    )
+    return task
+
+
+def _next(estate: Estate) -> str:
+    (view,) = overviews(estate)
+    return view.next_step
+
+
+def test_a_model_whose_training_was_cut_short_costs_no_attempt(estate: Estate) -> None:
+    task = _model(estate, CUT)
+    for _ in range(2):  # a proof that was refused goes on being refused
+        with pytest.raises(UndertrainedError) as caught:
+            prove_task(estate, task.name, None, quiet)
+        assert "19 steps, 0.0848 passes" in caught.value.message
+        assert NEXT in caught.value.hint
+        assert "--undertrained" in caught.value.hint
+    assert estate.store.attempts.next_number(task.id) == 1
+    assert estate.store.book.verdicts(task.id) == []
+    assert _next(estate) == NEXT
+    plan = plan_proof(estate, task.name)
+    assert plan.training["next"] == NEXT
+
+
+def test_a_proof_that_goes_on_has_the_caution_in_its_report(estate: Estate) -> None:
+    task = _model(estate, CUT)
+    asked = Estate(estate.settings.override({"prove.undertrained": True}), estate.store)
+    verdict = prove_task(asked, task.name, None, quiet)
+    assert verdict.decision in ("hold", "need")
+    report = " ".join((Path(verdict.report_path).parent / "report.txt").read_text(encoding="utf-8").split())
+    assert "The training was cut short: its limit of time ended it after 19 steps, 0.0848 passes" in report
+    assert NEXT in report
+    assert "more calls or corrections" not in report
+    assert verdict.evidence["facts"]["training"]["next"] == NEXT
+    assert _next(estate) == NEXT
+    assert prove_task(asked, task.name, None, quiet).id == verdict.id
+
+
+def test_a_model_that_was_trained_to_its_planned_end_gets_no_such_advice(estate: Estate) -> None:
+    task = _model(estate, WHOLE)
+    assert _next(estate) == f"freehold prove {task.name}"
+    assert plan_proof(estate, task.name).training == {}
+    verdict = prove_task(estate, task.name, None, quiet)
+    assert verdict.evidence["facts"]["training"] == {}
+    report = (Path(verdict.report_path).parent / "report.txt").read_text(encoding="utf-8")
+    assert "cut short" not in report
+    assert "longer training" not in report
+    assert "freehold train" not in report
+    assert "freehold freeze" in _next(estate)
+
+
+def test_a_model_that_was_trained_again_is_proven_next(estate: Estate) -> None:
+    task = _model(estate, CUT)
+    prove_task(Estate(estate.settings.override({"prove.undertrained": True}), estate.store), task.name, None, quiet)
+    _model(estate, WHOLE, "m2", created_at=2.0)
+    assert _next(estate) == f"freehold prove {task.name}"
+
+
+def test_a_proof_that_has_its_attempt_and_a_moved_model_are_not_refused(estate: Estate) -> None:
+    task = _model(estate, CUT)
+    dataset, card = estate.dataset(task), estate.model(task, "m1")
+    name = proving.proof_id(card, dataset, proving.proof_settings(estate), is_compared=False)
+    estate.store.attempts.claim(task.id, name, [], 1.0)
+    assert prove_task(estate, task.name, None, quiet).attempt == 1
+    moved = Verdict(id="v0", task_id=task.id, model_id="m1", dataset_hash=dataset.id, decision="move", margin=0, risk=0)
+    other = Estate(estate.settings.override({"prove.seed": 7}), estate.store)
+    with pytest.raises(UndertrainedError):
+        prove_task(other, task.name, None, quiet)
+    estate.store.book.put_verdict(replace(moved, created_at=0.5))
+    assert prove_task(other, task.name, None, quiet).attempt == 2
