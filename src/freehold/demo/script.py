@@ -23,9 +23,9 @@ STREAMED_EVERY = 4
 LOOKUP_FIELDS = ("order", "language")
 WRONG_SHARE, REWORDED_SHARE = 0.025, 0.10
 """How often the lookup's provider is wrong, and how often it words an answer differently, as the triage's is."""
-_DESK_BEFORE, _DESK_AFTER = 1900, 300
+_DESK_BEFORE, _DESK_AFTER = 1900, 150
 _LOOKUP_BEFORE, _LOOKUP_AFTER = 640, 120
-_ROWS_BEFORE, _ROWS_AFTER = 1900, 300
+_ROWS_BEFORE, _ROWS_AFTER = 1900, 150
 
 Tables = Mapping[str, Mapping[str, Value]]
 
