@@ -23,9 +23,11 @@ STREAMED_EVERY = 4
 LOOKUP_FIELDS = ("order", "language")
 WRONG_SHARE, REWORDED_SHARE = 0.025, 0.10
 """How often the lookup's provider is wrong, and how often it words an answer differently, as the triage's is."""
-_DESK_BEFORE, _DESK_AFTER = 1900, 300
+_DESK_BEFORE, _DESK_AFTER = 1900, 150
 _LOOKUP_BEFORE, _LOOKUP_AFTER = 640, 120
-_ROWS_BEFORE, _ROWS_AFTER = 1900, 300
+_LOOKUP_EPOCHS = 2.0
+"""After one pass it moved 17% of the calls in one run and 75% in another: so few steps leave too much to chance."""
+_ROWS_BEFORE, _ROWS_AFTER = 1900, 150
 
 Tables = Mapping[str, Mapping[str, Value]]
 
@@ -34,7 +36,7 @@ _PATIENT: Tables = {
     "route": {"engine_timeout_s": 120.0, "slack_ms": 60_000.0},
     "watch": {"slow_ms": 120_000.0, "audit_wait_s": 600.0},
 }
-"""Bounded by work: one pass over the training split, and no answer is late because another program is busy."""
+"""Bounded by work: passes over the training split, and no answer is late because another program is busy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +92,11 @@ def lookup_script(where: Path) -> Script:
         about=_about(asked[:_LOOKUP_BEFORE], asked[_LOOKUP_BEFORE:], "about 2 minutes on 2 quiet cores"),
         before=asked[:_LOOKUP_BEFORE],
         after=asked[_LOOKUP_BEFORE:],
-        tables={**_PATIENT, "freeze": {"proof_share": 0.35, "dev_share": 0.1}},
+        tables={
+            **_PATIENT,
+            "train": {**_PATIENT["train"], "epochs": _LOOKUP_EPOCHS},
+            "freeze": {"proof_share": 0.35, "dev_share": 0.1},
+        },
         answers=answers,
         is_corrected=True,
     )
@@ -118,7 +124,7 @@ def _about(before: Sequence[Request], after: Sequence[Request], how_long: str) -
     """What happens and how long it takes, in lines that fit any terminal."""
     return (
         f"What happens: {len(before):,} calls go through Freehold and become a dataset.\n"
-        "An open model learns from them in one pass, and is proven on calls that it\n"
+        "An open model learns from most of them, and is proven on calls that it\n"
         f"never saw. If the proof says so, the route moves. Then {len(after):,} more calls follow.\n"
         f"How long: {how_long}.\n"
         "Beside other programs it takes longer and comes to the same. Ctrl-C stops it;\n"
