@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-import sys
+import importlib
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))
+import pytest
 
-import steady_engine
+BENCH = Path(__file__).parents[2] / "bench"
+
+
+@pytest.fixture
+def steady_engine(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The module of the bench."""
+    monkeypatch.syspath_prepend(str(BENCH))
+    return importlib.import_module("steady_engine")
 
 
 def a_call(due_s: float, latency_s: float, arm: str = "rented", engine: str | None = "busy") -> dict[str, Any]:
@@ -19,7 +26,7 @@ def a_scene(calls: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
     return {"calls": calls, "provider_s": [0.1] * 98 + [0.2, 9.0], "taken_back": 0, **more}
 
 
-def test_one_call_beyond_the_bound_or_without_a_tag_is_seen() -> None:
+def test_one_call_beyond_the_bound_or_without_a_tag_is_seen(steady_engine: Any) -> None:
     good = [a_call(0.0, 0.5), a_call(1.0, 0.4, "owned", None)]
     rows = steady_engine._overload(a_scene(good))
     assert [row.is_met for row in rows if row.aim] == [True] * 4
@@ -29,7 +36,7 @@ def test_one_call_beyond_the_bound_or_without_a_tag_is_seen() -> None:
     assert "1 of 3 later than the bound" in rows[0].note
 
 
-def test_of_a_call_under_way_only_what_came_after_the_stop_counts() -> None:
+def test_of_a_call_under_way_only_what_came_after_the_stop_counts(steady_engine: Any) -> None:
     calls = [a_call(4.7, 0.75, engine="timeout"), a_call(5.1, 0.2, engine="hung"), a_call(9.0, 0.4, "owned", None)]
     rows = {row.name: row for row in steady_engine._hung(a_scene(calls, stopped_s=5.0, went_on_s=6.0))}
     assert rows["engine stopped: the latest that it was working on, from the stop on"].value == 0.45

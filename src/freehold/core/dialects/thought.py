@@ -33,8 +33,8 @@ _MARKS = (
 _PAIRS = tuple((re.compile(begin, re.IGNORECASE), re.compile(end, re.IGNORECASE)) for begin, end in _MARKS)
 _LONE_END = re.compile(r"</(?:think|thinking|seed:think)\s{0,9}>|\[/THINK\]|◁/think▷|<\|END_THINKING\|>", re.IGNORECASE)
 _SPACE = re.compile(r"\s*")
-_SIGNS = ("<", "[", "◁")
-"""Every mark begins with one of these."""
+_SIGNS = ("<", "[", "◁", "&lt;", "Thinking...", "thinking...", "THINKING...")
+"""Every mark begins with one of these, as they are spelt by models."""
 _FRAME = re.compile(
     r"^(?:<\|start\|>assistant)?<\|channel\|>final[^<]{0,100}<\|message\|>|<\|(?:return|end)\|>$"
     r"|^<\|START_RESPONSE\|>|<\|END_RESPONSE\|>$"
