@@ -147,17 +147,23 @@ def input_key(example: Example) -> str:
 def seal_key(folder: Path) -> bytes:
     """The key of a folder of answers; made, for the owner of the folder alone, where there is none."""
     path = folder / KEY_FILE
-    while True:
-        try:
-            key = bytes.fromhex(path.read_text("ascii"))
-            if len(key) == _KEY_BYTES:
-                return key
-            path.unlink()
-        except FileNotFoundError:
-            pass
-        except ValueError:
-            path.unlink(missing_ok=True)
+    while (key := _read_key(path)) is None:
         _make_key(path)
+    return key
+
+
+def _read_key(path: Path) -> bytes | None:
+    """The key in a file; None where there is none, or one that is none, which is taken away."""
+    try:
+        key = bytes.fromhex(path.read_text("ascii"))
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        key = b""
+    if len(key) == _KEY_BYTES:
+        return key
+    path.unlink(missing_ok=True)
+    return None
 
 
 def _make_key(path: Path) -> None:
