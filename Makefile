@@ -4,6 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 DATA   ?=
 FAST   ?=
+WHOLE  ?=
 BASE   := .freehold-cache
 MINUTES ?= 5
 
@@ -22,8 +23,8 @@ $(VENV)/.ready: pyproject.toml
 	@$(BIN)/python -m pip install --quiet --editable ".[engine,train,demo]" --group dev --group postgres
 	@touch $@
 
-demo: $(VENV)/.ready  ## Watch a product leave its rented model: 6 minutes, FAST=1: 2 (DATA=folder: your own rows).
-	@$(BIN)/freehold demo $(if $(FAST),--fast) $(if $(DATA),--data "$(DATA)")
+demo: $(VENV)/.ready  ## Watch a product leave its rented model in 5 minutes (FAST=1, WHOLE=1, DATA=folder: your rows).
+	@$(BIN)/freehold demo $(if $(FAST),--fast) $(if $(WHOLE),--whole) $(if $(DATA),--data "$(DATA)")
 
 test: $(VENV)/.ready  ## Format, lint, types, then all tests but the long ones.
 	@echo "format"; $(BIN)/ruff format --check .

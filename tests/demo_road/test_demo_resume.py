@@ -102,7 +102,7 @@ def test_a_running_demonstration_is_not_wiped_by_a_second_one(tmp_path: Path) ->
     kept.parent.mkdir()
     kept.write_text("x")
     with locked(tmp_path / "desk.lock", "This demonstration"), pytest.raises(BusyError, match="already running"):
-        run_demo(folder=tmp_path, data=None, is_fast=False, fresh=True, as_json=False)
+        run_demo(folder=tmp_path, data=None, part="usual", fresh=True, as_json=False)
     assert kept.exists()
 
 

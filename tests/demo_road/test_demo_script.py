@@ -15,7 +15,7 @@ from freehold.cli.commands import cli
 from freehold.demo.answers import FileAnswers
 from freehold.demo.engine import wait_for_engine
 from freehold.demo.road import check_same
-from freehold.demo.script import Script, desk_script, lookup_script, rows_script
+from freehold.demo.script import FAST, Script, lookup_script, rows_script, whole_script
 from freehold.errors import DataError
 from freehold.loop.engines import engine_file
 from freehold.loop.progress import Progress
@@ -32,7 +32,11 @@ def _rows(where: Path) -> Script:
     return rows_script(data, where)
 
 
-@pytest.mark.parametrize("script", [lambda _where: desk_script(), lookup_script, _rows])
+def _fast(where: Path) -> Script:
+    return lookup_script(where, FAST)
+
+
+@pytest.mark.parametrize("script", [lookup_script, _fast, lambda _where: whole_script(), _rows])
 def test_a_script_is_bounded_by_work_and_says_what_will_happen(
     script: Callable[[Path], Script], tmp_path: Path
 ) -> None:
@@ -79,8 +83,9 @@ def test_the_lookups_provider_is_mostly_right_and_sometimes_wrong(tmp_path: Path
     assert sum(gold["order"] is not None for gold in golds) > len(golds) / 5
 
 
-def test_fast_and_data_are_two_things(tmp_path: Path) -> None:
-    result = CliRunner().invoke(cli, ["demo", "--fast", "--data", str(tmp_path)])
+@pytest.mark.parametrize("part", ["--fast", "--whole"])
+def test_a_part_of_the_shops_task_and_own_rows_are_two_things(part: str, tmp_path: Path) -> None:
+    result = CliRunner().invoke(cli, ["demo", part, "--data", str(tmp_path)])
     assert result.exit_code == 2
 
 

@@ -76,6 +76,24 @@ def test_a_served_model_is_the_trained_one(
     assert {answer.text for answer in limited} == {examples[0].target}
 
 
+def test_the_uppermost_layers_alone_can_be_trained(base: Path, data: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file
+
+    recipe = Recipe(max_steps=60, epochs=100.0, learning_rate=1e-2, precision="fp32", lora_layers=1)
+    trained = fit(data, base, tmp_path / "out", recipe, lambda _progress: None)
+    tensors = load_file(trained.adapter_dir / "adapter_model.safetensors")
+    last = max(int(name.split("layers.")[1].split(".")[0]) for name in tensors)
+    assert last > 0
+    assert all(f"layers.{last}." in name for name in tensors)
+    config = json.loads((trained.adapter_dir / "adapter_config.json").read_text(encoding="utf-8"))
+    assert config["layers_to_transform"] == [last]
+    assert trained.dev_curve[-1][1] < trained.dev_curve[0][1]
+    gguf = export_gguf(base, read_adapter(trained.adapter_dir), tmp_path / "model.gguf", chat_template=TEMPLATE)
+    with serving(gguf, log=tmp_path / "log", threads=1, slots=2) as url:
+        parity = check_parity(trained.path, _dev(data), url)
+    assert parity.is_ok, parity.reason
+
+
 @pytest.mark.parametrize(
     ("template", "has_adapter", "words"),
     [(TEMPLATE, False, "of the model's doubt"), ("{{ messages[0]['content'] }}", True, "has other token ids")],

@@ -75,6 +75,7 @@ def verify(dataset: str, *, as_json: bool) -> None:
 @setting_option("train.epochs", "--epochs")
 @setting_option("train.batch_size", "--batch-size")
 @setting_option("train.learning_rate", "--learning-rate")
+@setting_option("train.layers", "--layers")
 @setting_option("train.seed", "--seed")
 @json_option
 def train(task: str, *, as_json: bool, **flags: Value | None) -> None:

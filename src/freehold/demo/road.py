@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 from freehold.core import Verdict
 from freehold.core.ids import sha256_hex
@@ -22,7 +23,7 @@ from freehold.core.scoring import score
 from freehold.core.spoken import count, ms, usd
 from freehold.demo.engine import wait_for_engine
 from freehold.demo.resume import freeze_before, send_missing
-from freehold.demo.script import SEED, Script, desk_script, lookup_script, rows_script
+from freehold.demo.script import FAST, SEED, Script, lookup_script, rows_script, whole_script
 from freehold.demo.traffic import GENTLE_CONCURRENCY
 from freehold.demo.venue import Venue, venue
 from freehold.errors import DataError
@@ -76,22 +77,37 @@ class _Scenes:
         return time.monotonic() - self.began
 
 
-def run_demo(*, folder: Path, data: Path | None, is_fast: bool, fresh: bool, as_json: bool) -> None:
+Part = Literal["usual", "fast", "whole"]
+"""How much of the shop's task is played."""
+
+
+def run_demo(*, folder: Path, data: Path | None, part: Part, fresh: bool, as_json: bool) -> None:
     """Play the whole demonstration in `folder` and end with a summary and the next command.
 
-    With `data` it is played with the rows of that folder, with `is_fast` with a smaller task. DataError where `folder`
+    With `data` it is played with the rows of that folder, else with a part of the shop's task. DataError where `folder`
     holds another demonstration than the one that would be played.
     """
     scenes = _Scenes()
-    name = f"rows-{data.resolve().name}" if data is not None else "lookup" if is_fast else "desk"
+    name = "desk" if part == "usual" else f"desk-{part}"
+    name = name if data is None else f"rows-{data.resolve().name}"
     where = folder / name
     with locked(folder / f"{name}.lock", "This demonstration"):
         if fresh and where.exists():
             shutil.rmtree(where)
         where.mkdir(parents=True, exist_ok=True)
-        script = rows_script(data, where) if data is not None else lookup_script(where) if is_fast else desk_script()
-        check_same(script, where)
-        _play(script, where, scenes, as_json=as_json)
+        _play(_script(data, part, where), where, scenes, as_json=as_json)
+
+
+def _script(data: Path | None, part: Part, where: Path) -> Script:
+    """The script of a part of the shop's task, or of a user's rows, once it is known to be that of the folder."""
+    if data is not None:
+        script = rows_script(data, where)
+    elif part == "whole":
+        script = whole_script()
+    else:
+        script = lookup_script(where, FAST) if part == "fast" else lookup_script(where)
+    check_same(script, where)
+    return script
 
 
 def check_same(script: Script, where: Path) -> None:

@@ -103,6 +103,7 @@ def _recipe(settings: Settings, dataset: DatasetRow) -> Recipe:
     return Recipe(
         batch_size=settings.whole("train.batch_size") or (8 if is_short else 16),
         learning_rate=settings.number("train.learning_rate"),
+        lora_layers=settings.whole("train.layers"),
         epochs=settings.number("train.epochs") or default_epochs(examples),
         max_minutes=minutes or None,
         seed=settings.whole("train.seed"),

@@ -132,11 +132,15 @@ def load_model(gguf: Path, device: torch.device, dtype: torch.dtype) -> Any:
 
 
 def add_adapters(model: Any, recipe: Recipe) -> list[nn.Parameter]:
-    """Put an adapter on every linear layer and faster parts in place of the stock ones; returns what is trained."""
+    """Put an adapter on every linear layer and faster parts in place of the stock ones; returns what is trained.
+
+    With `recipe.lora_layers` the layers below the uppermost ones stay as they are.
+    """
     generator = torch.Generator().manual_seed(recipe.seed)
     body = model.model
+    first = max(0, len(body.layers) - recipe.lora_layers) if recipe.lora_layers else 0
     for name, module in list(body.named_modules()):
-        if isinstance(module, nn.Linear):
+        if isinstance(module, nn.Linear) and _layer(name) >= first:
             if "bias" in dict(module.named_parameters()):
                 raise TrainError(f"The base's layer {name!r} has a bias.", hint="Choose a base such as smollm2-135m.")
             _replace(body, name, LoraLinear(module, recipe.lora_rank, recipe.lora_alpha, generator))
@@ -147,6 +151,11 @@ def add_adapters(model: Any, recipe: Recipe) -> list[nn.Parameter]:
             _replace(body, name, SwiGlu(module.gate_proj, module.up_proj, module.down_proj))
     _use_causal_attention(model)
     return [parameter for parameter in model.parameters() if parameter.requires_grad]
+
+
+def _layer(name: str) -> int:
+    """The number of the layer that a module of the body lies in, from 0. Example: layers.7.mlp.up_proj is in 7."""
+    return int(name.split(".")[1])
 
 
 def _replace(root: nn.Module, name: str, new: nn.Module) -> None:
@@ -193,6 +202,7 @@ def save_adapter(model: Any, recipe: Recipe, folder: Path) -> None:
         "r": recipe.lora_rank,
         "lora_alpha": recipe.lora_alpha,
         "target_modules": sorted({name.rpartition(".")[2] for name in layers}),
+        "layers_to_transform": sorted({_layer(name.removeprefix("model.")) for name in layers}),
         "bias": "none",
         "inference_mode": True,
     }

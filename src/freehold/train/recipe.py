@@ -19,11 +19,14 @@ class Recipe:
     """How to train; training ends after `epochs`, `max_steps` or `max_minutes`, whichever comes first.
 
     `max_tokens` is the most tokens of one example, prompt and answer; longer ones are dropped and counted.
-    `step_tokens` is the most (padded) tokens that go through the model at once; a larger batch is taken in parts.
+    `lora_layers` is how many of the uppermost layers have adapters, 0 for all; no gradient goes through those below, so
+    that a third of the layers takes half of the time. `step_tokens` is the most (padded) tokens that go through the
+    model at once; a larger batch is taken in parts.
     """
 
     lora_rank: int = 16
     lora_alpha: float = 32.0
+    lora_layers: int = 0
     learning_rate: float = 1e-3
     warmup_share: float = 0.05
     clip_norm: float = 1.0

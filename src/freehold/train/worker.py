@@ -146,11 +146,12 @@ def _train(trainer: Trainer, lessons: _Lessons, post: _Post) -> None:
 def _check_room(job: Job, shape: base.Shape, lessons: _Lessons, device: torch.device, dtype: torch.dtype) -> None:
     """Raise TrainError when the whole training would not fit into memory."""
     longest = max(len(example) for example in lessons.train)
+    trained = min(job.recipe.lora_layers or shape.layers, shape.layers)
     needed = needed_bytes(
         weights=shape.weights,
-        trainable=job.recipe.lora_rank * shape.layers * (11 * shape.hidden + 3 * shape.inner),
+        trainable=job.recipe.lora_rank * trained * (11 * shape.hidden + 3 * shape.inner),
         weight_bytes=dtype.itemsize,
-        layer_values=shape.layers * (14 * shape.hidden + 6 * shape.inner + 2 * shape.heads * min(longest, 256)),
+        layer_values=trained * (14 * shape.hidden + 6 * shape.inner + 2 * shape.heads * min(longest, 256)),
         tokens=max(longest, min(job.recipe.step_tokens, longest * job.recipe.batch_size)),
     )
     if device.type == "cpu":
