@@ -80,7 +80,7 @@ class Running:
         """The record, oldest first, as `freehold calls --json` shows it."""
         command = [sys.executable, "-m", "freehold", "calls", "--json", "-n", "0", *options]
         done = subprocess.run(
-            command, cwd=self.folder, env=self._environment, capture_output=True, timeout=WAIT_S, check=False
+            command, cwd=self.folder, env=self._environment, capture_output=True, timeout=4 * WAIT_S, check=False
         )
         assert done.returncode == 0, done.stderr
         return [json.loads(line) for line in done.stdout.splitlines()][::-1]

@@ -87,6 +87,14 @@ def test_what_a_proof_measured_is_believed_for_twice_of_what_was_measured_here(c
     assert load.admit(ALLOWED) == "busy"  # no more than there are slots
 
 
+def test_before_anything_was_measured_a_patient_task_lets_in_what_would_be_in_time_one_after_the_other(
+    clock: Clock,
+) -> None:
+    load = a_load(clock, most=8, known_s=0.45)
+    assert [let_in(load, Allowance(2.0)).place for _ in range(4)] == [1, 2, 3, 4]
+    assert load.admit(Allowance(2.0)) == "busy"  # the fifth could take 2.25 s
+
+
 def test_a_proof_that_is_wrong_about_this_machine_makes_one_call_late(clock: Clock) -> None:
     load = a_load(clock, known_s=0.4)
     answer(load, clock, 0.4)
@@ -110,7 +118,7 @@ def test_an_engine_that_works_on_one_at_a_time_gets_one_where_two_would_be_late(
 
 def test_a_count_is_expected_to_take_between_a_smaller_and_a_larger_one(clock: Clock) -> None:
     pace = Pace(0.9, known_at_once=8)
-    assert (pace.expected_s(1, 0.0), pace.expected_s(9, 0.0)) == (0.9, None)
+    assert [pace.expected_s(n, 0.0) for n in (1, 2, 9)] == pytest.approx([0.9, 1.8, 8.1])
     pace.add(1, 0.5, 0.0)
     assert [pace.expected_s(n, 0.0) for n in (1, 2, 3)] == pytest.approx([0.5, 0.9, 1.5])
     pace = Pace()

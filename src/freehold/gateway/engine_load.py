@@ -87,7 +87,8 @@ class Pace:
     `known_s` is what a proof measured, `known_at_once` answers at a time. Where a count was not measured within the
     last ten minutes, it is inferred: at most in proportion to a smaller count, as of an engine that works on one after
     the other, and no more than for a larger one. The proof is believed for twice the largest count that was measured
-    here, so that one that is wrong about this machine makes one call late, and not as many as there are slots.
+    here, so that one that is wrong about this machine makes one call late, and not as many as there are slots; before
+    anything was measured, each further call is expected to take that time more.
     """
 
     def __init__(self, known_s: float | None = None, known_at_once: int = 1) -> None:
@@ -117,9 +118,13 @@ class Pace:
         if count in measured:
             return least
         above = [s for n, s in measured.items() if n > count]
-        if self._known is not None and count <= min(self._known[0], max(1, 2 * max(measured, default=0))):
-            above.append(self._known[1])
         below = max((n for n in measured if n < count), default=None)
+        if self._known is not None:
+            at_once, known_s = self._known
+            if count <= min(at_once, max(1, 2 * max(measured, default=0))):
+                above.append(known_s)
+            elif below is None:
+                above.append(count * known_s)
         guesses = above if below is None else [*above, measured[below] * count / below]
         return max(least, min(guesses)) if guesses else None
 
