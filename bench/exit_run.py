@@ -61,7 +61,7 @@ def run(name: str, options: Options) -> dict[str, Any]:
     tables = {
         "train": {"minutes": options.minutes},
         "prove": {"undertrained": True},
-        "route": {"slack_ms": 60_000.0},
+        "route": {"slack_ms": 600_000.0},
     }
     with venue(folder, tables=tables, speed=SPEED, answers=answers, seed=options.seed) as place:
         estate = open_estate(load_settings(place.config, environment={}).override(_splits(options)))

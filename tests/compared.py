@@ -15,7 +15,6 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from made import BEGAN_AT, a_call, answer_body, chat_body
 
@@ -26,8 +25,8 @@ from freehold.core.task import Task
 from freehold.dataset import load
 from freehold.loop.estate import Estate, open_estate
 from freehold.loop.freezing import freeze
+from freehold.loop.kept_answers import KeptAnswers, answers_path
 from freehold.loop.progress import Progress
-from freehold.loop.proving import _input_key
 from freehold.loop.sorting import sort_new_calls
 from freehold.settings import ProviderSettings, load_settings
 
@@ -179,11 +178,12 @@ def compared_estate(
 def put_answers(estate: Estate, task: Task, owned: Callable[[Example], str]) -> None:
     """Keep these answers of the model to all held-out calls."""
     frozen = load(Path(estate.dataset(task).path))
-    lines = []
+    path = answers_path(estate, "model-1")
+    path.unlink(missing_ok=True)
+    kept = KeptAnswers(path, sha256_hex(_WEIGHTS))
     for example in (*frozen.dev, *frozen.proof):
         answer = OwnedAnswer(text=owned(example), logprobs=(-0.1,), input_tokens=9, output_tokens=9, latency_ms=5.0)
-        lines.append(msgspec.json.encode({"key": _input_key(example), "answer": answer}))
-    (estate.folder("proofs") / "model-1.answers.jsonl").write_bytes(b"\n".join(lines))
+        kept.put(example, answer)
 
 
 @contextmanager

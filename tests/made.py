@@ -11,6 +11,8 @@ from typing import Any
 from click.testing import Result
 
 from freehold.core import Call
+from freehold.core.ids import sha256_hex
+from freehold.core.model import MODEL_FILE
 from freehold.loop.estate import Estate, open_estate
 from freehold.settings import load_settings
 
@@ -21,6 +23,13 @@ SYSTEM = "You triage messages to the support desk of a shop. Answer with one JSO
 INTENTS = ("refund", "delivery", "damaged", "invoice")
 BEGAN_AT = 1_763_900_000.0
 _NUMBERS = itertools.count(1)
+
+
+def weights(folder: Path, content: bytes = b"GGUF weights") -> dict[str, Any]:
+    """A model's file, written into the folder, as the fields of a card that say where it is and which it is."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MODEL_FILE).write_bytes(content)
+    return {"path": str(folder), "files": {MODEL_FILE: sha256_hex(content)}}
 
 
 def a_call(**changes: Any) -> Call:

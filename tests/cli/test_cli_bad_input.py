@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
-from made import Run, a_call, an_estate, answer_body, chat_body, triage_calls
+from made import Run, a_call, an_estate, answer_body, chat_body, triage_calls, weights
 
 from freehold.core import ModelCard, Verdict
 from freehold.loop.estate import Estate
@@ -367,8 +367,9 @@ def _prove(estate: Estate) -> None:
     (task,) = (task for task in estate.store.book.tasks() if task.name == TASK)
     (dataset,) = estate.store.book.datasets(task.id)
     made = {"task_id": task.id, "dataset_hash": dataset.id}
+    file = weights(estate.folder("models") / "m1")
     estate.store.book.put_model(
-        ModelCard(id="m1", base="b", base_sha256="c", recipe={}, seed=0, metrics={}, path="/m", **made)
+        ModelCard(id="m1", base="b", base_sha256="c", recipe={}, seed=0, metrics={}, **file, **made)
     )
     shown = {"decision": "move", "threshold": 0.8, "coverage": 0.6, "margin": 0.02, "risk": 0.05, "report_path": "/r"}
     estate.store.book.put_verdict(Verdict(id="v1", model_id="m1", **made, **shown))

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 from click.testing import Result
-from made import BEGAN_AT, Run, a_call, an_estate, answer_body
+from made import BEGAN_AT, Run, a_call, an_estate, answer_body, weights
 
 from freehold.core import ModelCard, Verdict
 from freehold.core.route import Route
@@ -59,7 +59,7 @@ def _prove(folder: Path, decision: str) -> str:
             recipe={},
             seed=0,
             metrics={},
-            path="/m",
+            **weights(estate.folder("models") / "m1"),
         )
     )
     estate.store.book.put_verdict(

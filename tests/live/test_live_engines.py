@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from live.moved import Moved
-from made import an_estate, chat_body
+from made import an_estate, chat_body, weights
 
 from freehold.app.building import Surroundings, gateway_settings
 from freehold.app.late import LateEstate
@@ -18,6 +18,7 @@ from freehold.core import ModelCard
 from freehold.core.dialects import read_request
 from freehold.errors import EngineError
 from freehold.loop import engines
+from freehold.loop.directory import ServedModel
 from freehold.loop.engines import EngineList, Engines, engine_file
 from freehold.settings import load_settings
 
@@ -55,7 +56,7 @@ def test_a_model_file_that_comes_back_is_served(
     monkeypatch.setattr(engines, "time", clock)
     estate = an_estate(tmp_path / ".freehold")
     keeper, listed = Engines(estate.settings, lambda: estate.store), EngineList(engine_file(estate.settings))
-    wanted = {"m1": str(tmp_path)}
+    wanted = {"m1": ServedModel(str(tmp_path), "")}
     for _ in range(3):
         keeper.keep(wanted)
         keeper.list_them()
@@ -87,15 +88,31 @@ def test_a_file_that_is_not_the_one_that_was_proven_is_not_served(
     of = {"base": "b", "base_sha256": "0", "dataset_hash": "d", "recipe": {}, "seed": 0, "metrics": {}}
     estate.store.book.put_model(ModelCard(id="m1", task_id="t", path=str(tmp_path), files=files, **of))
     keeper = Engines(estate.settings, lambda: estate.store)
+    wanted = {"m1": ServedModel(str(tmp_path), files[engines.MODEL_FILE])}
     file.write_bytes(b"another")
-    keeper.keep({"m1": str(tmp_path)})
+    keeper.keep(wanted)
     assert keeper.urls() == {}
     assert "is not the one that was proven" in caplog.text
     file.write_bytes(b"model")
     clock.now += engines.TRY_AGAIN_S
-    keeper.keep({"m1": str(tmp_path)})
+    keeper.keep(wanted)
     assert list(keeper.urls()) == ["m1"]
     keeper.stop()
+    estate.store.close()
+
+
+def test_a_card_that_names_another_file_than_its_route_is_not_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever swaps the file and the hash on its card has still not proven it."""
+    monkeypatch.setattr(engines, "Engine", Fake)
+    estate = an_estate(tmp_path / ".freehold")
+    of = {"base": "b", "base_sha256": "0", "dataset_hash": "d", "recipe": {}, "seed": 0, "metrics": {}}
+    estate.store.book.put_model(ModelCard(id="m1", task_id="t", **weights(tmp_path, b"another"), **of))
+    keeper = Engines(estate.settings, lambda: estate.store)
+    keeper.keep({"m1": ServedModel(str(tmp_path), hashlib.sha256(b"model").hexdigest())})
+    assert keeper.urls() == {}
+    assert "another file than its route was proven with" in caplog.text
     estate.store.close()
 
 

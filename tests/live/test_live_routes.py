@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from made import an_estate, triage_calls
+from made import an_estate, triage_calls, weights
 
 from freehold.cli.commands import cli
 from freehold.core import ModelCard, Verdict
@@ -40,7 +40,7 @@ def estate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Estate]:
             recipe={},
             seed=0,
             metrics={"max_output_tokens": 40},
-            path="/m",
+            **weights(tmp_path / "models" / name),
             parity={"is_ok": is_ok},
             created_at=float(is_ok),
         )

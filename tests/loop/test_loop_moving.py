@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from made import BEGAN_AT, a_call, an_estate, answer_body, triage_calls
+from made import BEGAN_AT, a_call, an_estate, answer_body, triage_calls, weights
 
 from freehold.core import ModelCard, Verdict
 from freehold.core.dataset import Manifest
@@ -52,7 +52,7 @@ def _proven(estate: Estate, decision: str = "move") -> Task:
         recipe={},
         seed=0,
         metrics={"max_output_tokens": 40},
-        path=str(estate.state / "models" / "model1"),
+        **weights(estate.state / "models" / "model1"),
     )
     estate.store.book.put_model(card)
     estate.store.book.put_verdict(

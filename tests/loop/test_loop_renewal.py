@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made import BEGAN_AT, SYSTEM, a_call, an_estate, chat_body, triage_calls
+from made import BEGAN_AT, SYSTEM, a_call, an_estate, chat_body, triage_calls, weights
 
 from freehold.core import Call, Example, ModelCard
 from freehold.core.dialects import read_request
@@ -149,7 +149,7 @@ def moved(estate: Estate) -> Route:
         recipe={},
         seed=0,
         metrics={"max_output_tokens": 64},
-        path="/m",
+        **weights(estate.state / "models" / "m1"),
         parity={"is_ok": True},
     )
     estate.store.book.put_model(card)

@@ -122,6 +122,6 @@ def test_a_directory_follows_tasks_and_routes(tmp_path: Path) -> None:
     _, route, messages, *_ = directory.find(asked, None) or (None, None, None)
     assert route == cascade
     assert messages == (Message("user", "refund please"),)
-    assert directory.served_models() == {"m": "/models/m"}
+    assert directory.served_models() == {"m": ("/models/m", "")}
     strange = Asked(dialect="openai-chat", messages=(Message("system", "Something else altogether."),))
     assert directory.find(strange, None) is None

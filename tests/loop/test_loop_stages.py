@@ -77,7 +77,7 @@ def test_a_model_is_kept_while_its_file_is_the_one_that_was_exported(estate: Est
     assert model_file(task, card) == folder / "model.gguf"
     assert stages.is_kept("train", {"model_id": "m1"})
     (folder / "model.gguf").write_bytes(b"GGUF weighs")
-    with pytest.raises(StateError, match=r"damaged.*freehold train"):
+    with pytest.raises(StateError, match=r"not that of model m1.*freehold train"):
         model_file(task, card)
     assert not stages.is_kept("train", {"model_id": "m1"})
     (folder / "model.gguf").unlink()

@@ -32,6 +32,7 @@ class Factory:
         self.base.write_bytes(b"GGUF base")
         self.fits = 0
         self.exports = 0
+        self.weights = b"GGUF weights"
         self.parity = Parity(is_ok=True, prompts=2, same_prompts=2)
 
     def pull(self, _name: str, _state: Path, note: Callable[[str], None]) -> Path:
@@ -64,7 +65,7 @@ class Factory:
 
     def export(self, _base: Path, _adapter: object, out: Path, *, chat_template: str) -> Path:
         self.exports += 1
-        out.write_bytes(b"GGUF weights")
+        out.write_bytes(self.weights)
         return out
 
     @contextmanager
@@ -124,12 +125,30 @@ def test_a_damaged_model_is_exported_again(estate: Estate, factory: Factory) -> 
     task, dataset = _frozen(estate)
     card = training.train_model(estate, task, dataset, _quiet)
     Path(card.path, "model.gguf").write_bytes(b"GGUF wei")
-    with pytest.raises(StateError, match="damaged"):
+    with pytest.raises(StateError, match="not that of model"):
         training.check_model(estate, task, dataset, card.id, _quiet)
     training.train_model(estate, task, dataset, _quiet)
     assert factory.exports == 2
     training.check_model(estate, task, dataset, card.id, _quiet)
     assert estate.model(task).parity["is_ok"]
+
+
+def test_a_training_that_gives_other_weights_gives_another_model(estate: Estate, factory: Factory) -> None:
+    """The clock ends a training: after its files were lost it gives another model, of which nothing is known."""
+    task, dataset = _frozen(estate)
+    first = training.train_model(estate, task, dataset, _quiet)
+    training.check_model(estate, task, dataset, first.id, _quiet)
+    Path(first.path, "model.gguf").unlink()
+    factory.weights = b"GGUF other weights"
+    second = training.train_model(estate, task, dataset, _quiet)
+    assert second.id != first.id
+    assert second.parity == {}
+    assert estate.model(task).id == second.id
+    with pytest.raises(StateError, match=f"not that of model {first.id}"):
+        training.model_file(task, first)
+    settings = proving.proof_settings(estate)
+    ids = {proving.proof_id(card, dataset, settings, is_compared=False) for card in (first, second)}
+    assert len(ids) == 2
 
 
 def test_a_model_that_is_not_served_as_trained_blocks_the_proof(estate: Estate, factory: Factory) -> None:

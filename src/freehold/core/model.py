@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+MODEL_FILE = "model.gguf"
+"""The file of a model that is served."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCard:
@@ -22,3 +25,8 @@ class ModelCard:
     files: dict[str, str] = field(default_factory=dict)
     parity: dict[str, Any] = field(default_factory=dict)
     created_at: float = 0.0
+
+    @property
+    def served_sha256(self) -> str:
+        """The SHA-256 of the file that is served; empty where the card knows none."""
+        return self.files.get(MODEL_FILE, "")

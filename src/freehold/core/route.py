@@ -15,7 +15,9 @@ class Route:
     """One version of a task's route; versions only grow and are never edited.
 
     A cascade uses the owned answer when its confidence is at least `threshold`. `audit_rate` is the share of locally
-    answered calls that the provider is asked about too. `template` is how the shared prompt text is taken out.
+    answered calls that the provider is asked about too. `model_sha256` is the SHA-256 of the one file that may be
+    served: the one that was proven, or for a shadow the one that was trained. `template` is how the shared prompt text
+    is taken out.
     """
 
     task_id: str
@@ -23,6 +25,7 @@ class Route:
     kind: RouteKind
     model_id: str | None = None
     model_path: str | None = None
+    model_sha256: str = ""
     verdict_id: str | None = None
     threshold: float | None = None
     audit_rate: float = 0.0

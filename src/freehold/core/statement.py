@@ -27,7 +27,7 @@ _LONGEST_TEXT = 1000
 _SHOWN_CHARS = 64
 _WORDS = frozenset({"name", "decision", "scope", "reason", "task", "kind", "contract"})
 """The fields of evidence whose text is Freehold's own or a name; every other text in it may be of a call."""
-_VERDICT_ELSEWHERE = frozenset({"task_id", "evidence", "report_path", "created_at"})
+_VERDICT_ELSEWHERE = frozenset({"task_id", "evidence", "report_path", "created_at", "answers"})
 _ROUTE_ELSEWHERE = frozenset({"task_id", "template", "model_path"})
 
 Document = dict[str, Any]
@@ -57,6 +57,7 @@ def state_verdict(verdict: Verdict, setting: Setting, manifest: Manifest | None,
         "evidence_sha256": sha256_hex(canonical_json(verdict.evidence)),
         "dataset": _dataset(verdict.dataset_hash, manifest),
         "model": _model(verdict.model_id, setting.model),
+        "answers": _plain(verdict.answers, has_words=True),
         "report": dict(sorted(report.items())),
         "decided_by": "proof",
         "account": setting.account,

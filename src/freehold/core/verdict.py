@@ -20,13 +20,15 @@ class Verdict:
     bounds: A, P(local and wrong), or B, P(wrong | local). `withheld` are the slices that stay with the provider
     (`label:refund`, `length:long`, `language:de`). `head` is the confidence head as JSON. `attempt` counts the
     proofs of this task, from 1, and `level` is the share of alpha and of delta that this one may spend. `used`
-    names the proof calls that it used up. `expected` is what live traffic is compared with later.
-    `evidence` holds every figure that the report shows.
+    names the proof calls that it used up. `model_sha256` is the SHA-256 of the file that was served and asked, and
+    `answers` the count and the last seal of the answers that it gave. `expected` is what live traffic is compared with
+    later. `evidence` holds every figure that the report shows.
     """
 
     id: str
     task_id: str
     model_id: str
+    model_sha256: str = ""
     dataset_hash: str
     decision: Decision
     need: int | None = None
@@ -40,6 +42,7 @@ class Verdict:
     attempt: int = 1
     level: float = 1.0
     used: dict[str, Any] = field(default_factory=dict)
+    answers: dict[str, Any] = field(default_factory=dict)
     expected: dict[str, Any] = field(default_factory=dict)
     head: dict[str, Any] = field(default_factory=dict)
     evidence: dict[str, Any] = field(default_factory=dict)

@@ -30,6 +30,13 @@ class FoundPrompt(NamedTuple):
     messages: tuple[Message, ...] | None
 
 
+class ServedModel(NamedTuple):
+    """A model's folder, and the SHA-256 of the one file that may be served out of it; empty in routes of before."""
+
+    folder: str
+    sha256: str
+
+
 class Found(NamedTuple):
     """A request's task, its route as of now, what the owned model is given (None where it does not fit), the share."""
 
@@ -201,11 +208,14 @@ class Directory:
         """The name of the task of this id or key; the text itself where none is known by it."""
         return self._edition.names.get(task, task)
 
-    def served_models(self) -> dict[str, str]:
-        """The models that some route needs now, by id, with their folders."""
-        routes = [placing.route for placing in self._edition.routes.values()]
-        found = {route.model_id: route.model_path for route in routes if route.kind != "rented"}
-        return {model_id: path for model_id, path in found.items() if model_id and path}
+    def served_models(self) -> dict[str, ServedModel]:
+        """The models that some route needs now, by id."""
+        routes = [placing.route for placing in self._edition.routes.values() if placing.route.kind != "rented"]
+        return {
+            route.model_id: ServedModel(route.model_path, route.model_sha256)
+            for route in routes
+            if route.model_id and route.model_path
+        }
 
 
 def _read(route: Route, task: Task | None) -> tuple[Route, Template, int]:

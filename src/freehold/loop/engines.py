@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from freehold.core.model import MODEL_FILE
 from freehold.errors import FreeholdError, StateError
-from freehold.loop.training import MODEL_FILE
-from freehold.serve import Engine, file_sha256
+from freehold.loop.directory import ServedModel
+from freehold.serve import Engine, check_file
 from freehold.settings import Settings
 from freehold.store import Store
 
@@ -40,8 +41,8 @@ class Engines:
         """Where each model is served now; one that is not is missing, and then the provider answers."""
         return {model_id: engine.url for model_id, engine in self._engines.items() if engine.url is not None}
 
-    def keep(self, wanted: dict[str, str]) -> None:
-        """Serve these models, by id and folder, and no others.
+    def keep(self, wanted: Mapping[str, ServedModel]) -> None:
+        """Serve these models, by id, and no others.
 
         A model that cannot be served is logged once, and tried again: its file may come back.
         """
@@ -50,12 +51,12 @@ class Engines:
         self._refused = {model_id: at for model_id, at in self._refused.items() if model_id in wanted}
         for model_id in set(wanted) - set(self._engines):
             if time.monotonic() >= self._refused.get(model_id, 0.0):
-                self._begin(model_id, Path(wanted[model_id]))
+                self._begin(model_id, wanted[model_id])
 
-    def _begin(self, model_id: str, folder: Path) -> None:
+    def _begin(self, model_id: str, model: ServedModel) -> None:
         is_known = model_id in self._refused
         try:
-            engine = self._engine(model_id, folder)
+            engine = self._engine(model_id, model)
             engine.start()
         except (FreeholdError, OSError) as error:
             self._refused[model_id] = time.monotonic() + TRY_AGAIN_S
@@ -81,13 +82,19 @@ class Engines:
         """Stop all engines."""
         self.keep({})
 
-    def _engine(self, model_id: str, folder: Path) -> Engine:
-        card, path = self._store().book.model(model_id), folder / MODEL_FILE
-        if card is not None and path.is_file() and file_sha256(path) != card.files.get(MODEL_FILE):
-            hint = "Put the file back, or train the task again."
-            raise StateError(f"The model file {str(path)!r} is not the one that was proven.", hint=hint)
+    def _engine(self, model_id: str, model: ServedModel) -> Engine:
+        card = self._store().book.model(model_id)
+        known = {model.sha256, card.served_sha256 if card is not None else ""} - {""}
+        if len(known) > 1:
+            raise StateError(
+                f"Model {model_id} has another file than its route was proven with.",
+                hint="Prove and move the task again; freehold receipts verify shows what was changed.",
+            )
+        path, sha256 = Path(model.folder) / MODEL_FILE, next(iter(known), None)
+        check_file(path, sha256)
         return Engine(
             path,
+            sha256=sha256,
             log=self._settings.state.absolute() / "logs" / f"engine-{model_id}.log",
             threads=self._settings.whole("serve.threads"),
             slots=self._settings.whole("serve.slots"),

@@ -16,6 +16,7 @@ from freehold.core.receipt import Receipt
 from freehold.core.statement import figures, has_same_figures
 from freehold.dataset import written_hash
 from freehold.loop.estate import Estate
+from freehold.loop.kept_answers import answers_path, seal_at
 from freehold.serve import file_sha256
 
 State = Literal["unchanged", "changed", "written again", "gone"]
@@ -51,7 +52,7 @@ def exhibits(estate: Estate, receipts: Iterable[Receipt]) -> Iterator[Exhibit]:
     seen: set[str] = set()
     for receipt in receipts:
         said = receipt.content
-        for name, look in (("dataset", _dataset), ("model", _model), ("report", _report)):
+        for name, look in (("dataset", _dataset), ("model", _model), ("report", _report), ("answers", _answers)):
             named = said.get(name)
             key = json.dumps([name, named], sort_keys=True)
             if isinstance(named, dict) and key not in seen:
@@ -75,6 +76,20 @@ def _model(estate: Estate, number: int, said: Said) -> Iterator[Exhibit]:
     for name, wanted in files.items() if isinstance(files, dict) else ():
         path = Path(card.path) / name if card else None
         yield Exhibit(number, f"model {model_id} {name}", path, _state(path, wanted))
+
+
+def _answers(estate: Estate, number: int, said: Said) -> Iterator[Exhibit]:
+    """The answers that a verdict rests on, up to the seal that its receipt names."""
+    verdict, kept = said.get("verdict"), said["answers"]
+    count = kept.get("count")
+    if not isinstance(verdict, dict) or not isinstance(count, int) or not count:
+        return
+    path = answers_path(estate, str(verdict.get("model_id")))
+    state: State = "gone"
+    if path.is_file():
+        is_same = seal_at(path, str(verdict.get("model_sha256")), count) == kept.get("seal")
+        state = "unchanged" if is_same else "changed"
+    yield Exhibit(number, f"{count:,} answers of model {verdict.get('model_id')}", path, state)
 
 
 def _report(estate: Estate, number: int, said: Said) -> Iterator[Exhibit]:

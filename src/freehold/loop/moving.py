@@ -13,7 +13,9 @@ from freehold import route as routing
 from freehold.core import ModelCard, Route, Verdict
 from freehold.errors import BusyError, DataError
 from freehold.loop.estate import Estate
+from freehold.loop.grounds import check_grounds
 from freehold.loop.succession import said_beside
+from freehold.loop.training import model_file
 from freehold.loop.watched import begun
 from freehold.watch import live_of
 
@@ -35,7 +37,8 @@ class RoutePlan:
 def move_plan(estate: Estate, task_name: str, *, is_ramped: bool = False, is_again: bool = False) -> RoutePlan:
     """The cascade that the newest verdict proves, or the canary that becomes it; DataError when it proves none.
 
-    DataError, too, for a verdict that live evidence has taken back, unless a person wants it again.
+    DataError, too, for a verdict that live evidence has taken back, unless a person wants it again, and for one that is
+    not what its receipt says; StateError where the model's file is not the one that was proven.
     """
     task = estate.task(task_name)
     verdicts = estate.store.book.verdicts(task.id)
@@ -50,6 +53,8 @@ def move_plan(estate: Estate, task_name: str, *, is_ramped: bool = False, is_aga
         )
     card = estate.model(task, verdict.model_id)
     dataset = estate.dataset_of(task, verdict.dataset_hash)
+    if verdict.decision == "move":
+        check_grounds(estate, task, verdict, card)
     old = estate.store.book.route(task.id)
     new = routing.propose(
         verdict,
@@ -103,6 +108,7 @@ def shadow_plan(estate: Estate, task_name: str, model_id: str | None = None) -> 
     """The route that compares a model, the newest unless one is named, and lets the provider answer everything."""
     task = estate.task(task_name)
     card = estate.model(task, model_id)
+    model_file(task, card)
     dataset = estate.dataset_of(task, card.dataset_hash)
     old = estate.store.book.route(task.id)
     verdicts = [verdict for verdict in estate.store.book.verdicts(task.id) if verdict.model_id == card.id]

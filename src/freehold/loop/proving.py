@@ -1,12 +1,12 @@
 """Prove: ask the owned model about held-out calls, keep every answer, and let the proof decide.
 
-Answers are kept in a file as they come, so that a proof that was killed asks only what is missing.
+Answers are kept as they come (`loop.kept_answers`), so that a proof that was killed asks only what is missing. The
+verdict names the file that was asked, by its SHA-256, and the seal that the kept answers ended with.
 """
 
 from __future__ import annotations
 
 import platform
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -17,7 +17,6 @@ from typing import Any
 import msgspec
 
 from freehold.core import Example, ModelCard, OwnedAnswer, Verdict
-from freehold.core.engine import NOT_ASKED
 from freehold.core.ids import canonical_json, sha256_hex
 from freehold.core.task import Task
 from freehold.dataset import load
@@ -26,6 +25,7 @@ from freehold.loop.entering import entry_of
 from freehold.loop.estate import Estate
 from freehold.loop.expecting import expect
 from freehold.loop.incumbent import UNKNOWN, incumbents
+from freehold.loop.kept_answers import KeptAnswers, answers_path, input_key
 from freehold.loop.progress import Progress, Reporter
 from freehold.loop.training import model_file, training_facts
 from freehold.prove import Opinions, ProofFacts, ProofSettings, metric_sources, prove
@@ -59,6 +59,9 @@ def prove_model(
     settings = proof_settings(estate)
     attempt_id = proof_id(card, dataset, settings, is_compared=opinions is not None)
     verdict_id = sha256_hex(canonical_json([attempt_id, mark]))[:16] if mark else attempt_id
+    if unsealed := kept_of(estate, card).unsealed:
+        note = f"{unsealed:,} kept answers do not bear their seal and are asked for again"
+        report(Progress(stage="prove", note=note))
     with asking(estate, task, card) as answer:
         verdict = prove(
             Path(dataset.path),
@@ -71,6 +74,8 @@ def prove_model(
             on_progress=lambda step, done, total: report(Progress(stage="prove", done=done, total=total, note=step)),
         )
         verdict = replace(verdict, expected=expect(estate, dataset, answer, verdict))
+    answers = asdict(kept_of(estate, card).sealed)
+    verdict = replace(verdict, model_sha256=card.served_sha256, answers=answers)
     estate.store.book.put_verdict(verdict)
     return verdict
 
@@ -99,7 +104,7 @@ def owned_answers(
     estate: Estate, task: Task, card: ModelCard, examples: Sequence[Example], report: Reporter
 ) -> list[OwnedAnswer]:
     """What the model answers to the examples; it is served only where an answer is not kept yet."""
-    kept = _Kept(_kept_path(estate, card))
+    kept = kept_of(estate, card)
     if all(kept.get(example) is not None for example in examples):
         return [kept.answer(example) for example in examples]
     return ask_model(estate, task, card, examples, report)
@@ -108,19 +113,19 @@ def owned_answers(
 @contextmanager
 def asking(estate: Estate, task: Task, card: ModelCard) -> Iterator[Answering]:
     """Serve a model and ask it; answers that an earlier run kept are not asked for again."""
-    slots = estate.settings.whole("serve.slots")
-    kept = _Kept(_kept_path(estate, card))
+    threads, slots = estate.settings.whole("serve.threads"), estate.settings.whole("serve.slots")
+    kept = kept_of(estate, card)
     most = int(card.metrics.get("max_output_tokens", 512))
     log = estate.folder("logs") / f"engine-{card.id}.log"
     gguf = model_file(task, card)
     with ExitStack() as engines:
         urls = [
-            engines.enter_context(serving(gguf, log=log, threads=estate.settings.whole("serve.threads"), slots=slots))
+            engines.enter_context(serving(gguf, log=log, threads=threads, slots=slots, sha256=card.served_sha256))
             for _ in range(_ENGINES)
         ]
 
         def answer(examples: Sequence[Example]) -> list[OwnedAnswer]:
-            missing = list({_input_key(one): one for one in examples if kept.get(one) is None}.values())
+            missing = list({input_key(one): one for one in examples if kept.get(one) is None}.values())
             answer_all(
                 urls,
                 [example.messages for example in missing],
@@ -152,7 +157,12 @@ def kept_noise(estate: Estate, task: Task, card: ModelCard) -> dict[str, Any]:
 
 def kept_answers(estate: Estate, card: ModelCard) -> Callable[[Example], OwnedAnswer | None]:
     """What the model answered so far, by example; None for what it was never asked."""
-    return _Kept(estate.folder("proofs") / f"{card.id}.answers.jsonl").get
+    return kept_of(estate, card).get
+
+
+def kept_of(estate: Estate, card: ModelCard) -> KeptAnswers:
+    """What a model answered so far; nothing where the file that it was asked of was another one."""
+    return KeptAnswers(answers_path(estate, card.id), card.served_sha256)
 
 
 def proof_settings(estate: Estate) -> ProofSettings:
@@ -175,50 +185,6 @@ def proof_settings(estate: Estate) -> ProofSettings:
         contract="B" if s.text("prove.contract") == "B" else "A",
         slice_risk=s.number("prove.slice_risk"),
     )
-
-
-class _Kept:
-    """Answers by input, in a file that only grows; a last line that was cut off is left out.
-
-    The answer to a call about which no owned model is asked is NOT_ASKED.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = threading.Lock()
-        self._answers: dict[str, OwnedAnswer] = {}
-        if path.exists():
-            for line in path.read_bytes().split(b"\n"):
-                self._read(line)
-
-    def get(self, example: Example) -> OwnedAnswer | None:
-        return self._answers.get(_input_key(example)) if example.is_askable else NOT_ASKED
-
-    def answer(self, example: Example) -> OwnedAnswer:
-        return self._answers[_input_key(example)] if example.is_askable else NOT_ASKED
-
-    def put(self, example: Example, answer: OwnedAnswer) -> None:
-        key = _input_key(example)
-        line = msgspec.json.encode({"key": key, "answer": answer})
-        with self._lock:
-            self._answers[key] = answer
-            with self._path.open("ab") as sink:
-                sink.write(b"\n" + line)
-
-    def _read(self, line: bytes) -> None:
-        try:
-            row = msgspec.json.decode(line)
-            self._answers[row["key"]] = msgspec.convert(row["answer"], OwnedAnswer)
-        except (msgspec.MsgspecError, KeyError, TypeError):
-            return  # an empty line, or one that a kill cut short: it is asked again
-
-
-def _kept_path(estate: Estate, card: ModelCard) -> Path:
-    return estate.folder("proofs") / f"{card.id}.answers.jsonl"
-
-
-def _input_key(example: Example) -> str:
-    return sha256_hex(canonical_json([[m.role, m.content] for m in example.messages]))
 
 
 def _facts(estate: Estate, task: Task, dataset: DatasetRow, card: ModelCard, verdict_id: str) -> ProofFacts:

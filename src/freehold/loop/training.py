@@ -11,6 +11,7 @@ from typing import Any
 from freehold.core import Example, ModelCard
 from freehold.core.chatml import TEMPLATE
 from freehold.core.ids import canonical_json, sha256_hex
+from freehold.core.model import MODEL_FILE
 from freehold.core.task import Task
 from freehold.dataset import load
 from freehold.errors import ParityError, StateError
@@ -22,7 +23,6 @@ from freehold.store import DatasetRow
 from freehold.train import Progress as TrainProgress
 from freehold.train import Recipe, Trained, Undertrained, default_epochs, fit, undertrained
 
-MODEL_FILE = "model.gguf"
 PARITY_EXAMPLES = 16
 _LEAST_OUTPUT_TOKENS = 24
 _BYTES_PER_TOKEN = 2.0
@@ -35,21 +35,26 @@ def pull_base(settings: Settings, name: str, report: Reporter) -> Path:
 
 
 def train_model(estate: Estate, task: Task, dataset: DatasetRow, report: Reporter) -> ModelCard:
-    """Train and export; the same dataset, base and recipe are one model and are trained once."""
+    """Train and export; the same dataset, base and recipe are trained once, in a folder of that name.
+
+    A model's id says which file is served, too. Where the clock ends a training, the same work gives other weights
+    another time: those are another model, and no verdict on the first is one on them.
+    """
     longest = _longest_answer(load(Path(dataset.path)).train)
     name = estate.settings.text("train.base")
     base = pull(name, estate.state, lambda note: report(Progress(stage="base", note=note)))
     recipe = _recipe(estate.settings, dataset)
-    model_id = sha256_hex(canonical_json([dataset.id, file_sha256(base), asdict(recipe)]))[:16]
-    folder = estate.folder("models") / model_id
+    work = sha256_hex(canonical_json([dataset.id, file_sha256(base), asdict(recipe)]))[:16]
+    folder = estate.folder("models") / work
     trained = fit(Path(dataset.path), base, folder, recipe, _telling(report))
     report(Progress(stage="export", note="merging the adapter, writing the GGUF"))
     gguf = folder / MODEL_FILE
-    known = next((card for card in estate.store.book.models(task.id) if card.id == model_id), None)
-    if not gguf.exists() or (known is not None and file_sha256(gguf) != known.files.get(MODEL_FILE)):
+    before = [card for card in estate.store.book.models(task.id) if Path(card.path).name == work]
+    if not gguf.exists() or (before and file_sha256(gguf) not in {card.served_sha256 for card in before}):
         export_gguf(base, read_adapter(trained.adapter_dir), gguf, chat_template=TEMPLATE)
     card = _card(task, dataset, trained, base=name, gguf=gguf, longest=longest)
-    if known is not None and known.files == card.files:
+    known = next((known for known in before if known.files == card.files), None)
+    if known is not None:
         card = replace(known, created_at=card.created_at)
     estate.store.book.put_model(card)
     return card
@@ -58,8 +63,8 @@ def train_model(estate: Estate, task: Task, dataset: DatasetRow, report: Reporte
 def model_file(task: Task, card: ModelCard) -> Path:
     """The file that is served; StateError when it is not there or not the one that was exported."""
     path = Path(card.path) / MODEL_FILE
-    if not path.is_file() or file_sha256(path) != card.files.get(MODEL_FILE):
-        state = "damaged" if path.exists() else "not there"
+    if not path.is_file() or file_sha256(path) != card.served_sha256:
+        state = f"not that of model {card.id}" if path.exists() else "not there"
         raise StateError(f"The model file {str(path)!r} is {state}.", hint=f"Run: freehold train {task.name}")
     return path
 
@@ -84,7 +89,8 @@ def check_model(estate: Estate, task: Task, dataset: DatasetRow, model_id: str, 
     gguf = model_file(task, card)
     examples = [example for example in load(Path(dataset.path)).dev if not example.is_aside][:PARITY_EXAMPLES]
     log = estate.folder("logs") / f"engine-{card.id}.log"
-    with serving(gguf, log=log, threads=estate.settings.whole("serve.threads"), slots=1) as url:
+    threads = estate.settings.whole("serve.threads")
+    with serving(gguf, log=log, threads=threads, slots=1, sha256=card.served_sha256) as url:
         parity = check_parity(gguf.parent, examples, url)
     result = asdict(parity) | {"words": parity.words}
     estate.store.book.put_model(replace(card, parity=result))
@@ -127,8 +133,9 @@ def _telling(report: Reporter) -> Callable[[TrainProgress], None]:
 
 
 def _card(task: Task, dataset: DatasetRow, trained: Trained, *, base: str, gguf: Path, longest: int) -> ModelCard:
+    served = file_sha256(gguf)
     return ModelCard(
-        id=gguf.parent.name,
+        id=sha256_hex(canonical_json([gguf.parent.name, served]))[:16],
         task_id=task.id,
         base=base,
         base_sha256=trained.base_sha256,
@@ -137,7 +144,7 @@ def _card(task: Task, dataset: DatasetRow, trained: Trained, *, base: str, gguf:
         seed=trained.recipe.seed,
         metrics=trained.metrics | {"max_output_tokens": longest},
         path=str(gguf.parent.absolute()),
-        files=trained.files | {gguf.name: file_sha256(gguf)},
+        files=trained.files | {gguf.name: served},
         created_at=time.time(),
     )
 

@@ -53,6 +53,7 @@ def shadow(
         kind="shadow",
         model_id=model.id,
         model_path=model.path,
+        model_sha256=model.served_sha256,
         verdict_id=verdict.id if verdict else None,
         threshold=verdict.threshold if verdict else None,
         output_kind=output_kind,

@@ -39,18 +39,14 @@ def propose(
         raise DataError(
             f"The newest verdict, {verdict.id}, is {verdict.words!r}, not 'move'.", hint=_instead_of_moving(verdict)
         )
-    if (verdict.task_id, verdict.model_id) != (old.task_id, model.id):
-        raise DataError(
-            f"The verdict {verdict.id!r} is on model {verdict.model_id!r} of task {verdict.task_id!r}, not on model"
-            f" {model.id!r} of task {old.task_id!r}.",
-            hint="Prove this model on this task first.",
-        )
+    _check_is_on(verdict, model, old)
     return Route(
         task_id=old.task_id,
         version=old.version + 1,
         kind="cascade",
         model_id=model.id,
         model_path=model.path,
+        model_sha256=model.served_sha256,
         verdict_id=verdict.id,
         threshold=verdict.threshold,
         audit_rate=as_share("audit rate", audit_rate),
@@ -65,6 +61,21 @@ def propose(
         reason=f"verdict {verdict.id}",
         created_at=created_at,
     )
+
+
+def _check_is_on(verdict: Verdict, model: ModelCard, old: Route) -> None:
+    """DataError unless the verdict was given for this task, this model and its file."""
+    if (verdict.task_id, verdict.model_id) != (old.task_id, model.id):
+        raise DataError(
+            f"The verdict {verdict.id!r} is on model {verdict.model_id!r} of task {verdict.task_id!r}, not on model"
+            f" {model.id!r} of task {old.task_id!r}.",
+            hint="Prove this model on this task first.",
+        )
+    if verdict.model_sha256 not in ("", model.served_sha256):
+        raise DataError(
+            f"The verdict {verdict.id!r} is on another file of model {model.id!r} than the one that is here.",
+            hint="Prove it again: freehold prove TASK",
+        )
 
 
 def as_share(name: str, value: float) -> float:

@@ -1,12 +1,14 @@
 """An engine: llama.cpp in a child process, started, watched, and restarted on the same port when it dies.
 
-A crash of the engine is not a crash of its user: `url` is None while it is away. Not covered: asking it (`serve.ask`),
+A crash of the engine is not a crash of its user: `url` is None while it is away. Where the SHA-256 of the file is
+given, each start and each restart reads the file and serves no other one. Not covered: asking it (`serve.ask`),
 engines elsewhere (an OpenAI-compatible URL needs no supervisor).
 """
 
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import subprocess
 import sys
@@ -16,26 +18,49 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from freehold.errors import EngineError, MissingExtraError
+from freehold.errors import EngineError, MissingExtraError, StateError
+from freehold.serve.base import file_sha256
 
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 10.0
 _STEADY_S = 30.0
 _START_TIMEOUT_S = 120.0
+_PUT_BACK = "Put the file back, or train the task again."
+_LOG = logging.getLogger("freehold.engines")
 _ENVIRONMENT = {"OMP_WAIT_POLICY": "passive"}
 """Waiting threads sleep instead of spinning: beside another busy process, spinning answers several times slower."""
+
+
+def check_file(gguf: Path, sha256: str | None) -> None:
+    """StateError when a model's file is not there, or not the one of this SHA-256, where one is given."""
+    if not gguf.is_file():
+        raise StateError(f"The model file {str(gguf)!r} is not there.", hint=_PUT_BACK)
+    if sha256 is not None and file_sha256(gguf) != sha256:
+        raise StateError(f"The model file {str(gguf)!r} is not the one that was proven.", hint=_PUT_BACK)
 
 
 class Engine:
     """Keeps one GGUF served; safe to ask from any thread."""
 
-    def __init__(self, gguf: Path, *, log: Path, threads: int = 0, slots: int = 8, context: int = 2048) -> None:
+    def __init__(
+        self,
+        gguf: Path,
+        *,
+        log: Path,
+        threads: int = 0,
+        slots: int = 8,
+        context: int = 2048,
+        sha256: str | None = None,
+    ) -> None:
         if importlib.util.find_spec("xllamacpp") is None:
             raise MissingExtraError("engine", "Serving a model")
         if not gguf.exists():
             raise EngineError(f"There is no model file {str(gguf)!r}.", hint="Train the task again.")
         self._arguments = ["--model", str(gguf), "--threads", str(threads), "--slots", str(slots)]
         self._arguments += ["--context", str(context), "--parent", str(os.getpid())]
+        self._gguf = gguf
+        self._sha256 = sha256
+        self._refusal: str | None = None
         self._log = log
         self._port = 0
         self._url: str | None = None
@@ -91,7 +116,8 @@ class Engine:
         pause_s = _FIRST_PAUSE_S
         while not self._is_ending:
             began = time.monotonic()
-            self._run_once()
+            if self._is_allowed():
+                self._run_once()
             if time.monotonic() - began > _STEADY_S:
                 pause_s = _FIRST_PAUSE_S
             with self._changed:
@@ -99,6 +125,18 @@ class Engine:
                 self._changed.notify_all()
                 self._changed.wait_for(lambda: self._is_ending, timeout=pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+    def _is_allowed(self) -> bool:
+        """Whether the file may be served; why not is logged once."""
+        refusal: str | None = None
+        try:
+            check_file(self._gguf, self._sha256)
+        except (StateError, OSError) as error:
+            refusal = str(error)
+        if refusal is not None and refusal != self._refusal:
+            _LOG.error("No engine is started: %s", refusal)
+        self._refusal = refusal
+        return refusal is None
 
     def _run_once(self) -> None:
         """Run the child until it dies, announcing its URL in between."""
@@ -135,9 +173,11 @@ class Engine:
 
 
 @contextmanager
-def serving(gguf: Path, *, log: Path, threads: int = 0, slots: int = 8, context: int = 2048) -> Iterator[str]:
-    """Serve a GGUF for as long as the block runs; gives its URL."""
-    engine = Engine(gguf, log=log, threads=threads, slots=slots, context=context)
+def serving(
+    gguf: Path, *, log: Path, threads: int = 0, slots: int = 8, context: int = 2048, sha256: str | None = None
+) -> Iterator[str]:
+    """Serve a GGUF for as long as the block runs; gives its URL. `sha256` is that of the only file to be served."""
+    engine = Engine(gguf, log=log, threads=threads, slots=slots, context=context, sha256=sha256)
     engine.start()
     try:
         yield engine.wait()

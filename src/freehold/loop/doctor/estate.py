@@ -6,13 +6,14 @@ import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
+from freehold.core.model import MODEL_FILE
 from freehold.dataset import verify
 from freehold.errors import StateError
 from freehold.loop.doctor.finding import Finding
 from freehold.loop.estate import Estate, open_estate
 from freehold.loop.receipts import verify_database
 from freehold.loop.task_tables import unknown_tables
-from freehold.loop.training import MODEL_FILE, model_file
+from freehold.loop.training import model_file
 from freehold.settings import Settings
 from freehold.store import read_facts
 
