@@ -71,8 +71,8 @@ class Size:
     how_long: str
 
 
-USUAL = Size(560, 100, 0.35, "about 5 minutes on 2 quiet cores, less where they multiply bf16")
-FAST = Size(420, 60, 0.40, "2 to 3 minutes on 2 quiet cores, less where they multiply bf16")
+USUAL = Size(560, 100, 0.35, "about 6 minutes on 2 quiet cores, less where they multiply bf16")
+FAST = Size(420, 60, 0.40, "about 4 minutes on 2 quiet cores, less where they multiply bf16")
 
 
 def lookup_script(where: Path, size: Size = USUAL) -> Script:
