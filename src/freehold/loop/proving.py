@@ -59,10 +59,11 @@ def prove_model(
     settings = proof_settings(estate)
     attempt_id = proof_id(card, dataset, settings, is_compared=opinions is not None)
     verdict_id = sha256_hex(canonical_json([attempt_id, mark]))[:16] if mark else attempt_id
-    if unsealed := kept_of(estate, card).unsealed:
-        note = f"{unsealed:,} kept answers do not bear their seal and are asked for again"
+    kept = kept_of(estate, card)
+    if kept.unsealed:
+        note = f"{kept.unsealed:,} kept answers do not bear their seal and are asked for again"
         report(Progress(stage="prove", note=note))
-    with asking(estate, task, card) as answer:
+    with asking(estate, task, card, kept) as answer:
         verdict = prove(
             Path(dataset.path),
             answer=answer,
@@ -74,8 +75,7 @@ def prove_model(
             on_progress=lambda step, done, total: report(Progress(stage="prove", done=done, total=total, note=step)),
         )
         verdict = replace(verdict, expected=expect(estate, dataset, answer, verdict))
-    answers = asdict(kept_of(estate, card).sealed)
-    verdict = replace(verdict, model_sha256=card.served_sha256, answers=answers)
+    verdict = replace(verdict, model_sha256=card.served_sha256, answers=asdict(kept.sealed))
     estate.store.book.put_verdict(verdict)
     return verdict
 
@@ -86,7 +86,7 @@ def ask_model(
     """What the model answers to the examples, outside any proof."""
     done = 0
     answers: list[OwnedAnswer] = []
-    with asking(estate, task, card) as answer:
+    with asking(estate, task, card, kept_of(estate, card)) as answer:
         while done < len(examples):
             answers += answer(examples[done : done + 64])
             done = len(answers)
@@ -111,10 +111,9 @@ def owned_answers(
 
 
 @contextmanager
-def asking(estate: Estate, task: Task, card: ModelCard) -> Iterator[Answering]:
-    """Serve a model and ask it; answers that an earlier run kept are not asked for again."""
+def asking(estate: Estate, task: Task, card: ModelCard, kept: KeptAnswers) -> Iterator[Answering]:
+    """Serve a model and ask it what is not kept yet."""
     threads, slots = estate.settings.whole("serve.threads"), estate.settings.whole("serve.slots")
-    kept = kept_of(estate, card)
     most = int(card.metrics.get("max_output_tokens", 512))
     log = estate.folder("logs") / f"engine-{card.id}.log"
     gguf = model_file(task, card)
