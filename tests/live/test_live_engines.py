@@ -75,32 +75,6 @@ def test_a_model_file_that_comes_back_is_served(
     estate.store.close()
 
 
-def test_a_file_that_is_not_the_one_that_was_proven_is_not_served(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    clock = Clock()
-    monkeypatch.setattr(engines, "Engine", Fake)
-    monkeypatch.setattr(engines, "time", clock)
-    estate = an_estate(tmp_path / ".freehold")
-    file = tmp_path / engines.MODEL_FILE
-    file.write_bytes(b"model")
-    files = {engines.MODEL_FILE: hashlib.sha256(b"model").hexdigest()}
-    of = {"base": "b", "base_sha256": "0", "dataset_hash": "d", "recipe": {}, "seed": 0, "metrics": {}}
-    estate.store.book.put_model(ModelCard(id="m1", task_id="t", path=str(tmp_path), files=files, **of))
-    keeper = Engines(estate.settings, lambda: estate.store)
-    wanted = {"m1": ServedModel(str(tmp_path), files[engines.MODEL_FILE])}
-    file.write_bytes(b"another")
-    keeper.keep(wanted)
-    assert keeper.urls() == {}
-    assert "is not the one that was proven" in caplog.text
-    file.write_bytes(b"model")
-    clock.now += engines.TRY_AGAIN_S
-    keeper.keep(wanted)
-    assert list(keeper.urls()) == ["m1"]
-    keeper.stop()
-    estate.store.close()
-
-
 def test_a_card_that_names_another_file_than_its_route_is_not_served(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

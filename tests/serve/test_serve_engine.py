@@ -14,6 +14,7 @@ import pytest
 from tiny_llama import write_tiny_llama
 
 from freehold.core import Message
+from freehold.core.ids import sha256_hex
 from freehold.errors import EngineError
 from freehold.serve import Engine, answer_all, serving
 
@@ -63,6 +64,36 @@ def test_a_killed_engine_comes_back_on_the_same_port(gguf: Path, tmp_path: Path)
     finally:
         engine.stop()
     assert engine.url is None
+
+
+def test_no_other_file_than_the_proven_one_is_served_at_a_start_or_a_restart(
+    gguf: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file, proven = tmp_path / "model.gguf", gguf.read_bytes()
+    file.write_bytes(proven + b"x")
+    engine = Engine(file, log=tmp_path / "log", threads=1, slots=1, sha256=sha256_hex(proven))
+    engine.start()
+    try:
+        _until(lambda: engine.deaths >= 2)
+        assert (engine.url, engine.pid) == (None, None)
+        assert caplog.text.count("is not the one that was proven") == 1
+        _replace(file, proven)
+        _until(lambda: engine.url is not None)
+        _replace(file, proven + b"x")
+        before = engine.deaths
+        os.kill(engine.pid or 0, signal.SIGKILL)
+        _until(lambda: engine.deaths >= before + 2)
+        assert engine.url is None
+        assert caplog.text.count("is not the one that was proven") == 2
+    finally:
+        engine.stop()
+
+
+def _replace(file: Path, content: bytes) -> None:
+    """Put another file in its place; the one that is served stays whole."""
+    part = file.with_suffix(".part")
+    part.write_bytes(content)
+    part.replace(file)
 
 
 def test_a_stopped_engine_is_gone(gguf: Path, tmp_path: Path) -> None:

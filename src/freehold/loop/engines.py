@@ -14,7 +14,7 @@ from pathlib import Path
 from freehold.core.model import MODEL_FILE
 from freehold.errors import FreeholdError, StateError
 from freehold.loop.directory import ServedModel
-from freehold.serve import Engine, check_file
+from freehold.serve import Engine
 from freehold.settings import Settings
 from freehold.store import Store
 
@@ -90,11 +90,9 @@ class Engines:
                 f"Model {model_id} has another file than its route was proven with.",
                 hint="Prove and move the task again; freehold receipts verify shows what was changed.",
             )
-        path, sha256 = Path(model.folder) / MODEL_FILE, next(iter(known), None)
-        check_file(path, sha256)
         return Engine(
-            path,
-            sha256=sha256,
+            Path(model.folder) / MODEL_FILE,
+            sha256=next(iter(known), None),
             log=self._settings.state.absolute() / "logs" / f"engine-{model_id}.log",
             threads=self._settings.whole("serve.threads"),
             slots=self._settings.whole("serve.slots"),

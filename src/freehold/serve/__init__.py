@@ -5,7 +5,7 @@ Not covered: engines elsewhere; any OpenAI-compatible URL serves as it is.
 
 from freehold.serve.ask import answer_all, ask
 from freehold.serve.base import BASES, base_path, file_sha256, pull
-from freehold.serve.engine import Engine, check_file, serving
+from freehold.serve.engine import Engine, serving
 from freehold.serve.export import export_gguf, read_adapter
 from freehold.serve.parity import Parity, check_parity
 
@@ -16,7 +16,6 @@ __all__ = [
     "answer_all",
     "ask",
     "base_path",
-    "check_file",
     "check_parity",
     "export_gguf",
     "file_sha256",

@@ -18,25 +18,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from freehold.errors import EngineError, MissingExtraError, StateError
+from freehold.errors import EngineError, MissingExtraError
 from freehold.serve.base import file_sha256
 
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 10.0
 _STEADY_S = 30.0
 _START_TIMEOUT_S = 120.0
-_PUT_BACK = "Put the file back, or train the task again."
 _LOG = logging.getLogger("freehold.engines")
 _ENVIRONMENT = {"OMP_WAIT_POLICY": "passive"}
 """Waiting threads sleep instead of spinning: beside another busy process, spinning answers several times slower."""
-
-
-def check_file(gguf: Path, sha256: str | None) -> None:
-    """StateError when a model's file is not there, or not the one of this SHA-256, where one is given."""
-    if not gguf.is_file():
-        raise StateError(f"The model file {str(gguf)!r} is not there.", hint=_PUT_BACK)
-    if sha256 is not None and file_sha256(gguf) != sha256:
-        raise StateError(f"The model file {str(gguf)!r} is not the one that was proven.", hint=_PUT_BACK)
 
 
 class Engine:
@@ -60,7 +51,7 @@ class Engine:
         self._arguments += ["--context", str(context), "--parent", str(os.getpid())]
         self._gguf = gguf
         self._sha256 = sha256
-        self._refusal: str | None = None
+        self._is_refused = False
         self._log = log
         self._port = 0
         self._url: str | None = None
@@ -127,16 +118,21 @@ class Engine:
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
     def _is_allowed(self) -> bool:
-        """Whether the file may be served; why not is logged once."""
-        refusal: str | None = None
+        """Whether the file is the one that may be served; that it is not is logged once."""
+        if self._sha256 is None:
+            return True
         try:
-            check_file(self._gguf, self._sha256)
-        except (StateError, OSError) as error:
-            refusal = str(error)
-        if refusal is not None and refusal != self._refusal:
-            _LOG.error("No engine is started: %s", refusal)
-        self._refusal = refusal
-        return refusal is None
+            is_same = file_sha256(self._gguf) == self._sha256
+        except OSError:
+            is_same = False
+        if not is_same and not self._is_refused:
+            _LOG.error(
+                "The model file %r is not the one that was proven, so no engine serves it. Put the file back, or train"
+                " the task again.",
+                str(self._gguf),
+            )
+        self._is_refused = not is_same
+        return is_same
 
     def _run_once(self) -> None:
         """Run the child until it dies, announcing its URL in between."""
