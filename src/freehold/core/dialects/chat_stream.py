@@ -5,48 +5,27 @@ Not covered: reading it (`openai_chat`).
 
 from __future__ import annotations
 
-from freehold.core.dialects.failure import UNNAMED, failure_of
+from freehold.core.dialects.choices import ChoicesAssembly, is_finished, latest
 from freehold.core.dialects.parts import joined_content
 from freehold.core.dialects.tool_calls import joined_tool_calls, without_indexes
-from freehold.core.dialects.values import JsonObject, as_count, as_list, as_object, as_text, raw_text
-from freehold.core.endings import ending_of
+from freehold.core.dialects.values import JsonObject, as_count, as_list, as_object, raw_text
 
 _SAID_ONCE = frozenset({"id", "type", "role", "name", "format", "signature"})
-_KEPT_OUT = frozenset({"choices", "usage", "object", "obfuscation", "error"})
 
 
-class ChatAssembly:
+class ChatAssembly(ChoicesAssembly):
     """Chat completion chunks into a chat completion."""
 
+    kept_out = frozenset({"choices", "usage", "object", "obfuscation", "error"})
+
     def __init__(self) -> None:
-        self.is_ended = False
-        self.error: str | None = None
-        self._error_body: object = None
-        self._top: JsonObject = {}
+        super().__init__()
         self._usage: object = None
-        self._choices: dict[int, JsonObject] = {}
-
-    @property
-    def is_complete(self) -> bool:
-        """`[DONE]` has come, or every choice has its finish reason."""
-        finished = [is_finished(choice.get("finish_reason")) for choice in self._choices.values()]
-        return self.is_ended or (bool(finished) and all(finished))
-
-    def end(self) -> None:
-        """Take the `[DONE]` mark."""
-        self.is_ended = True
 
     def add(self, name: str, data: JsonObject) -> None:
         """Take one chunk."""
-        failure = failure_of(data) or (UNNAMED if name == "error" else None)
-        if failure:
-            self.error, self._error_body = failure, data.get("error") or data
-        for key, value in data.items():
-            if key not in _KEPT_OUT:
-                self._top[key] = latest(self._top.get(key), value)
+        super().add(name, data)
         self._usage = data.get("usage") or self._usage
-        for item in as_list(data.get("choices")):
-            self._add_choice(as_object(item))
 
     def _add_choice(self, chunk: JsonObject) -> None:
         index = as_count(chunk.get("index")) or 0
@@ -66,25 +45,14 @@ class ChatAssembly:
 
     def body(self) -> JsonObject:
         """The chat completion so far."""
-        choices = [_finished_choice(self._choices[index]) for index in sorted(self._choices)]
-        body: JsonObject = {**self._top, "object": "chat.completion", "choices": choices}
-        if self._usage is not None:
-            body["usage"] = self._usage
-        if self._error_body is not None:
-            body["error"] = self._error_body
-        return body
+        body: JsonObject = {**super().body(), "object": "chat.completion"}
+        return body if self._usage is None else {**body, "usage": self._usage}
 
-
-def is_finished(finish_reason: object) -> bool:
-    """Whether a chunk's finish reason says that the answer has ended; backends also send an empty one, or "null"."""
-    return ending_of(as_text(finish_reason)) != "none"
-
-
-def latest(old: object, new: object) -> object:
-    """The newer of two values, unless it says nothing: Azure's filter chunks have an empty id and model."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        return {**old, **new}
-    return old if old and not new else new
+    def _finished(self, choice: JsonObject) -> JsonObject:
+        message = dict(as_object(choice.get("message")))
+        if calls := as_list(message.get("tool_calls")):
+            message["tool_calls"] = without_indexes(calls)
+        return {**choice, "message": message}
 
 
 def merge_delta(whole: JsonObject, delta: JsonObject) -> None:
@@ -129,10 +97,3 @@ def _extended(old: object, new: object) -> object:
     for key, value in new.items():
         both[key] = as_list(both.get(key)) + value if isinstance(value, list) else both.get(key, value)
     return both
-
-
-def _finished_choice(choice: JsonObject) -> JsonObject:
-    message = dict(as_object(choice.get("message")))
-    if calls := as_list(message.get("tool_calls")):
-        message["tool_calls"] = without_indexes(calls)
-    return {**choice, "message": message}

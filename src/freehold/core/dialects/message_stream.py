@@ -8,7 +8,7 @@ Not covered: reading the message (`anthropic_messages`).
 
 from __future__ import annotations
 
-from freehold.core.dialects.chat_stream import is_finished
+from freehold.core.dialects.choices import is_finished
 from freehold.core.dialects.failure import UNNAMED, failure_of
 from freehold.core.dialects.values import JsonObject, as_count, as_list, as_object, as_text, parse_anyhow, raw_text
 

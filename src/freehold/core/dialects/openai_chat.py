@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from freehold.core.dialects.chat_stream import ChatAssembly, is_finished
+from freehold.core.dialects.chat_stream import ChatAssembly
+from freehold.core.dialects.choices import is_finished
 from freehold.core.dialects.failure import choice_failure, failure_of
 from freehold.core.dialects.fields import left_to_provider
 from freehold.core.dialects.form import Form, LocalAnswer

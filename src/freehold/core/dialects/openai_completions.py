@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from freehold.core.dialects.chat_stream import is_finished, latest
-from freehold.core.dialects.failure import UNNAMED, choice_failure, failure_of
+from freehold.core.dialects.choices import ChoicesAssembly, is_finished, latest
+from freehold.core.dialects.failure import choice_failure, failure_of
 from freehold.core.dialects.fields import left_to_provider
 from freehold.core.dialects.form import Form, LocalAnswer
 from freehold.core.dialects.thought import joined_thoughts, split_thought, thought_of
@@ -67,36 +67,8 @@ def read_answer(data: JsonObject) -> Answer:
     )
 
 
-class CompletionAssembly:
+class CompletionAssembly(ChoicesAssembly):
     """Completion chunks into a completion."""
-
-    def __init__(self) -> None:
-        self.is_ended = False
-        self.error: str | None = None
-        self._error_body: object = None
-        self._top: JsonObject = {}
-        self._choices: dict[int, JsonObject] = {}
-
-    @property
-    def is_complete(self) -> bool:
-        """`[DONE]` has come, or every choice has its finish reason."""
-        finished = [is_finished(choice.get("finish_reason")) for choice in self._choices.values()]
-        return self.is_ended or (bool(finished) and all(finished))
-
-    def end(self) -> None:
-        """Take the `[DONE]` mark."""
-        self.is_ended = True
-
-    def add(self, name: str, data: JsonObject) -> None:
-        """Take one chunk."""
-        failure = failure_of(data) or (UNNAMED if name == "error" else None)
-        if failure:
-            self.error, self._error_body = failure, data.get("error") or data
-        for key, value in data.items():
-            if key not in ("choices", "error") and value is not None:
-                self._top[key] = latest(self._top.get(key), value)
-        for item in as_list(data.get("choices")):
-            self._add_choice(as_object(item))
 
     def _add_choice(self, chunk: JsonObject) -> None:
         index = as_count(chunk.get("index")) or 0
@@ -112,11 +84,6 @@ class CompletionAssembly:
                 choice[key] = value if is_finished(value) else choice[key]
             elif key not in ("index", "logprobs") and value is not None:
                 choice[key] = latest(choice.get(key), value)
-
-    def body(self) -> JsonObject:
-        """The completion so far."""
-        body: JsonObject = {**self._top, "choices": [self._choices[index] for index in sorted(self._choices)]}
-        return body if self._error_body is None else {**body, "error": self._error_body}
 
 
 def render(answer: LocalAnswer) -> JsonObject:
