@@ -9,7 +9,7 @@ from freehold.core.task import Task
 from freehold.loop.estate import Estate
 from freehold.loop.moving import taken_back
 from freehold.loop.prompt_news import PromptNews, prompt_news
-from freehold.loop.sampling import sample_calls
+from freehold.loop.sample import sample_calls
 from freehold.loop.sorting import NO_TASK
 from freehold.loop.standing import Standing, is_taken_back, remarks, route_words, standing_of
 from freehold.loop.training import undertraining

@@ -11,6 +11,7 @@ from pathlib import Path
 from freehold.core.task import Task
 from freehold.dataset import load
 from freehold.errors import FreeholdError
+from freehold.loop.convergence import check_training
 from freehold.loop.estate import Estate
 from freehold.loop.freezing import freeze
 from freehold.loop.moving import move_plan, put_route
@@ -18,7 +19,6 @@ from freehold.loop.opinions import opinions_mark, opinions_of
 from freehold.loop.progress import Reporter
 from freehold.loop.proving import prove_model
 from freehold.loop.training import check_model, model_file, train_model
-from freehold.loop.undertraining import check_training
 from freehold.store import DatasetRow
 
 Done = dict[str, str | int | None]

@@ -6,6 +6,7 @@ from freehold.core import ModelCard, Verdict
 from freehold.core.ids import canonical_json, sha256_hex
 from freehold.core.task import Task
 from freehold.errors import NotFoundError
+from freehold.loop.convergence import check_training
 from freehold.loop.estate import Estate
 from freehold.loop.opinions import opinions_mark
 from freehold.loop.progress import Reporter
@@ -13,7 +14,6 @@ from freehold.loop.proving import proof_settings
 from freehold.loop.road import Plan, Walked, walk
 from freehold.loop.sorting import sort_new_calls
 from freehold.loop.stages import Stages
-from freehold.loop.undertraining import check_training
 from freehold.settings import SETTINGS
 from freehold.store import CallFilter, DatasetRow
 

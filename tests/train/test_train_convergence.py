@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freehold.train.undertrained import clear_fall, undertrained
+from freehold.train.convergence import clear_fall, undertrained
 
 FLAT = [(10, 0.9), (20, 0.31), (30, 0.30), (40, 0.29)]
 FALLING = [(10, 2.0), (20, 1.2), (30, 0.9), (40, 0.7)]

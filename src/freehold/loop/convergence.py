@@ -1,6 +1,6 @@
 """The refusal of a proof that would spend an attempt on a model whose training was cut short.
 
-Not covered: what too little is (`train.undertrained`). Nothing of a proof's figures depends on it.
+Not covered: what too little is (`train.convergence`). Nothing of a proof's figures depends on it.
 """
 
 from __future__ import annotations
