@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from fidelity.upstream import LAST_CHUNK, End, Seen, chunk, plain
-from replay import anthropic_api, openai_api, others
+from replay import anthropic_api, hosts, model_makers, openai_api, own_servers
 from replay.made import Recorded
 from wired import Wired, wired
 
@@ -19,15 +19,15 @@ TRAFFIC: dict[str, list[Recorded]] = {
     "OpenAI responses": openai_api.RESPONSE_CALLS,
     "Azure": openai_api.AZURE_CALLS,
     "Anthropic": anthropic_api.CALLS,
-    "Mistral": others.MISTRAL,
-    "Groq": others.GROQ,
-    "DeepSeek": others.DEEPSEEK,
-    "Gemini": others.GEMINI,
-    "xAI": others.XAI,
-    "OpenRouter": others.OPENROUTER,
-    "hosted": others.HOSTED,
-    "routed": others.ROUTED,
-    "own servers": others.OWN,
+    "Mistral": model_makers.MISTRAL,
+    "Groq": model_makers.GROQ,
+    "DeepSeek": model_makers.DEEPSEEK,
+    "Gemini": model_makers.GEMINI,
+    "xAI": model_makers.XAI,
+    "OpenRouter": hosts.OPENROUTER,
+    "hosted": hosts.HOSTED,
+    "routed": hosts.ROUTED,
+    "own servers": own_servers.OWN,
 }
 ALL = [(provider, recorded) for provider, traffic in TRAFFIC.items() for recorded in traffic]
 IDS = [f"{provider}: {recorded.name}" for provider, recorded in ALL]
@@ -41,7 +41,7 @@ def test_how_much_is_replayed() -> None:
     assert len(set(IDS)) == len(ALL)
     named = {
         recorded.name.partition(":")[0]
-        for recorded in (*others.HOSTED, *others.ROUTED, *others.OWN)
+        for recorded in (*hosts.HOSTED, *hosts.ROUTED, *own_servers.OWN)
         if ":" in recorded.name
     }
     assert len(named) + len(TRAFFIC) - 3 - 1 == PROVIDERS, "the three mixed lists, and OpenAI twice"
