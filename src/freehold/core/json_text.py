@@ -27,7 +27,7 @@ _MOST_TRIES = 5
 
 
 def read_json(text: str) -> tuple[JsonValue, bool]:
-    """The value of a text that is JSON and nothing else, and whether it is; what is too deep to read is none."""
+    """The value of a text that is JSON and nothing else, and whether it is; one that is too deep to read is not."""
     try:
         value: JsonValue = json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError):

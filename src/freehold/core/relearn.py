@@ -5,8 +5,8 @@ The difference between the shared text and the request has to lie in a few short
 - at once, where both texts say a date there, or an id, or each the calendar of its own day;
 - where it varies with callers or calls: MIN_NAMES different names, or MIN_NUMBERS different ids or numbers that hardly
   come again, or that follow each other over time (a day of a sprint, days until something). A number or a name that
-  changed once may be an edited rule ("at most 5 words"), and is none; neither is the name of a language, nor a word at
-  the beginning of a sentence.
+  changed once may be an edited rule ("at most 5 words") and does not count; neither does the name of a language, nor a
+  word at the beginning of a sentence.
 
 Each such place becomes a hidden gap: the model learnt without it. What the model sees of requests that fitted before
 stays the same, to the letter. Anything else that differs is another prompt, and nothing is widened.

@@ -45,7 +45,7 @@ class Habits:
 
     @classmethod
     def of_names(cls, names: object) -> Habits:
-        """Read what `names` gave; what is no list of names is none."""
+        """Read what `names` gave; anything but a list of names reads as empty."""
         found = names if isinstance(names, list | tuple) else ()
         return cls(no_finish="no_finish" in found, short="short" in found)
 

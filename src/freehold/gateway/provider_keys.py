@@ -1,7 +1,7 @@
 """Providers' keys: the caller's own passes, and the gateway lends one to a caller who brings none.
 
-A placeholder, as people write one where a client insists on a key, is none. Only what cannot be a key is in that list:
-a key that is taken for a placeholder would be replaced by another one.
+A placeholder, as people write one where a client insists on a key, does not count as a key. Only what cannot be a key
+is in that list: a key that is taken for a placeholder would be replaced by another one.
 
 Keys pass through here and `gateway.providers` and nowhere else; they are never recorded or logged. Not covered: gateway
 keys (`gateway.admission`).
@@ -77,7 +77,7 @@ def _is_local_page(origin: str) -> bool:
 
 
 def has_provider_key(inbound: Inbound) -> bool:
-    """Whether the caller brings a key for the provider; a gateway key is none."""
+    """Whether the caller brings a key for the provider; a gateway key does not count."""
     by_name = inbound.http.by_name
     return inbound.has_keys and any(name in by_name and is_key(by_name[name]) for name in KEY_HEADERS)
 

@@ -145,7 +145,7 @@ def input_key(example: Example) -> str:
 
 
 def seal_key(folder: Path) -> bytes:
-    """The key of a folder of answers; made, for the owner of the folder alone, where there is none."""
+    """The key of a folder of answers; where there is no key, one is made that its owner alone can read."""
     path = folder / KEY_FILE
     while (key := _read_key(path)) is None:
         _make_key(path)
@@ -153,7 +153,7 @@ def seal_key(folder: Path) -> bytes:
 
 
 def _read_key(path: Path) -> bytes | None:
-    """The key in a file; None where there is none, or one that is none, which is taken away."""
+    """The key in a file; None where there is no file, or a damaged one, which is deleted."""
     try:
         key = bytes.fromhex(path.read_text("ascii"))
     except FileNotFoundError:

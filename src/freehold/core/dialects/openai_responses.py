@@ -127,7 +127,7 @@ def read_answer(data: JsonObject) -> Answer:
 
 
 def _tool_calls(item: JsonObject) -> list[ToolCall]:
-    """The call in an item that the client is to execute; what the provider executes itself is none."""
+    """The call in an item that the client is to execute; not for what the provider executes."""
     kind = as_text(item.get("type"))
     if kind not in _CLIENT_CALLS or (kind == "tool_search_call" and item.get("execution") == "server"):
         return []
