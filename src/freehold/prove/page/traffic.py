@@ -88,7 +88,7 @@ def left_told(evidence: Sheet) -> str:
 
 
 def unspoken_told(evidence: Sheet) -> str:
-    """What share of the traffic of its time the proof cannot speak about, and why; empty where there is no such share."""
+    """What share of the traffic of its time the proof cannot speak about, and why; empty without such."""
     lost, of_all = evidence.rows("unspoken"), evidence.number("unspoken_share")
     if not lost or of_all is None:
         return ""
