@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
 from freehold.core.chatml import END, START, TEMPLATE, escape
+from freehold.core.gguf import check_gguf
 from freehold.errors import TrainError
 from freehold.train.batches import Tokenize
 from freehold.train.kernels import LoraLinear, RmsNorm, SwiGlu, causal_attention
@@ -42,11 +44,15 @@ class Shape:
 
 
 def read_shape(gguf: Path) -> Shape:
-    """Read a base's metadata; TrainError when it is damaged, no Llama, or has control tokens that pass as text."""
+    """Read a base's metadata; TrainError when it is damaged, no Llama, or has control tokens that pass as text.
+
+    DataError when it declares what is not there.
+    """
     from gguf import GGUFReader
 
     hint = "Choose a base of the Llama family, such as smollm2-135m."
     try:
+        check_gguf(gguf)
         reader = GGUFReader(gguf)
         fields = {name: field.contents() for name, field in reader.fields.items() if len(field.types) == 1}
         architecture = fields["general.architecture"]
@@ -56,6 +62,7 @@ def read_shape(gguf: Path) -> Shape:
         if dangerous:
             hint = "Choose a base whose control tokens are spelled like <|im_end|>."
             raise TrainError(f"The base {gguf.name!r} takes {dangerous[0]!r} in a text for a control token.", hint=hint)
+        _check_sizes(gguf.name, fields, reader)
         return Shape(
             split_rule=str(fields.get("tokenizer.ggml.pre", "")),
             weights=sum(math.prod(int(size) for size in tensor.shape) for tensor in reader.tensors),
@@ -66,6 +73,18 @@ def read_shape(gguf: Path) -> Shape:
         )
     except (OSError, ValueError, KeyError, IndexError) as error:
         raise TrainError(f"The base {gguf.name!r} cannot be read: {error}.", hint=hint) from error
+
+
+def _check_sizes(name: str, fields: Mapping[str, Any], reader: Any) -> None:
+    """TrainError where a size is declared that no tensor has: weights that are not there would be made up."""
+    largest = max((int(size) for tensor in reader.tensors for size in tensor.shape), default=0)
+    sizes = {key: value for key, value in fields.items() if key.startswith("llama.") and isinstance(value, int)}
+    for key, size in sizes.items():
+        if not key.endswith("context_length") and not 0 <= size <= largest:
+            raise TrainError(
+                f"The base {name!r} declares {key} = {size:,}, and its largest tensor has a side of {largest:,}.",
+                hint="Fetch it again, or choose another base.",
+            )
 
 
 def _control_tokens(reader: Any) -> list[str]:
