@@ -35,7 +35,7 @@ _LEAST_BITS = 1
 
 
 def check_gguf(path: Path) -> None:
-    """DataError where the file is no GGUF, or declares what is not there or cannot be; OSError where it cannot be read."""
+    """DataError where the file is no GGUF or declares what is not there; OSError where it cannot be read."""
     with path.open("rb") as file:
         if file.read(4) != b"GGUF":
             raise DataError(f"{path.name!r} is not a GGUF file.", hint="Give the path of a .gguf file.")
