@@ -5,10 +5,9 @@ Not covered: which task a call belongs to (`freehold.tasks` decides, `assign` wr
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, update
@@ -20,17 +19,16 @@ from freehold.store import schema
 from freehold.store.bodies import fold, unfold
 from freehold.store.database import Database
 from freehold.store.keys import count_calls
+from freehold.store.rows import row_of, storable
 from freehold.store.upkeep import SEEN_EVERY_S
 
 StaticParts = Callable[[Call], Sequence[bytes]]
 
 LEAST_ID_CHARS = 4
-_COLUMNS = tuple(f.name for f in fields(Call))
 _GOOD = ("true", "1", "yes", "good")
 _ROWS_PER_READ = 1000
 _BYTES_PER_READ = 32 * 2**20
 _IDS_PER_STATEMENT = 500
-_LARGEST_COUNT = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,8 +92,9 @@ class CallTable:
         for call in calls:
             rest, cuts, found = fold(call.request_body, self._static_parts(call))
             slices.update(found)
-            row = {name: _storable(getattr(call, name)) for name in _COLUMNS}
-            rows.append(row | {"request_body": rest, "request_parts": [list(cut) for cut in cuts]})
+            row = row_of(call)
+            row["request_body"], row["request_parts"] = rest, [list(cut) for cut in cuts]
+            rows.append(row)
         with self._database.writing() as connection:
             if slices:
                 self._insert_parts(connection, slices)
@@ -183,7 +182,7 @@ class CallTable:
     def add_feedback(self, call_id: str, kind: str, value: str, now: float) -> str:
         """Attach a boolean, number, comment or correction to a call; returns its id."""
         feedback_id = uuid7()
-        row = {"id": feedback_id, "call_id": call_id, "created_at": now, "kind": kind, "value": _storable(value)}
+        row = {"id": feedback_id, "call_id": call_id, "created_at": now, "kind": kind, "value": storable(value)}
         with self._database.writing() as connection:
             connection.execute(schema.feedback.insert(), [row])
         return feedback_id
@@ -259,22 +258,6 @@ def _call(row: Row[Any], slices: Mapping[str, bytes]) -> Call:
             f"Call {row.id!r} cannot be read: the shared part {error} is missing.", hint="Restore a backup."
         ) from error
     return Call(**values)
-
-
-def _storable(value: Any) -> Any:
-    """What every database takes: a call that one refuses would keep the others of its batch out for ever.
-
-    NUL and lone surrogates become U+FFFD, and numbers that no provider can mean become None: unknown.
-    """
-    if isinstance(value, str):
-        if value.isascii() and "\0" not in value:
-            return value
-        return value.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, int):
-        return value if abs(value) <= _LARGEST_COUNT else None
-    return value
 
 
 def _where(chosen: CallFilter) -> ColumnElement[bool]:

@@ -157,7 +157,7 @@ def add_adapters(model: Any, recipe: Recipe) -> list[nn.Parameter]:
     """
     generator = torch.Generator().manual_seed(recipe.seed)
     body = model.model
-    first = max(0, len(body.layers) - recipe.lora_layers) if recipe.lora_layers else 0
+    first = recipe.first_trained(len(body.layers))
     for name, module in list(body.named_modules()):
         if isinstance(module, nn.Linear) and _layer(name) >= first:
             if "bias" in dict(module.named_parameters()):

@@ -19,9 +19,9 @@ class Recipe:
     """How to train; training ends after `epochs`, `max_steps` or `max_minutes`, whichever comes first.
 
     `max_tokens` is the most tokens of one example, prompt and answer; longer ones are dropped and counted.
-    `lora_layers` is how many of the uppermost layers have adapters, 0 for all; no gradient goes through those below, so
-    that a third of the layers takes half of the time. `step_tokens` is the most (padded) tokens that go through the
-    model at once; a larger batch is taken in parts.
+    `lora_layers` is how many of the uppermost layers have adapters, 0 for all; no gradient goes through those below,
+    and an example goes through them once, however many passes there are. `step_tokens` is the most (padded) tokens that
+    go through the model at once; a larger batch is taken in parts.
     """
 
     lora_rank: int = 16
@@ -48,6 +48,10 @@ class Recipe:
         """Steps after which training ends even when there is time left."""
         steps = max(1, round(self.epochs * self.steps_per_epoch(examples)))
         return steps if self.max_steps is None else min(steps, self.max_steps)
+
+    def first_trained(self, layers: int) -> int:
+        """The number of the lowest layer with an adapter, from 0, in a base of so many layers."""
+        return max(0, layers - self.lora_layers) if self.lora_layers else 0
 
     def ending(self, step: int, examples: int) -> Ending:
         """What ended a training of this recipe after `step` steps."""

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from freehold.train.batches import Encoded, parts
 from freehold.train.job import Progress
 from freehold.train.kernels import answer_loss, answer_scores
+from freehold.train.lower import LowerLayers, body_of
 from freehold.train.recipe import Recipe, learning_rate
 
 SMOOTHING = 0.95
@@ -27,10 +28,18 @@ UNTIMED_STEPS = 2
 class Trainer:
     """A model with adapters on its way through the schedule.
 
-    `share` is how much of the training is done, 0 to 1, by steps or by the clock, whichever is further.
+    `share` is how much of the training is done, 0 to 1, by steps or by the clock, whichever is further. `examples` are
+    those that it will see more than once.
     """
 
-    def __init__(self, model: Any, trained: Sequence[nn.Parameter], recipe: Recipe, device: torch.device) -> None:
+    def __init__(
+        self,
+        model: Any,
+        trained: Sequence[nn.Parameter],
+        recipe: Recipe,
+        device: torch.device,
+        examples: Sequence[Encoded],
+    ) -> None:
         self.step = 0
         self.mean_loss = 0.0
         self.dev_curve: list[tuple[int, float]] = []
@@ -38,6 +47,10 @@ class Trainer:
         self._trained = list(trained)
         self._recipe = recipe
         self._device = device
+        body = model.model
+        first = recipe.first_trained(len(body.layers))
+        self._lower = LowerLayers(body, first, examples, group_tokens=recipe.step_tokens)
+        self._upper = body_of(body, body.layers[first:], body.norm)
         self._optimizer = torch.optim.AdamW(self._trained, lr=recipe.learning_rate, weight_decay=0.0)
         self._precision = str(model.lm_head.weight.dtype).removeprefix("torch.")
         self._started = time.monotonic()
@@ -168,15 +181,14 @@ class Trainer:
     def _hidden(self, batch: Sequence[Encoded]) -> tuple[Tensor, Tensor]:
         """The last hidden state at each place that is followed by an answer token, contiguous, and those tokens."""
         longest = max(len(example) for example in batch)
-        ids = torch.zeros(len(batch), longest, dtype=torch.long)
         places: list[int] = []
         wanted: list[int] = []
         for row, example in enumerate(batch):
-            ids[row, : len(example)] = torch.tensor(example.prompt + example.answer)
             first = row * longest + len(example.prompt) - 1
             places.extend(range(first, first + len(example.answer)))
             wanted.extend(example.answer)
-        states = self._model.model(input_ids=ids.to(self._device), use_cache=False).last_hidden_state
+        below = self._lower.states(batch)
+        states = self._upper(inputs_embeds=below, use_cache=False).last_hidden_state
         rows = states.reshape(-1, states.shape[-1])
         index = torch.tensor(places, device=self._device)
         return rows.index_select(0, index), torch.tensor(wanted, device=self._device)

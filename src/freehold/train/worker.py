@@ -32,6 +32,7 @@ from freehold.errors import DataError, FreeholdError, StateError, TrainError
 from freehold.train import base
 from freehold.train.batches import Encoded, batches_from, encode
 from freehold.train.job import Job, Progress, Trained, file_sha256, read_done, read_job, write_done, write_json
+from freehold.train.lower import kept_bytes
 from freehold.train.memory import available_bytes, check_memory, give_back_freed, needed_bytes
 from freehold.train.trainer import Trainer
 
@@ -98,7 +99,8 @@ def work(folder: Path, parent: int) -> None:
         lessons = _read_lessons(job, tokenizer)
         _check_room(job, shape, lessons, device, dtype)
         model = base.load_model(job.base, device, dtype)
-        trainer = Trainer(model, base.add_adapters(model, job.recipe), job.recipe, device)
+        trained = base.add_adapters(model, job.recipe)
+        trainer = Trainer(model, trained, job.recipe, device, [*lessons.train, *lessons.dev])
         note = trainer.restore(post.checkpoint, job.key, started)
         report(Progress(phase="load", step=trainer.step, note=note))
         _train(trainer, lessons, post)
@@ -154,6 +156,8 @@ def _check_room(job: Job, shape: base.Shape, lessons: _Lessons, device: torch.de
         layer_values=trained * (14 * shape.hidden + 6 * shape.inner + 2 * shape.heads * min(longest, 256)),
         tokens=max(longest, min(job.recipe.step_tokens, longest * job.recipe.batch_size)),
     )
+    if trained < shape.layers:
+        needed += kept_bytes([*lessons.train, *lessons.dev], shape.hidden, dtype.itemsize)
     if device.type == "cpu":
         check_memory(needed, available_bytes())
 

@@ -40,6 +40,7 @@ _FRAME = re.compile(
     r"|^<\|START_RESPONSE\|>|<\|END_RESPONSE\|>$"
     r"|^<\|begin_of_solution\|>|<\|end_of_solution\|>$"
 )
+_THOUGHT_KEYS = frozenset({"reasoning_content", "reasoning", "thinking", "reasoning_details"})
 _FRAMES = ("<|channel|>final", "<|START_RESPONSE|>", "<|begin_of_solution|>")
 
 
@@ -78,12 +79,16 @@ def _block(text: str, place: int) -> tuple[int, int, int] | None:
 
 def joined_thoughts(*thoughts: str) -> str:
     """Thoughts as one text, each once, in their order."""
+    if not any(thoughts):
+        return ""
     said = dict.fromkeys(thought.strip() for thought in thoughts)
     return "\n".join(thought for thought in said if thought)
 
 
 def thought_of(message: JsonObject) -> str:
     """The thought in a chat message's own fields; several fields often tell the same one."""
+    if _THOUGHT_KEYS.isdisjoint(message):
+        return ""
     told = [_text_of(message.get(key)) for key in ("reasoning_content", "reasoning", "thinking")]
     if not any(told):
         told = [_text_of(message.get("reasoning_details"))]

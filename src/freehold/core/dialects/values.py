@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+import msgspec
+
 from freehold.core.exchange import Message
 
 JsonObject = dict[str, object]
@@ -22,7 +24,7 @@ class BadBodyError(ValueError):
 def parse_object(body: bytes) -> JsonObject:
     """The JSON object in `body`; BadBodyError says what stands there instead."""
     try:
-        value: object = json.loads(body)
+        value = _parse(body)
     except (ValueError, RecursionError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise BadBodyError(f"The request body is not JSON: {reason}.") from error
@@ -39,10 +41,18 @@ _KIND_NAMES = {list: "an array", str: "a string", bool: "a boolean", type(None):
 def parse_anyhow(body: bytes | str) -> JsonObject:
     """The JSON object in `body`, or an empty one."""
     try:
-        value: object = json.loads(body)
+        value = _parse(body)
     except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def _parse(body: bytes | str) -> object:
+    """JSON by the quick parser, or by the standard one where that finds fault: it takes NaN and half characters."""
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.MsgspecError, UnicodeError):
+        return json.loads(body)
 
 
 def dump(value: Mapping[str, object]) -> bytes:
