@@ -101,7 +101,7 @@ def rate_call(estate: Estate, call_id: str, *, is_good: bool) -> Call:
 
 
 def _names(estate: Estate) -> dict[str, str]:
-    return {task.id: task.name for task in estate.store.book.tasks()}
+    return estate.store.book.names()
 
 
 def _text(body: bytes) -> str:
