@@ -188,7 +188,7 @@ def test_a_database_that_is_away_is_said_so(app: Starlette, monkeypatch: pytest.
     def away(*_: object) -> object:
         raise AwayError("The database does not answer.", hint="Start it.")
 
-    monkeypatch.setattr("freehold.store.taskbook.TaskBook.tasks", away)
+    monkeypatch.setattr("freehold.store.taskbook.TaskBook.names", away)
     response = TestClient(app, base_url=HERE, raise_server_exceptions=False).get("/api/tasks")
     assert response.status_code == 503
     assert response.json()["error"] == {

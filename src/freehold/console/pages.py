@@ -24,8 +24,9 @@ from freehold.console.task_page import of_task
 from freehold.core.spoken import count, ms, usd
 from freehold.errors import FreeholdError
 from freehold.loop.estate import Estate
-from freehold.loop.overview import overviews
+from freehold.loop.overview import overview_of, overview_page
 
+TASKS_PER_PAGE = 50
 _HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'",
     "x-content-type-options": "nosniff",
@@ -50,19 +51,14 @@ def build_console(estate: Estate, *, is_simulated: bool, let_in: LetIn = no_key_
         return HTMLResponse(html, headers=_HEADERS)
 
     def tasks_page(request: Request) -> Response:
-        found = overviews(estate)
-        spend = [view.figures.cost_usd for view in found if view.figures.cost_usd is not None]
-        return page(
-            "tasks.html",
-            views=found,
-            calls=sum(view.figures.calls for view in found),
-            spend=sum(spend) if spend else None,
-            base_url=f"{request.base_url}v1",
-        )
+        found = overview_page(estate, number=_page_number(request), size=TASKS_PER_PAGE)
+        return page("tasks.html", found=found, base_url=f"{request.base_url}v1")
 
     def task_page(request: Request) -> Response:
-        view = next((view for view in overviews(estate) if view.task.id == request.path_params["task_id"]), None)
-        return _missing(request, None) if view is None else page("task.html", **of_task(estate, view))
+        found = estate.store.book.tasks_of([request.path_params["task_id"]])
+        if not found:
+            return _missing(request, None)
+        return page("task.html", **of_task(estate, overview_of(estate, found[0])))
 
     def report_page(request: Request) -> Response:
         verdict = estate.store.book.verdict(request.path_params["verdict_id"])
@@ -81,6 +77,12 @@ def build_console(estate: Estate, *, is_simulated: bool, let_in: LetIn = no_key_
         middleware=[Middleware(LoopbackOnly, is_open=is_open_path)],
         exception_handlers={404: _missing, FreeholdError: _failed},
     )
+
+
+def _page_number(request: Request) -> int:
+    """The page that is asked for; the first one where that is no number."""
+    text = request.query_params.get("page", "1")
+    return int(text) if text.isdecimal() and len(text) < 10 else 1
 
 
 def _missing(request: Request, _error: Exception | None) -> Response:

@@ -109,6 +109,9 @@ SETTINGS: tuple[Setting, ...] = (
         0.01,
         1,
     ),
+    Setting(
+        "record", "sort_s", 5.0, "CPU seconds that sorting a call may take; one that takes more is set aside.", 0.1
+    ),
     Setting("record", "lag_s", 10.0, "Seconds that a call may wait in the journal before the log says so.", 0.1),
     Setting(
         "freeze", "proof_share", 0.2, "Share of the answered calls, the newest, that is kept for the proof.", most=1

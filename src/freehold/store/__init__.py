@@ -5,7 +5,7 @@ from freehold.store.calls import CallFilter, CallTable, Feedback
 from freehold.store.copies import copy_sqlite
 from freehold.store.database import translated
 from freehold.store.facts import DatabaseFacts, read_facts
-from freehold.store.figures import TaskFigures
+from freehold.store.figures import TaskFigures, TaskTotal
 from freehold.store.following import Following, Place
 from freehold.store.keys import KeyTable
 from freehold.store.labels import LabelTable
@@ -33,6 +33,7 @@ __all__ = [
     "Store",
     "TaskBook",
     "TaskFigures",
+    "TaskTotal",
     "Upkeep",
     "WatchRow",
     "WatchStep",

@@ -20,7 +20,7 @@ from freehold.errors import NotFoundError
 from freehold.loop.browsing import CallFilter, CallView, find_call, find_calls
 from freehold.loop.estate import Estate
 from freehold.loop.moving import return_all
-from freehold.loop.overview import TaskOverview, overviews
+from freehold.loop.overview import TaskOverview, overview_of, overview_page
 
 _LATE_S = 2.0
 _POLL_S = 0.05
@@ -61,13 +61,16 @@ def _version(_estate: Estate, _asked: Asked) -> m.Health:
     return m.Health(version=__version__)
 
 
-def _tasks(estate: Estate, _asked: Asked) -> m.Tasks:
-    return m.Tasks(tasks=[_task_view(view) for view in overviews(estate)])
+def _tasks(estate: Estate, asked: Asked) -> m.Tasks:
+    query: m.TasksAsked = asked.query
+    found = overview_page(estate, number=query.page, size=query.limit)
+    is_there = found.number == query.page
+    next_page = found.number + 1 if is_there and found.number < found.pages else None
+    return m.Tasks(tasks=[_task_view(view) for view in found.views] if is_there else [], next=next_page)
 
 
 def _task(estate: Estate, asked: Asked) -> m.TaskView:
-    task = _named(estate, asked)
-    return next(_task_view(view) for view in overviews(estate) if view.task.id == task.id)
+    return _task_view(overview_of(estate, _named(estate, asked)))
 
 
 def _verdicts(estate: Estate, asked: Asked) -> m.Verdicts:
@@ -210,7 +213,15 @@ OPERATIONS = (
     Operation(
         name="version", method="GET", path="/version", summary="Which version answers", run=_version, gives=m.Health
     ),
-    Operation(name="tasks", method="GET", path="/tasks", summary="All tasks", run=_tasks, gives=m.Tasks),
+    Operation(
+        name="tasks",
+        method="GET",
+        path="/tasks",
+        summary="The tasks, page by page",
+        run=_tasks,
+        gives=m.Tasks,
+        query=m.TasksAsked,
+    ),
     Operation(
         name="task",
         method="GET",
