@@ -121,6 +121,14 @@ class Admission:
                     del self._uncounted[where]
             self._known = known
 
+    def knows(self, header: ReadHeader) -> bool:
+        """Whether a request brings a key that is valid now, or needs none; asked before its body is read."""
+        if not self._is_required:
+            return True
+        text = _key_text(header)
+        admitted = self._known.by_hash.get(key_hash(text)) if text else None
+        return admitted is not None and admitted.key.state(self._clock()) == "valid"
+
     def admit(self, header: ReadHeader, *, now: float | None = None) -> Admitted | None:
         """Let a request in by its headers; None when it has no gateway key and needs none.
 

@@ -14,7 +14,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
-from freehold.core.paths import Fault, call_fault
+from freehold.core.paths import Fault
 from freehold.gateway.admission import Admitted
 from freehold.gateway.background import Background
 from freehold.gateway.chance import AUDIT, DROPPED, SHADOW, Toss, toss
@@ -28,13 +28,13 @@ from freehold.gateway.http1.request import ClientGoneError, Request
 from freehold.gateway.inbound import Inbound
 from freehold.gateway.models import is_about_models, is_model_list, sole_source, told_models
 from freehold.gateway.origins import is_preflight, preflight_headers, reading_headers
-from freehold.gateway.oversight import Oversight
+from freehold.gateway.oversight import Oversight, is_from_this_machine
 from freehold.gateway.owned import Attempt, Owned, decision_of, fits, unfit, unproven
 from freehold.gateway.refusal import RefusedError, json_headers, mistaken_path, reply
 from freehold.gateway.rented import Rented
+from freehold.gateway.targets import CALLS, PAGE_BODY_BYTES, fault_of, no_page, origin_form
 from freehold.record import Decision, Exchange, Recorder, ResponseSide
 
-_CALLS = (b"/v1/", b"/openai/")
 _LOG = logging.getLogger("freehold.gateway")
 
 
@@ -69,33 +69,37 @@ class Gateway:
         await self._gate.close()
         self._pool.close()
 
+    def screen(self, request: Request) -> None:
+        """Keep a stranger's body out: it is not read, and the request is answered by its head."""
+        is_call = origin_form(request.target).startswith(CALLS)
+        if not self.oversight.knows(request) and (is_call or not is_from_this_machine(request)):
+            request.leave_body()
+        elif not is_call:
+            request.bound_body(min(PAGE_BODY_BYTES, self._settings.max_body_bytes))
+
     async def __call__(self, request: Request) -> None:
         """Answer one request."""
-        target = request.target
         if request.method == "CONNECT":
             self._tell(request, RefusedError(405, "no_tunnels", "This gateway is no proxy.", hint="Ask it for /v1/..."))
             return
-        if not target.startswith(b"/"):
-            target = request.target = _origin_form(target)
-        if target.startswith(_CALLS):
+        target = request.target = origin_form(request.target)
+        if target.startswith(CALLS):
             if is_preflight(request):
                 self._answer_preflight(request)
             else:
-                await self._serve(request, _fault(request) if target.startswith(b"/v1/v1") else None)
+                await self._serve(request, fault_of(request) if target.startswith(b"/v1/v1") else None)
             return
         page = self.oversight.page(request, self._recorder, self._providers)
         if page is not None:
             status, headers, body = page
             request.start(status, headers)
             request.finish(body)
-        elif (fault := _fault(request)) is not None:
+        elif (fault := fault_of(request)) is not None:
             await self._serve(request, fault)
         elif self._other is not None and request.problem is None:
             await self._let_other_answer(self._other, request)
         else:
-            path = target.partition(b"?")[0].decode("latin-1")
-            message = f"There is nothing at {path!r}. Calls go to /v1/..., as with the provider's own API."
-            self._tell(request, RefusedError(404, "not_found", message))
+            self._tell(request, no_page(request))
 
     def _tell(self, request: Request, refusal: RefusedError) -> None:
         headers, body = reply(refusal, "openai-chat")
@@ -268,19 +272,3 @@ class Gateway:
         headers, body = reply(refusal, inbound.error_dialect)
         inbound.http.start(503, headers)
         inbound.http.finish(body)
-
-
-def _origin_form(target: bytes) -> bytes:
-    """The path of a target that names a whole URL, as proxies are asked; other forms get a path that nothing is at."""
-    scheme, separator, rest = target.partition(b"://")
-    if not separator or scheme.lower() not in (b"http", b"https"):
-        return b"/" + target
-    return b"/" + rest.partition(b"/")[2]
-
-
-def _fault(request: Request) -> tuple[Fault, str] | None:
-    """What is wrong with the path of what looks like a call; None for anything else."""
-    path = request.target.partition(b"?")[0].decode("latin-1")
-    found = call_fault(path) if request.method in ("GET", "POST") else None
-    is_asked = request.method == "POST" or path.rstrip("/").rpartition("/")[2] == "models" or "/models/" in path
-    return found if is_asked else None

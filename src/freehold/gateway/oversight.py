@@ -69,6 +69,10 @@ class Oversight:
         """Take how many connections are open."""
         self.meter.connections = count
 
+    def knows(self, request: Request) -> bool:
+        """Whether a request's body may be read: its key is valid, or it needs none."""
+        return self.admission is None or self.admission.knows(request.header)
+
     def admit(self, inbound: Inbound) -> Admitted | None:
         """Let a request in; RefusedError when its key does not open this gateway."""
         if self.is_tracing and (parent := inbound.header(b"traceparent")):
@@ -146,7 +150,7 @@ class Oversight:
 
     def _may_look(self, request: Request) -> bool:
         """Figures are for this machine and for whoever has a gateway key."""
-        if request.peer is None or is_loopback(request.peer[0]):
+        if is_from_this_machine(request):
             return True
         try:
             return self.admission is not None and self.admission.admit(request.header) is not None
@@ -164,3 +168,8 @@ class Oversight:
             delivery_lag_s=self.delivery_lag_s(),
             engine_problem=self.engine_problem(),
         )
+
+
+def is_from_this_machine(request: Request) -> bool:
+    """Whether the client is on this machine, as far as its address tells."""
+    return request.peer is None or is_loopback(request.peer[0])
