@@ -43,7 +43,7 @@ class Request:
 
     `beside` are headers that every response to it has.
 
-    `problem` says why the body is not whole: too_large, gone (the client hung up), timeout, or unwelcome (who sends it is
+    `problem` says why the body is not whole: too_large, gone (the client hung up), timeout, or unwelcome (its sender is
     not known, and nothing of it was read). `is_gone` holds once the client has hung up; what is written then goes
     nowhere.
     """
