@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -28,12 +29,15 @@ from freehold.gateway.meter import Meter
 from freehold.gateway.metrics import Metrics, Sources
 from freehold.gateway.origins import read_origins
 from freehold.gateway.oversight import Oversight
+from freehold.gateway.refused import RefusedCounts
 from freehold.gateway.tracing import is_wanted
 from freehold.loop.bounds import slow_ms
 from freehold.loop.directory import Directory
 from freehold.loop.engines import EngineList, engine_file
 from freehold.record import Recorder
 from freehold.settings import ProviderSettings, Settings
+
+_TELL_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ class _Bounds:
 
 
 class Surroundings:
-    """What a gateway is told while it runs, as of the last `refresh`: routes, engines and keys."""
+    """What a gateway is told while it runs, as of the last `refresh`: routes, engines and keys; and what it tells."""
 
     def __init__(self, settings: Settings, late: LateEstate) -> None:
         self.late = late
@@ -56,6 +60,8 @@ class Surroundings:
         self.directory = Directory(late.store)
         self.engines = EngineList(engine_file(settings))
         self.admission = Admission(is_required=asks_for_keys(settings))
+        self.refused = RefusedCounts()
+        self._told_at = 0.0
         self._bounds: dict[str, _Bounds] = {}
         self.check = RouteCheck(lambda task_ids: late.store().book.newest_versions(task_ids))
 
@@ -64,6 +70,13 @@ class Surroundings:
         self.engines.refresh()
         self.directory.refresh()
         self.admission.refresh(self.late.store().keys.sync)
+        if time.monotonic() - self._told_at > _TELL_S:
+            self.tell_refused()
+
+    def tell_refused(self) -> None:
+        """Bring the counts of refused requests to the store; FreeholdError while the database is away."""
+        self.refused.tell(self.late.store().refused.add)
+        self._told_at = time.monotonic()
 
     def find(self, asked: Asked, explicit_task: str | None) -> Placed | None:
         """The task and route of a request."""

@@ -10,6 +10,7 @@ import logging
 import socket
 import sys
 import time
+from contextlib import suppress
 from functools import partial
 
 import msgspec
@@ -28,6 +29,7 @@ from freehold.app.lifeline import end_without_parent
 from freehold.app.log import log_to_stderr
 from freehold.app.periodic import Periodic
 from freehold.app.told import Told
+from freehold.errors import FreeholdError
 from freehold.gateway.metrics import Metrics
 from freehold.gateway.oversight import Oversight
 from freehold.gateway.server import run
@@ -54,6 +56,7 @@ def serve(told: bytes, listener: socket.socket, number: int, parent: int) -> int
     meter, metrics = build_metrics(settings, around, recorder, number=number, run=decoded.run)
     oversight = Oversight(
         admission=around.admission,
+        refused=around.refused,
         meter=meter,
         under_way=UnderWay(under_way_folder(settings) / f"worker-{number}"),
         access=access,
@@ -76,7 +79,7 @@ def serve(told: bytes, listener: socket.socket, number: int, parent: int) -> int
             grace_s=settings.number("gateway.grace_s"),
         )
     finally:
-        follower.stop(timeout_s=1.0)
+        _stop_following(follower, around)
         lost, problem = recorder.close(), recorder.problem
         access.close()
         late.close()
@@ -93,6 +96,13 @@ def _on_ready(metrics: Metrics) -> asyncio.Task[None]:
 def _follow(around: Surroundings, parent: int) -> None:
     end_without_parent(parent)
     around.refresh()
+
+
+def _stop_following(follower: Periodic, around: Surroundings) -> None:
+    follower.stop(timeout_s=1.0)
+    if follower.problem is None:
+        with suppress(FreeholdError):  # counts alone are not worth a longer wait
+            around.tell_refused()
 
 
 def _delivery_lag_s(settings: Settings) -> float:

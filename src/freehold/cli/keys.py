@@ -78,6 +78,7 @@ def add(name: str, *, expires: str | None, as_json: bool, **chosen: Any) -> None
 def show(key: str, *, as_json: bool) -> None:
     """Show KEY, a name or an id, and what was used of it today and this minute."""
     from freehold.loop.keys import key_view
+    from freehold.loop.refused import refused_words
 
     with open_estate() as estate:
         view = key_view(estate, key)
@@ -87,6 +88,8 @@ def show(key: str, *, as_json: bool) -> None:
     found, now = view.key, time.time()
     unknown = f", {view.unpriced_today:,} calls of unknown cost" if view.unpriced_today else ""
     unknown += f", {view.estimated_today:,} calls estimated" if view.estimated_today else ""
+    if view.refused_today:
+        unknown += f", {refused_words(dict(view.refused_today))} refused"
     lines = {
         "name": found.name,
         "id": found.id,

@@ -26,16 +26,18 @@ _SORTING_S = 5.0
 def status(task: str | None, *, as_json: bool) -> None:
     """Show each task's route and how it has fared since it was put.
 
-    With how the evidence stands: what was found, and what would take the route back; and with how far the database is
-    behind the calls. With TASK, that one in detail.
+    With how the evidence stands: what was found, and what would take the route back; with how far the database is
+    behind the calls, and what the gateway refused today. With TASK, that one in detail.
     """
     from freehold.loop.faring import live_view, live_views
     from freehold.loop.lag import lag_row
+    from freehold.loop.refused import refused_today, refused_words
     from freehold.loop.sorting import sort_new_calls
 
     with open_estate() as estate:
         sort_new_calls(estate, most_s=_SORTING_S)
         delivery = lag_row(estate.settings, time.time())
+        refused = refused_words(refused_today(estate, time.time()))
         views = live_views(estate) if task is None else [live_view(estate, estate.task(task))]
     if as_json:
         say_json([view.plain() for view in views] if task is None else views[0].plain())
@@ -51,6 +53,7 @@ def status(task: str | None, *, as_json: bool) -> None:
     if task is not None and views[0].standing is not None:
         _show_detail(views[0].standing)
     say(f"\ndelivery: {delivery}")
+    say(f"refused today (UTC): {refused}")
     next_command("freehold tasks" if views else "freehold up, then point a client at it")
 
 

@@ -130,10 +130,17 @@ class Admission:
         return admitted is not None and admitted.key.state(self._clock()) == "valid"
 
     def admit(self, header: ReadHeader, *, now: float | None = None) -> Admitted | None:
-        """Let a request in by its headers; None when it has no gateway key and needs none.
+        """Let a request in by its headers, and count it: `identify`, then `count`."""
+        admitted = self.identify(header, now=now)
+        if admitted is not None:
+            self.count(admitted, now=now)
+        return admitted
 
-        RefusedError 401 for a key that is missing, unknown, expired or revoked, 429 at a limit, 503 while the keys
-        have not been read. `now` is the request's Unix time.
+    def identify(self, header: ReadHeader, *, now: float | None = None) -> Admitted | None:
+        """Whose request it is by its headers; None when it has no gateway key and needs none.
+
+        RefusedError 401 for a key that is missing, unknown, expired or revoked, 503 while the keys have not been read.
+        `now` is the request's Unix time.
         """
         text = _key_text(header)
         if not text:
@@ -148,12 +155,16 @@ class Admission:
         key = admitted.key
         if (state := key.state(moment)) != "valid":
             raise _over(key, state)
-        usage = known.usage.get(key.id, _NO_USAGE)
+        return admitted
+
+    def count(self, admitted: Admitted, *, now: float | None = None) -> None:
+        """Count a request against the limits of its key; RefusedError 429 at one."""
+        key, moment = admitted.key, self._clock() if now is None else now
+        usage = self._known.usage.get(key.id, _NO_USAGE)
         _check_budget(key, usage, moment)
         _check_tokens(key, usage, moment)
         if key.requests_per_minute is not None:
             self._count(key, key.requests_per_minute, moment)
-        return admitted
 
     def _count(self, key: Key, limit: int, moment: float) -> None:
         minute = int(moment // MINUTE_S)

@@ -31,6 +31,7 @@ from freehold.gateway.origins import is_preflight, preflight_headers, reading_he
 from freehold.gateway.oversight import Oversight, is_from_this_machine
 from freehold.gateway.owned import Attempt, Owned, decision_of, fits, unfit, unproven
 from freehold.gateway.refusal import RefusedError, json_headers, mistaken_path, reply
+from freehold.gateway.refused import as_sample, is_refused
 from freehold.gateway.rented import Rented
 from freehold.gateway.targets import CALLS, PAGE_BODY_BYTES, fault_of, no_page, origin_form
 from freehold.record import Decision, Exchange, Recorder, ResponseSide
@@ -120,7 +121,7 @@ class Gateway:
             _LOG.debug("A client left before its page was there.")
 
     async def _serve(self, request: Request, fault: tuple[Fault, str] | None) -> None:
-        """One call, from its first byte to its last; every way out leaves a record."""
+        """One call, from its first byte to its last; every way out leaves a record, and a refusal at least a count."""
         inbound = Inbound(request, self._settings.max_body_bytes, meant=fault[1] if fault else None)
         if b"origin" in request.by_name:
             request.beside = reading_headers(request, self._settings.allowed_origins)
@@ -255,7 +256,12 @@ class Gateway:
         headers, body = reply(refusal, inbound.error_dialect)
         side = ResponseSide(status=refusal.status, body=body, error=refusal.code)
         kept = Exchange(inbound.side(), decision, side)
-        await self._recorder.commit(kept, self._settings.record_wait_s)
+        if not is_refused(refusal):
+            await self._recorder.commit(kept, self._settings.record_wait_s)
+        else:
+            kept = as_sample(kept)
+            if self.oversight.refused.count(refusal.code, inbound.key_id):
+                await self._recorder.commit(kept, self._settings.record_wait_s)
         head = [*headers, (b"freehold-call-id", inbound.id.encode())]
         inbound.http.start(refusal.status, head, is_last=refusal.is_lasting)
         inbound.http.finish(body)

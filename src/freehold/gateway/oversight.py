@@ -19,6 +19,7 @@ from freehold.gateway.inbound import Inbound
 from freehold.gateway.meter import Meter
 from freehold.gateway.metrics import CONTENT_TYPE
 from freehold.gateway.refusal import RefusedError, json_headers
+from freehold.gateway.refused import REFUSED_TAG, RefusedCounts
 from freehold.record import Exchange, Recorder, UnderWay
 
 Page = tuple[int, list[Header], bytes]
@@ -52,6 +53,7 @@ class Oversight:
     admission: Admission | None = None
     meter: Meter = field(default_factory=Meter)
     under_way: UnderWay = field(default_factory=UnderWay)
+    refused: RefusedCounts = field(default_factory=RefusedCounts)
     access: AccessLog | None = None
     metrics: Callable[[], bytes] | None = None
     database_problem: Callable[[], str | None] = _all_well
@@ -79,9 +81,10 @@ class Oversight:
             inbound.tags[TRACE_TAG] = parent[:64]
         if self.admission is None:
             return None
-        admitted = self.admission.admit(inbound.header, now=inbound.created_at)
+        admitted = self.admission.identify(inbound.header, now=inbound.created_at)
         if admitted is not None:
             inbound.key_id = admitted.key_id
+            self.admission.count(admitted, now=inbound.created_at)
         return admitted
 
     def observe(self, inbound: Inbound, kept: Exchange) -> None:
@@ -104,7 +107,8 @@ class Oversight:
             self._count_failure(response.error, decision.provider, is_own=response.ttft_ms is None)
         if self.access is not None and self.access.wants(response.status, response.error):
             self.access.log(
-                Accessed(
+                is_refused=REFUSED_TAG in decision.tags,
+                accessed=Accessed(
                     at=inbound.created_at,
                     id=inbound.id,
                     task=decision.task_key,
@@ -114,7 +118,7 @@ class Oversight:
                     status=response.status,
                     latency_ms=response.latency_ms,
                     error=response.error,
-                )
+                ),
             )
 
     def begin(self, inbound: Inbound, placed: Placed) -> None:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from freehold.core.key import DAY_S, MINUTE_S, Key, KeyState, KeyUsage, key_hash, key_id, new_key_text
 from freehold.errors import NotFoundError, UsageError
 from freehold.loop.estate import Estate
+from freehold.loop.refused import refused_today
 from freehold.tasks.names import slug
 
 _LONGEST_NAME = 64
@@ -43,6 +44,7 @@ class KeyView:
     usd_today: float
     unpriced_today: int
     estimated_today: int
+    refused_today: Mapping[str, int]
 
     def plain(self) -> dict[str, object]:
         """The view as JSON-able values; without the hash, which is of no use to anybody."""
@@ -91,7 +93,12 @@ def key_views(estate: Estate) -> list[KeyView]:
     usage = estate.store.keys.usage(now)
     estimated = estate.store.calls.estimated_by_key(now // DAY_S * DAY_S)
     keys = estate.store.keys.all_keys()
-    return [_view(key, usage.get(key.id, KeyUsage()), now, estimated.get(key.id, 0)) for key in keys]
+    return [
+        _view(
+            key, usage.get(key.id, KeyUsage()), now, estimated.get(key.id, 0), refused_today(estate, now, key_id=key.id)
+        )
+        for key in keys
+    ]
 
 
 def key_view(estate: Estate, name: str) -> KeyView:
@@ -116,7 +123,7 @@ def has_unpriced_providers(estate: Estate) -> bool:
     return any(not provider.prices for provider in estate.settings.providers)
 
 
-def _view(key: Key, usage: KeyUsage, now: float, estimated_today: int) -> KeyView:
+def _view(key: Key, usage: KeyUsage, now: float, estimated_today: int, refused: Mapping[str, int]) -> KeyView:
     minute = int(now // MINUTE_S)
     counted = usage.requests if key.requests_per_minute is None else usage.admitted
     return KeyView(
@@ -129,4 +136,5 @@ def _view(key: Key, usage: KeyUsage, now: float, estimated_today: int) -> KeyVie
         usd_today=usage.cost_usd,
         unpriced_today=usage.unpriced,
         estimated_today=estimated_today,
+        refused_today=refused,
     )

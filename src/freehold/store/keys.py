@@ -29,6 +29,7 @@ Admissions = Mapping[tuple[str, int], int]
 _MINUTES_KEPT = 120
 _SUMS = ("admitted", "requests", "tokens", "cost_usd", "unpriced")
 _CLIENT_GONE_STATUS = 499
+_REFUSED_TAG = "freehold-refused"
 
 
 class KeyTable:
@@ -84,6 +85,8 @@ def count_calls(database: Database, connection: Connection, rows: Iterable[Mappi
     """
     sums: dict[tuple[int, int, str], dict[str, float]] = {}
     for row in rows:
+        if row["error"] is not None and _REFUSED_TAG in row["tags"]:
+            continue  # a sample of refused requests; those are counted elsewhere
         key, is_direct, began_at = row["key_id"], row["parent_id"] is None, row["created_at"]
         ended_at = began_at + row["latency_ms"] / 1000
         tokens = (row["input_tokens"] or 0) + (row["output_tokens"] or 0)
