@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from freehold.core.paths import Fault
-from freehold.gateway.admission import Admitted
 from freehold.gateway.background import Background
 from freehold.gateway.chance import AUDIT, DROPPED, SHADOW, Toss, toss
 from freehold.gateway.checks import check
@@ -33,6 +32,7 @@ from freehold.gateway.owned import Attempt, Owned, decision_of, fits, unfit, unp
 from freehold.gateway.refusal import RefusedError, json_headers, mistaken_path, reply
 from freehold.gateway.refused import as_sample, is_refused
 from freehold.gateway.rented import Rented
+from freehold.gateway.scope import Admitted
 from freehold.gateway.targets import CALLS, PAGE_BODY_BYTES, fault_of, no_page, origin_form
 from freehold.record import Decision, Exchange, Recorder, ResponseSide
 
@@ -136,10 +136,14 @@ class Gateway:
             if fault is not None:
                 raise mistaken_path(inbound.path, *fault)
             check(inbound, self._settings)
+            if admitted is not None:
+                admitted.allows(inbound)
             if is_about_models(inbound) and not sole_source(self._providers, inbound):
                 kept = await self._tell_models(inbound)
             else:
                 placed = self._place(inbound, admitted)
+                if admitted is not None and admitted.key.has_budget:
+                    await self._reserve(inbound, admitted)
                 if placed is not None:
                     self.oversight.begin(inbound, placed)
                 kept = await self._answer(inbound, placed)
@@ -159,6 +163,7 @@ class Gateway:
         finally:
             self.oversight.meter.calls_under_way -= 1
             self.oversight.end(inbound, placed)
+            self.oversight.release(inbound)
         self.oversight.observe(inbound, kept)
 
     def _admit(self, inbound: Inbound) -> Admitted | None:
@@ -225,14 +230,18 @@ class Gateway:
         self._recorder.add(self._owned.kept(inbound, placed, attempt, arm="shadow", parent_id=inbound.id))
 
     def _place(self, inbound: Inbound, admitted: Admitted | None) -> Placed | None:
-        """The task of a request, where that matters; RefusedError when its key is not for the task or the model."""
+        """The task of a request, where that matters; RefusedError when its key is not for the task."""
         placed = None
         if not self._switchboard.is_idle() or (admitted is not None and admitted.key.tasks):
             placed = self._find(inbound)
         if admitted is not None and not is_model_list(inbound):
             task_key = placed.task_key if placed is not None else None
-            admitted.allows(task_key=task_key, model=inbound.model, task_name=inbound.explicit_task)
+            admitted.allows_task(task_key=task_key, task_name=inbound.explicit_task)
         return placed
+
+    async def _reserve(self, inbound: Inbound, admitted: Admitted) -> None:
+        assumed = self._settings.assumed_output_tokens
+        await self.oversight.reserve(inbound, admitted.key, self._providers, assumed_output=assumed)
 
     def _find(self, inbound: Inbound) -> Placed | None:
         asked = inbound.asked

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from freehold.core.key import Key
 from freehold.gateway.access import Accessed, AccessLog
-from freehold.gateway.admission import Admission, Admitted, is_loopback
+from freehold.gateway.admission import Admission, is_loopback
+from freehold.gateway.budgets import Budgets
 from freehold.gateway.config import Placed, Provider
+from freehold.gateway.estimates import likely_amount
 from freehold.gateway.health import HEALTHY, Readiness
 from freehold.gateway.http1.heads import Header
 from freehold.gateway.http1.request import Request
@@ -20,6 +23,7 @@ from freehold.gateway.meter import Meter
 from freehold.gateway.metrics import CONTENT_TYPE
 from freehold.gateway.refusal import RefusedError, json_headers
 from freehold.gateway.refused import REFUSED_TAG, RefusedCounts
+from freehold.gateway.scope import Admitted
 from freehold.record import Exchange, Recorder, UnderWay
 
 Page = tuple[int, list[Header], bytes]
@@ -54,6 +58,7 @@ class Oversight:
     meter: Meter = field(default_factory=Meter)
     under_way: UnderWay = field(default_factory=UnderWay)
     refused: RefusedCounts = field(default_factory=RefusedCounts)
+    budgets: Budgets | None = None
     access: AccessLog | None = None
     metrics: Callable[[], bytes] | None = None
     database_problem: Callable[[], str | None] = _all_well
@@ -86,6 +91,20 @@ class Oversight:
             inbound.key_id = admitted.key_id
             self.admission.count(admitted, now=inbound.created_at)
         return admitted
+
+    async def reserve(self, inbound: Inbound, key: Key, providers: Sequence[Provider], *, assumed_output: int) -> None:
+        """Reserve what a call may use of its key's budgets; RefusedError where they leave too little."""
+        if self.budgets is None:
+            return
+        amount = likely_amount(inbound, key, providers, assumed_output=assumed_output)
+        if amount is not None:
+            inbound.has_reservation = True
+            await self.budgets.reserve(key, inbound.id, amount)
+
+    def release(self, inbound: Inbound) -> None:
+        """Take that a call has ended: what is reserved for it is free, unless it is still to be settled."""
+        if inbound.has_reservation and self.budgets is not None:
+            self.budgets.release(inbound.key_id or "", inbound.id)
 
     def observe(self, inbound: Inbound, kept: Exchange) -> None:
         """Count and log one finished call."""

@@ -17,6 +17,8 @@ from freehold.loop.refused import refused_today
 from freehold.tasks.names import slug
 
 _LONGEST_NAME = 64
+_PATHS = ("/v1/", "/openai/")
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,8 @@ class Grant:
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
     usd_per_day: float | None = None
+    paths: Sequence[str] = ()
+    methods: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,8 @@ class KeyView:
     requests_today: int
     tokens_today: int
     usd_today: float
+    reserved_usd: float
+    reserved_tokens: int
     unpriced_today: int
     estimated_today: int
     refused_today: Mapping[str, int]
@@ -76,9 +82,24 @@ def add_key(estate: Estate, name: str, grant: Grant) -> tuple[Key, str]:
         requests_per_minute=grant.requests_per_minute,
         tokens_per_minute=grant.tokens_per_minute,
         usd_per_day=grant.usd_per_day,
+        paths=tuple(_path(path) for path in grant.paths),
+        methods=tuple(_method(method) for method in grant.methods),
     )
     estate.store.keys.add(key)
     return key, text
+
+
+def _path(text: str) -> str:
+    if not text.startswith(_PATHS) or "//" in text or not text.isprintable():
+        raise UsageError(f"--path {text!r} is no path of a call.", hint="Write /v1/chat/completions, or /v1/files*.")
+    return text
+
+
+def _method(text: str) -> str:
+    method = text.upper()
+    if method not in _METHODS:
+        raise UsageError(f"--method {text!r} is no method.", hint=f"It is one of {', '.join(_METHODS)}.")
+    return method
 
 
 def unknown_tasks(estate: Estate, key: Key) -> list[str]:
@@ -134,6 +155,8 @@ def _view(key: Key, usage: KeyUsage, now: float, estimated_today: int, refused: 
         requests_today=usage.requests_today,
         tokens_today=usage.tokens_today,
         usd_today=usage.cost_usd,
+        reserved_usd=usage.reserved_usd,
+        reserved_tokens=usage.reserved_tokens,
         unpriced_today=usage.unpriced,
         estimated_today=estimated_today,
         refused_today=refused,
