@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,11 +68,12 @@ class LagSeries:
 
 @dataclass(slots=True)
 class Scene:
-    """A provider and a gateway in a folder; `lines` are added to its settings."""
+    """A provider and a gateway in a folder; `lines` are added to its settings, `environment` to what it finds there."""
 
     options: Options
     processes: Processes
     lines: Sequence[str] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
     port: int = 0
     gateway: subprocess.Popen[bytes] | None = None
 
@@ -90,7 +91,7 @@ class Scene:
         text = [f"state = {json.dumps(str(self.state))}", "[gateway]", f"port = {self.port}", *providers, *self.lines]
         config.write_text("\n".join(text) + "\n", encoding="utf-8")
         command = [sys.executable, "-m", "freehold", "--config", str(config), "up"]
-        self.gateway = self.spawn("freehold", command, env=self.options.environment)
+        self.gateway = self.spawn("freehold", command, env={**self.options.environment, **self.environment})
         self.processes.wait_until_listening(self.gateway, self.port, timeout_s=START_S)
 
     def start_upstream(self) -> int:
