@@ -51,8 +51,8 @@ def serve(told: bytes, listener: socket.socket, number: int, parent: int) -> int
     late = LateEstate(settings)
     around = Surroundings(settings, late)
     recorder = _recorder(settings, around)
-    keeper = Periodic("budgets", around.step_budgets, pause_s=_FOLLOW_S, wake=around.budgets.wake)
     follower = Periodic("routes", partial(_follow, around, parent), pause_s=_FOLLOW_S)
+    keeper = Periodic("budgets", around.step_budgets, pause_s=_FOLLOW_S, wake=around.budgets.wake)
     access = build_access_log(settings)
     meter, metrics = build_metrics(settings, around, recorder, number=number, run=decoded.run)
     oversight = Oversight(
@@ -70,9 +70,7 @@ def serve(told: bytes, listener: socket.socket, number: int, parent: int) -> int
     )
     gateway = build_gateway(settings, recorder, around, oversight)
     keepers: list[asyncio.Task[None]] = []  # a task that nobody holds may be collected
-    follower.start()
-    keeper.start()
-    follower.has_begun.wait(_FIRST_LOOK_S)
+    _start_following(follower, keeper)
     try:
         run(
             gateway,
@@ -99,6 +97,12 @@ def _on_ready(metrics: Metrics) -> asyncio.Task[None]:
 def _follow(around: Surroundings, parent: int) -> None:
     end_without_parent(parent)
     around.refresh()
+
+
+def _start_following(follower: Periodic, keeper: Periodic) -> None:
+    follower.start()
+    keeper.start()
+    follower.has_begun.wait(_FIRST_LOOK_S)
 
 
 def _stop_following(follower: Periodic, keeper: Periodic, around: Surroundings) -> None:

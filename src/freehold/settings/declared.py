@@ -111,6 +111,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("record", "keep_days", 0.0, "Days after which the bodies of calls are deleted; 0 keeps them for ever."),
     Setting(
         "record",
+        "keep_rows_days",
+        0.0,
+        "Days after which calls are deleted whole, but for those that datasets, people's words and moved tasks need; 0:"
+        " never.",
+    ),
+    Setting(
+        "record",
         "delivery_share",
         0.35,
         "Most of the machine's CPU time, as a share, that bringing calls from the journal to the database may take.",
