@@ -28,12 +28,13 @@ from freehold.app.lifeline import end_without_parent
 from freehold.app.log import log_to_stderr
 from freehold.app.periodic import Periodic
 from freehold.app.told import Told
+from freehold.gateway.http1.server import OpenCounts
 from freehold.gateway.metrics import Metrics
 from freehold.gateway.oversight import Oversight
 from freehold.gateway.server import run
 from freehold.loop.journal import journal_folder
 from freehold.loop.reaching import under_way_folder
-from freehold.record import Durability, Journal, Recorder, UnderWay, delivery_lag_s
+from freehold.record import Durability, Journal, Recorder, UnderWay, delivery_lag_s, delivery_problem
 from freehold.settings import Settings
 
 _FOLLOW_S = 0.25
@@ -41,7 +42,7 @@ _FIRST_LOOK_S = 5.0
 _LOG = logging.getLogger("freehold.up")
 
 
-def serve(told: bytes, listener: socket.socket, number: int, parent: int) -> int:
+def serve(told: bytes, listener: socket.socket, number: int, parent: int, counts: OpenCounts | None = None) -> int:
     """Serve until SIGTERM, then close everything; returns how many answered calls no disk took."""
     log_to_stderr()
     decoded = msgspec.json.decode(told, type=Told)
@@ -58,9 +59,10 @@ def serve(told: bytes, listener: socket.socket, number: int, parent: int) -> int
         under_way=UnderWay(under_way_folder(settings) / f"worker-{number}"),
         access=access,
         metrics=metrics.page,
-        database_problem=lambda: follower.problem,
+        database_problem=lambda: follower.problem or delivery_problem(journal_folder(settings)),
         knows_routes=around.knows_routes,
         delivery_lag_s=partial(_delivery_lag_s, settings),
+        unserved=around.unserved,
         is_tracing=traces(settings),
     )
     gateway = build_gateway(settings, recorder, around, oversight)
@@ -72,6 +74,7 @@ def serve(told: bytes, listener: socket.socket, number: int, parent: int) -> int
             gateway,
             listener,
             limits(settings),
+            counts=counts,
             on_ready=lambda: keepers.append(_on_ready(metrics)),
             grace_s=settings.number("gateway.grace_s"),
         )

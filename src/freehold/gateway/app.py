@@ -32,7 +32,7 @@ from freehold.gateway.oversight import Oversight
 from freehold.gateway.owned import Attempt, Owned, decision_of, fits, unfit, unproven
 from freehold.gateway.refusal import RefusedError, json_headers, mistaken_path, reply
 from freehold.gateway.rented import Rented
-from freehold.record import Decision, Exchange, Recorder, ResponseSide
+from freehold.record import Decision, Exchange, GoneError, Recorder, ResponseSide
 
 _CALLS = (b"/v1/", b"/openai/")
 _LOG = logging.getLogger("freehold.gateway")
@@ -121,7 +121,7 @@ class Gateway:
         if b"origin" in request.by_name:
             request.beside = reading_headers(request, self._settings.allowed_origins)
             inbound.is_trusted_page = bool(request.beside)
-        if self._recorder.is_full:
+        if self._recorder.refuses:
             self._turn_away(inbound)
             return
         self.oversight.meter.calls_under_way += 1
@@ -144,6 +144,9 @@ class Gateway:
             side = ResponseSide(status=CLIENT_GONE_STATUS, error="client_gone")
             kept = Exchange(inbound.side(), decision_of(placed), side)
             self._recorder.add(kept)
+        except GoneError:
+            self._turn_away(inbound)
+            return
         except Exception:
             _LOG.exception("Call %s failed inside the gateway.", inbound.id)
             if request.is_begun:
@@ -251,13 +254,21 @@ class Gateway:
         headers, body = reply(refusal, inbound.error_dialect)
         side = ResponseSide(status=refusal.status, body=body, error=refusal.code)
         kept = Exchange(inbound.side(), decision, side)
-        await self._recorder.commit(kept, self._settings.record_wait_s)
+        try:
+            await self._recorder.commit(kept, self._settings.record_wait_s)
+        except GoneError:
+            self._turn_away(inbound)
+            return kept
         head = [*headers, (b"freehold-call-id", inbound.id.encode())]
         inbound.http.start(refusal.status, head, is_last=refusal.is_lasting)
         inbound.http.finish(body)
         return kept
 
     def _turn_away(self, inbound: Inbound) -> None:
+        """Say that the record cannot be written; a response that has begun breaks off without its end."""
+        if inbound.http.is_begun:
+            inbound.http.abort()
+            return
         refusal = RefusedError(
             503,
             "record_unavailable",
