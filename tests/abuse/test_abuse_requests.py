@@ -78,7 +78,6 @@ EITHER: Mapping[str, bytes] = {
     "trailers": POST + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nContent-Length: 9\r\nX-A: b\r\n\r\n",
     "empty lines first": b"\r\n\r\n" + POST + b"Content-Length: 5\r\n\r\nhello",
     "coding in capitals": POST + b"TRANSFER-ENCODING:CHUNKED\r\n\r\n" + SMALL,
-    "an upgrade": POST + b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nContent-Length: 5\r\n\r\nhello",
     "HTTP/1.0": b"POST /v1/files HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello",
 }
 
@@ -123,6 +122,18 @@ def test_an_odd_request_is_one_request_or_none(town: Town, form: str) -> None:
     assert [value for name, value in seen.headers if name == b"host"] == [b"127.0.0.1:%d" % town.upstream.port]
     assert not any(b"\r" in value or b"\n" in value for _, value in seen.headers)
     assert not {b"upgrade", b"http2-settings"} & {name for name, _ in seen.headers}
+
+
+@pytest.mark.parametrize("framing", [b"Content-Length: 5\r\n\r\nhello", b"Transfer-Encoding: chunked\r\n\r\n" + SMALL])
+def test_an_offer_of_http2_is_answered_in_http1(town: Town, framing: bytes) -> None:
+    """The JDK's HttpClient makes it by default; the connection goes on."""
+    offer = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAAA\r\n"
+    assert statuses(town, (POST + offer + framing) * 2) == [200, 200]
+    assert [(seen.method, seen.target, seen.body) for seen in town.upstream.seen] == [
+        ("POST", b"/v1/files", b"hello")
+    ] * 2
+    for seen in town.upstream.seen:
+        assert not {b"connection", b"upgrade", b"http2-settings"} & {name for name, _ in seen.headers}
 
 
 FLOODS: Mapping[str, bytes] = {

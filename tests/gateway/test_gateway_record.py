@@ -132,6 +132,22 @@ def test_a_full_queue_turns_new_requests_away(town: Town) -> None:
     assert send(town.port, "POST", CHAT_PATH, asking("chat"))[0] == 200
 
 
+def test_a_call_that_is_not_kept_is_never_acknowledged(town: Town) -> None:
+    """The journal went while the provider answered: a plain answer becomes an error, a stream breaks off."""
+    town.shelf.is_gone, town.shelf.problem = True, "deleted"
+    for ask in (asking("chat"), asking("chat", no=1), b"no JSON"):
+        status, headers, answer = send(town.port, "POST", CHAT_PATH, ask)
+        assert (status, json.loads(answer)["error"]["code"]) == (503, "record_unavailable")
+        assert dict(headers)["content-length"] == str(len(answer))
+        assert "transfer-encoding" not in dict(headers)
+    with pytest.raises(http.client.IncompleteRead) as broken:
+        send(town.port, "POST", CHAT_PATH, asking("chat", stream=True))
+    assert b"[DONE]" not in broken.value.partial
+    assert town.shelf.calls == []
+    town.shelf.is_gone = False
+    assert send(town.port, "POST", CHAT_PATH, asking("chat"))[0] == 200
+
+
 GATEWAY = """
 import sys
 from pathlib import Path

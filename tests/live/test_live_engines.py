@@ -6,9 +6,10 @@ import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from gateway.scripted import Shelf
 from live.moved import Moved
 from made import an_estate, chat_body, weights
 
@@ -17,9 +18,11 @@ from freehold.app.late import LateEstate
 from freehold.core import ModelCard
 from freehold.core.dialects import read_request
 from freehold.errors import EngineError
+from freehold.gateway.oversight import Oversight
 from freehold.loop import engines
 from freehold.loop.directory import ServedModel
 from freehold.loop.engines import EngineList, Engines, engine_file
+from freehold.record import Recorder
 from freehold.settings import load_settings
 
 
@@ -106,6 +109,31 @@ def test_a_request_brings_what_bounds_its_call(moved: Moved) -> None:
     assert placed is not None
     assert (placed.slack_s, placed.slow_s) == (0.9, 0.36)
     assert placed.provider_ms[-5:] == (600.0, 601.0, 602.0, 603.0, 604.0)
+    around.late.close()
+
+
+def test_a_model_without_an_engine_is_told_of(moved: Moved) -> None:
+    settings = moved.estate.settings
+    around = Surroundings(settings, LateEstate(settings))
+    around.refresh()
+    assert around.unserved() == []
+    moved.put(model_path="/models/m1")
+    around.refresh()
+    assert around.unserved() == ["m1"]
+    readiness = Oversight(unserved=around.unserved, engine_problem=lambda: "m2 is hung for 3 s")._readiness(
+        cast(Recorder, Shelf()), providers=1
+    )
+    assert readiness.engine_problem == "m1 is not served; the provider answers its calls; m2 is hung for 3 s"
+    assert readiness.is_ready
+    path = engine_file(settings)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"m1": "http://127.0.0.1:1"}), encoding="utf-8")
+    around.refresh()
+    assert around.unserved() == []
+    moved.put(kind="rented")
+    path.unlink()
+    around.refresh()
+    assert around.unserved() == []
     around.late.close()
 
 

@@ -131,6 +131,10 @@ class Surroundings:
         """Whether no task has a route of its own."""
         return not self.directory.has_routes
 
+    def unserved(self) -> list[str]:
+        """The models that some route needs and no engine serves now."""
+        return sorted(model for model in self.directory.served_models() if self.engines.url(model) is None)
+
     def knows_routes(self) -> bool:
         """Whether tasks and routes were ever read."""
         return self.directory.is_known

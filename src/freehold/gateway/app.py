@@ -34,7 +34,7 @@ from freehold.gateway.refused import as_sample, is_refused
 from freehold.gateway.rented import Rented
 from freehold.gateway.scope import Admitted
 from freehold.gateway.targets import CALLS, PAGE_BODY_BYTES, fault_of, no_page, origin_form
-from freehold.record import Decision, Exchange, Recorder, ResponseSide
+from freehold.record import Decision, Exchange, GoneError, Recorder, ResponseSide
 
 _LOG = logging.getLogger("freehold.gateway")
 
@@ -126,7 +126,7 @@ class Gateway:
         if b"origin" in request.by_name:
             request.beside = reading_headers(request, self._settings.allowed_origins)
             inbound.is_trusted_page = bool(request.beside)
-        if self._recorder.is_full:
+        if self._recorder.refuses:
             self._turn_away(inbound)
             return
         self.oversight.meter.calls_under_way += 1
@@ -153,6 +153,9 @@ class Gateway:
             side = ResponseSide(status=CLIENT_GONE_STATUS, error="client_gone")
             kept = Exchange(inbound.side(), decision_of(placed), side)
             self._recorder.add(kept)
+        except GoneError:
+            self._turn_away(inbound)
+            return
         except Exception:
             _LOG.exception("Call %s failed inside the gateway.", inbound.id)
             if request.is_begun:
@@ -265,18 +268,30 @@ class Gateway:
         headers, body = reply(refusal, inbound.error_dialect)
         side = ResponseSide(status=refusal.status, body=body, error=refusal.code)
         kept = Exchange(inbound.side(), decision, side)
-        if not is_refused(refusal):
-            await self._recorder.commit(kept, self._settings.record_wait_s)
-        else:
-            kept = as_sample(kept)
-            if self.oversight.refused.count(refusal.code, inbound.key_id):
-                await self._recorder.commit(kept, self._settings.record_wait_s)
+        try:
+            kept = await self._keep_refused(kept, refusal, inbound.key_id)
+        except GoneError:
+            self._turn_away(inbound)
+            return kept
         head = [*headers, (b"freehold-call-id", inbound.id.encode())]
         inbound.http.start(refusal.status, head, is_last=refusal.is_lasting)
         inbound.http.finish(body)
         return kept
 
+    async def _keep_refused(self, kept: Exchange, refusal: RefusedError, key_id: str | None) -> Exchange:
+        """Record a refused request, or count it where it is none of the few samples; returns what stands for it."""
+        if is_refused(refusal):
+            kept = as_sample(kept)
+            if not self.oversight.refused.count(refusal.code, key_id):
+                return kept
+        await self._recorder.commit(kept, self._settings.record_wait_s)
+        return kept
+
     def _turn_away(self, inbound: Inbound) -> None:
+        """Say that the record cannot be written; a response that has begun breaks off without its end."""
+        if inbound.http.is_begun:
+            inbound.http.abort()
+            return
         refusal = RefusedError(
             503,
             "record_unavailable",

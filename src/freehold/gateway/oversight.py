@@ -6,7 +6,7 @@ Every part can be absent: a gateway without any lets everybody in and counts not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from freehold.core.key import Key
@@ -45,13 +45,18 @@ def _knows() -> bool:
     return True
 
 
+def _all_served() -> Collection[str]:
+    return ()
+
+
 @dataclass(slots=True, kw_only=True)
 class Oversight:
     """What a gateway is watched with.
 
     `metrics` gives the page for Prometheus. `database_problem` says why the database cannot be read, `knows_routes`
-    whether tasks and routes were ever read, `delivery_lag_s` for how many seconds calls have waited for the database.
-    With `is_tracing` the caller's `traceparent` is kept for the spans.
+    whether tasks and routes were ever read, `delivery_lag_s` for how many seconds calls have waited for the database,
+    `unserved` which models some route needs and no engine serves. With `is_tracing` the caller's `traceparent` is kept
+    for the spans.
     """
 
     admission: Admission | None = None
@@ -65,6 +70,7 @@ class Oversight:
     knows_routes: Callable[[], bool] = _knows
     delivery_lag_s: Callable[[], float] = _no_lag
     engine_problem: Callable[[], str | None] = _all_well
+    unserved: Callable[[], Collection[str]] = _all_served
     is_tracing: bool = False
     is_stopping: bool = False
 
@@ -180,7 +186,13 @@ class Oversight:
         except RefusedError:
             return False
 
+    def _engines(self) -> str | None:
+        away = [f"{model_id} is not served; the provider answers its calls" for model_id in self.unserved()]
+        left_alone = self.engine_problem()
+        return "; ".join([*away, *([left_alone] if left_alone else [])]) or None
+
     def _readiness(self, recorder: Recorder, providers: int) -> Readiness:
+        recorder.look()
         return Readiness(
             journal_problem=recorder.problem,
             is_full=recorder.is_full,
@@ -189,7 +201,7 @@ class Oversight:
             knows_routes=self.knows_routes(),
             database_problem=self.database_problem(),
             delivery_lag_s=self.delivery_lag_s(),
-            engine_problem=self.engine_problem(),
+            engine_problem=self._engines(),
         )
 
 

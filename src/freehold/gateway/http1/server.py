@@ -14,12 +14,13 @@ import logging
 import socket
 from collections.abc import Awaitable, Callable
 
+from freehold.gateway.http1.acceptor import Acceptor, OpenCounts
 from freehold.gateway.http1.connection import Connection
 from freehold.gateway.http1.heads import Header
 from freehold.gateway.http1.limits import Limits, Refusal
 from freehold.gateway.http1.request import Request
 
-__all__ = ["Handler", "Limits", "Refusal", "Server"]
+__all__ = ["Handler", "Limits", "OpenCounts", "Refusal", "Server"]
 
 Handler = Callable[[Request], Awaitable[None]]
 
@@ -50,14 +51,17 @@ class Server:
         self._handler = handler
         self._on_sweep = on_sweep
         self._screen = screen
-        self._listener: asyncio.Server | None = None
+        self._listener: asyncio.Server | Acceptor | None = None
         self._sweeper: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def start(self, taken: socket.socket) -> None:
-        """Accept connections from now on."""
+    async def start(self, taken: socket.socket, counts: OpenCounts | None = None) -> None:
+        """Accept connections from now on; with `counts` from a socket that other processes accept from, too."""
         loop = asyncio.get_running_loop()
-        self._listener = await loop.create_server(lambda: Connection(self, loop), sock=taken, backlog=_BACKLOG)
+        if counts is None:
+            self._listener = await loop.create_server(lambda: Connection(self, loop), sock=taken, backlog=_BACKLOG)
+        else:
+            self._listener = Acceptor(taken, lambda: Connection(self, loop), counts, lambda: len(self.connections))
         self._sweeper = loop.create_task(self._sweep())
 
     async def stop(self, grace_s: float | None) -> None:
@@ -78,6 +82,19 @@ class Server:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._sweeper is not None:
             self._sweeper.cancel()
+
+    def let_in(self, connection: Connection) -> bool:
+        """Count a new connection; False when there are too many, or the server stops."""
+        if len(self.connections) >= self.limits.connections or self.is_stopping:
+            return False
+        self.connections.add(connection)
+        return True
+
+    def let_go(self, connection: Connection) -> None:
+        """Count it no more."""
+        self.connections.discard(connection)
+        if isinstance(self._listener, Acceptor):
+            self._listener.tell()
 
     def refuse(self, refusal: Refusal) -> tuple[int, list[Header], bytes]:
         """The answer to what is not a request that can be handled."""
