@@ -132,12 +132,7 @@ class Gateway:
         self.oversight.meter.calls_under_way += 1
         placed: Placed | None = None
         try:
-            admitted = self._admit(inbound)
-            if fault is not None:
-                raise mistaken_path(inbound.path, *fault)
-            check(inbound, self._settings)
-            if admitted is not None:
-                admitted.allows(inbound)
+            admitted = self._let_in(inbound, fault)
             if is_about_models(inbound) and not sole_source(self._providers, inbound):
                 kept = await self._tell_models(inbound)
             else:
@@ -168,6 +163,16 @@ class Gateway:
             self.oversight.end(inbound, placed)
             self.oversight.release(inbound)
         self.oversight.observe(inbound, kept)
+
+    def _let_in(self, inbound: Inbound, fault: tuple[Fault, str] | None) -> Admitted | None:
+        """Whose call it is, where keys are asked for; RefusedError for one that cannot be served or its key bars."""
+        admitted = self._admit(inbound)
+        if fault is not None:
+            raise mistaken_path(inbound.path, *fault)
+        check(inbound, self._settings)
+        if admitted is not None:
+            admitted.allows(inbound)
+        return admitted
 
     def _admit(self, inbound: Inbound) -> Admitted | None:
         """RefusedError for a key that does not open this gateway; what came with it is not kept."""
