@@ -14,14 +14,17 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
+from freehold.core.dialects import dialect_of
 from freehold.core.paths import Fault, call_fault
 from freehold.gateway.admission import Admitted
 from freehold.gateway.background import Background
 from freehold.gateway.chance import AUDIT, DROPPED, SHADOW, Toss, toss
 from freehold.gateway.checks import check
 from freehold.gateway.config import GatewaySettings, Placed, Provider, Switchboard
+from freehold.gateway.doors import refusal_of
 from freehold.gateway.engine_gate import EngineGate
 from freehold.gateway.exchange import CLIENT_GONE_STATUS
+from freehold.gateway.health import is_probe
 from freehold.gateway.http1.asgi import AsgiApp, answer_with
 from freehold.gateway.http1.client import Pool
 from freehold.gateway.http1.request import ClientGoneError, Request
@@ -32,6 +35,7 @@ from freehold.gateway.oversight import Oversight
 from freehold.gateway.owned import Attempt, Owned, decision_of, fits, unfit, unproven
 from freehold.gateway.refusal import RefusedError, json_headers, mistaken_path, reply
 from freehold.gateway.rented import Rented
+from freehold.gateway.stray_keys import check_body, check_place
 from freehold.record import Decision, Exchange, Recorder, ResponseSide
 
 _CALLS = (b"/v1/", b"/openai/")
@@ -77,13 +81,19 @@ class Gateway:
             return
         if not target.startswith(b"/"):
             target = request.target = _origin_form(target)
-        if target.startswith(_CALLS):
+        is_call = target.startswith(_CALLS)
+        refusal = refusal_of(request, self._settings.hosts, self._settings.allowed_origins, is_call=is_call)
+        if refusal is not None and not is_probe(target):
+            self.oversight.meter.refuse(refusal.code)
+            self._tell(request, refusal)
+            return
+        if is_call:
             if is_preflight(request):
                 self._answer_preflight(request)
             else:
                 await self._serve(request, _fault(request) if target.startswith(b"/v1/v1") else None)
             return
-        page = self.oversight.page(request, self._recorder, self._providers)
+        page = self.oversight.page(request, self._recorder, self._providers, is_welcome=refusal is None)
         if page is not None:
             status, headers, body = page
             request.start(status, headers)
@@ -98,7 +108,7 @@ class Gateway:
             self._tell(request, RefusedError(404, "not_found", message))
 
     def _tell(self, request: Request, refusal: RefusedError) -> None:
-        headers, body = reply(refusal, "openai-chat")
+        headers, body = reply(refusal, dialect_of(request.target.partition(b"?")[0].decode("latin-1")))
         request.start(refusal.status, headers)
         request.finish(body)
 
@@ -120,17 +130,18 @@ class Gateway:
         inbound = Inbound(request, self._settings.max_body_bytes, meant=fault[1] if fault else None)
         if b"origin" in request.by_name:
             request.beside = reading_headers(request, self._settings.allowed_origins)
-            inbound.is_trusted_page = bool(request.beside)
         if self._recorder.is_full:
             self._turn_away(inbound)
             return
         self.oversight.meter.calls_under_way += 1
         placed: Placed | None = None
         try:
+            check_place(inbound)
             admitted = self._admit(inbound)
             if fault is not None:
                 raise mistaken_path(inbound.path, *fault)
             check(inbound, self._settings)
+            check_body(inbound)
             if is_about_models(inbound) and not sole_source(self._providers, inbound):
                 kept = await self._tell_models(inbound)
             else:
