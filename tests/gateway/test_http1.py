@@ -359,7 +359,7 @@ def ask_scripted(
 
 async def got(pool: Pool, origin: Origin, *, is_head: bool = False, **timeouts: float) -> tuple[Response, bytes]:
     method = b"HEAD" if is_head else b"GET"
-    head = method + b" /x HTTP/1.1\r\nhost: x\r\n\r\n"
+    head = method + b" /x HTTP/1.1\r\nhost: localhost\r\n\r\n"
     response = await pool.ask(origin, head, b"", is_head=is_head, timeouts=Timeouts(**timeouts))
     return response, await response.read_all(2**20)
 

@@ -21,7 +21,7 @@ from made import chat_body
 from freehold.record import Backlog, read_backlog
 
 WAIT_S = 60.0
-CLIENT_HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+CLIENT_HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
 BROKEN = (OSError, asyncio.IncompleteReadError, ValueError, asyncio.TimeoutError)
 
 

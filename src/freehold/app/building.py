@@ -16,6 +16,7 @@ from typing import cast
 from freehold import route as routing
 from freehold.app.holding import RouteCheck
 from freehold.app.late import LateEstate
+from freehold.app.session_secret import session_secret
 from freehold.core import Asked, Call, Route
 from freehold.core.price import Price
 from freehold.core.task import Task
@@ -24,6 +25,7 @@ from freehold.gateway.admission import Admission, ReadHeader, is_loopback
 from freehold.gateway.app import Gateway
 from freehold.gateway.budgets import Budgets
 from freehold.gateway.config import Fallback, GatewaySettings, NewPrompt, Placed, Provider, Resilience, Switchboard
+from freehold.gateway.doors import read_hosts
 from freehold.gateway.http1.asgi import AsgiApp, Event
 from freehold.gateway.http1.client import Timeouts
 from freehold.gateway.http1.server import Limits
@@ -169,7 +171,8 @@ def build_gateway(settings: Settings, recorder: Recorder, around: Surroundings, 
         LateConsole(
             around.late,
             is_simulated=any(p.name == "simulated" for p in settings.providers),
-            let_in=partial(_key_of, around.admission),
+            settings=settings,
+            admission=around.admission,
         ),
         oversight,
     )
@@ -216,6 +219,7 @@ def gateway_settings(settings: Settings) -> GatewaySettings:
         add_usage=settings.flag("gateway.add_usage"),
         allowed_origins=read_origins(settings.text("gateway.allowed_origins")),
         assumed_output_tokens=settings.whole("gateway.assumed_output_tokens"),
+        hosts=read_hosts(settings.text("gateway.allowed_hosts"), settings.text("gateway.host")),
         background_asks=settings.whole("route.background_asks"),
     )
 
@@ -258,9 +262,10 @@ def _provider(settings: Settings, provider: ProviderSettings) -> Provider:
 class LateConsole:
     """The console, from the moment on at which the database has answered."""
 
-    def __init__(self, late: LateEstate, *, is_simulated: bool, let_in: Callable[[ReadHeader], str | None]) -> None:
+    def __init__(self, late: LateEstate, *, is_simulated: bool, settings: Settings, admission: Admission) -> None:
         self._late = late
-        self._let_in = let_in
+        self._settings = settings
+        self._admission = admission
         self._is_simulated = is_simulated
         self._console: AsgiApp | None = None
 
@@ -281,9 +286,18 @@ class LateConsole:
     def _built(self) -> AsgiApp | None:
         if self._late.opened is None:
             return None
-        from freehold.console import build_console  # takes a while, and many gateways never show it
+        from freehold.console import Sessions, build_console, is_loopback_host  # takes a while, and many never show it
 
-        return build_console(self._late.opened, is_simulated=self._is_simulated, let_in=self._let_in)
+        settings, admission = self._settings, self._admission
+        is_asked = asks_for_keys(settings)
+        return build_console(
+            self._late.opened,
+            is_simulated=self._is_simulated,
+            let_in=partial(_key_of, admission),
+            sessions=Sessions(session_secret(settings), admission.may_look) if is_asked else None,
+            # without a key, a proxy on this machine must not show the console by its own name
+            is_own_host=gateway_settings(settings).hosts.allows if is_asked else is_loopback_host,
+        )
 
 
 def _key_of(admission: Admission, header: ReadHeader) -> str | None:

@@ -23,7 +23,7 @@ from contextlib import contextmanager, suppress
 
 import msgspec
 
-from freehold.app.building import traces
+from freehold.app.building import gateway_settings, traces
 from freehold.app.child import Child
 from freehold.app.delivering import Delivering, Listener, Tally
 from freehold.app.keeping import Keeping
@@ -53,6 +53,7 @@ _LOG = logging.getLogger("freehold.up")
 def run_up(settings: Settings) -> None:
     """Run the gateway until it is told to stop; BusyError when one runs on this state folder already."""
     log_to_stderr()
+    gateway_settings(settings)  # what is wrong with them is said here, and not by each worker
     late = LateEstate(settings)
     late.try_for(_OPEN_S)
     try:

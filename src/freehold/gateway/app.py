@@ -14,13 +14,16 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
+from freehold.core.dialects import dialect_of
 from freehold.core.paths import Fault
 from freehold.gateway.background import Background
 from freehold.gateway.chance import AUDIT, DROPPED, SHADOW, Toss, toss
 from freehold.gateway.checks import check
 from freehold.gateway.config import GatewaySettings, Placed, Provider, Switchboard
+from freehold.gateway.doors import refusal_of
 from freehold.gateway.engine_gate import EngineGate
 from freehold.gateway.exchange import CLIENT_GONE_STATUS
+from freehold.gateway.health import is_probe
 from freehold.gateway.http1.asgi import AsgiApp, answer_with
 from freehold.gateway.http1.client import Pool
 from freehold.gateway.http1.request import ClientGoneError, Request
@@ -33,6 +36,7 @@ from freehold.gateway.refusal import RefusedError, json_headers, mistaken_path, 
 from freehold.gateway.refused import as_sample, is_refused
 from freehold.gateway.rented import Rented
 from freehold.gateway.scope import Admitted
+from freehold.gateway.stray_keys import check_body, check_place
 from freehold.gateway.targets import CALLS, PAGE_BODY_BYTES, fault_of, no_page, origin_form
 from freehold.record import Decision, Exchange, GoneError, Recorder, ResponseSide
 
@@ -84,13 +88,19 @@ class Gateway:
             self._tell(request, RefusedError(405, "no_tunnels", "This gateway is no proxy.", hint="Ask it for /v1/..."))
             return
         target = request.target = origin_form(request.target)
-        if target.startswith(CALLS):
+        is_call = target.startswith(CALLS)
+        refusal = refusal_of(request, self._settings.hosts, self._settings.allowed_origins, is_call=is_call)
+        if refusal is not None and not is_probe(target):
+            self.oversight.meter.refuse(refusal.code)
+            self._tell(request, refusal)
+            return
+        if is_call:
             if is_preflight(request):
                 self._answer_preflight(request)
             else:
                 await self._serve(request, fault_of(request) if target.startswith(b"/v1/v1") else None)
             return
-        page = self.oversight.page(request, self._recorder, self._providers)
+        page = self.oversight.page(request, self._recorder, self._providers, is_welcome=refusal is None)
         if page is not None:
             status, headers, body = page
             request.start(status, headers)
@@ -103,7 +113,7 @@ class Gateway:
             self._tell(request, no_page(request))
 
     def _tell(self, request: Request, refusal: RefusedError) -> None:
-        headers, body = reply(refusal, "openai-chat")
+        headers, body = reply(refusal, dialect_of(request.target.partition(b"?")[0].decode("latin-1")))
         request.start(refusal.status, headers)
         request.finish(body)
 
@@ -125,7 +135,6 @@ class Gateway:
         inbound = Inbound(request, self._settings.max_body_bytes, meant=fault[1] if fault else None)
         if b"origin" in request.by_name:
             request.beside = reading_headers(request, self._settings.allowed_origins)
-            inbound.is_trusted_page = bool(request.beside)
         if self._recorder.refuses:
             self._turn_away(inbound)
             return
@@ -166,10 +175,12 @@ class Gateway:
 
     def _let_in(self, inbound: Inbound, fault: tuple[Fault, str] | None) -> Admitted | None:
         """Whose call it is, where keys are asked for; RefusedError for one that cannot be served or its key bars."""
+        check_place(inbound)
         admitted = self._admit(inbound)
         if fault is not None:
             raise mistaken_path(inbound.path, *fault)
         check(inbound, self._settings)
+        check_body(inbound)
         if admitted is not None:
             admitted.allows(inbound)
         return admitted

@@ -47,6 +47,12 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "gateway",
+        "allowed_hosts",
+        "",
+        "Names by which the gateway may be asked for, beside loopback and gateway.host, with commas between.",
+    ),
+    Setting(
+        "gateway",
         "access_log",
         "errors",
         "Calls that get a line of JSON on stderr: off, errors, all.",
