@@ -33,7 +33,7 @@ from freehold.gateway.origins import is_preflight, preflight_headers, reading_he
 from freehold.gateway.oversight import Oversight, is_from_this_machine
 from freehold.gateway.owned import Attempt, Owned, decision_of, fits, unfit, unproven
 from freehold.gateway.refusal import RefusedError, json_headers, mistaken_path, reply
-from freehold.gateway.refused import as_sample, is_refused
+from freehold.gateway.refuser import Refuser
 from freehold.gateway.rented import Rented
 from freehold.gateway.scope import Admitted
 from freehold.gateway.stray_keys import check_body, check_place
@@ -61,6 +61,7 @@ class Gateway:
         self._switchboard = switchboard
         self._other = other
         self.oversight = oversight or Oversight()
+        self._refuser = Refuser(recorder, self.oversight.refused, settings.record_wait_s)
         self._pool = Pool()
         self._rented = Rented(settings, providers, self._pool, recorder)
         self._gate = EngineGate(settings, switchboard, self._pool)
@@ -136,7 +137,7 @@ class Gateway:
         if b"origin" in request.by_name:
             request.beside = reading_headers(request, self._settings.allowed_origins)
         if self._recorder.refuses:
-            self._turn_away(inbound)
+            self._refuser.turn_away(inbound)
             return
         self.oversight.meter.calls_under_way += 1
         placed: Placed | None = None
@@ -152,13 +153,13 @@ class Gateway:
                     self.oversight.begin(inbound, placed)
                 kept = await self._answer(inbound, placed)
         except RefusedError as refusal:
-            kept = await self._refuse(inbound, decision_of(placed), refusal)
+            kept = await self._refuser.refuse(inbound, decision_of(placed), refusal)
         except ClientGoneError:
             side = ResponseSide(status=CLIENT_GONE_STATUS, error="client_gone")
             kept = Exchange(inbound.side(), decision_of(placed), side)
             self._recorder.add(kept)
         except GoneError:
-            self._turn_away(inbound)
+            self._refuser.turn_away(inbound)
             return
         except Exception:
             _LOG.exception("Call %s failed inside the gateway.", inbound.id)
@@ -166,7 +167,7 @@ class Gateway:
                 request.abort()
                 return
             bug = RefusedError(500, "gateway_failed", "The gateway failed on this request.", hint="See its log.")
-            kept = await self._refuse(inbound, decision_of(placed), bug)
+            kept = await self._refuser.refuse(inbound, decision_of(placed), bug)
         finally:
             self.oversight.meter.calls_under_way -= 1
             self.oversight.end(inbound, placed)
@@ -279,42 +280,3 @@ class Gateway:
         inbound.http.start(200, [*json_headers(body), (b"freehold-call-id", inbound.id.encode())])
         inbound.http.finish(body)
         return kept
-
-    async def _refuse(self, inbound: Inbound, decision: Decision, refusal: RefusedError) -> Exchange:
-        headers, body = reply(refusal, inbound.error_dialect)
-        side = ResponseSide(status=refusal.status, body=body, error=refusal.code)
-        kept = Exchange(inbound.side(), decision, side)
-        try:
-            kept = await self._keep_refused(kept, refusal, inbound.key_id)
-        except GoneError:
-            self._turn_away(inbound)
-            return kept
-        head = [*headers, (b"freehold-call-id", inbound.id.encode())]
-        inbound.http.start(refusal.status, head, is_last=refusal.is_lasting)
-        inbound.http.finish(body)
-        return kept
-
-    async def _keep_refused(self, kept: Exchange, refusal: RefusedError, key_id: str | None) -> Exchange:
-        """Record a refused request, or count it where it is none of the few samples; returns what stands for it."""
-        if is_refused(refusal):
-            kept = as_sample(kept)
-            if not self.oversight.refused.count(refusal.code, key_id):
-                return kept
-        await self._recorder.commit(kept, self._settings.record_wait_s)
-        return kept
-
-    def _turn_away(self, inbound: Inbound) -> None:
-        """Say that the record cannot be written; a response that has begun breaks off without its end."""
-        if inbound.http.is_begun:
-            inbound.http.abort()
-            return
-        refusal = RefusedError(
-            503,
-            "record_unavailable",
-            f"The record cannot be written: {self._recorder.problem or 'too many calls wait for it'}.",
-            hint="No new calls are taken until it can be. Look at the disk of the state folder.",
-            retry_after_s=1,
-        )
-        headers, body = reply(refusal, inbound.error_dialect)
-        inbound.http.start(503, headers)
-        inbound.http.finish(body)

@@ -131,7 +131,7 @@ class Inbound:
     def read_once(self) -> dict[str, object]:
         """The body's JSON object, empty where no JSON is expected; BadBodyError when it can be read in two ways."""
         if self._once is None:
-            plain = self._plain_body() if self.body and self._may_be_json() else b"{}"
+            plain = self.plain_body if self.body and self._may_be_json() else b"{}"
             if plain is None:
                 raise BadBodyError("The request body is compressed in a way that cannot be read.")
             self._once = read_once(plain)
