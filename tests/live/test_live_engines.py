@@ -6,10 +6,9 @@ import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from gateway.scripted import Shelf
 from live.moved import Moved
 from made import an_estate, chat_body, weights
 
@@ -22,7 +21,7 @@ from freehold.gateway.oversight import Oversight
 from freehold.loop import engines
 from freehold.loop.directory import ServedModel
 from freehold.loop.engines import EngineList, Engines, engine_file
-from freehold.record import Recorder
+from freehold.record import Journal, Recorder
 from freehold.settings import load_settings
 
 
@@ -112,7 +111,7 @@ def test_a_request_brings_what_bounds_its_call(moved: Moved) -> None:
     around.late.close()
 
 
-def test_a_model_without_an_engine_is_told_of(moved: Moved) -> None:
+def test_a_model_without_an_engine_is_told_of(moved: Moved, tmp_path: Path) -> None:
     settings = moved.estate.settings
     around = Surroundings(settings, LateEstate(settings))
     around.refresh()
@@ -120,9 +119,9 @@ def test_a_model_without_an_engine_is_told_of(moved: Moved) -> None:
     moved.put(model_path="/models/m1")
     around.refresh()
     assert around.unserved() == ["m1"]
-    readiness = Oversight(unserved=around.unserved, engine_problem=lambda: "m2 is hung for 3 s")._readiness(
-        cast(Recorder, Shelf()), providers=1
-    )
+    recorder = Recorder(Journal(tmp_path))
+    oversight = Oversight(unserved=around.unserved, engine_problem=lambda: "m2 is hung for 3 s")
+    readiness = oversight._readiness(recorder, providers=1)
     assert readiness.engine_problem == "m1 is not served; the provider answers its calls; m2 is hung for 3 s"
     assert readiness.is_ready
     path = engine_file(settings)
@@ -134,6 +133,7 @@ def test_a_model_without_an_engine_is_told_of(moved: Moved) -> None:
     path.unlink()
     around.refresh()
     assert around.unserved() == []
+    recorder.close()
     around.late.close()
 
 

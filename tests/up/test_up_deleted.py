@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import shutil
-import time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
 from made import an_estate
-from town import WAIT_S, Crowd, Up, provider
+from town import Crowd, Up, provider
 
 from freehold.store import CallFilter
 
 
-async def _readiness(up: Up) -> tuple[int, dict[str, str]]:
-    status, _, body = await up.get("/readyz")
-    return status, json.loads(body)
+async def _is_unready(up: Up) -> bool:
+    return (await up.readiness())[0] == 503
 
 
-async def _said(up: Up, words: str) -> None:
-    deadline = time.monotonic() + WAIT_S
-    while words not in up.log:
-        assert time.monotonic() < deadline, up.log
-        await asyncio.sleep(0.01)
+async def _names_database(up: Up) -> bool:
+    return "deleted or replaced" in (await up.readiness())[1]["database"]
+
+
+async def _answers(up: Up) -> bool:
+    return (await up.ask("back p")).status == 200
 
 
 async def _put_back(away: Path, state: Path) -> None:
@@ -55,16 +54,16 @@ async def test_a_state_folder_that_is_moved_away_takes_no_call_until_it_is_back(
         await crowd.until(60)
         away = tmp_path / "away"
         up.state.rename(away)
-        await _said(up, "put it back, or start freehold up again")
+        await up.until(partial(_is_unready, up))
+        assert "put it back, or start freehold up again" in up.log
         refused = [await up.ask(f"{row}p") for row in range(4)]
         assert {got.status for got in refused} == {503}
         assert "record_unavailable" in refused[0].text
-        status, told = await _readiness(up)
+        status, told = await up.readiness()
         assert (status, told["status"]) == (503, "not ready")
         assert "deleted or moved away" in told["journal"]
         await _put_back(away, up.state)
-        while (await up.ask("back p")).status != 200:
-            await asyncio.sleep(0.05)
+        await up.until(partial(_answers, up))
         await crowd.until(len(crowd.received) + 60)
         await crowd.leave()
         await up.until_waiting(calls=0)
@@ -78,9 +77,8 @@ async def test_a_state_folder_that_is_deleted_takes_no_call_until_a_new_start(tm
         await up.start()
         assert (await up.ask("1p")).status == 200
         shutil.rmtree(up.state)
-        while (await _readiness(up))[0] == 200:  # it is noticed without a call
-            await asyncio.sleep(0.02)
-        assert "deleted or moved away" in (await _readiness(up))[1]["journal"]
+        await up.until(partial(_is_unready, up))  # it is noticed without a call
+        assert "deleted or moved away" in (await up.readiness())[1]["journal"]
         assert {(await up.ask(row)).status for row in ("2p", "3s")} == {503}
         await up.stop()
         await up.start()
@@ -103,9 +101,8 @@ async def test_calls_wait_in_the_journal_for_a_database_that_was_deleted(tmp_pat
             an_estate(up.state).store.close()
         received = [await up.ask(f"{row}p") for row in range(5)]
         assert {got.status for got in received} == {200}
-        while "deleted or replaced" not in (await _readiness(up))[1]["database"]:
-            await asyncio.sleep(0.05)
-        assert (await _readiness(up))[0] == 200, "calls are answered and kept"
+        await up.until(partial(_names_database, up))
+        assert not await _is_unready(up), "calls are answered and kept"
         await up.until_waiting(calls=5)
         assert await up.stop() == 0, up.log
         await up.start()

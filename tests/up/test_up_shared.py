@@ -22,7 +22,7 @@ async def test_a_worker_that_is_away_keeps_no_new_connection(tmp_path: Path, way
     async with provider() as url:
         up = Up(tmp_path, url)
         await up.start("--workers", "2")
-        victim = await _a_worker(up)
+        victim = _a_worker(up)
         os.kill(up.pid, signal.SIGSTOP)
         try:
             os.kill(victim, way)
@@ -58,13 +58,11 @@ async def test_connections_that_stay_open_spread_over_the_workers(tmp_path: Path
         assert await up.stop() == 0
 
 
-async def _a_worker(up: Up) -> int:
+def _a_worker(up: Up) -> int:
     """A process that holds the listening socket and is not the parent."""
-    while True:
-        holders = [pid for pid in up.workers() if _sockets(pid) & _inodes(up.port, state="0A")]
-        if len(holders) == 2:
-            return holders[0]
-        await asyncio.sleep(0.01)
+    holders = [pid for pid in up.workers() if _sockets(pid) & _inodes(up.port, state="0A")]
+    assert len(holders) == 2
+    return holders[0]
 
 
 def _has_ended(pid: int) -> bool:

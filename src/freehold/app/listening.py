@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import tempfile
 from dataclasses import dataclass
 
@@ -53,7 +54,11 @@ def listening(host: str, port: int, workers: int) -> Listening:
 
 
 def _counts_file(workers: int) -> int:
-    """A file without a name, all zeros."""
-    with tempfile.TemporaryFile() as file:
-        file.truncate(OpenCounts.size_bytes(workers))
-        return os.dup(file.fileno())
+    """A file without a name, all zeros; in memory where the system has such files, so that no full disk matters."""
+    if sys.platform == "linux":
+        file = os.memfd_create("freehold-counts")
+    else:
+        with tempfile.TemporaryFile() as opened:
+            file = os.dup(opened.fileno())
+    os.write(file, bytes(OpenCounts.size_bytes(workers)))
+    return file
