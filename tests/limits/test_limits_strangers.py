@@ -61,12 +61,12 @@ def answer_to_head(port: int, head: bytes, sent: bytes = SENT) -> bytes:
 
 
 def head_of(target: str, *headers: str) -> bytes:
-    lines = [f"POST {target} HTTP/1.1", "host: here", "content-type: application/json", *headers]
+    lines = [f"POST {target} HTTP/1.1", "host: 127.0.0.1", "content-type: application/json", *headers]
     return "\r\n".join([*lines, "", ""]).encode()
 
 
 @pytest.mark.parametrize(
-    "target", ["/v1/chat/completions", "/v1//files", "http://here/v1/messages", "/openai/v1/responses"]
+    "target", ["/v1/chat/completions", "/v1//files", "http://127.0.0.1/v1/messages", "/openai/v1/responses"]
 )
 @pytest.mark.parametrize("length", [f"content-length: {DECLARED}", "transfer-encoding: chunked"])
 @pytest.mark.parametrize("key", ["", "authorization: Bearer sk-of-mine", "x-api-key: fhk_00000000_short"])
