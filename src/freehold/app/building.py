@@ -1,4 +1,4 @@
-"""A worker's gateway, built from settings: with its providers, routes, keys, metrics and the console.
+"""A worker's gateway, built from settings: with its providers, routes, keys, metrics and the way to the console.
 
 Not covered: running it (`app.worker`).
 """
@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import cast
 
 from freehold import route as routing
@@ -18,10 +16,10 @@ from freehold.app.late import LateEstate
 from freehold.core import Asked, Route
 from freehold.core.task import Task
 from freehold.gateway.access import AccessLog, AccessMode
-from freehold.gateway.admission import Admission, ReadHeader, is_loopback
+from freehold.gateway.admission import Admission, is_loopback
 from freehold.gateway.app import Gateway
 from freehold.gateway.config import Fallback, GatewaySettings, NewPrompt, Placed, Provider, Resilience, Switchboard
-from freehold.gateway.http1.asgi import AsgiApp, Event
+from freehold.gateway.http1.asgi import AsgiApp
 from freehold.gateway.http1.client import Timeouts
 from freehold.gateway.http1.server import Limits
 from freehold.gateway.meter import Meter
@@ -116,7 +114,9 @@ def asks_for_keys(settings: Settings) -> bool:
     return settings.flag("gateway.require_key") or not is_loopback(settings.text("gateway.host"))
 
 
-def build_gateway(settings: Settings, recorder: Recorder, around: Surroundings, oversight: Oversight) -> Gateway:
+def build_gateway(
+    settings: Settings, recorder: Recorder, around: Surroundings, oversight: Oversight, console: AsgiApp
+) -> Gateway:
     """The gateway with everything that it is handed."""
     return Gateway(
         gateway_settings(settings),
@@ -131,11 +131,7 @@ def build_gateway(settings: Settings, recorder: Recorder, around: Surroundings, 
             holds=around.check.holds,
             withheld=routing.withheld,
         ),
-        LateConsole(
-            around.late,
-            is_simulated=any(p.name == "simulated" for p in settings.providers),
-            let_in=partial(_key_of, around.admission),
-        ),
+        console,
         oversight,
     )
 
@@ -217,39 +213,3 @@ def _provider(settings: Settings, provider: ProviderSettings) -> Provider:
             breaker_s=provider.breaker_s,
         ),
     )
-
-
-class LateConsole:
-    """The console, from the moment on at which the database has answered."""
-
-    def __init__(self, late: LateEstate, *, is_simulated: bool, let_in: Callable[[ReadHeader], str | None]) -> None:
-        self._late = late
-        self._let_in = let_in
-        self._is_simulated = is_simulated
-        self._console: AsgiApp | None = None
-
-    async def __call__(
-        self, scope: Event, receive: Callable[[], Awaitable[Event]], send: Callable[[Event], Awaitable[None]]
-    ) -> None:
-        """Answer one request."""
-        if self._console is None:
-            self._console = self._built()
-        if self._console is not None:
-            await self._console(scope, receive, send)
-            return
-        body = b"The database of the record does not answer, so there is nothing to show. Calls pass all the same.\n"
-        headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body))]
-        await send({"type": "http.response.start", "status": 503, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
-
-    def _built(self) -> AsgiApp | None:
-        if self._late.opened is None:
-            return None
-        from freehold.console import build_console  # takes a while, and many gateways never show it
-
-        return build_console(self._late.opened, is_simulated=self._is_simulated, let_in=self._let_in)
-
-
-def _key_of(admission: Admission, header: ReadHeader) -> str | None:
-    admitted = admission.admit(header)
-    return admitted.key_id if admitted else None

@@ -23,6 +23,7 @@ from freehold.app.building import (
     limits,
     traces,
 )
+from freehold.app.console_link import ConsoleLink
 from freehold.app.late import LateEstate
 from freehold.app.lifeline import end_without_parent
 from freehold.app.log import log_to_stderr
@@ -63,7 +64,7 @@ def serve(told: bytes, listener: socket.socket, number: int, parent: int) -> int
         delivery_lag_s=partial(_delivery_lag_s, settings),
         is_tracing=traces(settings),
     )
-    gateway = build_gateway(settings, recorder, around, oversight)
+    gateway = build_gateway(settings, recorder, around, oversight, ConsoleLink(decoded.console))
     keepers: list[asyncio.Task[None]] = []  # a task that nobody holds may be collected
     follower.start()
     follower.has_begun.wait(_FIRST_LOOK_S)

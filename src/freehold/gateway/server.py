@@ -60,7 +60,7 @@ def run(
     Requests under way are ended first, for at most `grace_s` seconds; a second signal does not wait for them.
     """
     _raise_file_limit()
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(serve(gateway, taken, limits, on_ready=on_ready, grace_s=grace_s))
 
 
@@ -74,12 +74,12 @@ async def serve(
     ending: asyncio.Event | None = None,
 ) -> None:
     """Serve on the running loop until a signal comes or `ending` is set."""
-    server = Server(gateway, limits, _refuse, gateway.oversight.note_connections)
+    server = Server(gateway, limits, refuse, gateway.oversight.note_connections)
     taken.setblocking(False)
     await server.start(taken)
     end = ending or asyncio.Event()
     hurry = asyncio.Event()
-    _follow_signals(end, hurry)
+    follow_signals(end, hurry)
     if on_ready is not None:
         on_ready()
     await end.wait()
@@ -94,7 +94,8 @@ async def serve(
     await gateway.shutdown()
 
 
-def _follow_signals(end: asyncio.Event, hurry: asyncio.Event) -> None:
+def follow_signals(end: asyncio.Event, hurry: asyncio.Event) -> None:
+    """Set `end` with the first SIGINT or SIGTERM, and `hurry` with the next."""
     loop = asyncio.get_running_loop()
 
     def take() -> None:
@@ -105,7 +106,8 @@ def _follow_signals(end: asyncio.Event, hurry: asyncio.Event) -> None:
             loop.add_signal_handler(number, take)
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's loop where it is installed; None for the standard one."""
     try:
         import uvloop
     except ImportError:
@@ -122,7 +124,8 @@ def _raise_file_limit() -> None:
     _LOG.debug("open files: %d of %d", soft, hard)
 
 
-def _refuse(refusal: Refusal) -> tuple[int, list[Header], bytes]:
+def refuse(refusal: Refusal) -> tuple[int, list[Header], bytes]:
+    """The answer to what is no request that can be handled."""
     error = _REFUSALS[refusal]
     headers, body = reply(error, "openai-chat")
     return error.status, headers, body

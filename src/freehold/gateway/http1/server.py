@@ -55,7 +55,8 @@ class Server:
     async def start(self, taken: socket.socket) -> None:
         """Accept connections from now on."""
         loop = asyncio.get_running_loop()
-        self._listener = await loop.create_server(lambda: Connection(self, loop), sock=taken, backlog=_BACKLOG)
+        listen = loop.create_unix_server if taken.family == socket.AF_UNIX else loop.create_server
+        self._listener = await listen(lambda: Connection(self, loop), sock=taken, backlog=_BACKLOG)
         self._sweeper = loop.create_task(self._sweep())
 
     async def stop(self, grace_s: float | None) -> None:
