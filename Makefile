@@ -23,7 +23,7 @@ $(VENV)/.ready: pyproject.toml
 	@$(BIN)/python -m pip install --quiet --editable ".[engine,train,demo]" --group dev --group postgres
 	@touch $@
 
-demo: $(VENV)/.ready  ## Watch a product leave its rented model in 6 minutes (FAST=1, WHOLE=1, DATA=folder: your rows).
+demo: $(VENV)/.ready  ## Watch a product leave its rented model in 5 minutes (FAST=1, WHOLE=1, DATA=folder: your rows).
 	@$(BIN)/freehold demo $(if $(FAST),--fast) $(if $(WHOLE),--whole) $(if $(DATA),--data "$(DATA)")
 
 test: $(VENV)/.ready  ## Format, lint, types, then all tests but the long ones.

@@ -1,8 +1,8 @@
 """A case of `steady.py`: does the delivery keep up with a busy hour, and what does that cost the callers?
 
 A load of whole calls at a rate, first on a machine without other work, then beside two busy loops on the same two
-cores. The lag is how long the call that has waited the longest in the journal has waited. Not covered: rollback
-(`steady_rollback`).
+cores. The gateway has a worker for each core, as `docs/running.md` advises for such a load. The lag is how long the
+call that has waited the longest in the journal has waited. Not covered: rollback (`steady_rollback`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _WARM_S = 5.0
 def measure(options: Options) -> list[Row]:
     """Both loads, and the rows about them."""
     processes = Processes(options.folder)
-    scene = Scene(options, processes)
+    scene = Scene(options, processes, workers=len(options.cores))
     try:
         scene.start()
         scene.load(_WARM_S)

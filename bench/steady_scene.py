@@ -68,11 +68,12 @@ class LagSeries:
 
 @dataclass(slots=True)
 class Scene:
-    """A provider and a gateway in a folder; `lines` are added to its settings."""
+    """A provider and a gateway with so many workers in a folder; `lines` are added to its settings."""
 
     options: Options
     processes: Processes
     lines: Sequence[str] = ()
+    workers: int = 1
     port: int = 0
     gateway: subprocess.Popen[bytes] | None = None
 
@@ -87,7 +88,8 @@ class Scene:
         providers = ["[providers.upstream]", f'base_url = "http://127.0.0.1:{upstream_port}/v1"']
         self.port = free_port()
         config = self.options.folder / "freehold.toml"
-        text = [f"state = {json.dumps(str(self.state))}", "[gateway]", f"port = {self.port}", *providers, *self.lines]
+        gateway = ["[gateway]", f"port = {self.port}", f"workers = {self.workers}"]
+        text = [f"state = {json.dumps(str(self.state))}", *gateway, *providers, *self.lines]
         config.write_text("\n".join(text) + "\n", encoding="utf-8")
         command = [sys.executable, "-m", "freehold", "--config", str(config), "up"]
         self.gateway = self.spawn("freehold", command, env=self.options.environment)

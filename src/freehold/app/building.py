@@ -7,17 +7,22 @@ from __future__ import annotations
 
 import math
 import os
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import cast
 
 from freehold import route as routing
 from freehold.app.holding import RouteCheck
 from freehold.app.late import LateEstate
-from freehold.core import Asked, Route
+from freehold.core import Asked, Call, Route
+from freehold.core.price import Price
 from freehold.core.task import Task
 from freehold.gateway.access import AccessLog, AccessMode
 from freehold.gateway.admission import Admission, is_loopback
 from freehold.gateway.app import Gateway
+from freehold.gateway.budgets import Budgets
 from freehold.gateway.config import Fallback, GatewaySettings, NewPrompt, Placed, Provider, Resilience, Switchboard
 from freehold.gateway.http1.asgi import AsgiApp
 from freehold.gateway.http1.client import Timeouts
@@ -26,12 +31,16 @@ from freehold.gateway.meter import Meter
 from freehold.gateway.metrics import Metrics, Sources
 from freehold.gateway.origins import read_origins
 from freehold.gateway.oversight import Oversight
+from freehold.gateway.refused import RefusedCounts
 from freehold.gateway.tracing import is_wanted
 from freehold.loop.bounds import slow_ms
 from freehold.loop.directory import Directory
 from freehold.loop.engines import EngineList, engine_file
-from freehold.record import Recorder
+from freehold.record import Exchange, Recorder, read_exchange
 from freehold.settings import ProviderSettings, Settings
+
+_TELL_S = 1.0
+_LARGEST_READ_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +55,7 @@ class _Bounds:
 
 
 class Surroundings:
-    """What a gateway is told while it runs, as of the last `refresh`: routes, engines and keys."""
+    """What a gateway is told while it runs, as of the last `refresh`: routes, engines and keys; and what it tells."""
 
     def __init__(self, settings: Settings, late: LateEstate) -> None:
         self.late = late
@@ -54,6 +63,9 @@ class Surroundings:
         self.directory = Directory(late.store)
         self.engines = EngineList(engine_file(settings))
         self.admission = Admission(is_required=asks_for_keys(settings))
+        self.refused = RefusedCounts()
+        self.budgets = Budgets(partial(_read, {p.name: p.prices for p in settings.providers}))
+        self._told_at = 0.0
         self._bounds: dict[str, _Bounds] = {}
         self.check = RouteCheck(lambda task_ids: late.store().book.newest_versions(task_ids))
 
@@ -62,6 +74,21 @@ class Surroundings:
         self.engines.refresh()
         self.directory.refresh()
         self.admission.refresh(self.late.store().keys.sync)
+        if time.monotonic() - self._told_at > _TELL_S:
+            self.tell_refused()
+
+    def step_budgets(self) -> None:
+        """Settle and lease; FreeholdError while the database is away."""
+        self.budgets.step(lambda *told: self.late.store().budgets.sync(*told))
+
+    def close_budgets(self) -> None:
+        """Give back what is held of budgets."""
+        self.budgets.close(lambda *told: self.late.store().budgets.sync(*told))
+
+    def tell_refused(self) -> None:
+        """Bring the counts of refused requests to the store; FreeholdError while the database is away."""
+        self.refused.tell(self.late.store().refused.add)
+        self._told_at = time.monotonic()
 
     def find(self, asked: Asked, explicit_task: str | None) -> Placed | None:
         """The task and route of a request."""
@@ -107,6 +134,12 @@ class Surroundings:
     def knows_routes(self) -> bool:
         """Whether tasks and routes were ever read."""
         return self.directory.is_known
+
+
+def _read(prices: Mapping[str, Mapping[str, Price]], exchange: Exchange) -> Call:
+    """An exchange with its cost, as the record will have it."""
+    known = prices.get(exchange.decision.provider, {})
+    return read_exchange(exchange, prices=known, limit_bytes=_LARGEST_READ_BYTES)
 
 
 def asks_for_keys(settings: Settings) -> bool:
@@ -176,6 +209,7 @@ def gateway_settings(settings: Settings) -> GatewaySettings:
         connections=settings.whole("gateway.max_connections"),
         add_usage=settings.flag("gateway.add_usage"),
         allowed_origins=read_origins(settings.text("gateway.allowed_origins")),
+        assumed_output_tokens=settings.whole("gateway.assumed_output_tokens"),
         background_asks=settings.whole("route.background_asks"),
     )
 

@@ -10,6 +10,7 @@ import logging
 import socket
 import sys
 import time
+from contextlib import suppress
 from functools import partial
 
 import msgspec
@@ -29,6 +30,7 @@ from freehold.app.lifeline import end_without_parent
 from freehold.app.log import log_to_stderr
 from freehold.app.periodic import Periodic
 from freehold.app.told import Told
+from freehold.errors import FreeholdError
 from freehold.gateway.metrics import Metrics
 from freehold.gateway.oversight import Oversight
 from freehold.gateway.server import run
@@ -47,14 +49,17 @@ def serve(told: bytes, listener: socket.socket, number: int, parent: int) -> int
     log_to_stderr()
     decoded = msgspec.json.decode(told, type=Told)
     settings = decoded.settings
-    recorder = _recorder(settings)
     late = LateEstate(settings)
     around = Surroundings(settings, late)
+    recorder = _recorder(settings, around)
+    keeper = Periodic("budgets", around.step_budgets, pause_s=_FOLLOW_S, wake=around.budgets.wake)
     follower = Periodic("routes", partial(_follow, around, parent), pause_s=_FOLLOW_S)
     access = build_access_log(settings)
     meter, metrics = build_metrics(settings, around, recorder, number=number, run=decoded.run)
     oversight = Oversight(
         admission=around.admission,
+        refused=around.refused,
+        budgets=around.budgets,
         meter=meter,
         under_way=UnderWay(under_way_folder(settings) / f"worker-{number}"),
         access=access,
@@ -67,6 +72,7 @@ def serve(told: bytes, listener: socket.socket, number: int, parent: int) -> int
     gateway = build_gateway(settings, recorder, around, oversight, ConsoleLink(decoded.console))
     keepers: list[asyncio.Task[None]] = []  # a task that nobody holds may be collected
     follower.start()
+    keeper.start()
     follower.has_begun.wait(_FIRST_LOOK_S)
     try:
         run(
@@ -77,7 +83,7 @@ def serve(told: bytes, listener: socket.socket, number: int, parent: int) -> int
             grace_s=settings.number("gateway.grace_s"),
         )
     finally:
-        follower.stop(timeout_s=1.0)
+        _stop_following(follower, keeper, around)
         lost, problem = recorder.close(), recorder.problem
         access.close()
         late.close()
@@ -96,18 +102,28 @@ def _follow(around: Surroundings, parent: int) -> None:
     around.refresh()
 
 
+def _stop_following(follower: Periodic, keeper: Periodic, around: Surroundings) -> None:
+    follower.stop(timeout_s=1.0)
+    keeper.stop(timeout_s=1.0)
+    if follower.problem is None and keeper.problem is None:
+        around.close_budgets()
+        with suppress(FreeholdError):  # counts alone are not worth a longer wait
+            around.tell_refused()
+
+
 def _delivery_lag_s(settings: Settings) -> float:
     return delivery_lag_s(journal_folder(settings), time.time())
 
 
-def _recorder(settings: Settings) -> Recorder:
-    """A recorder with a journal for each lane."""
+def _recorder(settings: Settings, around: Surroundings) -> Recorder:
+    """A recorder with a journal for each lane; what it takes is settled with its key's budgets."""
     folder = journal_folder(settings)
     durability: Durability = "power" if settings.text("gateway.durability") == "power" else "process"
     return Recorder(
         Journal(folder, lane="rest", durability=durability),
         evidence=Journal(folder, lane="evidence", durability=durability),
         limit_bytes=gateway_settings(settings).record_body_bytes,
+        listener=around.budgets.note,
     )
 
 

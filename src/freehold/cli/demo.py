@@ -23,7 +23,7 @@ from freehold.errors import UsageError
 def demo(*, data: Path | None, part: Literal["fast", "whole"] | None, folder: Path, fresh: bool, as_json: bool) -> None:
     """Watch a product leave its rented model, on this machine.
 
-    Traffic, dataset, training, proof, move, and traffic again, in about 6 minutes on 2 quiet cores. The work is the
+    Traffic, dataset, training, proof, move, and traffic again, in about 5 minutes on 2 quiet cores. The work is the
     same on a busy machine, and takes longer. Needs no key, no GPU and no account. Interrupted at any point, the same
     command goes on from there.
     """

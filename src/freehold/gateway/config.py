@@ -24,6 +24,8 @@ class GatewaySettings:
 
     `engine_slots` is how many answers this process may ask an engine for at once.
 
+    A call of a key with budgets that names no limit of its output is taken to write `assumed_output_tokens`.
+
     `allowed_origins` are those whose web pages may call the gateway, as browsers write them.
     """
 
@@ -36,6 +38,7 @@ class GatewaySettings:
     record_wait_s: float = 5.0
     add_usage: bool = True
     background_asks: int = 64
+    assumed_output_tokens: int = 4096
     allowed_origins: frozenset[bytes] = frozenset()
 
 

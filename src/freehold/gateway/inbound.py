@@ -16,6 +16,7 @@ import msgspec
 
 from freehold.core.call import Dialect
 from freehold.core.dialects import BadBodyError, dialect_of, read_request
+from freehold.core.dialects.once import read_once
 from freehold.core.exchange import Asked
 from freehold.core.ids import uuid7
 from freehold.core.paths import API_PARAMETER, path_model
@@ -49,7 +50,8 @@ class Inbound:
     """One request. `target` is path and query as sent; `begun_at` is a `perf_counter` time, `created_at` Unix seconds.
 
     `problem` says why a body that must be JSON is not. `is_trusted_page`: a page of a declared origin sends it. `meant`
-    is the path that a mistaken one should be. A copy for an audit has an id of its own (`again`).
+    is the path that a mistaken one should be. `has_reservation`: a part of its key's budget is reserved for it. A copy
+    for an audit has an id of its own (`again`).
     """
 
     def __init__(self, request: Request, limit_bytes: int, *, meant: str | None = None) -> None:
@@ -70,6 +72,8 @@ class Inbound:
         self._meant = meant or self.path
         self.dialect: Dialect = dialect_of(self._meant)
         self.problem: str | None = None
+        self.has_reservation = False
+        self._once: dict[str, object] | None = None
         self._limit_bytes = limit_bytes
         self._peek = self._look() if self.method == "POST" and self.body and self._may_be_json() else _NOTHING
         if self.method == "POST" and not self.body and self.dialect != "other" and request.problem is None:
@@ -124,6 +128,15 @@ class Inbound:
             if self.dialect != "other":
                 self.problem = str(error)
             return None
+
+    def read_once(self) -> dict[str, object]:
+        """The body's JSON object, empty where no JSON is expected; BadBodyError when it can be read in two ways."""
+        if self._once is None:
+            plain = self._plain_body() if self.body and self._may_be_json() else b"{}"
+            if plain is None:
+                raise BadBodyError("The request body is compressed in a way that cannot be read.")
+            self._once = read_once(plain)
+        return self._once
 
     @property
     def explicit_task(self) -> str | None:

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from freehold.core.key import Key
 from freehold.gateway.access import Accessed, AccessLog
-from freehold.gateway.admission import Admission, Admitted, is_loopback
+from freehold.gateway.admission import Admission, is_loopback
+from freehold.gateway.budgets import Budgets
 from freehold.gateway.config import Placed, Provider
+from freehold.gateway.estimates import likely_amount
 from freehold.gateway.health import HEALTHY, Readiness
 from freehold.gateway.http1.heads import Header
 from freehold.gateway.http1.request import Request
@@ -19,6 +22,8 @@ from freehold.gateway.inbound import Inbound
 from freehold.gateway.meter import Meter
 from freehold.gateway.metrics import CONTENT_TYPE
 from freehold.gateway.refusal import RefusedError, json_headers
+from freehold.gateway.refused import REFUSED_TAG, RefusedCounts
+from freehold.gateway.scope import Admitted
 from freehold.record import Exchange, Recorder, UnderWay
 
 Page = tuple[int, list[Header], bytes]
@@ -52,6 +57,8 @@ class Oversight:
     admission: Admission | None = None
     meter: Meter = field(default_factory=Meter)
     under_way: UnderWay = field(default_factory=UnderWay)
+    refused: RefusedCounts = field(default_factory=RefusedCounts)
+    budgets: Budgets | None = None
     access: AccessLog | None = None
     metrics: Callable[[], bytes] | None = None
     database_problem: Callable[[], str | None] = _all_well
@@ -69,16 +76,35 @@ class Oversight:
         """Take how many connections are open."""
         self.meter.connections = count
 
+    def knows(self, request: Request) -> bool:
+        """Whether a request's body may be read: its key is valid, or it needs none."""
+        return self.admission is None or self.admission.knows(request.header)
+
     def admit(self, inbound: Inbound) -> Admitted | None:
         """Let a request in; RefusedError when its key does not open this gateway."""
         if self.is_tracing and (parent := inbound.header(b"traceparent")):
             inbound.tags[TRACE_TAG] = parent[:64]
         if self.admission is None:
             return None
-        admitted = self.admission.admit(inbound.header, now=inbound.created_at)
+        admitted = self.admission.identify(inbound.header, now=inbound.created_at)
         if admitted is not None:
             inbound.key_id = admitted.key_id
+            self.admission.count(admitted, now=inbound.created_at)
         return admitted
+
+    async def reserve(self, inbound: Inbound, key: Key, providers: Sequence[Provider], *, assumed_output: int) -> None:
+        """Reserve what a call may use of its key's budgets; RefusedError where they leave too little."""
+        if self.budgets is None:
+            return
+        amount = likely_amount(inbound, key, providers, assumed_output=assumed_output)
+        if amount is not None:
+            inbound.has_reservation = True
+            await self.budgets.reserve(key, inbound.id, amount)
+
+    def release(self, inbound: Inbound) -> None:
+        """Take that a call has ended: what is reserved for it is free, unless it is still to be settled."""
+        if inbound.has_reservation and self.budgets is not None:
+            self.budgets.release(inbound.key_id or "", inbound.id)
 
     def observe(self, inbound: Inbound, kept: Exchange) -> None:
         """Count and log one finished call."""
@@ -100,7 +126,8 @@ class Oversight:
             self._count_failure(response.error, decision.provider, is_own=response.ttft_ms is None)
         if self.access is not None and self.access.wants(response.status, response.error):
             self.access.log(
-                Accessed(
+                is_refused=REFUSED_TAG in decision.tags,
+                accessed=Accessed(
                     at=inbound.created_at,
                     id=inbound.id,
                     task=decision.task_key,
@@ -110,7 +137,7 @@ class Oversight:
                     status=response.status,
                     latency_ms=response.latency_ms,
                     error=response.error,
-                )
+                ),
             )
 
     def begin(self, inbound: Inbound, placed: Placed) -> None:
@@ -146,7 +173,7 @@ class Oversight:
 
     def _may_look(self, request: Request) -> bool:
         """Figures are for this machine and for whoever has a gateway key."""
-        if request.peer is None or is_loopback(request.peer[0]):
+        if is_from_this_machine(request):
             return True
         try:
             return self.admission is not None and self.admission.admit(request.header) is not None
@@ -164,3 +191,8 @@ class Oversight:
             delivery_lag_s=self.delivery_lag_s(),
             engine_problem=self.engine_problem(),
         )
+
+
+def is_from_this_machine(request: Request) -> bool:
+    """Whether the client is on this machine, as far as its address tells."""
+    return request.peer is None or is_loopback(request.peer[0])

@@ -74,7 +74,7 @@ async def serve(
     ending: asyncio.Event | None = None,
 ) -> None:
     """Serve on the running loop until a signal comes or `ending` is set."""
-    server = Server(gateway, limits, refuse, gateway.oversight.note_connections)
+    server = Server(gateway, limits, refuse, gateway.oversight.note_connections, gateway.screen)
     taken.setblocking(False)
     await server.start(taken)
     end = ending or asyncio.Event()

@@ -14,6 +14,7 @@ import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from freehold.record.journal import Journal
@@ -36,12 +37,21 @@ class Recorder:
     """Writes exchanges to journals, which it closes at the end; used from any thread, `commit` from one event loop.
 
     What is evidence of a moved task goes to `evidence`, where there is one, and everything else to `journal`.
+    `listener` is told of each exchange that is taken, and must be quick.
     """
 
-    def __init__(self, journal: Journal, *, evidence: Journal | None = None, limit_bytes: int = 64 * 2**20) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        *,
+        evidence: Journal | None = None,
+        limit_bytes: int = 64 * 2**20,
+        listener: Callable[[Exchange], None] | None = None,
+    ) -> None:
         self._journal = journal
         self._evidence = evidence or journal
         self._limit_bytes = limit_bytes
+        self._listener = listener
         self._queue: deque[_Waiting] = deque()
         self._changed = threading.Condition()
         self._waiting_bytes = 0
@@ -71,6 +81,8 @@ class Recorder:
 
     def add(self, exchange: Exchange) -> None:
         """Write an exchange for which nobody waits."""
+        if self._listener is not None:
+            self._listener(exchange)
         self._write(exchange, None)
 
     async def commit(self, exchange: Exchange, wait_s: float) -> bool:
@@ -78,6 +90,8 @@ class Recorder:
 
         Nothing is awaited where the journal takes it and a write is all the durability that is asked for.
         """
+        if self._listener is not None:
+            self._listener(exchange)
         if not self._queue and self._journal.durability == "process":
             try:
                 self._lane(exchange).append(exchange)

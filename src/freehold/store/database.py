@@ -21,13 +21,19 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, Operati
 
 from freehold.errors import AwayError, BusyError, FreeholdError, MissingExtraError, SettingError, StateError
 
-HEAD = "0005"
+HEAD = "0006"
 _MIGRATION_LOCK = 8700
 _AWAY_STATES = ("08", "53", "57")
 """PostgreSQL's classes of connection trouble, missing resources and operators' interventions."""
 _LOCK_WAIT_S = 10.0
 _LOCK_PAUSE_S = 0.02
-_SQLITE_PRAGMAS = ("busy_timeout=10000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
+_SQLITE_PRAGMAS = (
+    "busy_timeout=10000",
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "trusted_schema=OFF",
+)
 
 
 class Database:

@@ -94,7 +94,7 @@ def _run_once(folder: Path, on_progress: Callable[[Progress], None]) -> tuple[in
             if has_ended:
                 return process.returncode, step
             time.sleep(POLL_S)
-    do_nothing_more()
+    return do_nothing_more()
 
 
 @contextmanager

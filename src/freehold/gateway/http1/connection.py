@@ -1,7 +1,8 @@
 """One client's connection: bytes in, requests out, answered one after the other.
 
-A peer that sends nothing or reads nothing is bounded in time, and whatever it sends is bounded in size. Malformed
-requests are answered with 400 and end the connection, because nobody can say where the next one begins.
+A peer that sends nothing or reads nothing is bounded in time, and whatever it sends is bounded in size; a request is
+screened by its head before any of its body is kept. Malformed requests are answered with 400 and end the connection,
+because nobody can say where the next one begins.
 
 Not covered: accepting connections (`server`), and the way back to the client (`request`).
 """
@@ -26,10 +27,7 @@ _MOST_WAITING = 8
 
 
 class Host(Protocol):
-    """What a connection belongs to: the server.
-
-    `refuse` gives the answer (status, headers, body) to what cannot be handed to the handler.
-    """
+    """What a connection belongs to: the server."""
 
     limits: Limits
     is_stopping: bool
@@ -38,8 +36,11 @@ class Host(Protocol):
     def handle(self, request: Request) -> None:
         """Let the handler answer a request."""
 
+    def screen(self, request: Request) -> None:
+        """Say by its head how much of its body may be read (`Request.bound_body`, `leave_body`)."""
+
     def refuse(self, refusal: Refusal) -> tuple[int, list[Header], bytes]:
-        """The answer to what is not a request that can be handled."""
+        """The answer (status, headers, body) to what is not a request that can be handled."""
 
 
 class Connection(asyncio.Protocol):
@@ -173,6 +174,8 @@ class Connection(asyncio.Protocol):
             keeps_alive=self._parser.should_keep_alive(),
             limit_bytes=limits.body_bytes,
         )
+        if request.problem is None and self._declares_body():
+            self._server.screen(request)
         if self._current is None:
             self._state, self._since, self._unread_bytes = "body", self._loop.time(), 0
             if request.problem is None and request.wants_continue:

@@ -32,7 +32,7 @@ class Server:
     """Serves connections of a listening socket with one handler.
 
     `refuse` gives the answer (status, headers, body) to what cannot be handed to the handler. `on_sweep` is told once a
-    second how many connections are open.
+    second how many connections are open. `screen` sees the head of each request with a body, before the body is read.
     """
 
     def __init__(
@@ -41,6 +41,7 @@ class Server:
         limits: Limits,
         refuse: Callable[[Refusal], tuple[int, list[Header], bytes]],
         on_sweep: Callable[[int], None] | None = None,
+        screen: Callable[[Request], None] | None = None,
     ) -> None:
         self.limits = limits
         self._refuse = refuse
@@ -48,6 +49,7 @@ class Server:
         self.connections: set[Connection] = set()
         self._handler = handler
         self._on_sweep = on_sweep
+        self._screen = screen
         self._listener: asyncio.Server | None = None
         self._sweeper: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -81,6 +83,11 @@ class Server:
     def refuse(self, refusal: Refusal) -> tuple[int, list[Header], bytes]:
         """The answer to what is not a request that can be handled."""
         return self._refuse(refusal)
+
+    def screen(self, request: Request) -> None:
+        """Say by its head how much of a request's body may be read."""
+        if self._screen is not None:
+            self._screen(request)
 
     def handle(self, request: Request) -> None:
         """Let the handler answer a request."""
