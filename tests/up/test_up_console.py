@@ -132,17 +132,20 @@ async def test_a_large_page_waits_for_its_reader_instead_of_filling_memory(tmp_p
 
 
 async def test_more_pages_at_once_than_there_is_room_for_are_turned_away(tmp_path: Path) -> None:
-    release = asyncio.Event()
+    release, places = asyncio.Event(), asyncio.Semaphore(0)
 
     async def slow(scope: Event, receive: object, send: Send) -> None:
         if scope["path"] == "/slow":
+            places.release()
             await release.wait()
         await _says(send, "done")
 
     async with gateway(slow, tmp_path, most=2) as port:
         waiting = [asyncio.create_task(asked(port, "GET /slow HTTP/1.1", "host: x")) for _ in range(2)]
-        while not (answer := await asked(port, "GET / HTTP/1.1", "host: x")).startswith(b"HTTP/1.1 503"):
-            await asyncio.sleep(0.01)
+        for _ in waiting:
+            await asyncio.wait_for(places.acquire(), WAIT_S)
+        answer = await asked(port, "GET / HTTP/1.1", "host: x")
+        assert answer.startswith(b"HTTP/1.1 503")
         assert b"The console is busy" in answer
         release.set()
         assert all(one.endswith(b"done\r\n0\r\n\r\n") for one in await asyncio.gather(*waiting))

@@ -32,6 +32,7 @@ from freehold.gateway.metrics import Metrics, Sources
 from freehold.gateway.origins import read_origins
 from freehold.gateway.oversight import Oversight
 from freehold.gateway.refused import RefusedCounts
+from freehold.gateway.server import most_connections, raise_file_limit
 from freehold.gateway.tracing import is_wanted
 from freehold.loop.bounds import slow_ms
 from freehold.loop.directory import Directory
@@ -215,9 +216,10 @@ def gateway_settings(settings: Settings) -> GatewaySettings:
 
 
 def limits(settings: Settings) -> Limits:
-    """What one client may take."""
+    """What clients may take, within the files that this process may open."""
     own = gateway_settings(settings)
-    return Limits(body_bytes=own.max_body_bytes, client_wait_s=own.client_wait_s, connections=own.connections)
+    connections = most_connections(own.connections, raise_file_limit())
+    return Limits(body_bytes=own.max_body_bytes, client_wait_s=own.client_wait_s, connections=connections)
 
 
 def _provider(settings: Settings, provider: ProviderSettings) -> Provider:

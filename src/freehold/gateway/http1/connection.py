@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Literal, Protocol, cast
+from typing import Literal, cast
 
 import httptools
 
 from freehold.gateway.http1.heads import Header
-from freehold.gateway.http1.limits import Limits, Refusal
+from freehold.gateway.http1.host import Host
+from freehold.gateway.http1.limits import MOST_TURNED_AWAY, Refusal
 from freehold.gateway.http1.request import Request
 
 _LINGER_S = 2.0
@@ -24,23 +25,6 @@ _LINGER_BYTES = 2**20
 _VERSIONS = ("1.0", "1.1")
 _PROGRESS_BYTES = 1024
 _MOST_WAITING = 8
-
-
-class Host(Protocol):
-    """What a connection belongs to: the server."""
-
-    limits: Limits
-    is_stopping: bool
-    connections: set[Connection]
-
-    def handle(self, request: Request) -> None:
-        """Let the handler answer a request."""
-
-    def screen(self, request: Request) -> None:
-        """Say by its head how much of its body may be read (`Request.bound_body`, `leave_body`)."""
-
-    def refuse(self, refusal: Refusal) -> tuple[int, list[Header], bytes]:
-        """The answer (status, headers, body) to what is not a request that can be handled."""
 
 
 class Connection(asyncio.Protocol):
@@ -69,12 +53,18 @@ class Connection(asyncio.Protocol):
     # what asyncio calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take a new connection, or none when there are too many."""
+        """Take a new connection, or tell it that there are too many."""
+        server = self._server
         self._transport = cast("asyncio.Transport", transport)  # uvloop's own class is not derived from it
-        if len(self._server.connections) >= self._server.limits.connections or self._server.is_stopping:
+        if server.is_stopping or len(server.connections) >= server.limits.connections + MOST_TURNED_AWAY:
             self._transport.abort()
             return
-        self._server.connections.add(self)
+        has_room = server.has_room()
+        server.connections.add(self)
+        if has_room:
+            server.idle[self] = None
+        else:
+            self._refuse("full")
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; what comes after the end of the conversation is thrown away, as long as it is not too much."""
@@ -100,6 +90,7 @@ class Connection(asyncio.Protocol):
     def _note_progress(self, size: int) -> None:
         if self._state == "idle":
             self._state, self._since, self._unread_bytes = "head", self._loop.time(), 0
+            self._server.idle.pop(self, None)
         elif self._state == "body":
             self._unread_bytes += size
             if self._unread_bytes >= _PROGRESS_BYTES:
@@ -111,6 +102,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  (asyncio's signature)
         """Tell whoever works for this client."""
         self._server.connections.discard(self)
+        self._server.idle.pop(self, None)
         self._is_reading_over = True
         for request in (self._current, *self._waiting):
             if request is not None:
@@ -233,6 +225,8 @@ class Connection(asyncio.Protocol):
         else:
             self._state = "body" if self._reading is not None else "idle"
             self._since = self._loop.time()
+            if self._state == "idle":
+                self._server.idle[self] = None
 
     def _end(self) -> None:
         """Close, but let a client that is still sending read its answer first."""
@@ -284,8 +278,8 @@ class Connection(asyncio.Protocol):
         if self._current is None and self._transport is not None:
             self._transport.close()
 
-    def check(self, now: float) -> None:
-        """End a connection that has made no progress for too long."""
+    def check(self, now: float, *, is_hurried: bool = False) -> None:
+        """End a connection that has made no progress for too long; `is_hurried` where others need its place."""
         transport, limits, waited_s = self._transport, self._server.limits, now - self._since
         if transport is None:
             return
@@ -293,7 +287,9 @@ class Connection(asyncio.Protocol):
         match self._state:
             case "idle" if waited_s > limits.keepalive_s:
                 transport.close()
-            case "head" if waited_s > limits.client_wait_s:
+            case "head" if waited_s > (
+                min(limits.hurried_s, limits.client_wait_s) if is_hurried else limits.client_wait_s
+            ):
                 self._refuse("timeout")
             case "body" if waited_s > limits.client_wait_s and self._reading is not None:
                 self._reading.problem = "timeout"
