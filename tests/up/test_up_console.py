@@ -124,8 +124,9 @@ async def test_a_large_page_waits_for_its_reader_instead_of_filling_memory(tmp_p
             before = sent
             await asyncio.sleep(0.2)
         assert 0 < sent < MOST_AHEAD_BYTES
-        received = 0
-        while not (chunk := await reader.read(2**20)).endswith(b"0\r\n\r\n"):
+        received, chunk = 0, b""
+        while not chunk.endswith(b"\r\n0\r\n\r\n"):
+            chunk = await asyncio.wait_for(reader.read(2**20), WAIT_S)
             received += len(chunk)
         assert received >= 1000 * len(CHUNK)
         writer.close()

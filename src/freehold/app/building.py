@@ -24,6 +24,7 @@ from freehold.gateway.admission import Admission, is_loopback
 from freehold.gateway.app import Gateway
 from freehold.gateway.budgets import Budgets
 from freehold.gateway.config import Fallback, GatewaySettings, NewPrompt, Placed, Provider, Resilience, Switchboard
+from freehold.gateway.doors import read_hosts
 from freehold.gateway.http1.asgi import AsgiApp
 from freehold.gateway.http1.client import Timeouts
 from freehold.gateway.http1.server import Limits
@@ -132,6 +133,10 @@ class Surroundings:
         """Whether no task has a route of its own."""
         return not self.directory.has_routes
 
+    def unserved(self) -> list[str]:
+        """The models that some route needs and no engine serves now."""
+        return sorted(model for model in self.directory.served_models() if self.engines.url(model) is None)
+
     def knows_routes(self) -> bool:
         """Whether tasks and routes were ever read."""
         return self.directory.is_known
@@ -211,6 +216,7 @@ def gateway_settings(settings: Settings) -> GatewaySettings:
         add_usage=settings.flag("gateway.add_usage"),
         allowed_origins=read_origins(settings.text("gateway.allowed_origins")),
         assumed_output_tokens=settings.whole("gateway.assumed_output_tokens"),
+        hosts=read_hosts(settings.text("gateway.allowed_hosts"), settings.text("gateway.host")),
         background_asks=settings.whole("route.background_asks"),
     )
 

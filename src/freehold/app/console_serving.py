@@ -13,12 +13,13 @@ from functools import partial
 
 import msgspec
 
-from freehold.app.building import asks_for_keys, limits
+from freehold.app.building import asks_for_keys, gateway_settings, limits
 from freehold.app.console_link import CLIENT_HEADER
 from freehold.app.late import LateEstate
 from freehold.app.lifeline import end_without_parent
 from freehold.app.log import log_to_stderr
 from freehold.app.periodic import Periodic
+from freehold.app.session_secret import session_secret
 from freehold.app.told import Told
 from freehold.gateway.admission import Admission, ReadHeader
 from freehold.gateway.http1.asgi import AsgiApp, Event, answer_with
@@ -96,7 +97,7 @@ class LateConsole:
     def __init__(self, settings: Settings, late: LateEstate, admission: Admission) -> None:
         self._late = late
         self._admission = admission
-        self._is_simulated = any(provider.name == "simulated" for provider in settings.providers)
+        self._settings = settings
         self._console: AsgiApp | None = None
 
     async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:
@@ -114,9 +115,18 @@ class LateConsole:
     def _built(self) -> AsgiApp | None:
         if self._late.opened is None:
             return None
-        from freehold.console import build_console
+        from freehold.console import Sessions, build_console, is_loopback_host
 
-        return build_console(self._late.opened, is_simulated=self._is_simulated, let_in=self._key_of)
+        settings, admission = self._settings, self._admission
+        is_asked = asks_for_keys(settings)
+        return build_console(
+            self._late.opened,
+            is_simulated=any(provider.name == "simulated" for provider in settings.providers),
+            let_in=self._key_of,
+            sessions=Sessions(session_secret(settings), admission.may_look) if is_asked else None,
+            # without a key, a proxy on this machine must not show the console by its own name
+            is_own_host=gateway_settings(settings).hosts.allows if is_asked else is_loopback_host,
+        )
 
     def _key_of(self, header: ReadHeader) -> str | None:
         admitted = self._admission.admit(header)

@@ -90,6 +90,8 @@ def show(key: str, *, as_json: bool) -> None:
     found, now = view.key, time.time()
     unknown = f", {view.unpriced_today:,} calls of unknown cost" if view.unpriced_today else ""
     unknown += f", {view.estimated_today:,} calls estimated" if view.estimated_today else ""
+    if view.reserved_usd:
+        unknown += f", {usd(view.reserved_usd)} reserved for calls under way"
     if view.refused_today:
         unknown += f", {refused_words(dict(view.refused_today))} refused"
     lines = {

@@ -28,6 +28,8 @@ from freehold.core.ids import sha256_hex
 KeyState = Literal["valid", "expired", "revoked"]
 
 PREFIX = "fhk_"
+SESSION_COOKIE = b"freehold-session"
+"""The cookie of a console that was opened with a key; like a key it never goes to a provider."""
 MINUTE_S = 60
 DAY_S = 86_400
 _ID_CHARS, _SECRET_CHARS, _CHECK_CHARS = 8, 43, 6

@@ -66,6 +66,11 @@ class Admission:
         self._lock = threading.Lock()
         self._uncounted: dict[tuple[str, int], int] = {}
 
+    def may_look(self, key_id: str) -> bool:
+        """Whether a key is valid now and for everything, so that it opens what shows the calls of everybody."""
+        found = (admitted.key for admitted in self._known.by_hash.values() if admitted.key_id == key_id)
+        return any(key.state(self._clock()) == "valid" and not key.tasks and not key.models for key in found)
+
     def refresh(self, sync: Sync) -> None:
         """Tell others what was let in here, and learn what they let in; whatever `sync` raises changes nothing."""
         admitted = self.uncounted()

@@ -14,13 +14,16 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
+from freehold.core.dialects import dialect_of
 from freehold.core.paths import Fault
 from freehold.gateway.background import Background
 from freehold.gateway.chance import AUDIT, DROPPED, SHADOW, Toss, toss
 from freehold.gateway.checks import check
 from freehold.gateway.config import GatewaySettings, Placed, Provider, Switchboard
+from freehold.gateway.doors import refusal_of
 from freehold.gateway.engine_gate import EngineGate
 from freehold.gateway.exchange import CLIENT_GONE_STATUS
+from freehold.gateway.health import is_probe
 from freehold.gateway.http1.asgi import AsgiApp, answer_with
 from freehold.gateway.http1.client import Pool
 from freehold.gateway.http1.request import ClientGoneError, Request
@@ -30,11 +33,12 @@ from freehold.gateway.origins import is_preflight, preflight_headers, reading_he
 from freehold.gateway.oversight import Oversight, is_from_this_machine
 from freehold.gateway.owned import Attempt, Owned, decision_of, fits, unfit, unproven
 from freehold.gateway.refusal import RefusedError, json_headers, mistaken_path, reply
-from freehold.gateway.refused import as_sample, is_refused
+from freehold.gateway.refuser import Refuser
 from freehold.gateway.rented import Rented
 from freehold.gateway.scope import Admitted
+from freehold.gateway.stray_keys import check_body, check_place
 from freehold.gateway.targets import CALLS, PAGE_BODY_BYTES, fault_of, no_page, origin_form
-from freehold.record import Decision, Exchange, Recorder, ResponseSide
+from freehold.record import Decision, Exchange, GoneError, Recorder, ResponseSide
 
 _LOG = logging.getLogger("freehold.gateway")
 
@@ -57,6 +61,7 @@ class Gateway:
         self._switchboard = switchboard
         self._other = other
         self.oversight = oversight or Oversight()
+        self._refuser = Refuser(recorder, self.oversight.refused, settings.record_wait_s)
         self._pool = Pool()
         self._rented = Rented(settings, providers, self._pool, recorder)
         self._gate = EngineGate(settings, switchboard, self._pool)
@@ -84,13 +89,19 @@ class Gateway:
             self._tell(request, RefusedError(405, "no_tunnels", "This gateway is no proxy.", hint="Ask it for /v1/..."))
             return
         target = request.target = origin_form(request.target)
-        if target.startswith(CALLS):
+        is_call = target.startswith(CALLS)
+        refusal = refusal_of(request, self._settings.hosts, self._settings.allowed_origins, is_call=is_call)
+        if refusal is not None and not is_probe(target):
+            self.oversight.meter.refuse(refusal.code)
+            self._tell(request, refusal)
+            return
+        if is_call:
             if is_preflight(request):
                 self._answer_preflight(request)
             else:
                 await self._serve(request, fault_of(request) if target.startswith(b"/v1/v1") else None)
             return
-        page = self.oversight.page(request, self._recorder, self._providers)
+        page = self.oversight.page(request, self._recorder, self._providers, is_welcome=refusal is None)
         if page is not None:
             status, headers, body = page
             request.start(status, headers)
@@ -103,7 +114,7 @@ class Gateway:
             self._tell(request, no_page(request))
 
     def _tell(self, request: Request, refusal: RefusedError) -> None:
-        headers, body = reply(refusal, "openai-chat")
+        headers, body = reply(refusal, dialect_of(request.target.partition(b"?")[0].decode("latin-1")))
         request.start(refusal.status, headers)
         request.finish(body)
 
@@ -125,19 +136,13 @@ class Gateway:
         inbound = Inbound(request, self._settings.max_body_bytes, meant=fault[1] if fault else None)
         if b"origin" in request.by_name:
             request.beside = reading_headers(request, self._settings.allowed_origins)
-            inbound.is_trusted_page = bool(request.beside)
-        if self._recorder.is_full:
-            self._turn_away(inbound)
+        if self._recorder.refuses:
+            self._refuser.turn_away(inbound)
             return
         self.oversight.meter.calls_under_way += 1
         placed: Placed | None = None
         try:
-            admitted = self._admit(inbound)
-            if fault is not None:
-                raise mistaken_path(inbound.path, *fault)
-            check(inbound, self._settings)
-            if admitted is not None:
-                admitted.allows(inbound)
+            admitted = self._let_in(inbound, fault)
             if is_about_models(inbound) and not sole_source(self._providers, inbound):
                 kept = await self._tell_models(inbound)
             else:
@@ -148,23 +153,38 @@ class Gateway:
                     self.oversight.begin(inbound, placed)
                 kept = await self._answer(inbound, placed)
         except RefusedError as refusal:
-            kept = await self._refuse(inbound, decision_of(placed), refusal)
+            kept = await self._refuser.refuse(inbound, decision_of(placed), refusal)
         except ClientGoneError:
             side = ResponseSide(status=CLIENT_GONE_STATUS, error="client_gone")
             kept = Exchange(inbound.side(), decision_of(placed), side)
             self._recorder.add(kept)
+        except GoneError:
+            self._refuser.turn_away(inbound)
+            return
         except Exception:
             _LOG.exception("Call %s failed inside the gateway.", inbound.id)
             if request.is_begun:
                 request.abort()
                 return
             bug = RefusedError(500, "gateway_failed", "The gateway failed on this request.", hint="See its log.")
-            kept = await self._refuse(inbound, decision_of(placed), bug)
+            kept = await self._refuser.refuse(inbound, decision_of(placed), bug)
         finally:
             self.oversight.meter.calls_under_way -= 1
             self.oversight.end(inbound, placed)
             self.oversight.release(inbound)
         self.oversight.observe(inbound, kept)
+
+    def _let_in(self, inbound: Inbound, fault: tuple[Fault, str] | None) -> Admitted | None:
+        """Whose call it is, where keys are asked for; RefusedError for one that cannot be served or its key bars."""
+        check_place(inbound)
+        admitted = self._admit(inbound)
+        if fault is not None:
+            raise mistaken_path(inbound.path, *fault)
+        check(inbound, self._settings)
+        check_body(inbound)
+        if admitted is not None:
+            admitted.allows(inbound)
+        return admitted
 
     def _admit(self, inbound: Inbound) -> Admitted | None:
         """RefusedError for a key that does not open this gateway; what came with it is not kept."""
@@ -260,30 +280,3 @@ class Gateway:
         inbound.http.start(200, [*json_headers(body), (b"freehold-call-id", inbound.id.encode())])
         inbound.http.finish(body)
         return kept
-
-    async def _refuse(self, inbound: Inbound, decision: Decision, refusal: RefusedError) -> Exchange:
-        headers, body = reply(refusal, inbound.error_dialect)
-        side = ResponseSide(status=refusal.status, body=body, error=refusal.code)
-        kept = Exchange(inbound.side(), decision, side)
-        if not is_refused(refusal):
-            await self._recorder.commit(kept, self._settings.record_wait_s)
-        else:
-            kept = as_sample(kept)
-            if self.oversight.refused.count(refusal.code, inbound.key_id):
-                await self._recorder.commit(kept, self._settings.record_wait_s)
-        head = [*headers, (b"freehold-call-id", inbound.id.encode())]
-        inbound.http.start(refusal.status, head, is_last=refusal.is_lasting)
-        inbound.http.finish(body)
-        return kept
-
-    def _turn_away(self, inbound: Inbound) -> None:
-        refusal = RefusedError(
-            503,
-            "record_unavailable",
-            f"The record cannot be written: {self._recorder.problem or 'too many calls wait for it'}.",
-            hint="No new calls are taken until it can be. Look at the disk of the state folder.",
-            retry_after_s=1,
-        )
-        headers, body = reply(refusal, inbound.error_dialect)
-        inbound.http.start(503, headers)
-        inbound.http.finish(body)

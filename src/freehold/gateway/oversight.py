@@ -7,7 +7,7 @@ Every part can be absent: a gateway without any lets everybody in and counts not
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from freehold.core.key import Key
@@ -23,7 +23,7 @@ from freehold.gateway.http1.server import Crowd
 from freehold.gateway.inbound import Inbound
 from freehold.gateway.meter import Meter
 from freehold.gateway.metrics import CONTENT_TYPE
-from freehold.gateway.refusal import RefusedError, json_headers
+from freehold.gateway.refusal import RefusedError, json_headers, reply
 from freehold.gateway.refused import REFUSED_TAG, RefusedCounts
 from freehold.gateway.scope import Admitted
 from freehold.record import Exchange, Recorder, UnderWay
@@ -50,13 +50,18 @@ def _knows() -> bool:
     return True
 
 
+def _all_served() -> Collection[str]:
+    return ()
+
+
 @dataclass(slots=True, kw_only=True)
 class Oversight:
     """What a gateway is watched with.
 
     `metrics` gives the page for Prometheus. `database_problem` says why the database cannot be read, `knows_routes`
-    whether tasks and routes were ever read, `delivery_lag_s` for how many seconds calls have waited for the database.
-    With `is_tracing` the caller's `traceparent` is kept for the spans.
+    whether tasks and routes were ever read, `delivery_lag_s` for how many seconds calls have waited for the database,
+    `unserved` which models some route needs and no engine serves. With `is_tracing` the caller's `traceparent` is kept
+    for the spans.
     """
 
     admission: Admission | None = None
@@ -70,6 +75,7 @@ class Oversight:
     knows_routes: Callable[[], bool] = _knows
     delivery_lag_s: Callable[[], float] = _no_lag
     engine_problem: Callable[[], str | None] = _all_well
+    unserved: Callable[[], Collection[str]] = _all_served
     is_tracing: bool = False
     is_stopping: bool = False
     crowd: Crowd = field(default_factory=Crowd)
@@ -170,29 +176,44 @@ class Oversight:
         elif is_own and code != "client_gone":
             self.meter.refuse(code)
 
-    def page(self, request: Request, recorder: Recorder, providers: Sequence[Provider]) -> Page | None:
-        """What probes are told at their paths; None at any other, and for figures that are not for this caller."""
+    def page(
+        self, request: Request, recorder: Recorder, providers: Sequence[Provider], *, is_welcome: bool
+    ) -> Page | None:
+        """What probes are told at their paths, and figures at theirs; None at any other, and for callers elsewhere.
+
+        `is_welcome`: the request goes by a name of this gateway, and no foreign page sends it.
+        """
         match request.target.partition(b"?")[0]:
             case b"/healthz":
                 return 200, json_headers(HEALTHY), HEALTHY
             case b"/readyz":
-                status, body = self._readiness(recorder, len(providers)).reply()
+                is_whole = is_welcome and self._why_not_look(request) is None
+                status, body = self._readiness(recorder, len(providers)).reply(is_whole=is_whole)
                 return status, json_headers(body), body
-            case b"/metrics" if self.metrics is not None and self._may_look(request):
+            case b"/metrics" if self.metrics is not None:
+                refusal = self._why_not_look(request)
+                if refusal is not None:
+                    return refusal.status, *reply(refusal, "other")
                 body = self.metrics()
                 return 200, [(b"content-type", CONTENT_TYPE), (b"content-length", b"%d" % len(body))], body
         return None
 
-    def _may_look(self, request: Request) -> bool:
-        """Figures are for this machine and for whoever has a gateway key."""
-        if is_from_this_machine(request):
-            return True
+    def _why_not_look(self, request: Request) -> RefusedError | None:
+        """Figures are for whoever has a gateway key, and for this machine where none is asked for; None where both."""
+        is_near = is_from_this_machine(request)
         try:
-            return self.admission is not None and self.admission.admit(request.header) is not None
-        except RefusedError:
-            return False
+            admitted = self.admission.admit(request.header) if self.admission is not None else None
+        except RefusedError as refusal:
+            return refusal
+        return None if is_near or admitted is not None else _not_from_here()
+
+    def _engines(self) -> str | None:
+        away = [f"{model_id} is not served; the provider answers its calls" for model_id in self.unserved()]
+        left_alone = self.engine_problem()
+        return "; ".join([*away, *([left_alone] if left_alone else [])]) or None
 
     def _readiness(self, recorder: Recorder, providers: int) -> Readiness:
+        recorder.look()
         return Readiness(
             journal_problem=recorder.problem,
             is_full=recorder.is_full,
@@ -201,7 +222,7 @@ class Oversight:
             knows_routes=self.knows_routes(),
             database_problem=self.database_problem(),
             delivery_lag_s=self.delivery_lag_s(),
-            engine_problem=self.engine_problem(),
+            engine_problem=self._engines(),
             connections=self.crowd.open,
             most_connections=self.crowd.most,
             is_crowded=self.crowd.is_full,
@@ -211,3 +232,8 @@ class Oversight:
 def is_from_this_machine(request: Request) -> bool:
     """Whether the client is on this machine, as far as its address tells."""
     return request.peer is None or is_loopback(request.peer[0])
+
+
+def _not_from_here() -> RefusedError:
+    hint = "Send a gateway key as Bearer fhk_...; freehold keys add NAME makes one."
+    return RefusedError(401, "missing_gateway_key", "Figures are for this machine and for who has a key.", hint=hint)

@@ -9,6 +9,7 @@ from freehold.store.figures import TaskFigures, TaskTotal
 from freehold.store.following import Following, Place
 from freehold.store.keys import KeyTable
 from freehold.store.labels import LabelTable
+from freehold.store.old_calls import OldCall, OldCalls
 from freehold.store.receipts import ReceiptTable, WatchStep
 from freehold.store.store import Store
 from freehold.store.taskbook import DatasetRow, TaskBook
@@ -28,6 +29,8 @@ __all__ = [
     "KeyTable",
     "LabelTable",
     "OldBodies",
+    "OldCall",
+    "OldCalls",
     "Place",
     "ReceiptTable",
     "Store",

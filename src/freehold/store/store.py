@@ -11,6 +11,7 @@ from freehold.store.database import open_database
 from freehold.store.following import Following
 from freehold.store.keys import KeyTable
 from freehold.store.labels import LabelTable
+from freehold.store.old_calls import OldCalls
 from freehold.store.receipts import ReceiptTable
 from freehold.store.refused import RefusedTable
 from freehold.store.task_edits import TaskEditTable
@@ -41,6 +42,7 @@ class Store:
         self.attempts = AttemptTable(self._database)
         self.task_edits = TaskEditTable(self._database)
         self.upkeep = Upkeep(self._database)
+        self.old_calls = OldCalls(self._database)
 
     @property
     def place(self) -> str:

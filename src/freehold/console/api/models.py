@@ -102,6 +102,37 @@ class Verdicts(Struct):
     verdicts: list[VerdictView]
 
 
+class KeyView(Struct):
+    """A gateway key with its limits and what was used of them, without its secret; empty lists mean any."""
+
+    id: str
+    name: str
+    state: Literal["valid", "expired", "revoked"]
+    created_at: float
+    expires_at: float | None
+    tasks: list[str]
+    models: list[str]
+    paths: list[str]
+    methods: list[str]
+    requests_per_minute: int | None
+    tokens_per_minute: int | None
+    usd_per_day: float | None
+    requests_this_minute: int
+    tokens_this_minute: int
+    requests_today: int
+    tokens_today: int
+    usd_today: float
+    reserved_usd: float
+    reserved_tokens: int
+    refused_today: dict[str, int]
+
+
+class Keys(Struct):
+    """All gateway keys, oldest first."""
+
+    keys: list[KeyView]
+
+
 class CallSummary(Struct):
     """A recorded call without its bodies."""
 

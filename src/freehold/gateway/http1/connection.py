@@ -13,11 +13,9 @@ import asyncio
 from collections import deque
 from typing import Literal, cast
 
-import httptools
-
-from freehold.gateway.http1.heads import Header
 from freehold.gateway.http1.host import Host
-from freehold.gateway.http1.limits import MOST_TURNED_AWAY, Refusal
+from freehold.gateway.http1.limits import Refusal
+from freehold.gateway.http1.parser import ParserError, RequestParser, SwitchError
 from freehold.gateway.http1.request import Request
 
 _LINGER_S = 2.0
@@ -33,7 +31,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, server: Host, loop: asyncio.AbstractEventLoop) -> None:
         self._server = server
         self._loop = loop
-        self._parser = httptools.HttpRequestParser(self)
+        self._parser = RequestParser(self, server.limits.headers)
         self._transport: asyncio.Transport | None = None
         self._state: Literal["idle", "head", "body", "answering", "ending", "lingering"] = "idle"
         self._since = loop.time()
@@ -41,11 +39,7 @@ class Connection(asyncio.Protocol):
         self._current: Request | None = None
         self._waiting: deque[Request] = deque()
         self._reading: Request | None = None
-        self._target = b""
-        self._headers: list[Header] = []
-        self._by_name: dict[bytes, bytes] = {}
         self._head_bytes = 0
-        self._headers_bytes = 0
         self._refusal: Refusal | None = None
         self._is_reading_over = False
         self._unsent_bytes = 0
@@ -54,16 +48,11 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take a new connection, or tell it that there are too many."""
-        server = self._server
         self._transport = cast("asyncio.Transport", transport)  # uvloop's own class is not derived from it
-        if server.is_stopping or len(server.connections) >= server.limits.connections + MOST_TURNED_AWAY:
+        entry = self._server.let_in(self)
+        if entry == "dropped":
             self._transport.abort()
-            return
-        has_room = server.has_room()
-        server.connections.add(self)
-        if has_room:
-            server.idle[self] = None
-        else:
+        elif entry == "told":
             self._refuse("full")
 
     def data_received(self, data: bytes) -> None:
@@ -77,10 +66,10 @@ class Connection(asyncio.Protocol):
         if self._reading is None:
             self._head_bytes += len(data)
         try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
+            self._parser.feed(data)
+        except SwitchError:
             self._is_reading_over = True  # whatever follows is not HTTP/1.1; the request itself is answered
-        except httptools.HttpParserError:
+        except ParserError:
             self._refusal = self._refusal or "bad_request"
         if self._reading is None and self._state == "head" and self._head_bytes > 2 * self._server.limits.head_bytes:
             self._refusal = self._refusal or "head_too_large"
@@ -101,8 +90,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  (asyncio's signature)
         """Tell whoever works for this client."""
-        self._server.connections.discard(self)
-        self._server.idle.pop(self, None)
+        self._server.let_go(self)
         self._is_reading_over = True
         for request in (self._current, *self._waiting):
             if request is not None:
@@ -127,43 +115,28 @@ class Connection(asyncio.Protocol):
 
     # what the parser calls
 
-    def on_message_begin(self) -> None:
-        """A request begins."""
-        self._target = b""
-        self._headers = []
-        self._by_name = {}
-        self._headers_bytes = 0
-
-    def on_url(self, url: bytes) -> None:
-        """A part of the target."""
-        self._target += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """One header."""
-        self._headers.append((name, value))
-        self._by_name[name.lower()] = value
-        self._headers_bytes += len(name) + len(value)
-        if len(self._headers) > self._server.limits.headers:
-            self._refusal = "head_too_large"
+    def on_too_many_headers(self) -> None:
+        """There are more headers than any request has."""
+        self._refusal = "head_too_large"
 
     def on_headers_complete(self) -> None:
         """The head is whole: the body follows."""
         limits = self._server.limits
-        if len(self._target) + self._headers_bytes > limits.head_bytes:
+        if self._parser.head_bytes > limits.head_bytes:
             self._refusal = "head_too_large"
-        version = self._parser.get_http_version()
-        if version not in _VERSIONS or (self._parser.should_upgrade() and self._declares_body()):
+        version = self._parser.version
+        if version not in _VERSIONS or (self._parser.is_switch and self._declares_body()):
             self._refusal = self._refusal or "bad_request"
         if self._refusal is not None:
             return
         request = self._reading = Request(
             self,
-            method=self._parser.get_method().decode("latin-1"),
-            target=self._target,
-            headers=self._headers,
-            by_name=self._by_name,
+            method=self._parser.method.decode("latin-1"),
+            target=self._parser.target,
+            headers=self._parser.headers,
+            by_name=self._parser.by_name,
             is_old=version == "1.0",
-            keeps_alive=self._parser.should_keep_alive(),
+            keeps_alive=self._parser.keeps_alive,
             limit_bytes=limits.body_bytes,
         )
         if request.problem is None and self._declares_body():
@@ -177,7 +150,8 @@ class Connection(asyncio.Protocol):
 
     def _declares_body(self) -> bool:
         """The parser leaves the body of a request that wants another protocol unread."""
-        return b"transfer-encoding" in self._by_name or self._by_name.get(b"content-length", b"0") != b"0"
+        by_name = self._parser.by_name
+        return b"transfer-encoding" in by_name or by_name.get(b"content-length", b"0") != b"0"
 
     def on_body(self, body: bytes) -> None:
         """A part of the body."""

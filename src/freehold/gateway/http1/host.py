@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from freehold.gateway.http1.heads import Header
 from freehold.gateway.http1.limits import Limits, Refusal
@@ -11,17 +11,22 @@ from freehold.gateway.http1.request import Request
 if TYPE_CHECKING:
     from freehold.gateway.http1.connection import Connection
 
+Entry = Literal["served", "told", "dropped"]
+"""What becomes of a new connection: it is served, told that there is no room, or dropped without a word."""
+
 
 class Host(Protocol):
     """The server; `idle` are the connections that wait for a request, the one that has waited the longest first."""
 
     limits: Limits
     is_stopping: bool
-    connections: set[Connection]
     idle: dict[Connection, None]
 
-    def has_room(self) -> bool:
-        """Whether one more connection can be served, if need be in place of an idle one."""
+    def let_in(self, connection: Connection) -> Entry:
+        """Count a new connection, and say what becomes of it."""
+
+    def let_go(self, connection: Connection) -> None:
+        """Count it no more."""
 
     def handle(self, request: Request) -> None:
         """Let the handler answer a request."""

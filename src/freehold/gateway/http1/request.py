@@ -168,6 +168,7 @@ class Request:
         lines = [status_line(status), header_lines(headers)]
         if self.beside:
             lines.append(header_lines(self.beside))
+        self._is_chunked = False
         self._has_body = status >= 200 and status not in BODYLESS_STATUSES and self.method != "HEAD"
         if self._has_body and find(headers, b"content-length") is None:
             if self._is_old:

@@ -15,12 +15,14 @@ import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from freehold.gateway.http1.acceptor import Acceptor, OpenCounts
 from freehold.gateway.http1.connection import Connection
 from freehold.gateway.http1.heads import Header
-from freehold.gateway.http1.limits import Limits, Refusal
+from freehold.gateway.http1.host import Entry
+from freehold.gateway.http1.limits import MOST_TURNED_AWAY, Limits, Refusal
 from freehold.gateway.http1.request import Request
 
-__all__ = ["Crowd", "Handler", "Limits", "Refusal", "Server"]
+__all__ = ["Crowd", "Handler", "Limits", "OpenCounts", "Refusal", "Server"]
 
 Handler = Callable[[Request], Awaitable[None]]
 
@@ -69,15 +71,18 @@ class Server:
         self._handler = handler
         self._on_sweep = on_sweep
         self._screen = screen
-        self._listener: asyncio.Server | None = None
+        self._listener: asyncio.Server | Acceptor | None = None
         self._sweeper: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def start(self, taken: socket.socket) -> None:
-        """Accept connections from now on."""
+    async def start(self, taken: socket.socket, counts: OpenCounts | None = None) -> None:
+        """Accept connections from now on; with `counts` from a socket that other processes accept from, too."""
         loop = asyncio.get_running_loop()
-        listen = loop.create_unix_server if taken.family == socket.AF_UNIX else loop.create_server
-        self._listener = await listen(lambda: Connection(self, loop), sock=taken, backlog=_BACKLOG)
+        if counts is not None:
+            self._listener = Acceptor(taken, lambda: Connection(self, loop), counts, lambda: len(self.connections))
+        else:
+            listen = loop.create_unix_server if taken.family == socket.AF_UNIX else loop.create_server
+            self._listener = await listen(lambda: Connection(self, loop), sock=taken, backlog=_BACKLOG)
         self._sweeper = loop.create_task(self._sweep())
 
     async def stop(self, grace_s: float | None) -> None:
@@ -99,13 +104,31 @@ class Server:
         if self._sweeper is not None:
             self._sweeper.cancel()
 
-    def has_room(self) -> bool:
-        """Whether one more connection can be served; the one that has been idle for the longest is closed for it."""
+    def let_in(self, connection: Connection) -> Entry:
+        """Count a new connection: served, told that there is no room for it, or dropped where too many are told."""
+        if self.is_stopping or len(self.connections) >= self.limits.connections + MOST_TURNED_AWAY:
+            return "dropped"
+        has_room = self._make_room()
+        self.connections.add(connection)
+        if not has_room:
+            self._turned_away += 1
+            return "told"
+        self.idle[connection] = None
+        return "served"
+
+    def let_go(self, connection: Connection) -> None:
+        """Count it no more."""
+        self.connections.discard(connection)
+        self.idle.pop(connection, None)
+        if isinstance(self._listener, Acceptor):
+            self._listener.tell()
+
+    def _make_room(self) -> bool:
+        """Whether one more can be served; the one that has been idle for the longest is closed for it."""
         if len(self.connections) < self.limits.connections:
             return True
         oldest = next(iter(self.idle), None)
         if oldest is None:
-            self._turned_away += 1
             return False
         del self.idle[oldest]
         oldest.end_when_idle()
