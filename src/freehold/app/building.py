@@ -17,12 +17,12 @@ from freehold.app.holding import RouteCheck
 from freehold.app.late import LateEstate
 from freehold.app.session_secret import session_secret
 from freehold.core import Asked, Route
+from freehold.core.hosts import read_hosts
 from freehold.core.task import Task
 from freehold.gateway.access import AccessLog, AccessMode
 from freehold.gateway.admission import Admission, ReadHeader, is_loopback
 from freehold.gateway.app import Gateway
 from freehold.gateway.config import Fallback, GatewaySettings, NewPrompt, Placed, Provider, Resilience, Switchboard
-from freehold.gateway.doors import read_hosts
 from freehold.gateway.http1.asgi import AsgiApp, Event
 from freehold.gateway.http1.client import Timeouts
 from freehold.gateway.http1.server import Limits

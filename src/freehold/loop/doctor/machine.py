@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from freehold.loop.doctor.finding import Finding, size
+from freehold.loop.privacy import open_to_others
 from freehold.record import missing_encodings
 from freehold.settings import Settings
 
@@ -82,9 +83,11 @@ def check_state(settings: Settings) -> list[Finding]:
         return [Finding("state", "fail", f"{place} cannot be written by user {os.getuid()}", hint)]
     note = "" if place == state else " (made by the first `freehold up`)"
     found = [Finding("state", "ok", f"{state}{note}")]
-    if place == state and state.stat().st_mode & 0o077:
-        text = f"others on this machine may read {state}, which holds the calls"
-        found.append(Finding("state", "warn", text, f"chmod 700 {state}"))
+    opened = list(open_to_others(state)) if place == state else []
+    if opened:
+        more = f" and {len(opened) - 1:,} more" if len(opened) > 1 else ""
+        text = f"others on this machine may look into {opened[0]}{more}: calls, keys' hashes and models are there"
+        found.append(Finding("state", "warn", text, f"chmod -R go-rwx {state}; the next verb does it, where it may"))
     return [*found, _disk(place), _flush(place)]
 
 
