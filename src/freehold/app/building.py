@@ -17,6 +17,7 @@ from freehold import route as routing
 from freehold.app.holding import RouteCheck
 from freehold.app.late import LateEstate
 from freehold.core import Asked, Call, Route
+from freehold.core.hosts import read_hosts
 from freehold.core.price import Price
 from freehold.core.task import Task
 from freehold.gateway.access import AccessLog, AccessMode
@@ -24,7 +25,6 @@ from freehold.gateway.admission import Admission, is_loopback
 from freehold.gateway.app import Gateway
 from freehold.gateway.budgets import Budgets
 from freehold.gateway.config import Fallback, GatewaySettings, NewPrompt, Placed, Provider, Resilience, Switchboard
-from freehold.gateway.doors import read_hosts
 from freehold.gateway.http1.asgi import AsgiApp
 from freehold.gateway.http1.client import Timeouts
 from freehold.gateway.http1.server import Limits

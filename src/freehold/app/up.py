@@ -40,6 +40,7 @@ from freehold.gateway.admission import needs_key
 from freehold.gateway.tracing import Tracing, open_tracing
 from freehold.loop.journal import journal_folder
 from freehold.loop.locks import locked
+from freehold.loop.privacy import keep_private
 from freehold.loop.reaching import under_way_folder
 from freehold.loop.task_tables import unknown_tables
 from freehold.record import forget_calls_under_way
@@ -57,6 +58,7 @@ def run_up(settings: Settings) -> None:
     """Run the gateway until it is told to stop; BusyError when one runs on this state folder already."""
     log_to_stderr()
     gateway_settings(settings)  # what is wrong with them is said here, and not by each worker
+    keep_private(settings.state.absolute())
     late = LateEstate(settings)
     late.try_for(_OPEN_S)
     try:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from freehold.loop.doctor.finding import Finding, size
 from freehold.loop.drafts import abandoned_drafts, known_places
+from freehold.loop.privacy import open_to_others
 from freehold.record import missing_encodings
 from freehold.settings import Settings
 
@@ -83,9 +84,11 @@ def check_state(settings: Settings) -> list[Finding]:
         return [Finding("state", "fail", f"{place} cannot be written by user {os.getuid()}", hint)]
     note = "" if place == state else " (made by the first `freehold up`)"
     found = [Finding("state", "ok", f"{state}{note}")]
-    if place == state and state.stat().st_mode & 0o077:
-        text = f"others on this machine may read {state}, which holds the calls"
-        found.append(Finding("state", "warn", text, f"chmod 700 {state}"))
+    opened = list(open_to_others(state)) if place == state else []
+    if opened:
+        more = f" and {len(opened) - 1:,} more" if len(opened) > 1 else ""
+        text = f"others on this machine may look into {opened[0]}{more}: calls, keys' hashes and models are there"
+        found.append(Finding("state", "warn", text, f"chmod -R go-rwx {state}; the next verb does it, where it may"))
     return [*found, *_drafts(state), _disk(place), _flush(place)]
 
 
