@@ -159,7 +159,10 @@ def test_a_source_package_is_never_built(index: Path, tmp_path: Path, monkeypatc
     trace = tmp_path / "code-ran"
     with tarfile.open(index / "some-wheel-1.0.tar.gz", "w:gz") as archive:
         for name, text in (
-            ("setup.py", f"open({str(trace)!r}, 'w')\nfrom setuptools import setup\nsetup(name='some-wheel', version='1.0')"),
+            (
+                "setup.py",
+                f"open({str(trace)!r}, 'w')\nfrom setuptools import setup\nsetup(name='some-wheel', version='1.0')",
+            ),
             ("PKG-INFO", "Metadata-Version: 2.1\nName: some-wheel\nVersion: 1.0\n"),
         ):
             entry = tarfile.TarInfo(f"some-wheel-1.0/{name}")
