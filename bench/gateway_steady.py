@@ -104,8 +104,7 @@ class Load:
             try:
                 connection.ask(self._requests[number % len(self._requests)], self._due(number))
             except OSError:
-                self.failed += 1
-                self._close(connection)
+                self._cut(connection)
 
     def _connect(self) -> Connection:
         opened = socket.create_connection(("127.0.0.1", self._port), timeout=10)
@@ -119,8 +118,10 @@ class Load:
             is_whole = connection.read()
         except OSError:
             # A server may close a connection that it has not used for a while: that is no failed request.
-            self.failed += not is_idle
-            self._close(connection)
+            if is_idle:
+                self._close(connection)
+            else:
+                self._cut(connection)
             return
         if is_whole:
             ended = connection.first_at if self._is_first else time.monotonic()
@@ -129,6 +130,11 @@ class Load:
             else:
                 self.failed += 1
             self._idle.append(connection)
+
+    def _cut(self, connection: Connection) -> None:
+        """The connection of a request broke off before its answer was whole."""
+        self.failed += 1
+        self._close(connection)
 
     def _close(self, connection: Connection) -> None:
         if connection in self._idle:

@@ -7,6 +7,7 @@
     refused     disk that a refused request takes
     sorting     seconds for a round of sorting calls of very many messages
     kills       the longest wait of a caller while workers are killed under load
+    speed       what a call costs a worker; with --against, beside the other checkout's, in turns
 
 Everything runs on two cores. --against measures another checkout of the project in the same run and shows it beside
 this one. --quick is a trial of the benchmark, not of the gateway. Linux alone.
@@ -22,7 +23,7 @@ from steady_run import Benchmark, run
 
 LIMITS = Benchmark(
     name="limits",
-    cases=("budget", "strangers", "refused", "sorting", "kills"),
+    cases=("budget", "strangers", "refused", "sorting", "kills", "speed"),
     about=str(__doc__),
     rate=500.0,
     seconds=20.0,

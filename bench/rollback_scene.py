@@ -38,7 +38,10 @@ INTENTS = ("refund", "delivery", "damaged", "invoice")
 FAST = ("[watch]", "every_s = 0.02", "settle_s = 0.0", "audit_wait_s = 20")
 """A watch that looks all the time, so that what is counted is calls and not seconds."""
 _NUMBER = re.compile(r"order (\d+)")
-_HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+_HEAD = (
+    b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n"
+    b"content-type: application/json\r\ncontent-length: %d\r\n\r\n"
+)
 _BROKEN = (OSError, asyncio.IncompleteReadError, ValueError)
 
 Behaviour = Callable[[int], str]

@@ -22,7 +22,10 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How to measure. `cores` are those of the gateway, the load and the busy loops together; seconds are per phase."""
+    """How to measure. `cores` are those of the gateway, the load and the busy loops together; seconds are per phase.
+
+    `other` is the checkout of --against, for a case that measures both in turns: `BY_TURNS` in its module is then true.
+    """
 
     folder: Path
     checkout: Path
@@ -30,6 +33,7 @@ class Options:
     is_quick: bool = False
     rate: float = 1500.0
     seconds: float = 300.0
+    other: Path | None = None
     tell: Callable[[str], None] = print
 
     @property
@@ -70,6 +74,12 @@ def at_most(name: str, value: float | None, limit: float, unit: str, note: str =
     """A row whose value must not exceed a limit."""
     is_met = value is not None and value <= limit
     return Row(name=name, value=value, unit=unit, aim=f"at most {limit:g} {unit}".rstrip(), is_met=is_met, note=note)
+
+
+def at_least(name: str, value: float | None, limit: float, unit: str, note: str = "") -> Row:
+    """A row whose value must not fall below a limit."""
+    is_met = value is not None and value >= limit
+    return Row(name=name, value=value, unit=unit, aim=f"at least {limit:g} {unit}".rstrip(), is_met=is_met, note=note)
 
 
 def exactly(name: str, value: float | None, wanted: float, unit: str, note: str = "") -> Row:

@@ -78,8 +78,12 @@ def run(benchmark: Benchmark) -> int:
 
 def _measure(module: str, options: Options, against: Path | None) -> list[Row]:
     """The rows of one case, beside those of the other checkout."""
-    measure = importlib.import_module(module).measure
+    case = importlib.import_module(module)
+    measure = case.measure
     _tell(f"{module}: this checkout")
+    if getattr(case, "BY_TURNS", False):
+        both: list[Row] = measure(replace(options, other=against))
+        return both
     rows: list[Row] = measure(options.below("here"))
     if against is None:
         return rows

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,12 +68,16 @@ class LagSeries:
 
 @dataclass(slots=True)
 class Scene:
-    """A provider and a gateway with so many workers in a folder; `lines` are added to its settings."""
+    """A provider and a gateway with so many workers in a folder.
+
+    `lines` are added to its settings, `environment` to what it finds there.
+    """
 
     options: Options
     processes: Processes
     lines: Sequence[str] = ()
     workers: int = 1
+    environment: Mapping[str, str] = field(default_factory=dict)
     port: int = 0
     gateway: subprocess.Popen[bytes] | None = None
 
@@ -92,7 +96,7 @@ class Scene:
         text = [f"state = {json.dumps(str(self.state))}", *gateway, *providers, *self.lines]
         config.write_text("\n".join(text) + "\n", encoding="utf-8")
         command = [sys.executable, "-m", "freehold", "--config", str(config), "up"]
-        self.gateway = self.spawn("freehold", command, env=self.options.environment)
+        self.gateway = self.spawn("freehold", command, env={**self.options.environment, **self.environment})
         self.processes.wait_until_listening(self.gateway, self.port, timeout_s=START_S)
 
     def start_upstream(self) -> int:

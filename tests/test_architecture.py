@@ -177,3 +177,29 @@ def test_an_extra_that_an_error_names_can_be_installed() -> None:
 def test_the_reference_is_what_the_code_says() -> None:
     path = ROOT / "docs" / "reference.md"
     assert path.read_text(encoding="utf-8") == reference(), "run: python -m freehold.cli.reference > docs/reference.md"
+
+
+RUNS_CODE = {"pickle", "_pickle", "cPickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "jsonpickle"}
+
+
+def test_nothing_is_loaded_by_what_can_run_code() -> None:
+    wrong, loads = [], 0
+    for name, tree in _modules().items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                roots = {target.split(".")[0] for target in _imports(ast.Module(body=[node], type_ignores=[]))}
+                is_error = isinstance(node, ast.ImportFrom) and [a.name for a in node.names] == ["UnpicklingError"]
+                wrong += [f"{name}:{node.lineno} imports {root}" for root in roots & RUNS_CODE if not is_error]
+            if isinstance(node, ast.Call):
+                given = {k.arg: k.value for k in node.keywords}
+                called = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+                is_torch = called == "load" and ast.unparse(node.func) == "torch.load"
+                loads += is_torch
+                if is_torch and ast.unparse(given.get("weights_only", ast.Constant(None))) != "True":
+                    wrong.append(f"{name}:{node.lineno} lets torch.load read a pickle")
+                if called in ("read_pickle", "to_pickle") or "allow_pickle" in given:
+                    wrong.append(f"{name}:{node.lineno} reads a pickle")
+            if isinstance(node, ast.Name) and node.id in ("eval", "exec"):
+                wrong.append(f"{name}:{node.lineno} runs text as code")
+    assert wrong == []
+    assert loads

@@ -20,8 +20,6 @@ Not covered: programmers' mistakes. Those stay ordinary exceptions and show a tr
 
 from __future__ import annotations
 
-from typing import Any
-
 
 class FreeholdError(Exception):
     """Something that the user can act on; printed as one line: message, then hint."""
@@ -38,16 +36,6 @@ class FreeholdError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle by attributes, so that an error crosses a process or a workflow whole."""
-        return _restore, (type(self), self.__dict__.copy())
-
-
-def _restore(kind: type[FreeholdError], attributes: dict[str, Any]) -> FreeholdError:
-    error = kind.__new__(kind, attributes["message"])
-    error.__dict__.update(attributes)
-    return error
 
 
 class UsageError(FreeholdError):
@@ -140,3 +128,31 @@ class UpstreamError(FreeholdError):
     code = "upstream"
     status = 502
     retryable = True
+
+
+def plain_error(error: Exception) -> dict[str, str]:
+    """An error as plain text, by which `error_of` makes it again: the nearest kind of this tree, message and hint.
+
+    >>> plain_error(BusyError("It runs.", hint="Wait."))
+    {'kind': 'BusyError', 'message': 'It runs.', 'hint': 'Wait.'}
+    """
+    if not isinstance(error, FreeholdError):
+        return {"kind": "", "message": f"{type(error).__name__}: {error}", "hint": "Give the same command again."}
+    known = _kinds()
+    kind = next(kind.__name__ for kind in type(error).__mro__ if known.get(kind.__name__) is kind)
+    return {"kind": kind, "message": error.message, "hint": error.hint}
+
+
+def error_of(kind: str, message: str, hint: str) -> FreeholdError:
+    """The error that was written down with this kind; a FreeholdError where this tree has no such kind."""
+    chosen = _kinds().get(kind, FreeholdError)
+    error = chosen.__new__(chosen, message)
+    FreeholdError.__init__(error, message, hint=hint)
+    return error
+
+
+def _kinds() -> dict[str, type[FreeholdError]]:
+    """The kinds of this module by name."""
+    return {
+        name: kind for name, kind in globals().items() if isinstance(kind, type) and issubclass(kind, FreeholdError)
+    }

@@ -53,7 +53,7 @@ def under_pressure(town: Town, works: list[Coroutine[Any, Any, bytes]]) -> list[
     return town.upstream.run(run())
 
 
-SLOW_HEAD = b"POST %b HTTP/1.1\r\nhost: x\r\nx-slow: 1\r\n" % CHAT_PATH
+SLOW_HEAD = b"POST %b HTTP/1.1\r\nhost: localhost\r\nx-slow: 1\r\n" % CHAT_PATH
 SLOW: Mapping[str, tuple[bytes, bytes]] = {
     "a head": (b"", SLOW_HEAD + b"x-long: " + b"v" * 1000),
     "a head after its first line": (SLOW_HEAD, b"x-long: " + b"v" * 1000),
@@ -90,7 +90,7 @@ def test_a_large_body_is_not_a_slow_one(town: Town) -> None:
 
     async def send() -> Got:
         line = Line(town.port)
-        await line.send(b"POST /v1/files HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % (20 * 2**16))
+        await line.send(b"POST /v1/files HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n" % (20 * 2**16))
         for _ in range(20):
             await line.send(b"x" * 2**16)
             await asyncio.sleep(PATIENCE_S / 10)

@@ -20,6 +20,7 @@ from freehold.console.api.operations import OPERATIONS
 from freehold.core.route import Route
 from freehold.errors import AwayError, UsageError
 from freehold.loop.estate import Estate
+from freehold.loop.keys import Grant, add_key
 from freehold.loop.sorting import sort_new_calls
 from freehold.store import CallFilter
 
@@ -79,7 +80,11 @@ def test_whatever_is_asked_the_answer_is_as_the_document_says(
     try:
         ask()
     except Unsatisfiable:  # there is nothing about it that could be wrong
-        assert (name, mode) in {("version", GenerationMode.NEGATIVE), ("tasks", GenerationMode.NEGATIVE)}
+        assert (name, mode) in {
+            ("version", GenerationMode.NEGATIVE),
+            ("tasks", GenerationMode.NEGATIVE),
+            ("keys", GenerationMode.NEGATIVE),
+        }
     else:
         assert asked
 
@@ -88,7 +93,18 @@ def test_the_document_names_every_operation(client: TestClient) -> None:
     document = client.get("/api/openapi.json").json()
     named = {described["operationId"] for path in document["paths"].values() for described in path.values()}
     assert named == {operation.name for operation in OPERATIONS}
-    assert len(named) == 9
+    assert len(named) == 10
+
+
+def test_keys_are_shown_with_their_limits_and_without_their_secrets(client: TestClient, estate: Estate) -> None:
+    grant = Grant(usd_per_day=5.0, paths=["/v1/chat/*"], methods=["post"])
+    key, text = add_key(estate, "app", grant)
+    answer = client.get("/api/keys")
+    shown = next(one for one in answer.json()["keys"] if one["id"] == key.id)
+    assert (shown["paths"], shown["methods"], shown["usd_per_day"]) == (["/v1/chat/*"], ["POST"], 5.0)
+    assert (shown["reserved_usd"], shown["refused_today"]) == (0.0, {})
+    assert text not in answer.text
+    assert key.sha256 not in answer.text
 
 
 def test_calls_are_read_page_by_page(client: TestClient, estate: Estate) -> None:
@@ -188,7 +204,7 @@ def test_a_database_that_is_away_is_said_so(app: Starlette, monkeypatch: pytest.
     def away(*_: object) -> object:
         raise AwayError("The database does not answer.", hint="Start it.")
 
-    monkeypatch.setattr("freehold.store.taskbook.TaskBook.tasks", away)
+    monkeypatch.setattr("freehold.store.taskbook.TaskBook.names", away)
     response = TestClient(app, base_url=HERE, raise_server_exceptions=False).get("/api/tasks")
     assert response.status_code == 503
     assert response.json()["error"] == {

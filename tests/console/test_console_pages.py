@@ -194,6 +194,6 @@ def test_a_record_that_cannot_be_read_is_a_page_that_says_so(estate: Estate, mon
     def fail(_estate: Estate) -> list[object]:
         raise StateError("The database is damaged.", hint="Restore a backup.")
 
-    monkeypatch.setattr("freehold.console.pages.overviews", fail)
+    monkeypatch.setattr("freehold.console.pages.overview_page", fail)
     answer = _client(estate).get("/")
     assert (answer.status_code, answer.text) == (500, "The database is damaged. Restore a backup.\n")

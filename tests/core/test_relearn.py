@@ -7,7 +7,8 @@ import pytest
 from freehold.core import Asked, Message
 from freehold.core.part import Part
 from freehold.core.relearn import relearn
-from freehold.core.template import Template, learn
+from freehold.core.template import Template
+from freehold.core.template_learning import learn
 
 NOON = 1_779_969_600.0
 """2026-05-28, 12:00 UTC."""

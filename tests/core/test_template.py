@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from freehold.core import Asked, Message
+from freehold.core.alignment import MIN_VARIANTS
 from freehold.core.fingerprint import key, mask
 from freehold.core.ids import sha256_hex
-from freehold.core.template import MIN_VARIANTS, Part, Template, learn, widen
+from freehold.core.template import Part, Template
+from freehold.core.template_learning import MOST_IDLE, MOST_PARTS, learn, widen
 
 INSTRUCTIONS = "Classify the message as one of: refund, delivery, other.\nMessage: "
 THINGS = ["kettle", "lamp", "teapot", "desk", "chair", "mirror", "vase", "rug", "clock", "shelf", "stove", "bowl"]
@@ -301,3 +304,38 @@ def test_several_values_in_one_prompt_are_gaps_of_their_own() -> None:
     assert "desk" in shown
     assert rules[10:-10] not in shown
     assert template.fits(asked(("system", prompts[0].replace("17", "9000").replace("kettle", "Acme")), ("user", "x")))
+
+
+class _CountedTalk(tuple[Message, ...]):
+    """The messages of a conversation, which counts how many of them were taken out of it."""
+
+    taken = 0
+
+    def __getitem__(self, place: Any) -> Any:
+        found = super().__getitem__(place)
+        _CountedTalk.taken += len(found) if isinstance(place, slice) else 1
+        return found
+
+
+def _long_talk(messages: int, ending: str) -> Asked:
+    turns = [Message("user" if place % 2 == 0 else "assistant", "hi") for place in range(messages - 1)]
+    return Asked(dialect="openai-chat", model="m", messages=_CountedTalk([*turns, Message("user", ending)]))
+
+
+def _messages_taken(messages: int) -> int:
+    _CountedTalk.taken = 0
+    template = learn([_long_talk(messages, "bye") for _ in range(3)])
+    assert len(template.parts) <= MOST_PARTS
+    return _CountedTalk.taken
+
+
+def test_learning_from_a_long_conversation_takes_no_longer_than_from_a_shorter_one() -> None:
+    assert _messages_taken(4000) == _messages_taken(1000) > 0
+
+
+def test_instructions_after_many_messages_without_shared_text_are_content() -> None:
+    def call(number: int) -> Asked:
+        small_talk = [("user", f"{number}-{place}") for place in range(MOST_IDLE)]
+        return asked(*small_talk, ("user", "Answer with one word only, please."))
+
+    assert learn([call(number) for number in range(20)]).parts == ()

@@ -163,7 +163,7 @@ def request(
     method: bytes, target: bytes, headers: Sequence[Header] = (), body: bytes = b"", *, has_length: bool = True
 ) -> bytes:
     """A request as bytes, with host and content-length."""
-    lines = [method + b" " + target + b" HTTP/1.1", b"host: freehold.test"]
+    lines = [method + b" " + target + b" HTTP/1.1", b"host: localhost"]
     lines += [name + b": " + value for name, value in headers]
     if has_length and (body or method in (b"POST", b"PUT", b"PATCH")):
         lines.append(b"content-length: %d" % len(body))

@@ -21,7 +21,7 @@ from freehold.core import Call
 from freehold.gateway.app import Gateway
 from freehold.gateway.http1.server import Limits
 from freehold.gateway.server import listen, serve
-from freehold.record import Exchange, read_exchange
+from freehold.record import Exchange, GoneError, read_exchange
 
 WAIT_S = 20.0
 CHAT = {
@@ -307,18 +307,25 @@ async def _stream(send: Any, lines: list[bytes], *, extra: Any = (), ends: bool 
 
 
 class Shelf:
-    """A recorder in memory, read into calls at once; it can be waited on, held up, and said to be full."""
+    """A recorder in memory, read into calls at once; it can be waited on, held up, and said to be full or gone."""
 
     def __init__(self, prices: Any = None) -> None:
         self.calls: list[Call] = []
         self.problem: str | None = None
-        self.is_full = False
+        self.is_full = self.is_gone = False
         self.waiting_calls = self.waiting_bytes = 0
         self.gate = threading.Event()
         self.gate.set()
         self.entered = threading.Event()
         self._prices = prices or {}
         self._changed = threading.Condition()
+
+    @property
+    def refuses(self) -> bool:
+        return self.is_full
+
+    def look(self) -> None:
+        """A journal would be looked at here."""
 
     def add(self, exchange: Exchange) -> None:
         call = read_exchange(exchange, prices=self._prices, limit_bytes=64 * 2**20)
@@ -329,6 +336,8 @@ class Shelf:
     async def commit(self, exchange: Exchange, wait_s: float) -> bool:
         self.entered.set()
         is_open = await asyncio.to_thread(self.gate.wait, wait_s)
+        if self.is_gone:
+            raise GoneError
         self.add(exchange)
         return is_open
 

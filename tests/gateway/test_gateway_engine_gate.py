@@ -239,7 +239,9 @@ def test_a_client_that_hangs_up_frees_the_engine(scene: Scene) -> None:
     scene.sides.engine_s = WAIT_S
     body = asking("chat", messages=[{"role": "user", "content": "x"}])
     with socket.create_connection(("127.0.0.1", scene.port)) as client:
-        client.sendall(b"POST %b HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % (CHAT_PATH.encode(), len(body)))
+        client.sendall(
+            b"POST %b HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n" % (CHAT_PATH.encode(), len(body))
+        )
         client.sendall(body)
         for _ in range(int(WAIT_S / 0.05)):
             if scene.sides.asked:

@@ -128,7 +128,7 @@ def test_key_of_the_environment(build: Build, monkeypatch: pytest.MonkeyPatch) -
     send(town.port, "POST", CHAT_PATH, asking("chat"), {"authorization": "Bearer mine"})
     assert town.upstream.seen[1]["headers"][b"authorization"] == b"Bearer mine"
     foreign = {"origin": "https://evil.example"}
-    assert send(town.port, "POST", CHAT_PATH, asking("chat"), foreign)[0] == 401
+    assert send(town.port, "POST", CHAT_PATH, asking("chat"), foreign)[0] == 403
     assert send(town.port, "POST", CHAT_PATH, asking("chat"), {"origin": "http://localhost:3000"})[0] == 200
     assert "sk-env" not in repr(town.shelf.calls)
 

@@ -162,7 +162,7 @@ def test_a_refusal_that_waiting_cannot_mend_ends_the_connection() -> None:
     """Who reads until the end of the connection is not kept waiting, and a refused client holds none open."""
     text, oversight = spent()
     body = json.dumps({"model": "m", "messages": ASK}).encode()
-    head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {text}\r\n"
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {text}\r\n"
     with wired(provider, oversight=oversight) as town:
         started = time.monotonic()
         with socket.create_connection(("127.0.0.1", town.port), timeout=20) as line:

@@ -51,7 +51,7 @@ def test_client_that_hangs_up_before_any_answer(town: Town) -> None:
 
 def test_client_that_hangs_up_in_the_middle_of_its_request(town: Town) -> None:
     with socket.create_connection(("127.0.0.1", town.port)) as connection:
-        connection.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{")
+        connection.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{")
     assert town.shelf.wait_for(lambda call: call.error == "client_gone").status == 499
     assert town.upstream.seen == []
 
@@ -79,7 +79,7 @@ def test_last_bytes_wait_for_the_record(build: Build, stream: bool) -> None:
     town = build(settings=GatewaySettings(record_wait_s=20))
     town.shelf.gate.clear()
     body = asking("chat", stream=stream)
-    head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(body)
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n" % len(body)
     with socket.create_connection(("127.0.0.1", town.port)) as connection:
         connection.sendall(head + body)
         assert town.shelf.entered.wait(20)
@@ -129,6 +129,22 @@ def test_a_full_queue_turns_new_requests_away(town: Town) -> None:
     assert dict(headers)["retry-after"] == "1"
     assert town.upstream.seen == []
     town.shelf.is_full = False
+    assert send(town.port, "POST", CHAT_PATH, asking("chat"))[0] == 200
+
+
+def test_a_call_that_is_not_kept_is_never_acknowledged(town: Town) -> None:
+    """The journal went while the provider answered: a plain answer becomes an error, a stream breaks off."""
+    town.shelf.is_gone, town.shelf.problem = True, "deleted"
+    for ask in (asking("chat"), asking("chat", no=1), b"no JSON"):
+        status, headers, answer = send(town.port, "POST", CHAT_PATH, ask)
+        assert (status, json.loads(answer)["error"]["code"]) == (503, "record_unavailable")
+        assert dict(headers)["content-length"] == str(len(answer))
+        assert "transfer-encoding" not in dict(headers)
+    with pytest.raises(http.client.IncompleteRead) as broken:
+        send(town.port, "POST", CHAT_PATH, asking("chat", stream=True))
+    assert b"[DONE]" not in broken.value.partial
+    assert town.shelf.calls == []
+    town.shelf.is_gone = False
     assert send(town.port, "POST", CHAT_PATH, asking("chat"))[0] == 200
 
 

@@ -45,7 +45,7 @@ class Reader:
     def __init__(self, port: int, body: dict[str, Any]) -> None:
         raw = json.dumps(body).encode()
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=20)
-        lines = b"POST %b HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+        lines = b"POST %b HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
         self._socket.sendall(lines % (CHAT.encode(), len(raw)) + raw)
         self.got = b""
 

@@ -147,6 +147,95 @@ def test_what_two_servers_could_read_differently_is_refused(request_bytes: bytes
     with_server(work)
 
 
+OFFER = b"connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAEAAEAAAAIAAAAA\r\n"
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.sets(st.integers(1, 900), max_size=6))
+def test_an_offer_of_another_protocol_is_ignored_in_any_pieces(cuts: set[int]) -> None:
+    """As the JDK's HttpClient makes it: with bodies of both kinds, and requests behind it on the same connection."""
+    whole = (
+        b"POST /a HTTP/1.1\r\n" + OFFER + b"content-length: 3\r\n\r\none"
+        b"POST /b HTTP/1.1\r\n" + OFFER + b"transfer-encoding: chunked\r\n\r\n2\r\ntw\r\n1;x=y\r\no\r\n0\r\n\r\n"
+        b"GET /c HTTP/1.1\r\n" + OFFER + b"\r\n"
+        b"POST /d HTTP/1.1\r\nconnection: upgrade\r\nUPGRADE: TLS/1.0, any/2\r\ncontent-length: 4\r\n\r\nfour"
+        b"GET /e HTTP/1.1\r\n" + OFFER + CLOSE + b"\r\n"
+    )
+    ends = sorted(cuts)
+    pieces = [whole[start:end] for start, end in zip([0, *ends], [*ends, len(whole)], strict=True)]
+
+    async def work(port: int, echo: Echo, server: Server) -> None:
+        answer = await talk(port, *pieces)
+        said = [(request.method, request.target, request.body) for request in echo.requests]
+        assert said == [
+            ("POST", b"/a", b"one"),
+            ("POST", b"/b", b"two"),
+            ("GET", b"/c", b""),
+            ("POST", b"/d", b"four"),
+            ("GET", b"/e", b""),
+        ]
+        assert answer.count(b"HTTP/1.1 200 OK") == 5
+        assert not any(name.lower() == b"upgrade" for request in echo.requests for name, _ in request.headers)
+
+    with_server(work)
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        b"content-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"content-length: 1\r\ncontent-length: 2\r\n\r\nab",
+        b"content-length: +5\r\n\r\nabcde",
+        b"transfer-encoding: xchunked\r\n\r\n0\r\n\r\n",
+        b"transfer-encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+    ],
+)
+def test_behind_an_offer_nothing_is_smuggled(framing: bytes) -> None:
+    async def work(port: int, echo: Echo, server: Server) -> None:
+        hidden = b"GET /smuggled HTTP/1.1\r\n\r\n"
+        for offer in (
+            OFFER,
+            b"upgrade: h2c\r\nconnection: upgrade\r\n",
+            b"connection: upgrade\r\nupgrade: websocket\r\n",
+        ):
+            answer = await talk(port, b"POST /x HTTP/1.1\r\n" + offer + framing + hidden)
+            assert answer.startswith(b"HTTP/1.1 400 ")
+        assert echo.requests == []
+
+    with_server(work)
+
+
+def test_behind_a_websocket_nothing_is_read() -> None:
+    async def work(port: int, echo: Echo, server: Server) -> None:
+        head = b"GET /x HTTP/1.1\r\nconnection: upgrade\r\nupgrade: WebSocket\r\n\r\n"
+        answer = await talk(port, head + b"GET /smuggled HTTP/1.1\r\n\r\n")
+        assert (answer.count(b"HTTP/1.1"), [request.target for request in echo.requests]) == (1, [b"/x"])
+        with_body = head.replace(b"\r\n\r\n", b"\r\ncontent-length: 5\r\n\r\nhello")
+        assert (await talk(port, with_body)).startswith(b"HTTP/1.1 400 ")
+        tunnel = b"CONNECT x:1 HTTP/1.1\r\n" + OFFER + b"\r\n"
+        await talk(port, tunnel + b"GET /smuggled HTTP/1.1\r\n\r\n")
+        assert [request.target for request in echo.requests] == [b"/x", b"x:1"]
+
+    with_server(work)
+
+
+def test_an_offer_keeps_the_limits() -> None:
+    async def work(port: int, echo: Echo, server: Server) -> None:
+        head = b"POST /x HTTP/1.1\r\n" + OFFER
+        assert (await talk(port, head + b"a: " + b"x" * 3000 + b"\r\n\r\n")).startswith(b"HTTP/1.1 431 ")
+        assert (await talk(port, head + b"content-length: 2000\r\n\r\nabc")).startswith(b"HTTP/1.1 413 ")
+        many = await talk(port, (b"GET /x HTTP/1.1\r\n" + OFFER + b"\r\n") * 2000 + b"GET /x HTTP/1.0\r\n\r\n")
+        assert many.count(b"HTTP/1.1 200 OK") == 2001
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(head + b"expect: 100-continue\r\ncontent-length: 3\r\n" + CLOSE + b"\r\n")
+        assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        writer.write(b"abc")
+        assert (await reader.read()).endswith(b"POST /x abc")
+        writer.close()
+
+    with_server(work, Limits(body_bytes=1000, head_bytes=2000))
+
+
 def test_heads_that_are_too_large() -> None:
     async def work(port: int, echo: Echo, server: Server) -> None:
         for head in (b"a: " + b"x" * 3000, b"\r\n".join(b"h%d: x" % n for n in range(600)), b"a: " + b"x" * 300_000):
@@ -270,7 +359,7 @@ def ask_scripted(
 
 async def got(pool: Pool, origin: Origin, *, is_head: bool = False, **timeouts: float) -> tuple[Response, bytes]:
     method = b"HEAD" if is_head else b"GET"
-    head = method + b" /x HTTP/1.1\r\nhost: x\r\n\r\n"
+    head = method + b" /x HTTP/1.1\r\nhost: localhost\r\n\r\n"
     response = await pool.ask(origin, head, b"", is_head=is_head, timeouts=Timeouts(**timeouts))
     return response, await response.read_all(2**20)
 

@@ -39,7 +39,7 @@ def test_limits_and_scopes_are_kept_and_told(run: Run) -> None:
     assert made.exit_code == 0
     assert json.loads(made.stdout)["key"].startswith("fhk_")
     assert "Task 'support-desk' is not known yet" in made.stderr
-    assert "Calls without a price count in no budget" in made.stderr
+    assert "Models without a price are refused with this key" in made.stderr
     shown = json.loads(run("keys", "show", "desk", "--json").stdout)
     assert shown.pop("expires_at") == pytest.approx(time.time() + 30 * 86_400, abs=60)
     assert {name: shown[name] for name in ("tasks", "models", "state", "usd_per_day", "requests_this_minute")} == {

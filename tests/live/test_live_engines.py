@@ -17,9 +17,11 @@ from freehold.app.late import LateEstate
 from freehold.core import ModelCard
 from freehold.core.dialects import read_request
 from freehold.errors import EngineError
+from freehold.gateway.oversight import Oversight
 from freehold.loop import engines
 from freehold.loop.directory import ServedModel
 from freehold.loop.engines import EngineList, Engines, engine_file
+from freehold.record import Journal, Recorder
 from freehold.settings import load_settings
 
 
@@ -106,6 +108,32 @@ def test_a_request_brings_what_bounds_its_call(moved: Moved) -> None:
     assert placed is not None
     assert (placed.slack_s, placed.slow_s) == (0.9, 0.36)
     assert placed.provider_ms[-5:] == (600.0, 601.0, 602.0, 603.0, 604.0)
+    around.late.close()
+
+
+def test_a_model_without_an_engine_is_told_of(moved: Moved, tmp_path: Path) -> None:
+    settings = moved.estate.settings
+    around = Surroundings(settings, LateEstate(settings))
+    around.refresh()
+    assert around.unserved() == []
+    moved.put(model_path="/models/m1")
+    around.refresh()
+    assert around.unserved() == ["m1"]
+    recorder = Recorder(Journal(tmp_path))
+    oversight = Oversight(unserved=around.unserved, engine_problem=lambda: "m2 is hung for 3 s")
+    readiness = oversight._readiness(recorder, providers=1)
+    assert readiness.engine_problem == "m1 is not served; the provider answers its calls; m2 is hung for 3 s"
+    assert readiness.is_ready
+    path = engine_file(settings)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"m1": "http://127.0.0.1:1"}), encoding="utf-8")
+    around.refresh()
+    assert around.unserved() == []
+    moved.put(kind="rented")
+    path.unlink()
+    around.refresh()
+    assert around.unserved() == []
+    recorder.close()
     around.late.close()
 
 

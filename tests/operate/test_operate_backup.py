@@ -7,6 +7,7 @@ import io
 import json
 import os
 import random
+import shutil
 import tarfile
 import threading
 import zlib
@@ -17,8 +18,9 @@ import pytest
 from made import Run, an_estate, triage_calls
 
 from freehold.core import ModelCard
+from freehold.core.ids import sha256_hex
 from freehold.errors import DataError, UsageError
-from freehold.loop.archives import MANIFEST
+from freehold.loop.archives import _LEFT_FREE_BYTES, MANIFEST
 from freehold.loop.backup import Summary, back_up, restore
 from freehold.loop.estate import Estate
 from freehold.loop.progress import Progress
@@ -260,6 +262,54 @@ def test_no_path_of_an_archive_leads_out(tmp_path: Path, name: str, kind: bytes)
     with pytest.raises(DataError, match=r"leads out|not a plain file"):
         restore(tmp_path / "evil.tar.gz", tmp_path / "new" / "state", _quiet)
     assert not list(tmp_path.rglob("evil"))
+
+
+@pytest.mark.parametrize("name", ["run/session.key", "bases/b/model.gguf", "receipts.heads", "freehold.toml"])
+def test_what_no_backup_holds_is_not_put_into_a_state_folder(tmp_path: Path, name: str) -> None:
+    data = b"mine"
+    sums = {name: {"sha256": sha256_hex(data), "size_bytes": len(data)}}
+    manifest = json.dumps({"format": 1, "state": "/old", "database": "sqlite", "files": sums}).encode()
+    _tar(tmp_path / "evil.tar.gz", {name: data, MANIFEST: manifest})
+    with pytest.raises(DataError, match="does not belong"):
+        restore(tmp_path / "evil.tar.gz", tmp_path / "new", _quiet)
+    assert not (tmp_path / "new").exists()
+
+
+def test_no_more_is_unpacked_than_there_is_room_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _tar(tmp_path / "large.tar.gz", {"models/m/model.gguf": bytes(2**22)})
+    room = shutil.disk_usage(tmp_path)._replace(free=_LEFT_FREE_BYTES + 2**21)
+    monkeypatch.setattr("shutil.disk_usage", lambda _folder: room)
+    with pytest.raises(DataError, match="room"):
+        restore(tmp_path / "large.tar.gz", tmp_path / "new", _quiet)
+    assert [path.name for path in tmp_path.iterdir()] == ["large.tar.gz"]
+
+
+def test_a_header_of_an_archive_is_not_read_into_memory_whatever_its_size(tmp_path: Path) -> None:
+    with gzip.open(tmp_path / "long.tar.gz", "wb") as packed:
+        info = tarfile.TarInfo("././@PaxHeader")
+        info.type, info.size = tarfile.XHDTYPE, 2**20
+        packed.write(info.tobuf() + bytes(2**20))
+    with pytest.raises(DataError, match="header is too large"):
+        restore(tmp_path / "long.tar.gz", tmp_path / "new", _quiet)
+
+
+def test_a_manifest_that_does_not_say_where_it_was_is_refused(tmp_path: Path) -> None:
+    estate = _fill(tmp_path / "old")
+    _back_up(estate, tmp_path / "b")
+    estate.store.close()
+    manifest = json.loads((tmp_path / "b" / MANIFEST).read_text())
+    del manifest["state"]
+    (tmp_path / "b" / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(DataError, match="does not say"):
+        restore(tmp_path / "b", tmp_path / "new", _quiet)
+
+
+def _tar(path: Path, files: dict[str, bytes]) -> None:
+    with tarfile.open(path, "w:gz") as tar:
+        for name, data in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
 
 
 def test_a_backup_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

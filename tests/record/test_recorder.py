@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from exchanges import an_exchange
 
-from freehold.record import Exchange, Journal, Recorder
+from freehold.record import Durability, Exchange, GoneError, Journal, Recorder
 from freehold.record.entries import mark_of, read_payload, split
 
 WAIT_S = 20.0
@@ -100,6 +101,91 @@ async def test_a_full_disk_keeps_calls_waiting_and_loses_none(tmp_path: Path, di
     assert recorder.close() == ()
     assert rows(journal) == ["a", "b", "c", "d"]
     assert (recorder.problem, recorder.waiting_bytes, recorder.is_full) == (None, 0, False)
+
+
+async def test_a_full_disk_holds_callers_once_and_not_each_of_them(
+    tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first callers share one wait; those that come after it are answered at once, and all are recorded."""
+    journal = Journal(tmp_path)
+    recorder = Recorder(journal)
+    disk.is_full = True
+    assert not await recorder.commit(an_exchange("a"), wait_s=0.01)
+    holds: list[float] = []
+    hold_s = recorder._hold_s
+    monkeypatch.setattr(recorder, "_hold_s", lambda wait_s: holds.append(hold_s(wait_s)) or holds[-1])
+    assert not await recorder.commit(an_exchange("b"), wait_s=0.01)
+    assert holds == [0.0]
+    waiting = asyncio.create_task(recorder.commit(an_exchange("c"), wait_s=WAIT_S))
+    await asyncio.sleep(0)
+    assert 0.0 < holds[-1] < WAIT_S
+    disk.is_full = False
+    assert await waiting
+    disk.is_full = True
+    disk.refused.clear()
+    again = asyncio.create_task(recorder.commit(an_exchange("d"), wait_s=WAIT_S))
+    await asyncio.to_thread(disk.refused.wait, WAIT_S)
+    assert not again.done(), "a new outage holds callers anew"
+    disk.is_full = False
+    assert await again
+    assert recorder.close() == ()
+    assert rows(journal) == ["a", "b", "c", "d"]
+
+
+def _deleted(folder: Path) -> None:
+    shutil.rmtree(folder)
+
+
+def _moved(folder: Path) -> None:
+    folder.rename(folder.with_name("moved"))
+
+
+def _replaced(folder: Path) -> None:
+    shutil.copytree(folder, folder.with_name("copy"))
+    folder.rename(folder.with_name("moved"))
+    folder.with_name("copy").rename(folder)
+
+
+@pytest.mark.parametrize("durability", ["process", "power"])
+@pytest.mark.parametrize("lose", [_deleted, _moved, _replaced])
+async def test_a_journal_that_is_gone_takes_no_call(
+    tmp_path: Path, lose: Callable[[Path], None], durability: Durability, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "state" / "journal"
+    recorder = Recorder(Journal(folder, lane="rest", durability=durability), evidence=Journal(folder, lane="evidence"))
+    assert await recorder.commit(an_exchange("a"), WAIT_S)
+    lose(folder.parent)
+    with pytest.raises(GoneError):
+        await recorder.commit(an_exchange("b"), WAIT_S)
+    assert "put it back, or start freehold up again" in str(recorder.problem)
+    assert recorder.refuses
+    assert recorder.waiting_calls == 0
+    recorder.add(an_exchange("of nobody who waits"))
+    with pytest.raises(GoneError):
+        await recorder.commit(an_exchange("c"), WAIT_S)
+    assert len(recorder.close()) == 1
+
+
+async def test_a_journal_that_is_there_again_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("freehold.record.recorder._LOOK_S", 0.0)
+    folder = tmp_path / "state" / "journal"
+    journal = Journal(folder)
+    recorder = Recorder(journal)
+    assert not recorder.refuses
+    _moved(folder.parent)
+    assert recorder.refuses, "noticed without a call, before anything was written"
+    folder.parent.with_name("moved").rename(folder.parent)
+    assert not recorder.refuses
+    assert recorder.problem is None
+    assert await recorder.commit(an_exchange("a"), WAIT_S)
+    _moved(folder.parent)
+    with pytest.raises(GoneError):
+        await recorder.commit(an_exchange("b"), WAIT_S)
+    folder.parent.with_name("moved").rename(folder.parent)
+    assert not recorder.refuses
+    assert await recorder.commit(an_exchange("c"), WAIT_S)
+    assert recorder.close() == ()
+    assert rows(journal) == ["a", "c"]
 
 
 def test_close_gives_back_what_the_disk_does_not_take(tmp_path: Path, disk: Disk) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from tiny_llama import write_tiny_llama
@@ -44,7 +46,7 @@ def _is_gone(pid: int) -> bool:
 
 def test_answers_are_greedy_and_carry_their_logprobs(gguf: Path, tmp_path: Path) -> None:
     with serving(gguf, log=tmp_path / "log", threads=1, slots=2) as url:
-        assert url.startswith("http://127.0.0.1:")
+        assert urlsplit(url).hostname == "127.0.0.1"
         answers = answer_all([url], [PROMPT, PROMPT, PROMPT], max_tokens=6)
     assert len({answer.text for answer in answers}) == 1
     assert all(1 <= len(answer.logprobs) <= 6 and max(answer.logprobs) <= 0 for answer in answers)
@@ -126,3 +128,51 @@ def test_a_file_that_is_no_model_is_an_error_with_the_engines_last_words(tmp_pat
         pytest.fail("a broken model was served")
     with pytest.raises(EngineError, match="There is no model file"):
         Engine(tmp_path / "nothing.gguf", log=tmp_path / "log")
+
+
+def _ask(url: str, method: str, path: str, **headers: str) -> tuple[int, dict[str, str]]:
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection("127.0.0.1", parts.port or 0, timeout=30)
+    try:
+        body = b'{"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 2}' if method == "POST" else None
+        connection.request(method, path, body, {"content-type": "application/json", **headers})
+        response = connection.getresponse()
+        response.read()
+        return response.status, {name.lower(): value for name, value in response.headers.items()}
+    finally:
+        connection.close()
+
+
+def test_nobody_is_answered_without_the_key_and_no_web_page_at_all(gguf: Path, tmp_path: Path) -> None:
+    with serving(gguf, log=tmp_path / "log", threads=1, slots=1) as url:
+        key = str(urlsplit(url).password)
+        assert len(key) >= 40
+        for path in ("/v1/chat/completions", "/completion", "/tokenize", "/apply-template"):
+            assert _ask(url, "POST", path)[0] == 401
+            assert _ask(url, "POST", path, authorization="Bearer wrong")[0] == 401
+        for path in ("/slots", "/props", "/metrics", "/lora-adapters"):
+            assert _ask(url, "GET", path)[0] in (401, 404, 501)
+        assert _ask(url, "POST", "/v1/chat/completions", authorization=f"Bearer {key}")[0] == 200
+        for method, path in (("POST", "/v1/chat/completions"), ("OPTIONS", "/v1/chat/completions"), ("GET", "/health")):
+            told = _ask(url, method, path, origin="https://evil.example", authorization=f"Bearer {key}")[1]
+            assert told.get("access-control-allow-origin", "") == ""
+            assert "access-control-allow-credentials" not in told
+    assert key not in (tmp_path / "log").read_text(errors="replace")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_the_key_is_in_no_list_of_processes_and_no_other_secret_reaches_the_engine(
+    gguf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-canary")
+    monkeypatch.setenv("FREEHOLD_DATABASE_URL", "postgresql://u:canary@h/d")
+    engine = Engine(gguf, log=tmp_path / "log", threads=1, slots=1)
+    engine.start()
+    try:
+        key = str(urlsplit(engine.wait()).password)
+        command, environment = (Path(f"/proc/{engine.pid}/{name}").read_bytes() for name in ("cmdline", "environ"))
+        assert key.encode() not in command + environment
+        assert b"canary" not in command + environment
+        assert b"PATH=" in environment
+    finally:
+        engine.stop()

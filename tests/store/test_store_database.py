@@ -101,6 +101,36 @@ def test_a_full_disk_is_said_to_be_full_and_nothing_is_lost(tmp_path: Path) -> N
     store.close()
 
 
+def test_a_database_that_was_deleted_or_replaced_takes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "state" / "freehold.db"
+    url = f"sqlite:///{path}"
+    store = Store(url)
+    first = a_call()
+    store.calls.add([first])
+    path.parent.rename(tmp_path / "moved")
+    for work in (lambda: store.calls.add([a_call()]), lambda: store.calls.find(CallFilter())):
+        with pytest.raises(StateError, match="was deleted or replaced while it was in use"):
+            work()
+    assert not path.parent.exists(), "no empty database was made in its place"
+    (tmp_path / "moved").rename(path.parent)
+    assert store.calls.find(CallFilter()) == [first]
+    path.unlink()
+    Store(url).close()
+    with pytest.raises(StateError, match="was deleted or replaced while it was in use"):
+        store.calls.add([a_call()])
+    store.close()
+    assert Store(url).calls.find(CallFilter()) == []
+
+
+def test_a_database_that_goes_in_the_middle_of_a_write_takes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "freehold.db"
+    store = Store(f"sqlite:///{path}")
+    store.calls.add([a_call()])
+    with pytest.raises(StateError, match="was deleted"), store._database.writing():
+        path.unlink()
+    store.close()
+
+
 def test_a_locked_database_is_busy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("freehold.store.database._SQLITE_PRAGMAS", ("busy_timeout=10", "journal_mode=WAL"))
     path = tmp_path / "freehold.db"

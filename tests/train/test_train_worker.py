@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -171,6 +172,26 @@ def test_a_base_of_another_family_is_refused(data: Path, tmp_path: Path) -> None
 def test_a_base_whose_control_tokens_pass_as_text_is_refused(data: Path, tmp_path: Path) -> None:
     base = write_tiny_llama(tmp_path / "other.gguf", special=("<|endoftext|>", "<|im_start|>", "<|im_end|>", "[INST]"))
     with pytest.raises(TrainError, match=r"takes '\[INST\]' in a text for a control token"):
+        fit(data, base, tmp_path / "out", RECIPE, quiet)
+
+
+def _patched(path: Path, key: bytes, form: str, offset: int, value: int) -> Path:
+    """The file with another number at a place behind the name of a key."""
+    content = bytearray(path.read_bytes())
+    struct.pack_into(form, content, content.index(key) + len(key) + offset, value)
+    path.write_bytes(content)
+    return path
+
+
+def test_a_base_that_declares_more_than_it_holds_is_refused_before_it_is_read(tmp_path: Path, data: Path) -> None:
+    base = _patched(write_tiny_llama(tmp_path / "other.gguf"), b"tokenizer.ggml.token_type", "<Q", 8, 200_000)
+    with pytest.raises(DataError, match=r"The GGUF file 'other.gguf' declares 800,000 bytes of an array where"):
+        fit(data, base, tmp_path / "out", RECIPE, quiet)
+
+
+def test_a_base_that_declares_weights_which_no_tensor_has_is_refused(tmp_path: Path, data: Path) -> None:
+    base = _patched(write_tiny_llama(tmp_path / "other.gguf"), b"llama.vocab_size", "<I", 4, 5000)
+    with pytest.raises(TrainError, match=r"declares llama.vocab_size = 5,000, and its largest tensor has a side of"):
         fit(data, base, tmp_path / "out", RECIPE, quiet)
 
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,11 +55,21 @@ async def test_a_locked_database_holds_nobody_up(tmp_path: Path) -> None:
         other.execute("BEGIN EXCLUSIVE")
         second = await _ask_all(up)
         await up.until_waiting(calls=len(ROWS))
+        await up.until(partial(_is_told, up, "is locked by another process"))
+        assert (await up.readiness())[1]["delivery_lag_s"] > 0.0
         other.rollback()
         other.close()
         await up.until_waiting(calls=0)
+        await up.until(partial(_is_told, up, "ok"))
         assert await up.stop() == 0
     assert sorted(_recorded(an_estate(up.state).store)) == sorted(first | second)
+
+
+async def _is_told(up: Up, words: str) -> bool:
+    """Whether `/readyz` says this of the database, which makes no gateway unready."""
+    status, told = await up.readiness()
+    assert status == 200
+    return words in told["database"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of another process are set as Linux does it")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -16,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from freehold.app import supervisor
-from freehold.app.listening import listeners
+from freehold.app.listening import Listening, listening
 from freehold.app.periodic import Periodic
 from freehold.app.supervisor import Workers
 from freehold.errors import BusyError, StateError
@@ -35,15 +34,15 @@ DYING = "import sys; sys.stdin.read(1)"
 
 
 @pytest.fixture
-def sockets() -> Iterator[list[socket.socket]]:
-    opened = listeners("127.0.0.1", 0, 2)
+def door() -> Iterator[Listening]:
+    opened = listening("127.0.0.1", 0, 2)
     yield opened
-    for listener in opened:
-        listener.close()
+    if opened.socket.fileno() >= 0:
+        opened.close()
 
 
-def _workers(sockets: list[socket.socket], code: str) -> Workers:
-    return Workers(sockets, b"settings", command=(sys.executable, "-c", code))
+def _workers(door: Listening, code: str) -> Workers:
+    return Workers(door, b"settings", command=(sys.executable, "-c", code))
 
 
 def _wait_for_new(workers: Workers, gone: int) -> None:
@@ -53,10 +52,8 @@ def _wait_for_new(workers: Workers, gone: int) -> None:
         time.sleep(0.01)
 
 
-def test_a_worker_that_dies_is_started_again(
-    tmp_path: Path, sockets: list[socket.socket], caplog: pytest.LogCaptureFixture
-) -> None:
-    workers = _workers(sockets, SCRIPT.format(place=tmp_path))
+def test_a_worker_that_dies_is_started_again(tmp_path: Path, door: Listening, caplog: pytest.LogCaptureFixture) -> None:
+    workers = _workers(door, SCRIPT.format(place=tmp_path))
     workers.start()
     first = set(workers.pids)
     assert {path.read_text() for path in tmp_path.iterdir()} == {"settings"}
@@ -75,40 +72,36 @@ def test_a_worker_that_dies_is_started_again(
     assert workers.lost_calls >= 2
 
 
-def test_workers_that_never_serve_are_given_up(sockets: list[socket.socket]) -> None:
-    workers = _workers(sockets, DYING)
+def test_workers_that_never_serve_are_given_up(door: Listening) -> None:
+    workers = _workers(door, DYING)
     with pytest.raises(StateError, match="does not start"):
         workers.start()
     workers.stop(grace_s=0)
 
 
-def test_a_worker_that_does_not_end_is_killed(sockets: list[socket.socket], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_does_not_end_is_killed(door: Listening, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "_CLOSING_S", 0.1)
     code = "import signal; signal.signal(15, signal.SIG_IGN); print('ready', flush=True)\nwhile True: signal.pause()"
-    workers = _workers(sockets, code)
+    workers = _workers(door, code)
     workers.start()
     pids = workers.pids
     workers.stop(grace_s=0)
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
 
 
-def test_a_real_worker_without_its_parent_ends_at_once(sockets: list[socket.socket]) -> None:
-    listener = sockets[0].fileno()
-    command = [sys.executable, "-m", "freehold.app.worker", "--number", "1", "--listener", str(listener)]
+def test_a_real_worker_without_its_parent_ends_at_once(door: Listening) -> None:
+    command = [sys.executable, "-m", "freehold.app.worker", "--number", "1", *door.options]
     done = subprocess.run(
-        [*command, "--parent", "1"], pass_fds=[listener], input=b"", capture_output=True, timeout=WAIT_S
+        [*command, "--parent", "1"], pass_fds=door.files, input=b"", capture_output=True, timeout=WAIT_S
     )
     assert done.returncode == 1
     assert b"the process that started this gateway is gone" in done.stderr
 
 
-def test_several_workers_share_a_port_that_nobody_else_gets(sockets: list[socket.socket]) -> None:
-    places = {listener.getsockname() for listener in sockets}
-    assert len(places) == 1
-    port = places.pop()[1]
+def test_workers_share_a_port_that_nobody_else_gets(door: Listening) -> None:
     for count in (1, 2):
-        with pytest.raises(BusyError, match=f"Port {port} of 127.0.0.1 is in use"):
-            listeners("127.0.0.1", port, count)
+        with pytest.raises(BusyError, match=f"Port {door.port} of 127.0.0.1 is in use"):
+            listening("127.0.0.1", door.port, count)
 
 
 def test_periodic_work_survives_its_failures(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,17 +11,18 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from made import chat_body
 
 from freehold.record import Backlog, read_backlog
 
 WAIT_S = 60.0
-CLIENT_HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+CLIENT_HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
 BROKEN = (OSError, asyncio.IncompleteReadError, ValueError, asyncio.TimeoutError)
 
 
@@ -133,6 +134,18 @@ class Up:
         """End it at once."""
         os.kill(self.pid, signal.SIGKILL)
         await self._ended()
+
+    async def until(self, holds: Callable[[], Awaitable[bool]]) -> None:
+        """Return once this holds; fails with the log when it does not in time."""
+        deadline = time.monotonic() + WAIT_S
+        while not await holds():
+            assert time.monotonic() < deadline, self.log
+            await asyncio.sleep(0.02)
+
+    async def readiness(self) -> tuple[int, dict[str, Any]]:
+        """The status and body of `/readyz`."""
+        status, _, body = await self.get("/readyz")
+        return status, json.loads(body)
 
     def workers(self) -> list[int]:
         """The process ids of its workers."""

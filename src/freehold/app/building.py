@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import cast
@@ -15,12 +16,16 @@ from typing import cast
 from freehold import route as routing
 from freehold.app.holding import RouteCheck
 from freehold.app.late import LateEstate
-from freehold.core import Asked, Route
+from freehold.app.session_secret import session_secret
+from freehold.core import Asked, Call, Route
+from freehold.core.price import Price
 from freehold.core.task import Task
 from freehold.gateway.access import AccessLog, AccessMode
 from freehold.gateway.admission import Admission, ReadHeader, is_loopback
 from freehold.gateway.app import Gateway
+from freehold.gateway.budgets import Budgets
 from freehold.gateway.config import Fallback, GatewaySettings, NewPrompt, Placed, Provider, Resilience, Switchboard
+from freehold.gateway.doors import read_hosts
 from freehold.gateway.http1.asgi import AsgiApp, Event
 from freehold.gateway.http1.client import Timeouts
 from freehold.gateway.http1.server import Limits
@@ -28,12 +33,16 @@ from freehold.gateway.meter import Meter
 from freehold.gateway.metrics import Metrics, Sources
 from freehold.gateway.origins import read_origins
 from freehold.gateway.oversight import Oversight
+from freehold.gateway.refused import RefusedCounts
 from freehold.gateway.tracing import is_wanted
 from freehold.loop.bounds import slow_ms
 from freehold.loop.directory import Directory
 from freehold.loop.engines import EngineList, engine_file
-from freehold.record import Recorder
+from freehold.record import Exchange, Recorder, read_exchange
 from freehold.settings import ProviderSettings, Settings
+
+_TELL_S = 1.0
+_LARGEST_READ_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +57,7 @@ class _Bounds:
 
 
 class Surroundings:
-    """What a gateway is told while it runs, as of the last `refresh`: routes, engines and keys."""
+    """What a gateway is told while it runs, as of the last `refresh`: routes, engines and keys; and what it tells."""
 
     def __init__(self, settings: Settings, late: LateEstate) -> None:
         self.late = late
@@ -56,6 +65,9 @@ class Surroundings:
         self.directory = Directory(late.store)
         self.engines = EngineList(engine_file(settings))
         self.admission = Admission(is_required=asks_for_keys(settings))
+        self.refused = RefusedCounts()
+        self.budgets = Budgets(partial(_read, {p.name: p.prices for p in settings.providers}))
+        self._told_at = 0.0
         self._bounds: dict[str, _Bounds] = {}
         self.check = RouteCheck(lambda task_ids: late.store().book.newest_versions(task_ids))
 
@@ -64,6 +76,21 @@ class Surroundings:
         self.engines.refresh()
         self.directory.refresh()
         self.admission.refresh(self.late.store().keys.sync)
+        if time.monotonic() - self._told_at > _TELL_S:
+            self.tell_refused()
+
+    def step_budgets(self) -> None:
+        """Settle and lease; FreeholdError while the database is away."""
+        self.budgets.step(lambda *told: self.late.store().budgets.sync(*told))
+
+    def close_budgets(self) -> None:
+        """Give back what is held of budgets."""
+        self.budgets.close(lambda *told: self.late.store().budgets.sync(*told))
+
+    def tell_refused(self) -> None:
+        """Bring the counts of refused requests to the store; FreeholdError while the database is away."""
+        self.refused.tell(self.late.store().refused.add)
+        self._told_at = time.monotonic()
 
     def find(self, asked: Asked, explicit_task: str | None) -> Placed | None:
         """The task and route of a request."""
@@ -106,9 +133,19 @@ class Surroundings:
         """Whether no task has a route of its own."""
         return not self.directory.has_routes
 
+    def unserved(self) -> list[str]:
+        """The models that some route needs and no engine serves now."""
+        return sorted(model for model in self.directory.served_models() if self.engines.url(model) is None)
+
     def knows_routes(self) -> bool:
         """Whether tasks and routes were ever read."""
         return self.directory.is_known
+
+
+def _read(prices: Mapping[str, Mapping[str, Price]], exchange: Exchange) -> Call:
+    """An exchange with its cost, as the record will have it."""
+    known = prices.get(exchange.decision.provider, {})
+    return read_exchange(exchange, prices=known, limit_bytes=_LARGEST_READ_BYTES)
 
 
 def asks_for_keys(settings: Settings) -> bool:
@@ -134,7 +171,8 @@ def build_gateway(settings: Settings, recorder: Recorder, around: Surroundings, 
         LateConsole(
             around.late,
             is_simulated=any(p.name == "simulated" for p in settings.providers),
-            let_in=partial(_key_of, around.admission),
+            settings=settings,
+            admission=around.admission,
         ),
         oversight,
     )
@@ -180,6 +218,8 @@ def gateway_settings(settings: Settings) -> GatewaySettings:
         connections=settings.whole("gateway.max_connections"),
         add_usage=settings.flag("gateway.add_usage"),
         allowed_origins=read_origins(settings.text("gateway.allowed_origins")),
+        assumed_output_tokens=settings.whole("gateway.assumed_output_tokens"),
+        hosts=read_hosts(settings.text("gateway.allowed_hosts"), settings.text("gateway.host")),
         background_asks=settings.whole("route.background_asks"),
     )
 
@@ -222,9 +262,10 @@ def _provider(settings: Settings, provider: ProviderSettings) -> Provider:
 class LateConsole:
     """The console, from the moment on at which the database has answered."""
 
-    def __init__(self, late: LateEstate, *, is_simulated: bool, let_in: Callable[[ReadHeader], str | None]) -> None:
+    def __init__(self, late: LateEstate, *, is_simulated: bool, settings: Settings, admission: Admission) -> None:
         self._late = late
-        self._let_in = let_in
+        self._settings = settings
+        self._admission = admission
         self._is_simulated = is_simulated
         self._console: AsgiApp | None = None
 
@@ -245,9 +286,18 @@ class LateConsole:
     def _built(self) -> AsgiApp | None:
         if self._late.opened is None:
             return None
-        from freehold.console import build_console  # takes a while, and many gateways never show it
+        from freehold.console import Sessions, build_console, is_loopback_host  # takes a while, and many never show it
 
-        return build_console(self._late.opened, is_simulated=self._is_simulated, let_in=self._let_in)
+        settings, admission = self._settings, self._admission
+        is_asked = asks_for_keys(settings)
+        return build_console(
+            self._late.opened,
+            is_simulated=self._is_simulated,
+            let_in=partial(_key_of, admission),
+            sessions=Sessions(session_secret(settings), admission.may_look) if is_asked else None,
+            # without a key, a proxy on this machine must not show the console by its own name
+            is_own_host=gateway_settings(settings).hosts.allows if is_asked else is_loopback_host,
+        )
 
 
 def _key_of(admission: Admission, header: ReadHeader) -> str | None:

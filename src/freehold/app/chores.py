@@ -1,4 +1,4 @@
-"""What the sorter's process does, again and again: new calls get their tasks, old ones lose their bodies.
+"""What the sorter's process does, again and again: new calls get their tasks, old ones are deleted.
 
 Not covered: the process (`app.sorter`).
 """
@@ -12,6 +12,7 @@ from freehold.app.lifeline import end_without_parent
 from freehold.app.log import log_to_stderr
 from freehold.app.periodic import Periodic
 from freehold.app.told import Told
+from freehold.loop.old_calls import OldCallsRetention
 from freehold.loop.retention import Retention
 from freehold.loop.sorting import sort_new_calls
 
@@ -29,6 +30,7 @@ class Chores:
         self._parent = parent
         self._late = LateEstate(settings)
         self._retention: Retention | None = None
+        self._old_calls: OldCallsRetention | None = None
         self._threads = (
             Periodic("sorting", self._sort, pause_s=_SORT_S),
             Periodic("retention", self._prune, pause_s=_LOOK_FOR_OLD_S),
@@ -51,3 +53,5 @@ class Chores:
     def _prune(self) -> None:
         self._retention = self._retention or Retention(self._late.get())
         self._retention.run_if_due()
+        self._old_calls = self._old_calls or OldCallsRetention(self._late.get())
+        self._old_calls.run_if_due()

@@ -1,34 +1,64 @@
-"""The sockets that workers serve: bound by their parent, so that a worker that dies takes no waiting client along.
+"""The socket that all workers accept from, bound by their parent: a worker that dies takes no waiting client along.
 
-With several workers each has a socket of its own on the shared port (SO_REUSEPORT), and the kernel deals connections
-out between them; where it does not do that, they share one. Not covered: who may be listened to
-(`gateway.admission.needs_key`).
+Not covered: who may be listened to (`gateway.admission.needs_key`), how workers share what comes
+(`gateway.http1.acceptor`).
 """
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
+import tempfile
+from dataclasses import dataclass
 
+from freehold.gateway.http1.server import OpenCounts
 from freehold.gateway.server import listen
 
-_BACKLOG = 4096
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """One listening socket for so many workers; `counts` is the file in which several of them count what is open."""
+
+    socket: socket.socket
+    workers: int
+    counts: int | None
+
+    @property
+    def port(self) -> int:
+        """The port that was taken."""
+        return int(self.socket.getsockname()[1])
+
+    @property
+    def files(self) -> tuple[int, ...]:
+        """The file descriptors that a worker inherits."""
+        own = self.socket.fileno()
+        return (own,) if self.counts is None else (own, self.counts)
+
+    @property
+    def options(self) -> list[str]:
+        """How a worker is told of them on its command line."""
+        options = ["--listener", str(self.socket.fileno())]
+        return options if self.counts is None else [*options, "--counts", str(self.counts)]
+
+    def close(self) -> None:
+        """Take no more connections for workers that have none of it."""
+        self.socket.close()
+        if self.counts is not None:
+            os.close(self.counts)
 
 
-def listeners(host: str, port: int, workers: int) -> list[socket.socket]:
-    """One listening socket for each worker, all on one port; BusyError when somebody else has it."""
-    first = listen(host, port)
-    if workers == 1 or sys.platform != "linux":
-        return [first] * workers
-    taken = int(first.getsockname()[1])
-    first.close()  # it only made sure that the port is nobody's: sockets that share one would not notice
-    return [_sharing(host, taken, first.family) for _ in range(workers)]
+def listening(host: str, port: int, workers: int) -> Listening:
+    """Take the port for so many workers; BusyError when somebody else has it."""
+    return Listening(listen(host, port), workers, None if workers == 1 else _counts_file(workers))
 
 
-def _sharing(host: str, port: int, family: int) -> socket.socket:
-    sharing = socket.socket(family, socket.SOCK_STREAM)
-    sharing.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sharing.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    sharing.bind((host, port))
-    sharing.listen(_BACKLOG)
-    return sharing
+def _counts_file(workers: int) -> int:
+    """A file without a name, all zeros; in memory where the system has such files, so that no full disk matters."""
+    if sys.platform == "linux":
+        file = os.memfd_create("freehold-counts")
+    else:
+        with tempfile.TemporaryFile() as opened:
+            file = os.dup(opened.fileno())
+    os.write(file, bytes(OpenCounts.size_bytes(workers)))
+    return file

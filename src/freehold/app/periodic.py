@@ -21,27 +21,35 @@ _LOG = logging.getLogger("freehold.up")
 class Periodic(threading.Thread):
     """Calls `work` every `pause_s` until stopped; a failure is said once, and work goes on when it is over.
 
-    `has_begun` is set after the first round, whether it failed or not.
+    Work begins at once where `wake` is set, which it has to clear. `has_begun` is set after the first round, whether it
+    failed or not.
     """
 
-    def __init__(self, name: str, work: Callable[[], None], *, pause_s: float) -> None:
+    def __init__(
+        self, name: str, work: Callable[[], None], *, pause_s: float, wake: threading.Event | None = None
+    ) -> None:
         super().__init__(name=f"freehold-{name}", daemon=True)
         self.problem: str | None = None
         self.has_begun = threading.Event()
         self._work = work
         self._pause_s = pause_s
         self._ending = threading.Event()
+        self._wake = wake or self._ending
 
     def run(self) -> None:
         """Work until stopped."""
         while not self._ending.is_set():
             self._try()
             self.has_begun.set()
-            self._ending.wait(self._pause_s if self.problem is None else max(self._pause_s, _AFTER_FAILURE_S))
+            if self.problem is None:
+                self._wake.wait(self._pause_s)
+            else:
+                self._ending.wait(max(self._pause_s, _AFTER_FAILURE_S))
 
     def stop(self, timeout_s: float = 10.0) -> None:
         """Stop after the work that is under way."""
         self._ending.set()
+        self._wake.set()
         if self.is_alive():
             self.join(timeout_s)
 

@@ -10,6 +10,8 @@ import logging
 import socket
 import sys
 import time
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 
 import msgspec
@@ -28,12 +30,14 @@ from freehold.app.lifeline import end_without_parent
 from freehold.app.log import log_to_stderr
 from freehold.app.periodic import Periodic
 from freehold.app.told import Told
+from freehold.errors import FreeholdError
+from freehold.gateway.http1.server import OpenCounts
 from freehold.gateway.metrics import Metrics
 from freehold.gateway.oversight import Oversight
 from freehold.gateway.server import run
 from freehold.loop.journal import journal_folder
 from freehold.loop.reaching import under_way_folder
-from freehold.record import Durability, Journal, Recorder, UnderWay, delivery_lag_s
+from freehold.record import Durability, Journal, Recorder, UnderWay, delivery_lag_s, delivery_problem
 from freehold.settings import Settings
 
 _FOLLOW_S = 0.25
@@ -41,48 +45,59 @@ _FIRST_LOOK_S = 5.0
 _LOG = logging.getLogger("freehold.up")
 
 
-def serve(told: bytes, listener: socket.socket, number: int, parent: int) -> int:
+def serve(told: bytes, listener: socket.socket, number: int, parent: int, counts: OpenCounts | None = None) -> int:
     """Serve until SIGTERM, then close everything; returns how many answered calls no disk took."""
     log_to_stderr()
     decoded = msgspec.json.decode(told, type=Told)
     settings = decoded.settings
-    recorder = _recorder(settings)
     late = LateEstate(settings)
     around = Surroundings(settings, late)
+    recorder = _recorder(settings, around)
     follower = Periodic("routes", partial(_follow, around, parent), pause_s=_FOLLOW_S)
+    keeper = Periodic("budgets", around.step_budgets, pause_s=_FOLLOW_S, wake=around.budgets.wake)
     access = build_access_log(settings)
     meter, metrics = build_metrics(settings, around, recorder, number=number, run=decoded.run)
-    oversight = Oversight(
-        admission=around.admission,
+    oversight = replace(
+        _oversight(settings, around, follower),
         meter=meter,
         under_way=UnderWay(under_way_folder(settings) / f"worker-{number}"),
         access=access,
         metrics=metrics.page,
-        database_problem=lambda: follower.problem,
-        knows_routes=around.knows_routes,
-        delivery_lag_s=partial(_delivery_lag_s, settings),
-        is_tracing=traces(settings),
     )
     gateway = build_gateway(settings, recorder, around, oversight)
     keepers: list[asyncio.Task[None]] = []  # a task that nobody holds may be collected
-    follower.start()
-    follower.has_begun.wait(_FIRST_LOOK_S)
+    _start_following(follower, keeper)
     try:
         run(
             gateway,
             listener,
             limits(settings),
+            counts=counts,
             on_ready=lambda: keepers.append(_on_ready(metrics)),
             grace_s=settings.number("gateway.grace_s"),
         )
     finally:
-        follower.stop(timeout_s=1.0)
+        _stop_following(follower, keeper, around)
         lost, problem = recorder.close(), recorder.problem
         access.close()
         late.close()
     if lost:
         _LOG.error("%d calls that were answered could not be recorded: %s.", len(lost), problem)
     return len(lost)
+
+
+def _oversight(settings: Settings, around: Surroundings, follower: Periodic) -> Oversight:
+    """What the gateway asks before it lets a call in, and what `/readyz` tells."""
+    return Oversight(
+        admission=around.admission,
+        refused=around.refused,
+        budgets=around.budgets,
+        database_problem=lambda: follower.problem or delivery_problem(journal_folder(settings)),
+        knows_routes=around.knows_routes,
+        delivery_lag_s=partial(_delivery_lag_s, settings),
+        unserved=around.unserved,
+        is_tracing=traces(settings),
+    )
 
 
 def _on_ready(metrics: Metrics) -> asyncio.Task[None]:
@@ -95,18 +110,34 @@ def _follow(around: Surroundings, parent: int) -> None:
     around.refresh()
 
 
+def _start_following(follower: Periodic, keeper: Periodic) -> None:
+    follower.start()
+    keeper.start()
+    follower.has_begun.wait(_FIRST_LOOK_S)
+
+
+def _stop_following(follower: Periodic, keeper: Periodic, around: Surroundings) -> None:
+    follower.stop(timeout_s=1.0)
+    keeper.stop(timeout_s=1.0)
+    if follower.problem is None and keeper.problem is None:
+        around.close_budgets()
+        with suppress(FreeholdError):  # counts alone are not worth a longer wait
+            around.tell_refused()
+
+
 def _delivery_lag_s(settings: Settings) -> float:
     return delivery_lag_s(journal_folder(settings), time.time())
 
 
-def _recorder(settings: Settings) -> Recorder:
-    """A recorder with a journal for each lane."""
+def _recorder(settings: Settings, around: Surroundings) -> Recorder:
+    """A recorder with a journal for each lane; what it takes is settled with its key's budgets."""
     folder = journal_folder(settings)
     durability: Durability = "power" if settings.text("gateway.durability") == "power" else "process"
     return Recorder(
         Journal(folder, lane="rest", durability=durability),
         evidence=Journal(folder, lane="evidence", durability=durability),
         limit_bytes=gateway_settings(settings).record_body_bytes,
+        listener=around.budgets.note,
     )
 
 

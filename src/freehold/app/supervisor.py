@@ -6,13 +6,13 @@ a process is started again when it dies (`app.child`).
 
 from __future__ import annotations
 
-import socket
 import sys
 import threading
 import time
 from collections.abc import Sequence
 
 from freehold.app.child import Child
+from freehold.app.listening import Listening
 from freehold.errors import StateError
 
 _DEATHS_BEFORE_READY = 3
@@ -22,11 +22,11 @@ _WORKER = (sys.executable, "-m", "freehold.app.worker")
 
 
 class Workers:
-    """One process for each listening socket, told `told` on stdin, and holding the files `inherited`."""
+    """As many processes as share a listening socket, told `told` on stdin, and holding the files `inherited`."""
 
     def __init__(
         self,
-        sockets: Sequence[socket.socket],
+        listening: Listening,
         told: bytes,
         *,
         inherited: Sequence[int] = (),
@@ -34,19 +34,19 @@ class Workers:
         ending: threading.Event | None = None,
     ) -> None:
         self._changed = threading.Condition()
-        self._sockets = sockets
+        self._listening = listening
         self._ending = ending or threading.Event()
         self._lost_calls: list[int] = []
         self._workers = [
             Child(
                 f"gateway worker {number}",
-                [*command, "--number", str(number), "--listener", str(listener.fileno())],
+                [*command, "--number", str(number), *listening.options],
                 told,
-                inherited=(listener.fileno(), *inherited),
+                inherited=(*listening.files, *inherited),
                 hear=self._hear,
                 changed=self._changed,
             )
-            for number, listener in enumerate(sockets, start=1)
+            for number in range(1, listening.workers + 1)
         ]
 
     @property
@@ -71,8 +71,7 @@ class Workers:
 
     def stop(self, grace_s: float) -> None:
         """Let each end the calls under way, for at most `grace_s`, and end it."""
-        for listener in self._sockets:
-            listener.close()
+        self._listening.close()
         for worker in self._workers:
             worker.end()
         deadline = time.monotonic() + grace_s + _CLOSING_S

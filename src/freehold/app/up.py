@@ -23,12 +23,12 @@ from contextlib import contextmanager, suppress
 
 import msgspec
 
-from freehold.app.building import traces
+from freehold.app.building import gateway_settings, traces
 from freehold.app.child import Child
 from freehold.app.delivering import Delivering, Listener, Tally
 from freehold.app.keeping import Keeping
 from freehold.app.late import LateEstate
-from freehold.app.listening import listeners
+from freehold.app.listening import listening
 from freehold.app.log import log_to_stderr
 from freehold.app.periodic import Periodic
 from freehold.app.supervisor import Workers
@@ -53,6 +53,7 @@ _LOG = logging.getLogger("freehold.up")
 def run_up(settings: Settings) -> None:
     """Run the gateway until it is told to stop; BusyError when one runs on this state folder already."""
     log_to_stderr()
+    gateway_settings(settings)  # what is wrong with them is said here, and not by each worker
     late = LateEstate(settings)
     late.try_for(_OPEN_S)
     try:
@@ -72,12 +73,11 @@ def _run(settings: Settings, late: LateEstate, family: int) -> None:
     host = settings.text("gateway.host")
     journal_folder(settings).mkdir(parents=True, exist_ok=True, mode=0o700)
     forget_calls_under_way(under_way_folder(settings))
-    sockets = listeners(host, settings.whole("gateway.port"), settings.whole("gateway.workers"))
-    port = int(sockets[0].getsockname()[1])
+    door = listening(host, settings.whole("gateway.port"), settings.whole("gateway.workers"))
     tally, tracing = Tally(settings, run), _tracing(settings)
     told = msgspec.json.encode({"settings": settings, "run": run})
     ending = threading.Event()
-    workers = Workers(sockets, told, inherited=[family], ending=ending)
+    workers = Workers(door, told, inherited=[family], ending=ending)
     told_of_calls: list[Listener] = [tally.count, *([tracing.send] if tracing else [])]
     delivery, keeping = Delivering(settings, late, told_of_calls), Keeping(settings, late)
     sorter = Child("the sorter", _SORTER, told, inherited=[family])
@@ -87,7 +87,7 @@ def _run(settings: Settings, late: LateEstate, family: int) -> None:
             for part in (delivery, keeping, counting, sorter):
                 part.start()
             workers.start()
-            _announce(host, port, settings.whole("gateway.workers"))
+            _announce(host, door.port, settings.whole("gateway.workers"))
             ending.wait()
         finally:
             sorter.end()

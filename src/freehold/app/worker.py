@@ -19,9 +19,11 @@ def main() -> None:
     chosen = _arguments()
     die_with_parent(chosen.parent)
     from freehold.app.serving import say, serve  # takes a while, in which the parent may die
+    from freehold.gateway.http1.server import OpenCounts
 
     with socket.socket(fileno=chosen.listener) as listener:
-        lost = serve(sys.stdin.buffer.read(), listener, chosen.number, chosen.parent)
+        counts = None if chosen.counts is None else OpenCounts(chosen.counts, chosen.number)
+        lost = serve(sys.stdin.buffer.read(), listener, chosen.number, chosen.parent, counts)
     if lost:
         say(f"lost {lost}")
         sys.exit(1)
@@ -31,6 +33,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--number", type=int, required=True, help="which of the workers this is, from 1")
     parser.add_argument("--listener", type=int, required=True, help="file descriptor of the listening socket")
+    parser.add_argument("--counts", type=int, help="file descriptor of the counts that workers share, where several do")
     parser.add_argument("--parent", type=int, required=True, help="process to die with")
     return parser.parse_args()
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from freehold.cli.opening import open_estate
+from freehold.cli.opening import SORTING_S, open_estate
 from freehold.cli.spans import span_s
 from freehold.core.spoken import age, ms, usd
 from freehold.errors import UsageError
@@ -35,6 +35,7 @@ _ESTIMATED = ("input_tokens", "output_tokens", "cost_usd")
 @click.option("--session", help="Calls of this session.")
 @click.option("--status", type=int, help="HTTP status.")
 @click.option("--failed/--whole", "is_failed", default=None, help="Only failed calls, or only whole ones.")
+@click.option("--set-aside", is_flag=True, help="Only calls whose sorting took too long.")
 @click.option("--since", help="Not older than this: 30s, 15m, 2h, 7d.")
 @click.option("-n", "--limit", type=click.IntRange(min=0), default=20, show_default=True, help="Most calls; 0: all.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON line per call instead of text.")
@@ -105,11 +106,15 @@ def _check_no_filters(call_id: str) -> None:
 
 def _list(estate: Estate, options: dict[str, Any], *, as_json: bool) -> None:
     from freehold.loop.browsing import CallFilter, count_calls, find_calls
-    from freehold.loop.sorting import sort_new_calls
+    from freehold.loop.sorting import SET_ASIDE, sort_new_calls
+    from freehold.loop.unsorted import unsorted
 
-    sort_new_calls(estate)
+    sort_new_calls(estate, most_s=SORTING_S)
+    task_id = estate.task(options["task"]).id if options["task"] else None
+    if task_id and options["set_aside"]:
+        raise UsageError("Calls that were set aside belong to no task.", hint="Leave --task or --set-aside out.")
     chosen = CallFilter(
-        task_id=estate.task(options["task"]).id if options["task"] else None,
+        task_id=SET_ASIDE if options["set_aside"] else task_id,
         arm=options["arm"],
         model=options["model"],
         provider=options["provider"],
@@ -130,12 +135,18 @@ def _list(estate: Estate, options: dict[str, Any], *, as_json: bool) -> None:
     rows = [_row(view, now) for view in views]
     say_rows(("id", "age", "task", "arm", "status", "cost", "latency", "answer"), rows, right=(1, 4, 5, 6), flexible=7)
     tell(f"{len(rows):,} of {count_calls(estate, chosen):,} calls.")
+    left = unsorted(estate)
+    for words in filter(None, (left.waiting_words, left.aside_words)):
+        tell(f"{words}.")
+    if left.set_aside:
+        tell(left.aside_hint)
     next_command(f"freehold calls {rows[0][0]}" if rows else "freehold up, then point a client at it")
 
 
 def _row(view: CallView, now: float) -> tuple[str, ...]:
     call = view.call
-    when = (call.id[-_ID_CHARS:], age(call.created_at, now), shorten(view.task or "-", _TASK_CHARS))
+    task = view.task or ("(set aside)" if view.is_set_aside else "-")
+    when = (call.id[-_ID_CHARS:], age(call.created_at, now), shorten(task, _TASK_CHARS))
     cost = usd(call.cost_usd)
     cost = f"~{cost}" if call.is_estimated and call.cost_usd is not None else cost
     return (*when, call.arm, str(call.status), cost, ms(call.latency_ms), view.answer)

@@ -45,6 +45,8 @@ def list_(*, as_json: bool) -> None:
 @click.argument("name")
 @click.option("--task", "tasks", multiple=True, help="Only for this task; may be given again.")
 @click.option("--model", "models", multiple=True, help="Only for this model, a name or a glob; may be given again.")
+@click.option("--path", "paths", multiple=True, help="Only for this path, or a glob: '/v1/chat/*'; may be given again.")
+@click.option("--method", "methods", multiple=True, help="Only for this method: POST, GET; may be given again.")
 @click.option("--expires", help="When it ends: 12h or 30d from now, or a UTC date: 2027-01-31, 2027-01-31T18:00.")
 @click.option("--requests-per-minute", type=click.IntRange(min=1), help="Most requests within a minute.")
 @click.option("--tokens-per-minute", type=click.IntRange(min=1), help="Most tokens, in and out, within a minute.")
@@ -68,7 +70,7 @@ def add(name: str, *, expires: str | None, as_json: bool, **chosen: Any) -> None
     for task in unknown:
         tell(f"Task {task!r} is not known yet: requests have to name it in the header freehold-task.")
     if key.usd_per_day is not None and is_unpriced:
-        tell("Calls without a price count in no budget: give prices under [providers.NAME] in freehold.toml.")
+        tell("Models without a price are refused with this key: give prices under [providers.NAME] in freehold.toml.")
     next_command(f"freehold keys show {key.id}")
 
 
@@ -78,6 +80,7 @@ def add(name: str, *, expires: str | None, as_json: bool, **chosen: Any) -> None
 def show(key: str, *, as_json: bool) -> None:
     """Show KEY, a name or an id, and what was used of it today and this minute."""
     from freehold.loop.keys import key_view
+    from freehold.loop.refused import refused_words
 
     with open_estate() as estate:
         view = key_view(estate, key)
@@ -87,6 +90,10 @@ def show(key: str, *, as_json: bool) -> None:
     found, now = view.key, time.time()
     unknown = f", {view.unpriced_today:,} calls of unknown cost" if view.unpriced_today else ""
     unknown += f", {view.estimated_today:,} calls estimated" if view.estimated_today else ""
+    if view.reserved_usd:
+        unknown += f", {usd(view.reserved_usd)} reserved for calls under way"
+    if view.refused_today:
+        unknown += f", {refused_words(dict(view.refused_today))} refused"
     lines = {
         "name": found.name,
         "id": found.id,
@@ -95,6 +102,8 @@ def show(key: str, *, as_json: bool) -> None:
         "expires": _expiry(found),
         "tasks": ", ".join(found.tasks) or "any",
         "models": ", ".join(found.models) or "any",
+        "paths": ", ".join(found.paths) or "any",
+        "methods": ", ".join(found.methods) or "any",
         "this minute": f"{_of(view.requests_this_minute, found.requests_per_minute)} requests, "
         f"{_of(view.tokens_this_minute, found.tokens_per_minute)} tokens",
         "today (UTC)": f"{view.requests_today:,} requests, {view.tokens_today:,} tokens, {_spend(view)}{unknown}",
@@ -153,6 +162,7 @@ def _list(*, as_json: bool) -> None:
 def _scope(key: Key) -> str:
     """What a key is for and how far it goes, in a few words."""
     words = [*(f"task {task}" for task in key.tasks), *(f"model {model}" for model in key.models)]
+    words += [*(f"path {path}" for path in key.paths), *key.methods]
     if key.requests_per_minute is not None:
         words.append(f"{key.requests_per_minute:,} requests/min")
     if key.tokens_per_minute is not None:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+SORTING_S = 5.0
+"""So long a command that shows something sorts new calls first: in a busy hour they come as fast as they are sorted."""
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON line instead of text.")
 
 

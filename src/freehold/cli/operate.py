@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from freehold.cli.old_calls import mebibytes, prune_calls
 from freehold.cli.opening import json_option, open_estate, open_settings
 from freehold.cli.spans import span_s
 from freehold.core.spoken import age
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from freehold.loop.backup import Summary
     from freehold.loop.doctor import Finding
     from freehold.loop.retention import Due
-
-_MEBIBYTE = 2**20
 
 
 @click.command()
@@ -56,19 +55,24 @@ def doctor(*, deep: bool, as_json: bool) -> None:
 @click.option("--dry-run", is_flag=True, help="Show what would be deleted, and delete nothing.")
 @click.option("--older-than", metavar="SPAN", help="All that is older than this, whatever the settings say: 30d, 12h.")
 @click.option("--task", help="Calls of this task alone.")
+@click.option("--rows", is_flag=True, help="Delete whole calls, rows and figures too, but for those that are needed.")
 @click.option("--shrink", is_flag=True, help="Then give the freed space back to the disk; calls wait in the journal.")
 @json_option
-def prune(*, dry_run: bool, older_than: str | None, task: str | None, shrink: bool, as_json: bool) -> None:
-    """Delete the bodies of old calls.
+def prune(*, dry_run: bool, older_than: str | None, task: str | None, rows: bool, shrink: bool, as_json: bool) -> None:
+    """Delete the bodies of old calls; with --rows, old calls whole.
 
-    As record.keep_days says, which `freehold up` does by itself once an hour, or as the options say. A call's row, its
-    figures and its corrections stay, and so do frozen datasets, which have copies of their own. Calls that wait to be
-    frozen are deleted like any other.
+    As record.keep_days says (or record.keep_rows_days), which `freehold up` does by itself once an hour, or as the
+    options say. Without --rows a call's row, its figures and its corrections stay. Frozen datasets stay in any case:
+    they have copies of their own. Calls that wait to be frozen are deleted like any other. With --rows a call stays
+    that a frozen dataset names, that somebody rated or corrected, or that a moved task's route still looks at.
     """
     from freehold.loop import retention
 
+    older_than_s = None if older_than is None else span_s(older_than, "--older-than")
+    if rows:
+        prune_calls(older_than, task, is_dry_run=dry_run, shrink=shrink, as_json=as_json)
+        return
     with open_estate() as estate:
-        older_than_s = None if older_than is None else span_s(older_than, "--older-than")
         before = retention.rule(estate, time.time(), older_than_s=older_than_s, task=task)
         due = retention.what_is_due(estate, before)
         files = len(list(retention.set_aside(estate.state, before)))
@@ -152,7 +156,7 @@ def _rule_in_words(older_than: str | None, task: str | None) -> str:
 
 def _show_due(due: list[Due], files: int, nothing: str, *, is_dry_run: bool) -> None:
     now = time.time()
-    rows = [(d.task or "-", f"{d.calls:,}", _mebibytes(d.size_bytes), age(d.oldest_at, now)) for d in due]
+    rows = [(d.task or "-", f"{d.calls:,}", mebibytes(d.size_bytes), age(d.oldest_at, now)) for d in due]
     if rows:
         tell(f"The bodies of these calls {'would be' if is_dry_run else 'are'} deleted; their rows and figures stay.")
         say_rows(("task", "calls", "MiB", "oldest"), rows, right=(1, 2, 3))
@@ -167,8 +171,4 @@ def _show_summary(summary: Summary, *, as_json: bool) -> None:
         say_json(asdict(summary))
         return
     made = f"made at {summary.made_at} by freehold {summary.version}"
-    say(f"{summary.path}: {summary.files:,} files, {_mebibytes(summary.size_bytes)} MiB, {made}")
-
-
-def _mebibytes(size_bytes: int) -> str:
-    return f"{size_bytes / _MEBIBYTE:,.1f}"
+    say(f"{summary.path}: {summary.files:,} files, {mebibytes(summary.size_bytes)} MiB, {made}")

@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from freehold.cli.opening import json_option, open_estate
+from freehold.cli.opening import SORTING_S, json_option, open_estate
 from freehold.core.spoken import usd
 from freehold.terminal import next_command, say, say_json, say_rows, terminal_width
 
 if TYPE_CHECKING:
     from freehold.loop.faring import LiveView
     from freehold.loop.standing import Standing
-
-_SORTING_S = 5.0
-"""In a busy hour calls come as fast as they are sorted."""
 
 
 @click.command()
@@ -26,16 +23,19 @@ _SORTING_S = 5.0
 def status(task: str | None, *, as_json: bool) -> None:
     """Show each task's route and how it has fared since it was put.
 
-    With how the evidence stands: what was found, and what would take the route back; and with how far the database is
-    behind the calls. With TASK, that one in detail.
+    With how the evidence stands: what was found, and what would take the route back; with how far the database is
+    behind the calls, and what the gateway refused today. With TASK, that one in detail.
     """
     from freehold.loop.faring import live_view, live_views
     from freehold.loop.lag import lag_row
+    from freehold.loop.refused import refused_today, refused_words
     from freehold.loop.sorting import sort_new_calls
+    from freehold.loop.unsorted import unsorted
 
     with open_estate() as estate:
-        sort_new_calls(estate, most_s=_SORTING_S)
-        delivery = lag_row(estate.settings, time.time())
+        sort_new_calls(estate, most_s=SORTING_S)
+        delivery, left = lag_row(estate.settings, time.time()), unsorted(estate)
+        refused = refused_words(refused_today(estate, time.time()))
         views = live_views(estate) if task is None else [live_view(estate, estate.task(task))]
     if as_json:
         say_json([view.plain() for view in views] if task is None else views[0].plain())
@@ -51,6 +51,9 @@ def status(task: str | None, *, as_json: bool) -> None:
     if task is not None and views[0].standing is not None:
         _show_detail(views[0].standing)
     say(f"\ndelivery: {delivery}")
+    for words in filter(None, (left.waiting_words, left.aside_words)):
+        say(f"sorting: {words}")
+    say(f"refused today (UTC): {refused}")
     next_command("freehold tasks" if views else "freehold up, then point a client at it")
 
 

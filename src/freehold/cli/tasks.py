@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from freehold.cli.opening import json_option, open_estate
+from freehold.cli.opening import SORTING_S, json_option, open_estate
 from freehold.cli.routes import NOTHING_CHANGED
 from freehold.core.spoken import count, ms, usd
 from freehold.errors import UsageError
@@ -26,25 +26,31 @@ _yes = click.option("--yes", "-y", is_flag=True, help="Do not ask (nothing is as
 
 
 @click.group(invoke_without_command=True)
+@click.option("--again", is_flag=True, help="Sort calls again that were set aside because it took too long.")
 @json_option
 @click.pass_context
-def tasks(ctx: click.Context, *, as_json: bool) -> None:
+def tasks(ctx: click.Context, *, again: bool, as_json: bool) -> None:
     """Sort new calls into tasks; show each and what it needs next.
 
     Shown are calls, spend, tokens in and out, median latency, the newest verdict and the route. The subcommands change
     by hand which calls make a task; new calls follow, and `freehold tasks undo` takes the last change back.
     """
     if ctx.invoked_subcommand is None:
-        _list(as_json=as_json)
+        _list(is_again=again, as_json=as_json)
+    elif again:
+        raise UsageError("--again goes with no subcommand.", hint="Run: freehold tasks --again")
 
 
-def _list(*, as_json: bool) -> None:
+def _list(*, is_again: bool, as_json: bool) -> None:
     from freehold.loop.overview import overviews, unsorted_calls
-    from freehold.loop.sorting import sort_new_calls
+    from freehold.loop.sorting import sort_new_calls, try_again
+    from freehold.loop.unsorted import unsorted
 
     with open_estate() as estate:
-        sort_new_calls(estate)
-        found, without_task = overviews(estate), unsorted_calls(estate)
+        if is_again:
+            tell(f"{try_again(estate):,} calls that were set aside are sorted again.")
+        sort_new_calls(estate, most_s=SORTING_S)
+        found, without_task, left = overviews(estate), unsorted_calls(estate), unsorted(estate)
     if as_json:
         say_json([view.plain() for view in found])
         return
@@ -59,6 +65,10 @@ def _list(*, as_json: bool) -> None:
         tell(
             f"\n{without_task:,} calls belong to no task: lists of models, calls without an answer, unreadable bodies."
         )
+    if left.waiting:
+        tell(f"\n{left.waiting_words}; `freehold up` goes on with them, and so does the same command.")
+    if left.set_aside:
+        tell(f"\n{left.aside_words}. {left.aside_hint}")
     next_command("freehold calls --failed" if without_task and not found else _next(found))
 
 

@@ -1,7 +1,7 @@
 """A page of all tasks, one of each task (ramp, evidence, verdicts, changes of its route), and the reports.
 
-Reads only; it changes nothing and loads nothing from elsewhere. Not covered: signing in (it is served to this machine
-alone), sorting new calls (the gateway does so every few seconds).
+Reads only; it changes nothing and loads nothing from elsewhere. Not covered: keys (`console.login`), sorting new calls
+(the gateway does so every few seconds).
 """
 
 from __future__ import annotations
@@ -19,17 +19,21 @@ from starlette.routing import Route as Endpoint
 
 from freehold import __version__
 from freehold.console.api import LetIn, api_endpoints, is_open_path
-from freehold.console.loopback import LoopbackOnly
+from freehold.console.login import KeyWall
+from freehold.console.loopback import LoopbackOnly, is_loopback
+from freehold.console.session import Sessions
 from freehold.console.task_page import of_task
 from freehold.core.spoken import count, ms, usd
 from freehold.errors import FreeholdError
 from freehold.loop.estate import Estate
-from freehold.loop.overview import overviews
+from freehold.loop.overview import overview_of, overview_page
 
+TASKS_PER_PAGE = 50
 _HEADERS = {
-    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'",
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none';"
+    " form-action 'self'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
+    "referrer-policy": "same-origin",
     "x-frame-options": "DENY",
     "cache-control": "no-store",
 }
@@ -39,48 +43,79 @@ def no_key_needed(_header: Callable[[bytes], str]) -> None:
     """Let everybody in who asks from this machine."""
 
 
-def build_console(estate: Estate, *, is_simulated: bool, let_in: LetIn = no_key_needed) -> Starlette:
-    """The console and the admin API as an ASGI application; `is_simulated` says so on every page."""
-    templates = Environment(loader=PackageLoader("freehold.console"), autoescape=select_autoescape(default=True))
-    templates.filters.update(usd=usd, ms=ms, count=count)
+def build_console(
+    estate: Estate,
+    *,
+    is_simulated: bool,
+    let_in: LetIn = no_key_needed,
+    sessions: Sessions | None = None,
+    is_own_host: Callable[[str], bool] = is_loopback,
+) -> Starlette:
+    """The console and the admin API as an ASGI application; `is_simulated` says so on every page.
 
-    def page(name: str, **values: object) -> Response:
-        now = time.strftime("%Y-%m-%d %H:%M:%S %Z")
-        html = templates.get_template(name).render(now=now, version=__version__, is_simulated=is_simulated, **values)
-        return HTMLResponse(html, headers=_HEADERS)
+    With `sessions` a key is asked for, which `let_in` knows. `is_own_host` says whether a `host` header names this
+    gateway.
+    """
+    pages = _Pages(estate, is_simulated=is_simulated)
+    return Starlette(
+        routes=[
+            Endpoint("/", pages.tasks),
+            Endpoint("/tasks/{task_id}", pages.task),
+            Endpoint("/reports/{verdict_id}", pages.report),
+            *api_endpoints(estate, let_in, is_own_host),
+        ],
+        middleware=[
+            Middleware(LoopbackOnly, is_open=is_open_path, is_own_host=is_own_host),
+            Middleware(KeyWall, sessions=sessions, let_in=let_in, is_open=is_open_path, ask=pages.ask_for_key),
+        ],
+        exception_handlers={404: _missing, FreeholdError: _failed},
+    )
 
-    def tasks_page(request: Request) -> Response:
-        found = overviews(estate)
-        spend = [view.figures.cost_usd for view in found if view.figures.cost_usd is not None]
-        return page(
-            "tasks.html",
-            views=found,
-            calls=sum(view.figures.calls for view in found),
-            spend=sum(spend) if spend else None,
-            base_url=f"{request.base_url}v1",
+
+class _Pages:
+    """The pages over one estate."""
+
+    def __init__(self, estate: Estate, *, is_simulated: bool) -> None:
+        self._estate = estate
+        self._is_simulated = is_simulated
+        self._templates = Environment(
+            loader=PackageLoader("freehold.console"), autoescape=select_autoescape(default=True)
         )
+        self._templates.filters.update(usd=usd, ms=ms, count=count)
 
-    def task_page(request: Request) -> Response:
-        view = next((view for view in overviews(estate) if view.task.id == request.path_params["task_id"]), None)
-        return _missing(request, None) if view is None else page("task.html", **of_task(estate, view))
+    def tasks(self, request: Request) -> Response:
+        found = overview_page(self._estate, number=_page_number(request), size=TASKS_PER_PAGE)
+        return self._page("tasks.html", found=found, base_url=f"{request.base_url}v1")
 
-    def report_page(request: Request) -> Response:
-        verdict = estate.store.book.verdict(request.path_params["verdict_id"])
+    def task(self, request: Request) -> Response:
+        found = self._estate.store.book.tasks_of([request.path_params["task_id"]])
+        if not found:
+            return _missing(request, None)
+        return self._page("task.html", **of_task(self._estate, overview_of(self._estate, found[0])))
+
+    def report(self, request: Request) -> Response:
+        verdict = self._estate.store.book.verdict(request.path_params["verdict_id"])
         path = Path(verdict.report_path) if verdict else None
         if path is None or not path.is_file():
             return _missing(request, None)
         return HTMLResponse(path.read_bytes(), headers=_HEADERS)
 
-    return Starlette(
-        routes=[
-            Endpoint("/", tasks_page),
-            Endpoint("/tasks/{task_id}", task_page),
-            Endpoint("/reports/{verdict_id}", report_page),
-            *api_endpoints(estate, let_in),
-        ],
-        middleware=[Middleware(LoopbackOnly, is_open=is_open_path)],
-        exception_handlers={404: _missing, FreeholdError: _failed},
-    )
+    def ask_for_key(self, status: int, problem: str, path: str) -> Response:
+        asked = self._page("login.html", problem=problem, next=path)
+        asked.status_code = status
+        return asked
+
+    def _page(self, name: str, **values: object) -> Response:
+        now = time.strftime("%Y-%m-%d %H:%M:%S %Z")
+        template = self._templates.get_template(name)
+        html = template.render(now=now, version=__version__, is_simulated=self._is_simulated, **values)
+        return HTMLResponse(html, headers=_HEADERS)
+
+
+def _page_number(request: Request) -> int:
+    """The page that is asked for; the first one where that is no number."""
+    text = request.query_params.get("page", "1")
+    return int(text) if text.isdecimal() and len(text) < 10 else 1
 
 
 def _missing(request: Request, _error: Exception | None) -> Response:

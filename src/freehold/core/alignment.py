@@ -21,6 +21,7 @@ from difflib import SequenceMatcher
 from typing import NamedTuple, TypeVar
 
 from freehold.core.dates import spots
+from freehold.core.effort import check_effort
 from freehold.core.moments import DAY_S, is_of, says_a_day
 from freehold.core.part import GapKind, Part
 
@@ -249,6 +250,7 @@ def _inner(cores: dict[str, int], strays: int) -> list[str]:
     ordered = sorted(cores, key=lambda text: (-cores[text], text))
     blocks = [ordered[0]]
     for other in ordered[1:_TEXTS_ALIGNED]:
+        check_effort()
         if _are_in(blocks, other):
             continue
         if len(other) > _WORDS_ALIGNED * 8:

@@ -1,8 +1,10 @@
 """How an engine is asked for an owned answer, and how its answer is read.
 
 One shape for proof and for live traffic, so that what was proven is what is served: chat completions, temperature 0,
-logprobs on, control tokens escaped on the way there and mended on the way back. Not covered: the HTTP itself
-(`serve.ask`, `gateway`).
+logprobs on, control tokens escaped on the way there and mended on the way back.
+
+The URL of an engine of our own holds its key, as `http://:KEY@127.0.0.1:PORT`: it is a secret, and is shown nowhere.
+Not covered: the HTTP itself (`serve.ask`, `gateway`).
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from freehold.core.chatml import turns, unescape
 from freehold.core.exchange import Message
@@ -33,6 +36,26 @@ class OwnedAnswer:
     output_tokens: int = 0
     latency_ms: float = 0.0
     is_whole: bool = True
+
+
+def with_key(url: str, key: str) -> str:
+    """The URL of an engine with its key.
+
+    >>> with_key("http://127.0.0.1:80", "abc")
+    'http://:abc@127.0.0.1:80'
+    """
+    scheme, separator, rest = url.partition("://")
+    return f"{scheme}{separator}:{key}@{rest}"
+
+
+def key_headers(url: str) -> dict[str, str]:
+    """The headers that open an engine; none where its URL has no key.
+
+    >>> key_headers("http://:abc@127.0.0.1:80"), key_headers("http://127.0.0.1:80")
+    ({'authorization': 'Bearer abc'}, {})
+    """
+    key = urlsplit(url).password
+    return {"authorization": f"Bearer {key}"} if key else {}
 
 
 NOT_ASKED = OwnedAnswer(text="", is_whole=False)

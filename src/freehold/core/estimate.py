@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from freehold.core.dialects.values import parse_anyhow
+from freehold.core.dialects.values import JsonObject, parse_anyhow
 from freehold.core.exchange import Answer, Usage
 
 ASCII_CHARS, OTHER_CHARS, CJK_CHARS = 4.0, 2.5, 1.0
@@ -40,11 +40,14 @@ def text_tokens(text: str) -> int:
 
 def request_tokens(body: bytes) -> int:
     """About how many tokens a request is, by all the text that its model reads; 0 for a body that is no JSON object."""
-    data = parse_anyhow(body)
+    return object_tokens(parse_anyhow(body))
+
+
+def object_tokens(data: JsonObject) -> int:
+    """The same for a body that has been read."""
     read = "\n".join(text for key in (*_READ_KEYS, *_SCHEMA_KEYS) if key in data for text in _texts(data[key]))
     messages = sum(len(value) for key in _LIST_KEYS if isinstance(value := data.get(key), list))
-    ids = data.get("prompt")
-    bare = sum(isinstance(item, int) for item in ids) if isinstance(ids, list) else 0
+    bare = sum(_bare_tokens(data.get(key)) for key in ("prompt", "input"))
     return text_tokens(read) + _TOKENS_PER_MESSAGE * messages + bare
 
 
@@ -66,13 +69,20 @@ def estimated_usage(body: bytes, answer: Answer, *, is_whole: bool) -> Usage:
     return replace(told, input_tokens=told.input_tokens or request_tokens(body), output_tokens=output)
 
 
+def _bare_tokens(value: object) -> int:
+    """The tokens that are given as numbers, in one list or in lists of a list."""
+    if not isinstance(value, list):
+        return 0
+    return sum(1 if isinstance(item, int) else _bare_tokens(item) for item in value if isinstance(item, int | list))
+
+
 def _texts(value: object) -> Iterator[str]:
     """All texts in a JSON value, keys of objects included; without a stack of calls, since it may be deep."""
     waiting = [value]
     while waiting:
         one = waiting.pop()
         if isinstance(one, str):
-            if not _stands_for_a_file(one):
+            if not stands_for_a_file(one):
                 yield one
         elif isinstance(one, list):
             waiting += one
@@ -81,7 +91,8 @@ def _texts(value: object) -> Iterator[str]:
             waiting += (key for key in one if key not in ("role", "content", "type", "text"))
 
 
-def _stands_for_a_file(text: str) -> bool:
+def stands_for_a_file(text: str) -> bool:
+    """Whether a text is the bytes of a picture, a sound or a file, written as text."""
     return text.startswith("data:") or (
         len(text) > _LONGEST_WORD and " " not in text[:_LONGEST_WORD] and text.isascii()
     )

@@ -28,6 +28,8 @@ from freehold.core.ids import sha256_hex
 KeyState = Literal["valid", "expired", "revoked"]
 
 PREFIX = "fhk_"
+SESSION_COOKIE = b"freehold-session"
+"""The cookie of a console that was opened with a key; like a key it never goes to a provider."""
 MINUTE_S = 60
 DAY_S = 86_400
 _ID_CHARS, _SECRET_CHARS, _CHECK_CHARS = 8, 43, 6
@@ -43,8 +45,8 @@ _FORM = re.compile(
 class Key:
     """A gateway key without its secret; times are Unix seconds, None means no limit.
 
-    `tasks` are names, as they were given; `task_keys` are the keys of those tasks. `models` are names or globs. Empty
-    means any.
+    `tasks` are names, as they were given; `task_keys` are the keys of those tasks. `models` are names or globs, `paths`
+    globs, `methods` names in capitals. Empty means any.
     """
 
     id: str
@@ -59,6 +61,13 @@ class Key:
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
     usd_per_day: float | None = None
+    paths: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+
+    @property
+    def has_budget(self) -> bool:
+        """Whether what its calls use is limited, so that it has to be reserved before."""
+        return self.usd_per_day is not None or self.tokens_per_minute is not None
 
     def state(self, now: float) -> KeyState:
         """Whether the key lets anybody in at this time."""
@@ -69,6 +78,11 @@ class Key:
     def allows_model(self, model: str | None) -> bool:
         """Whether requests for this model may use the key; a request that names none may only if any model may."""
         return not self.models or (model is not None and any(fnmatchcase(model, glob) for glob in self.models))
+
+    def allows_request(self, method: str, path: str) -> bool:
+        """Whether requests of this method to this path may use the key; `path` is without its query."""
+        is_path = not self.paths or any(fnmatchcase(path, glob) for glob in self.paths)
+        return is_path and (not self.methods or method in self.methods)
 
     def allows_task(self, task_key: str | None, task_name: str | None = None) -> bool:
         """Whether requests of this task may use the key; `task_name` is the name that the caller gave it, if any."""
@@ -81,7 +95,9 @@ class KeyUsage:
 
     `admitted`, `requests` and `tokens` are by Unix minute (the moment's and the one before). `admitted` counts the
     requests that gateways let in under a limit, at once; `requests` the calls that were recorded, once they have ended.
-    The rest is of the UTC day `day` (days since 1970): `unpriced` counts the calls whose cost is unknown.
+    The rest is of the UTC day `day` (days since 1970): `unpriced` counts the calls whose cost is unknown. Tokens and
+    cost are what was recorded or what gateways settled of their reservations, whichever is more. `reserved_usd` and
+    `reserved_tokens` are what gateways have set aside now for calls under way and those to come.
     """
 
     admitted: Mapping[int, int] = field(default_factory=dict)
@@ -92,6 +108,8 @@ class KeyUsage:
     tokens_today: int = 0
     cost_usd: float = 0.0
     unpriced: int = 0
+    reserved_usd: float = 0.0
+    reserved_tokens: int = 0
 
 
 def new_key_text() -> str:

@@ -26,7 +26,7 @@ def cost_usd(model: str | None, usage: Usage, prices: Mapping[str, Price]) -> fl
     """
     if model is None or usage.input_tokens is None or usage.output_tokens is None:
         return None
-    price = _price(model, prices)
+    price = price_of(model, prices)
     if price is None:
         return None
     for_input, for_output, *others = price
@@ -38,7 +38,8 @@ def cost_usd(model: str | None, usage: Usage, prices: Mapping[str, Price]) -> fl
     return cost / 1e6
 
 
-def _price(model: str, prices: Mapping[str, Price]) -> Price | None:
+def price_of(model: str, prices: Mapping[str, Price]) -> Price | None:
+    """The price of a model; None where there is none."""
     if model in prices:
         return prices[model]
     matching = [pattern for pattern in prices if fnmatchcase(model, pattern)]

@@ -25,7 +25,7 @@ WRONG_SHARE, REWORDED_SHARE = 0.025, 0.10
 """How often the lookup's provider is wrong, and how often it words an answer differently, as the triage's is."""
 _LOOKUP_PASSES = 3.0
 """After one pass it moved 17% of the calls in one run and 75% in another, after two 54% or 94%: that leaves too much to
-chance. The lower layers see an example once, so that the third pass costs a quarter of the first."""
+chance. The lower layers see an example once, so that the third pass costs half of the first."""
 _WHOLE_BEFORE, _WHOLE_AFTER = 1900, 150
 _ROWS_BEFORE, _ROWS_AFTER = 1900, 150
 

@@ -1,7 +1,8 @@
 """The access log: at most one JSON line per call on stderr, never with headers, bodies or query strings.
 
 Lines are written by a thread of their own, so that a reader of stderr that stands still does not hold calls up; what
-waits is bounded, and lines that are left out are counted in a line. Not covered: the record, which has every call.
+waits is bounded, and lines that are left out are counted in a line. Of the requests that the gateway refuses by itself
+only some of each minute have a line, unless all calls are wanted. Not covered: the record, which has every call.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ _STDERR = 2
 _MOST_LINES = 10_000
 _LINES_PER_WRITE = 200
 _MODEL_CHARS = 200
+_REFUSED_PER_MINUTE = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,7 @@ class AccessLog:
         self._write = write or _to_stderr
         self._lines: deque[bytes] = deque()
         self._left_out = 0
+        self._refused = (0, 0)
         self._changed = threading.Condition()
         self._is_closed = False
         self._thread = threading.Thread(target=self._run, name="freehold-access-log", daemon=True)
@@ -73,17 +76,24 @@ class AccessLog:
         """Whether such a call is logged; to be asked before the line is made."""
         return self._mode == "all" or (self._mode == "errors" and (status >= 400 or error is not None))
 
-    def log(self, accessed: Accessed) -> None:
-        """Queue the line of a call, if the mode wants it."""
+    def log(self, accessed: Accessed, *, is_refused: bool = False) -> None:
+        """Queue the line of a call, if the mode wants it; `is_refused`: the gateway refused it by itself."""
         if not self.wants(accessed.status, accessed.error):
             return
-        if len(self._lines) >= _MOST_LINES:
+        is_one_too_many = is_refused and self._mode == "errors" and self._is_one_too_many(accessed.at)
+        if is_one_too_many or len(self._lines) >= _MOST_LINES:
             self._left_out += 1
             return
         self._lines.append(access_line(accessed))
         if len(self._lines) == 1:
             with self._changed:
                 self._changed.notify()
+
+    def _is_one_too_many(self, at: float) -> bool:
+        """Whether the log has this minute's lines about refused requests; a stranger could fill a disk with them."""
+        minute = int(at // 60)
+        self._refused = (minute, self._refused[1] + 1 if minute == self._refused[0] else 1)
+        return self._refused[1] > _REFUSED_PER_MINUTE
 
     def close(self, timeout_s: float = 2.0) -> None:
         """Write what waits, then stop."""

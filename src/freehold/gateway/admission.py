@@ -9,9 +9,8 @@ It counts a request when it lets it in, and gateways tell each other their count
 workers) that share a key exceed its limit by at most what W - 1 of them let in within two refreshes (one to tell, one
 to learn), half a second; a gateway that is killed forgets what it let in since its last refresh.
 
-**Tokens per minute** and **USD per day** (UTC) are known once a call has ended and was delivered to the record. A
-request is refused when the sum has reached the limit; what is under way by then goes on, and goes beyond it. A call
-of unknown cost adds nothing to the day's sum.
+**Tokens per minute** and **USD per day** (UTC) are reserved before a call is let in (`gateway.budgets`). Here a request
+is refused at once where what was used and settled has reached the limit, as far as the last refresh knows.
 
 While the database is away, a gateway goes on with the keys that it knows and with its own counts of requests.
 
@@ -29,11 +28,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from freehold.core.budget import wait_s as sliding_wait_s
 from freehold.core.key import DAY_S, MINUTE_S, Key, KeyUsage, key_hash, key_id, sent_key
 from freehold.core.spoken import usd
 from freehold.errors import SettingError
 from freehold.gateway.refusal import RefusedError
-from freehold.tasks.names import slug
+from freehold.gateway.scope import Admitted
 
 ReadHeader = Callable[[bytes], str]
 """The value of a request's header by its lower-case name; empty where it has none."""
@@ -45,38 +45,6 @@ Sync = Callable[[Admissions], tuple[Sequence[Key], Mapping[str, KeyUsage]]]
 OWN_HEADER = b"freehold-key"
 _SDK_HEADERS = (b"authorization", b"x-api-key", b"api-key")
 _NO_USAGE = KeyUsage()
-_ROUNDING_S = 1e-6
-
-
-@dataclass(frozen=True, slots=True)
-class Admitted:
-    """A request that was let in with a key."""
-
-    key: Key
-
-    @property
-    def key_id(self) -> str:
-        """The public part of the key; it stands in the record."""
-        return self.key.id
-
-    def allows(self, *, task_key: str | None, model: str | None, task_name: str | None = None) -> None:
-        """RefusedError when the key is not for this task or model; `task_name` is the one that the caller gave."""
-        if not self.key.allows_model(model):
-            raise RefusedError(
-                403,
-                "model_not_allowed",
-                f"The gateway key {self.key.name!r} may not be used for "
-                + (f"the model {model!r}." if model is not None else "a request that names no model."),
-                hint=f"It is for: {', '.join(self.key.models)}.",
-            )
-        if not self.key.allows_task(task_key, slug(task_name) if task_name else None):
-            raise RefusedError(
-                403,
-                "task_not_allowed",
-                f"The gateway key {self.key.name!r} may not be used for "
-                + (f"the task {task_name!r}." if task_name else "this task."),
-                hint=f"It is for: {', '.join(self.key.tasks)}. The header freehold-task names a request's task.",
-            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +65,11 @@ class Admission:
         self._known = _Known()
         self._lock = threading.Lock()
         self._uncounted: dict[tuple[str, int], int] = {}
+
+    def may_look(self, key_id: str) -> bool:
+        """Whether a key is valid now and for everything, so that it opens what shows the calls of everybody."""
+        found = (admitted.key for admitted in self._known.by_hash.values() if admitted.key_id == key_id)
+        return any(key.state(self._clock()) == "valid" and not key.tasks and not key.models for key in found)
 
     def refresh(self, sync: Sync) -> None:
         """Tell others what was let in here, and learn what they let in; whatever `sync` raises changes nothing."""
@@ -121,11 +94,26 @@ class Admission:
                     del self._uncounted[where]
             self._known = known
 
-    def admit(self, header: ReadHeader, *, now: float | None = None) -> Admitted | None:
-        """Let a request in by its headers; None when it has no gateway key and needs none.
+    def knows(self, header: ReadHeader) -> bool:
+        """Whether a request brings a key that is valid now, or needs none; asked before its body is read."""
+        if not self._is_required:
+            return True
+        text = _key_text(header)
+        admitted = self._known.by_hash.get(key_hash(text)) if text else None
+        return admitted is not None and admitted.key.state(self._clock()) == "valid"
 
-        RefusedError 401 for a key that is missing, unknown, expired or revoked, 429 at a limit, 503 while the keys
-        have not been read. `now` is the request's Unix time.
+    def admit(self, header: ReadHeader, *, now: float | None = None) -> Admitted | None:
+        """Let a request in by its headers, and count it: `identify`, then `count`."""
+        admitted = self.identify(header, now=now)
+        if admitted is not None:
+            self.count(admitted, now=now)
+        return admitted
+
+    def identify(self, header: ReadHeader, *, now: float | None = None) -> Admitted | None:
+        """Whose request it is by its headers; None when it has no gateway key and needs none.
+
+        RefusedError 401 for a key that is missing, unknown, expired or revoked, 503 while the keys have not been read.
+        `now` is the request's Unix time.
         """
         text = _key_text(header)
         if not text:
@@ -140,12 +128,16 @@ class Admission:
         key = admitted.key
         if (state := key.state(moment)) != "valid":
             raise _over(key, state)
-        usage = known.usage.get(key.id, _NO_USAGE)
+        return admitted
+
+    def count(self, admitted: Admitted, *, now: float | None = None) -> None:
+        """Count a request against the limits of its key; RefusedError 429 at one."""
+        key, moment = admitted.key, self._clock() if now is None else now
+        usage = self._known.usage.get(key.id, _NO_USAGE)
         _check_budget(key, usage, moment)
         _check_tokens(key, usage, moment)
         if key.requests_per_minute is not None:
             self._count(key, key.requests_per_minute, moment)
-        return admitted
 
     def _count(self, key: Key, limit: int, moment: float) -> None:
         minute = int(moment // MINUTE_S)
@@ -153,7 +145,7 @@ class Admission:
             counted = self._known.usage.get(key.id, _NO_USAGE).admitted
             current = counted.get(minute, 0) + self._uncounted.get((key.id, minute), 0)
             before = counted.get(minute - 1, 0) + self._uncounted.get((key.id, minute - 1), 0)
-            wait_s = _wait_s(before, current, limit, moment % MINUTE_S)
+            wait_s = sliding_wait_s(before, current, limit, moment % MINUTE_S)
             if not wait_s:
                 self._uncounted[key.id, minute] = self._uncounted.get((key.id, minute), 0) + 1
                 return
@@ -202,26 +194,12 @@ def _key_text(header: ReadHeader) -> str:
     return ""
 
 
-def _wait_s(before: float, current: float, limit: float, into_s: float) -> int:
-    """Whole seconds until a count that slides over two minutes is below a limit; 0 when it is now.
-
-    `before` and `current` are counted in the minute before and in this one, `into_s` is how long this one has lasted.
-    """
-    if before * (1 - into_s / MINUTE_S) + current < limit:
-        return 0
-    if current < limit:  # the minute before has to fade
-        wait_s = MINUTE_S * (1 - (limit - current) / before) - into_s
-    else:  # this minute has to end, then to fade
-        wait_s = MINUTE_S - into_s + MINUTE_S * (1 - limit / current)
-    return math.floor(max(wait_s, 0) + _ROUNDING_S) + 1
-
-
 def _check_tokens(key: Key, usage: KeyUsage, moment: float) -> None:
     if key.tokens_per_minute is None:
         return
     minute = int(moment // MINUTE_S)
     before, current = usage.tokens.get(minute - 1, 0), usage.tokens.get(minute, 0)
-    if wait_s := _wait_s(before, current, key.tokens_per_minute, moment % MINUTE_S):
+    if wait_s := sliding_wait_s(before, current, key.tokens_per_minute, moment % MINUTE_S):
         raise RefusedError(
             429,
             "too_many_tokens",

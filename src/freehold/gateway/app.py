@@ -14,27 +14,32 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
-from freehold.core.paths import Fault, call_fault
-from freehold.gateway.admission import Admitted
+from freehold.core.dialects import dialect_of
+from freehold.core.paths import Fault
 from freehold.gateway.background import Background
 from freehold.gateway.chance import AUDIT, DROPPED, SHADOW, Toss, toss
 from freehold.gateway.checks import check
 from freehold.gateway.config import GatewaySettings, Placed, Provider, Switchboard
+from freehold.gateway.doors import refusal_of
 from freehold.gateway.engine_gate import EngineGate
 from freehold.gateway.exchange import CLIENT_GONE_STATUS
+from freehold.gateway.health import is_probe
 from freehold.gateway.http1.asgi import AsgiApp, answer_with
 from freehold.gateway.http1.client import Pool
 from freehold.gateway.http1.request import ClientGoneError, Request
 from freehold.gateway.inbound import Inbound
 from freehold.gateway.models import is_about_models, is_model_list, sole_source, told_models
 from freehold.gateway.origins import is_preflight, preflight_headers, reading_headers
-from freehold.gateway.oversight import Oversight
+from freehold.gateway.oversight import Oversight, is_from_this_machine
 from freehold.gateway.owned import Attempt, Owned, decision_of, fits, unfit, unproven
 from freehold.gateway.refusal import RefusedError, json_headers, mistaken_path, reply
+from freehold.gateway.refuser import Refuser
 from freehold.gateway.rented import Rented
-from freehold.record import Decision, Exchange, Recorder, ResponseSide
+from freehold.gateway.scope import Admitted
+from freehold.gateway.stray_keys import check_body, check_place
+from freehold.gateway.targets import CALLS, PAGE_BODY_BYTES, fault_of, no_page, origin_form
+from freehold.record import Decision, Exchange, GoneError, Recorder, ResponseSide
 
-_CALLS = (b"/v1/", b"/openai/")
 _LOG = logging.getLogger("freehold.gateway")
 
 
@@ -56,6 +61,7 @@ class Gateway:
         self._switchboard = switchboard
         self._other = other
         self.oversight = oversight or Oversight()
+        self._refuser = Refuser(recorder, self.oversight.refused, settings.record_wait_s)
         self._pool = Pool()
         self._rented = Rented(settings, providers, self._pool, recorder)
         self._gate = EngineGate(settings, switchboard, self._pool)
@@ -69,36 +75,46 @@ class Gateway:
         await self._gate.close()
         self._pool.close()
 
+    def screen(self, request: Request) -> None:
+        """Keep a stranger's body out: it is not read, and the request is answered by its head."""
+        is_call = origin_form(request.target).startswith(CALLS)
+        if not self.oversight.knows(request) and (is_call or not is_from_this_machine(request)):
+            request.leave_body()
+        elif not is_call:
+            request.bound_body(min(PAGE_BODY_BYTES, self._settings.max_body_bytes))
+
     async def __call__(self, request: Request) -> None:
         """Answer one request."""
-        target = request.target
         if request.method == "CONNECT":
             self._tell(request, RefusedError(405, "no_tunnels", "This gateway is no proxy.", hint="Ask it for /v1/..."))
             return
-        if not target.startswith(b"/"):
-            target = request.target = _origin_form(target)
-        if target.startswith(_CALLS):
+        target = request.target = origin_form(request.target)
+        is_call = target.startswith(CALLS)
+        refusal = refusal_of(request, self._settings.hosts, self._settings.allowed_origins, is_call=is_call)
+        if refusal is not None and not is_probe(target):
+            self.oversight.meter.refuse(refusal.code)
+            self._tell(request, refusal)
+            return
+        if is_call:
             if is_preflight(request):
                 self._answer_preflight(request)
             else:
-                await self._serve(request, _fault(request) if target.startswith(b"/v1/v1") else None)
+                await self._serve(request, fault_of(request) if target.startswith(b"/v1/v1") else None)
             return
-        page = self.oversight.page(request, self._recorder, self._providers)
+        page = self.oversight.page(request, self._recorder, self._providers, is_welcome=refusal is None)
         if page is not None:
             status, headers, body = page
             request.start(status, headers)
             request.finish(body)
-        elif (fault := _fault(request)) is not None:
+        elif (fault := fault_of(request)) is not None:
             await self._serve(request, fault)
         elif self._other is not None and request.problem is None:
             await self._let_other_answer(self._other, request)
         else:
-            path = target.partition(b"?")[0].decode("latin-1")
-            message = f"There is nothing at {path!r}. Calls go to /v1/..., as with the provider's own API."
-            self._tell(request, RefusedError(404, "not_found", message))
+            self._tell(request, no_page(request))
 
     def _tell(self, request: Request, refusal: RefusedError) -> None:
-        headers, body = reply(refusal, "openai-chat")
+        headers, body = reply(refusal, dialect_of(request.target.partition(b"?")[0].decode("latin-1")))
         request.start(refusal.status, headers)
         request.finish(body)
 
@@ -116,45 +132,59 @@ class Gateway:
             _LOG.debug("A client left before its page was there.")
 
     async def _serve(self, request: Request, fault: tuple[Fault, str] | None) -> None:
-        """One call, from its first byte to its last; every way out leaves a record."""
+        """One call, from its first byte to its last; every way out leaves a record, and a refusal at least a count."""
         inbound = Inbound(request, self._settings.max_body_bytes, meant=fault[1] if fault else None)
         if b"origin" in request.by_name:
             request.beside = reading_headers(request, self._settings.allowed_origins)
-            inbound.is_trusted_page = bool(request.beside)
-        if self._recorder.is_full:
-            self._turn_away(inbound)
+        if self._recorder.refuses:
+            self._refuser.turn_away(inbound)
             return
         self.oversight.meter.calls_under_way += 1
         placed: Placed | None = None
         try:
-            admitted = self._admit(inbound)
-            if fault is not None:
-                raise mistaken_path(inbound.path, *fault)
-            check(inbound, self._settings)
+            admitted = self._let_in(inbound, fault)
             if is_about_models(inbound) and not sole_source(self._providers, inbound):
                 kept = await self._tell_models(inbound)
             else:
                 placed = self._place(inbound, admitted)
+                if admitted is not None and admitted.key.has_budget:
+                    await self._reserve(inbound, admitted)
                 if placed is not None:
                     self.oversight.begin(inbound, placed)
                 kept = await self._answer(inbound, placed)
         except RefusedError as refusal:
-            kept = await self._refuse(inbound, decision_of(placed), refusal)
+            kept = await self._refuser.refuse(inbound, decision_of(placed), refusal)
         except ClientGoneError:
             side = ResponseSide(status=CLIENT_GONE_STATUS, error="client_gone")
             kept = Exchange(inbound.side(), decision_of(placed), side)
             self._recorder.add(kept)
+        except GoneError:
+            self._refuser.turn_away(inbound)
+            return
         except Exception:
             _LOG.exception("Call %s failed inside the gateway.", inbound.id)
             if request.is_begun:
                 request.abort()
                 return
             bug = RefusedError(500, "gateway_failed", "The gateway failed on this request.", hint="See its log.")
-            kept = await self._refuse(inbound, decision_of(placed), bug)
+            kept = await self._refuser.refuse(inbound, decision_of(placed), bug)
         finally:
             self.oversight.meter.calls_under_way -= 1
             self.oversight.end(inbound, placed)
+            self.oversight.release(inbound)
         self.oversight.observe(inbound, kept)
+
+    def _let_in(self, inbound: Inbound, fault: tuple[Fault, str] | None) -> Admitted | None:
+        """Whose call it is, where keys are asked for; RefusedError for one that cannot be served or its key bars."""
+        check_place(inbound)
+        admitted = self._admit(inbound)
+        if fault is not None:
+            raise mistaken_path(inbound.path, *fault)
+        check(inbound, self._settings)
+        check_body(inbound)
+        if admitted is not None:
+            admitted.allows(inbound)
+        return admitted
 
     def _admit(self, inbound: Inbound) -> Admitted | None:
         """RefusedError for a key that does not open this gateway; what came with it is not kept."""
@@ -220,14 +250,18 @@ class Gateway:
         self._recorder.add(self._owned.kept(inbound, placed, attempt, arm="shadow", parent_id=inbound.id))
 
     def _place(self, inbound: Inbound, admitted: Admitted | None) -> Placed | None:
-        """The task of a request, where that matters; RefusedError when its key is not for the task or the model."""
+        """The task of a request, where that matters; RefusedError when its key is not for the task."""
         placed = None
         if not self._switchboard.is_idle() or (admitted is not None and admitted.key.tasks):
             placed = self._find(inbound)
         if admitted is not None and not is_model_list(inbound):
             task_key = placed.task_key if placed is not None else None
-            admitted.allows(task_key=task_key, model=inbound.model, task_name=inbound.explicit_task)
+            admitted.allows_task(task_key=task_key, task_name=inbound.explicit_task)
         return placed
+
+    async def _reserve(self, inbound: Inbound, admitted: Admitted) -> None:
+        assumed = self._settings.assumed_output_tokens
+        await self.oversight.reserve(inbound, admitted.key, self._providers, assumed_output=assumed)
 
     def _find(self, inbound: Inbound) -> Placed | None:
         asked = inbound.asked
@@ -246,41 +280,3 @@ class Gateway:
         inbound.http.start(200, [*json_headers(body), (b"freehold-call-id", inbound.id.encode())])
         inbound.http.finish(body)
         return kept
-
-    async def _refuse(self, inbound: Inbound, decision: Decision, refusal: RefusedError) -> Exchange:
-        headers, body = reply(refusal, inbound.error_dialect)
-        side = ResponseSide(status=refusal.status, body=body, error=refusal.code)
-        kept = Exchange(inbound.side(), decision, side)
-        await self._recorder.commit(kept, self._settings.record_wait_s)
-        head = [*headers, (b"freehold-call-id", inbound.id.encode())]
-        inbound.http.start(refusal.status, head, is_last=refusal.is_lasting)
-        inbound.http.finish(body)
-        return kept
-
-    def _turn_away(self, inbound: Inbound) -> None:
-        refusal = RefusedError(
-            503,
-            "record_unavailable",
-            f"The record cannot be written: {self._recorder.problem or 'too many calls wait for it'}.",
-            hint="No new calls are taken until it can be. Look at the disk of the state folder.",
-            retry_after_s=1,
-        )
-        headers, body = reply(refusal, inbound.error_dialect)
-        inbound.http.start(503, headers)
-        inbound.http.finish(body)
-
-
-def _origin_form(target: bytes) -> bytes:
-    """The path of a target that names a whole URL, as proxies are asked; other forms get a path that nothing is at."""
-    scheme, separator, rest = target.partition(b"://")
-    if not separator or scheme.lower() not in (b"http", b"https"):
-        return b"/" + target
-    return b"/" + rest.partition(b"/")[2]
-
-
-def _fault(request: Request) -> tuple[Fault, str] | None:
-    """What is wrong with the path of what looks like a call; None for anything else."""
-    path = request.target.partition(b"?")[0].decode("latin-1")
-    found = call_fault(path) if request.method in ("GET", "POST") else None
-    is_asked = request.method == "POST" or path.rstrip("/").rpartition("/")[2] == "models" or "/models/" in path
-    return found if is_asked else None

@@ -24,6 +24,8 @@ def check(inbound: Inbound, settings: GatewaySettings) -> None:
                 f"The request body is larger than {limit} bytes, the most that this gateway takes.",
                 hint="Raise gateway.max_body_mb in freehold.toml.",
             )
+        case "unwelcome":
+            raise RefusedError(401, "unknown_gateway_key", "The key was not known when the request began.")
         case "timeout":
             raise RefusedError(
                 408,

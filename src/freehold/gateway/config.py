@@ -15,6 +15,7 @@ from freehold.core.engine import OwnedAnswer
 from freehold.core.exchange import Asked, Message
 from freehold.core.price import Price
 from freehold.core.route import Route
+from freehold.gateway.doors import Hosts
 from freehold.gateway.http1.client import Timeouts
 
 
@@ -24,7 +25,10 @@ class GatewaySettings:
 
     `engine_slots` is how many answers this process may ask an engine for at once.
 
-    `allowed_origins` are those whose web pages may call the gateway, as browsers write them.
+    A call of a key with budgets that names no limit of its output is taken to write `assumed_output_tokens`.
+
+    `allowed_origins` are those whose web pages may call the gateway, as browsers write them. `hosts` are the names by
+    which it may be asked for.
     """
 
     max_body_bytes: int = 64 * 2**20
@@ -36,7 +40,9 @@ class GatewaySettings:
     record_wait_s: float = 5.0
     add_usage: bool = True
     background_asks: int = 64
+    assumed_output_tokens: int = 4096
     allowed_origins: frozenset[bytes] = frozenset()
+    hosts: Hosts = field(default_factory=Hosts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,7 @@
 """What probes are told: `/healthz`, whether the process is up, and `/readyz`, whether it should be sent traffic.
 
+Probes are told to everybody, so they say nothing of anybody: the words of a problem are for those who may look.
+
 Not covered: finding out; the gateway hands in what it knows. A database that is away does not make a gateway unready,
 because calls wait in the journal, and neither does an engine that is left alone, because providers answer its calls.
 Both are said all the same.
@@ -7,11 +9,17 @@ Both are said all the same.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from freehold.core.dialects.values import dump
 
 HEALTHY = dump({"status": "ok"})
+PROBES = (b"/healthz", b"/readyz")
+
+
+def is_probe(target: bytes) -> bool:
+    """Whether this is the path of a probe, which asks for no key and goes by whatever name a load balancer has."""
+    return target.partition(b"?")[0] in PROBES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +44,10 @@ class Readiness:
         """Whether calls should be sent here."""
         return not self.is_stopping and not self.is_full and self.journal_problem is None and self.providers > 0
 
-    def reply(self) -> tuple[int, bytes]:
-        """Status and JSON body of `/readyz`."""
+    def reply(self, *, is_whole: bool = True) -> tuple[int, bytes]:
+        """Status and JSON body of `/readyz`; without the words of any problem where it is not told whole."""
+        if not is_whole:
+            return self._coarse().reply()
         routes = "known" if self.knows_routes else "not known yet; providers answer every call"
         said = {
             "status": "ready" if self.is_ready else "stopping" if self.is_stopping else "not ready",
@@ -49,3 +59,12 @@ class Readiness:
             "engines": self.engine_problem or "ok",
         }
         return (200 if self.is_ready else 503), dump(said)
+
+    def _coarse(self) -> Readiness:
+        """The same for whoever asks: a problem's own words may name a server, a path or an account."""
+        return replace(
+            self,
+            journal_problem=self.journal_problem and "failing",
+            database_problem=self.database_problem and "away",
+            engine_problem=self.engine_problem and "not as they should be",
+        )

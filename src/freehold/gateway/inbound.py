@@ -16,6 +16,7 @@ import msgspec
 
 from freehold.core.call import Dialect
 from freehold.core.dialects import BadBodyError, dialect_of, read_request
+from freehold.core.dialects.once import read_once
 from freehold.core.exchange import Asked
 from freehold.core.ids import uuid7
 from freehold.core.paths import API_PARAMETER, path_model
@@ -48,8 +49,8 @@ _NOTHING = _Peek()
 class Inbound:
     """One request. `target` is path and query as sent; `begun_at` is a `perf_counter` time, `created_at` Unix seconds.
 
-    `problem` says why a body that must be JSON is not. `is_trusted_page`: a page of a declared origin sends it. `meant`
-    is the path that a mistaken one should be. A copy for an audit has an id of its own (`again`).
+    `problem` says why a body that must be JSON is not. `meant` is the path that a mistaken one should be.
+    `has_reservation`: a part of its key's budget is reserved for it. A copy for an audit has its own id (`again`).
     """
 
     def __init__(self, request: Request, limit_bytes: int, *, meant: str | None = None) -> None:
@@ -63,13 +64,15 @@ class Inbound:
         self.target = request.target
         self.key_id: str | None = None
         self.has_keys = True
-        self.is_trusted_page = False
         self.tags: dict[str, str] = {}
+        self._by_name = request.by_name
         path = request.target.partition(b"?")[0].decode("latin-1")
         self.path = clean(unquote(path)) if "%" in path else path
         self._meant = meant or self.path
         self.dialect: Dialect = dialect_of(self._meant)
         self.problem: str | None = None
+        self.has_reservation = False
+        self._once: dict[str, object] | None = None
         self._limit_bytes = limit_bytes
         self._peek = self._look() if self.method == "POST" and self.body and self._may_be_json() else _NOTHING
         if self.method == "POST" and not self.body and self.dialect != "other" and request.problem is None:
@@ -77,7 +80,7 @@ class Inbound:
 
     def header(self, name: bytes) -> str:
         """The last header of this (lower-case) name, or an empty text."""
-        return self.http.by_name.get(name, b"").decode("latin-1")
+        return self._by_name.get(name, b"").decode("latin-1")
 
     @property
     def model(self) -> str | None:
@@ -115,7 +118,7 @@ class Inbound:
     @cached_property
     def asked(self) -> Asked | None:
         """A reading of the whole body; None where it cannot be read."""
-        plain = self._plain_body()
+        plain = self.plain_body
         if self.method != "POST" or plain is None or not self._may_be_json():
             return None
         try:
@@ -124,6 +127,15 @@ class Inbound:
             if self.dialect != "other":
                 self.problem = str(error)
             return None
+
+    def read_once(self) -> dict[str, object]:
+        """The body's JSON object, empty where no JSON is expected; BadBodyError when it can be read in two ways."""
+        if self._once is None:
+            plain = self.plain_body if self.body and self._may_be_json() else b"{}"
+            if plain is None:
+                raise BadBodyError("The request body is compressed in a way that cannot be read.")
+            self._once = read_once(plain)
+        return self._once
 
     @property
     def explicit_task(self) -> str | None:
@@ -141,7 +153,7 @@ class Inbound:
 
     def side(self) -> RequestSide:
         """What the record keeps of it."""
-        by_name = self.http.by_name
+        by_name = self._by_name
         tags = self.tags
         if b"freehold-tags" in by_name:
             own = read_tags(self.header(b"freehold-tags"))
@@ -165,7 +177,7 @@ class Inbound:
 
     def _api(self) -> dict[str, str]:
         """What chooses the provider's API version; most requests have nothing of it."""
-        by_name, api = self.http.by_name, {}
+        by_name, api = self._by_name, {}
         if not API_HEADERS.isdisjoint(by_name):
             api = {name.decode(): clean(self.header(name)) for name in sorted(API_HEADERS) if name in by_name}
         if b"api-version=" in self.target:
@@ -192,7 +204,14 @@ class Inbound:
         twin.has_keys = False
         return twin
 
-    def _plain_body(self) -> bytes | None:
+    def forget(self) -> None:
+        """Keep nothing of what the caller sent for the record: a secret is in it."""
+        self.headers, self._by_name, self.target, self.body = [], {}, b"/", b""
+        self.path = "(not kept: a gateway key is in it or beside it)"
+
+    @property
+    def plain_body(self) -> bytes | None:
+        """The body without its content encoding; None where it cannot be decoded."""
         encoding = self.header(b"content-encoding")
         return decode_body(encoding, self.body, limit_bytes=self._limit_bytes) if encoding else self.body
 

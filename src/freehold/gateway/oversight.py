@@ -6,19 +6,24 @@ Every part can be absent: a gateway without any lets everybody in and counts not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from freehold.core.key import Key
 from freehold.gateway.access import Accessed, AccessLog
-from freehold.gateway.admission import Admission, Admitted, is_loopback
+from freehold.gateway.admission import Admission, is_loopback
+from freehold.gateway.budgets import Budgets
 from freehold.gateway.config import Placed, Provider
+from freehold.gateway.estimates import likely_amount
 from freehold.gateway.health import HEALTHY, Readiness
 from freehold.gateway.http1.heads import Header
 from freehold.gateway.http1.request import Request
 from freehold.gateway.inbound import Inbound
 from freehold.gateway.meter import Meter
 from freehold.gateway.metrics import CONTENT_TYPE
-from freehold.gateway.refusal import RefusedError, json_headers
+from freehold.gateway.refusal import RefusedError, json_headers, reply
+from freehold.gateway.refused import REFUSED_TAG, RefusedCounts
+from freehold.gateway.scope import Admitted
 from freehold.record import Exchange, Recorder, UnderWay
 
 Page = tuple[int, list[Header], bytes]
@@ -40,24 +45,32 @@ def _knows() -> bool:
     return True
 
 
+def _all_served() -> Collection[str]:
+    return ()
+
+
 @dataclass(slots=True, kw_only=True)
 class Oversight:
     """What a gateway is watched with.
 
     `metrics` gives the page for Prometheus. `database_problem` says why the database cannot be read, `knows_routes`
-    whether tasks and routes were ever read, `delivery_lag_s` for how many seconds calls have waited for the database.
-    With `is_tracing` the caller's `traceparent` is kept for the spans.
+    whether tasks and routes were ever read, `delivery_lag_s` for how many seconds calls have waited for the database,
+    `unserved` which models some route needs and no engine serves. With `is_tracing` the caller's `traceparent` is kept
+    for the spans.
     """
 
     admission: Admission | None = None
     meter: Meter = field(default_factory=Meter)
     under_way: UnderWay = field(default_factory=UnderWay)
+    refused: RefusedCounts = field(default_factory=RefusedCounts)
+    budgets: Budgets | None = None
     access: AccessLog | None = None
     metrics: Callable[[], bytes] | None = None
     database_problem: Callable[[], str | None] = _all_well
     knows_routes: Callable[[], bool] = _knows
     delivery_lag_s: Callable[[], float] = _no_lag
     engine_problem: Callable[[], str | None] = _all_well
+    unserved: Callable[[], Collection[str]] = _all_served
     is_tracing: bool = False
     is_stopping: bool = False
 
@@ -69,16 +82,35 @@ class Oversight:
         """Take how many connections are open."""
         self.meter.connections = count
 
+    def knows(self, request: Request) -> bool:
+        """Whether a request's body may be read: its key is valid, or it needs none."""
+        return self.admission is None or self.admission.knows(request.header)
+
     def admit(self, inbound: Inbound) -> Admitted | None:
         """Let a request in; RefusedError when its key does not open this gateway."""
         if self.is_tracing and (parent := inbound.header(b"traceparent")):
             inbound.tags[TRACE_TAG] = parent[:64]
         if self.admission is None:
             return None
-        admitted = self.admission.admit(inbound.header, now=inbound.created_at)
+        admitted = self.admission.identify(inbound.header, now=inbound.created_at)
         if admitted is not None:
             inbound.key_id = admitted.key_id
+            self.admission.count(admitted, now=inbound.created_at)
         return admitted
+
+    async def reserve(self, inbound: Inbound, key: Key, providers: Sequence[Provider], *, assumed_output: int) -> None:
+        """Reserve what a call may use of its key's budgets; RefusedError where they leave too little."""
+        if self.budgets is None:
+            return
+        amount = likely_amount(inbound, key, providers, assumed_output=assumed_output)
+        if amount is not None:
+            inbound.has_reservation = True
+            await self.budgets.reserve(key, inbound.id, amount)
+
+    def release(self, inbound: Inbound) -> None:
+        """Take that a call has ended: what is reserved for it is free, unless it is still to be settled."""
+        if inbound.has_reservation and self.budgets is not None:
+            self.budgets.release(inbound.key_id or "", inbound.id)
 
     def observe(self, inbound: Inbound, kept: Exchange) -> None:
         """Count and log one finished call."""
@@ -100,7 +132,8 @@ class Oversight:
             self._count_failure(response.error, decision.provider, is_own=response.ttft_ms is None)
         if self.access is not None and self.access.wants(response.status, response.error):
             self.access.log(
-                Accessed(
+                is_refused=REFUSED_TAG in decision.tags,
+                accessed=Accessed(
                     at=inbound.created_at,
                     id=inbound.id,
                     task=decision.task_key,
@@ -110,7 +143,7 @@ class Oversight:
                     status=response.status,
                     latency_ms=response.latency_ms,
                     error=response.error,
-                )
+                ),
             )
 
     def begin(self, inbound: Inbound, placed: Placed) -> None:
@@ -131,29 +164,44 @@ class Oversight:
         elif is_own and code != "client_gone":
             self.meter.refuse(code)
 
-    def page(self, request: Request, recorder: Recorder, providers: Sequence[Provider]) -> Page | None:
-        """What probes are told at their paths; None at any other, and for figures that are not for this caller."""
+    def page(
+        self, request: Request, recorder: Recorder, providers: Sequence[Provider], *, is_welcome: bool
+    ) -> Page | None:
+        """What probes are told at their paths, and figures at theirs; None at any other, and for callers elsewhere.
+
+        `is_welcome`: the request goes by a name of this gateway, and no foreign page sends it.
+        """
         match request.target.partition(b"?")[0]:
             case b"/healthz":
                 return 200, json_headers(HEALTHY), HEALTHY
             case b"/readyz":
-                status, body = self._readiness(recorder, len(providers)).reply()
+                is_whole = is_welcome and self._why_not_look(request) is None
+                status, body = self._readiness(recorder, len(providers)).reply(is_whole=is_whole)
                 return status, json_headers(body), body
-            case b"/metrics" if self.metrics is not None and self._may_look(request):
+            case b"/metrics" if self.metrics is not None:
+                refusal = self._why_not_look(request)
+                if refusal is not None:
+                    return refusal.status, *reply(refusal, "other")
                 body = self.metrics()
                 return 200, [(b"content-type", CONTENT_TYPE), (b"content-length", b"%d" % len(body))], body
         return None
 
-    def _may_look(self, request: Request) -> bool:
-        """Figures are for this machine and for whoever has a gateway key."""
-        if request.peer is None or is_loopback(request.peer[0]):
-            return True
+    def _why_not_look(self, request: Request) -> RefusedError | None:
+        """Figures are for whoever has a gateway key, and for this machine where none is asked for; None where both."""
+        is_near = is_from_this_machine(request)
         try:
-            return self.admission is not None and self.admission.admit(request.header) is not None
-        except RefusedError:
-            return False
+            admitted = self.admission.admit(request.header) if self.admission is not None else None
+        except RefusedError as refusal:
+            return refusal
+        return None if is_near or admitted is not None else _not_from_here()
+
+    def _engines(self) -> str | None:
+        away = [f"{model_id} is not served; the provider answers its calls" for model_id in self.unserved()]
+        left_alone = self.engine_problem()
+        return "; ".join([*away, *([left_alone] if left_alone else [])]) or None
 
     def _readiness(self, recorder: Recorder, providers: int) -> Readiness:
+        recorder.look()
         return Readiness(
             journal_problem=recorder.problem,
             is_full=recorder.is_full,
@@ -162,5 +210,15 @@ class Oversight:
             knows_routes=self.knows_routes(),
             database_problem=self.database_problem(),
             delivery_lag_s=self.delivery_lag_s(),
-            engine_problem=self.engine_problem(),
+            engine_problem=self._engines(),
         )
+
+
+def is_from_this_machine(request: Request) -> bool:
+    """Whether the client is on this machine, as far as its address tells."""
+    return request.peer is None or is_loopback(request.peer[0])
+
+
+def _not_from_here() -> RefusedError:
+    hint = "Send a gateway key as Bearer fhk_...; freehold keys add NAME makes one."
+    return RefusedError(401, "missing_gateway_key", "Figures are for this machine and for who has a key.", hint=hint)

@@ -4,14 +4,13 @@ A placeholder, as people write one where a client insists on a key, does not cou
 is in that list: a key that is taken for a placeholder would be replaced by another one.
 
 Keys pass through here and `gateway.providers` and nowhere else; they are never recorded or logged. Not covered: gateway
-keys (`gateway.admission`).
+keys (`gateway.admission`), pages that may not ask at all (`gateway.doors`).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from urllib.parse import urlsplit
 
 from freehold.core.paths import AZURE, key_header, speaks_azure
 from freehold.gateway.config import Provider
@@ -46,14 +45,6 @@ def lent_key(provider: Provider, inbound: Inbound, environment: Mapping[str, str
             f"The provider {provider.name!r} needs a key: the request brings none, and {provider.key_env} is not set.",
             hint=f"Set {provider.key_env} where the gateway runs, or give the client its own key.",
         )
-    if inbound.key_id is None and not inbound.is_trusted_page and not _is_local_page(inbound.header(b"origin")):
-        raise RefusedError(
-            401,
-            "missing_key",
-            f"The page at {inbound.header(b'origin')!r} may not use the gateway's own key.",
-            hint="Let the page's server call the gateway, send a key with the request, or name the page in"
-            " gateway.allowed_origins.",
-        )
     is_anthropic = provider.dialect == "anthropic"
     name, value = key_header(provider.base_url, key, inbound.path, is_anthropic=is_anthropic)
     return name.encode(), plain(value)
@@ -66,14 +57,6 @@ def as_plain_key(provider: Provider, inbound: Inbound, headers: Sequence[Header]
     if not is_moved or b"api-key" not in by_name or b"authorization" in by_name:
         return list(headers)
     return [(b"authorization", b"Bearer " + v) if name.lower() == b"api-key" else (name, v) for name, v in headers]
-
-
-def _is_local_page(origin: str) -> bool:
-    """A browser names the page that a request comes from; only pages of this machine are trusted with a lent key."""
-    try:
-        return not origin or urlsplit(origin).hostname in ("localhost", "127.0.0.1", "::1")
-    except ValueError:
-        return False
 
 
 def has_provider_key(inbound: Inbound) -> bool:

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-from freehold.core.key import holds_key
+from freehold.core.key import SESSION_COOKIE, holds_key
 from freehold.core.paths import AZURE, provider_target, speaks_azure
 from freehold.gateway.config import Provider
 from freehold.gateway.http1.client import Origin
@@ -137,6 +137,8 @@ def upstream_headers(inbound: Inbound, lent: Header | None) -> list[Header]:
         if lent is not None and lower in KEY_HEADERS:
             continue
         if GATEWAY_KEY_PREFIX in value and holds_key(value.decode("latin-1")):
+            continue
+        if lower == b"cookie" and SESSION_COOKIE in value:  # a browser sends it to all paths of this machine
             continue
         if lower == b"accept-encoding":
             headers.append((name, _readable(value)))

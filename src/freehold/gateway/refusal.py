@@ -26,6 +26,7 @@ _HINTS: Mapping[str, str] = MappingProxyType(
     }
 )
 _PASSING = frozenset((408, 429, 500, 502, 503, 504))
+_LASTING = frozenset(("call_too_large",))
 
 
 class RefusedError(FreeholdError):
@@ -42,6 +43,8 @@ class RefusedError(FreeholdError):
     @property
     def is_lasting(self) -> bool:
         """Whether waiting a moment cannot mend it: a spent day's budget, a key that is unknown, a body too large."""
+        if self.code in _LASTING:
+            return True
         if self.retry_after_s is not None:
             return self.retry_after_s > LONGEST_WAIT_S
         return self.status not in _PASSING

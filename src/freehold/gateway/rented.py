@@ -19,7 +19,7 @@ from freehold.gateway.inbound import Inbound
 from freehold.gateway.providers import choose_provider
 from freehold.gateway.refusal import RefusedError
 from freehold.gateway.usage import UsageHabits
-from freehold.record import Decision, Exchange, Recorder, ResponseSide
+from freehold.record import Decision, Exchange, GoneError, Recorder, ResponseSide
 
 
 class Rented:
@@ -38,7 +38,7 @@ class Rented:
     async def answer(self, inbound: Inbound, decision: Decision) -> Exchange:
         """Answer the client with the provider's response; RefusedError when no provider gives any.
 
-        Returns what was recorded.
+        Returns what was recorded. GoneError where it cannot be: then the client has not seen the end of its response.
         """
         client, exchange = inbound.http, None
         provider = choose_provider(self._providers, inbound)
@@ -54,7 +54,11 @@ class Rented:
                 raise
             return kept
         kept = exchange.kept(exchange.failure)
-        await self._recorder.commit(kept, self._settings.record_wait_s)
+        try:
+            await self._recorder.commit(kept, self._settings.record_wait_s)
+        except GoneError:
+            exchange.close()
+            raise
         await exchange.release(held, client)
         return kept
 

@@ -17,7 +17,7 @@ from contextlib import suppress
 from freehold.errors import BusyError, SettingError
 from freehold.gateway.app import Gateway
 from freehold.gateway.http1.heads import Header
-from freehold.gateway.http1.server import Limits, Refusal, Server
+from freehold.gateway.http1.server import Limits, OpenCounts, Refusal, Server
 from freehold.gateway.refusal import RefusedError, reply
 
 _BACKLOG = 4096
@@ -52,16 +52,18 @@ def run(
     taken: socket.socket,
     limits: Limits,
     *,
+    counts: OpenCounts | None = None,
     on_ready: Callable[[], None] | None = None,
     grace_s: float | None = None,
 ) -> None:
     """Serve on a listening socket until SIGINT or SIGTERM, then return.
 
-    Requests under way are ended first, for at most `grace_s` seconds; a second signal does not wait for them.
+    Requests under way are ended first, for at most `grace_s` seconds; a second signal does not wait for them. With
+    `counts` other processes accept from the same socket.
     """
     _raise_file_limit()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(serve(gateway, taken, limits, on_ready=on_ready, grace_s=grace_s))
+        runner.run(serve(gateway, taken, limits, counts=counts, on_ready=on_ready, grace_s=grace_s))
 
 
 async def serve(
@@ -69,14 +71,15 @@ async def serve(
     taken: socket.socket,
     limits: Limits,
     *,
+    counts: OpenCounts | None = None,
     on_ready: Callable[[], None] | None = None,
     grace_s: float | None = None,
     ending: asyncio.Event | None = None,
 ) -> None:
     """Serve on the running loop until a signal comes or `ending` is set."""
-    server = Server(gateway, limits, _refuse, gateway.oversight.note_connections)
+    server = Server(gateway, limits, _refuse, gateway.oversight.note_connections, gateway.screen)
     taken.setblocking(False)
-    await server.start(taken)
+    await server.start(taken, counts)
     end = ending or asyncio.Event()
     hurry = asyncio.Event()
     _follow_signals(end, hurry)

@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from functools import lru_cache
 
-from freehold.core.engine import OwnedAnswer, owned_body, read_owned
+from freehold.core.engine import OwnedAnswer, key_headers, owned_body, read_owned
 from freehold.core.exchange import Message
 from freehold.gateway.http1.client import Pool, Timeouts, UpstreamError
+from freehold.gateway.http1.heads import plain
 from freehold.gateway.providers import address
 
 _LARGEST_ANSWER_BYTES = 64 * 2**20
@@ -25,8 +27,9 @@ async def ask_engine(
     origin, path = address(engine_url)
     body = json.dumps(owned_body(messages, max_tokens=max_tokens), ensure_ascii=False).encode("utf-8", "replace")
     head = (
-        b"POST %b/v1/chat/completions HTTP/1.1\r\nhost: %b:%d\r\ncontent-type: application/json\r\n"
-        b"content-length: %d\r\n\r\n" % (path.removesuffix(b"/v1"), origin.host.encode(), origin.port, len(body))
+        b"POST %b/v1/chat/completions HTTP/1.1\r\nhost: %b:%d\r\ncontent-type: application/json\r\n%b"
+        b"content-length: %d\r\n\r\n"
+        % (path.removesuffix(b"/v1"), origin.host.encode(), origin.port, _key_lines(engine_url), len(body))
     )
     timeouts = Timeouts(connect_s=timeout_s, total_s=timeout_s)
     response = await pool.ask(origin, head, body, is_head=False, timeouts=timeouts)
@@ -38,6 +41,11 @@ async def ask_engine(
     if response.status != 200:
         raise ValueError(f"the engine answered {response.status}: {raw[:200]!r}")
     return read_owned(raw, latency_ms=1000 * (time.perf_counter() - begun_at))
+
+
+@lru_cache(maxsize=64)
+def _key_lines(engine_url: str) -> bytes:
+    return b"".join(b"%b: %b\r\n" % (name.encode(), plain(value)) for name, value in key_headers(engine_url).items())
 
 
 async def is_alive(pool: Pool, engine_url: str, *, timeout_s: float) -> bool:

@@ -1,7 +1,9 @@
 """The two forms of a backup, a folder and a .tar.gz: files and a manifest of their SHA-256, whole or not there at all.
 
 A backup takes its name only when all of it is on disk. When it is read, only plain files with paths inside the backup
-are taken, and each must be what the manifest says. Not covered: what is backed up (`loop.backup`).
+are taken, in the folders that a backup has, no more than the disk has room for; each must be what the manifest says.
+Nothing in a backup is opened before all of it was looked at. Not covered: what is backed up (`loop.backup`); who made
+it: the manifest holds sums and no signature.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import shutil
 import tarfile
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, Protocol
 
@@ -33,6 +35,9 @@ _CHUNK_BYTES = 2**20
 _GZIP_LEVEL = 3
 _FILE_MODE = 0o600
 _LARGEST_MANIFEST_BYTES = 256 * 2**20
+_LARGEST_HEADER_BYTES = 2**16
+_MOST_FILES = 2_000_000
+_LEFT_FREE_BYTES = 64 * 2**20
 
 Sums = dict[str, dict[str, object]]
 """By name: `sha256` and `size_bytes` of a file."""
@@ -70,21 +75,26 @@ def writing(target: Path) -> Iterator[Writer]:
         raise
 
 
-def read_into(source: Path, folder: Path) -> dict[str, object]:
+def read_into(source: Path, folder: Path, places: Collection[str]) -> dict[str, object]:
     """Put the files of a backup into `folder`, and return its manifest; DataError when it is not what it was.
 
-    What the manifest does not name, a file with a wrong sum, a link or a path that leads out are all refused.
+    What the manifest does not name, what lies in none of these `places` (names of files and folders at its top), a file
+    with a wrong sum, a link, a path that leads out, and more than the disk has room for are all refused.
     """
     found: Sums = {}
     manifest: dict[str, object] | None = None
+    room_bytes = shutil.disk_usage(folder).free - _LEFT_FREE_BYTES
     try:
         for name, stream in _from_tar(source) if source.is_file() else _from_folder(source):
             if name == MANIFEST:
                 manifest = _parse(source, stream.read(_LARGEST_MANIFEST_BYTES))
+            elif name.partition("/")[0] not in places or len(found) == _MOST_FILES:
+                raise _unusable(source, f"{name[:200]!r} does not belong to it")
             elif (folder / name).exists():
                 raise _unusable(source, f"{name!r} is in it twice")
             else:
-                found[name] = _unpack(stream, folder / name)
+                found[name] = _unpack(source, stream, folder / name, room_bytes)
+                room_bytes -= int(str(found[name]["size_bytes"]))
     except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise _unusable(source, f"it is no whole .tar.gz ({error})") from error
     if manifest is None:
@@ -93,15 +103,17 @@ def read_into(source: Path, folder: Path) -> dict[str, object]:
     return manifest
 
 
-def _unpack(stream: IO[bytes], path: Path) -> dict[str, object]:
-    """Write a file, and return the sum and size of what was written."""
+def _unpack(source: Path, stream: IO[bytes], path: Path, room_bytes: int) -> dict[str, object]:
+    """Write a file of at most so many bytes, and return the sum and size of what was written."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     digest, size_bytes = hashlib.sha256(), 0
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _FILE_MODE), "wb") as file:
         while chunk := stream.read(_CHUNK_BYTES):
+            size_bytes += len(chunk)
+            if size_bytes > room_bytes:
+                raise _unusable(source, "it holds more than the disk has room for")
             file.write(chunk)
             digest.update(chunk)
-            size_bytes += len(chunk)
         file.flush()
         os.fsync(file.fileno())
     return {"sha256": digest.hexdigest(), "size_bytes": size_bytes}
@@ -172,10 +184,20 @@ class _FolderWriter:
                 raise OSError(f"{name} has another size than was said")
 
 
+class _Member(tarfile.TarInfo):
+    """A member whose headers are small: a long one would be read into memory whole."""
+
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        if not self.isreg() and self.size > _LARGEST_HEADER_BYTES:
+            raise tarfile.ReadError("a header is too large")
+        member: tarfile.TarInfo = super()._proc_member(archive)  # type: ignore[misc]  # typeshed does not know it
+        return member
+
+
 def _from_tar(source: Path) -> Iterator[tuple[str, IO[bytes]]]:
-    with gzip.open(source) as packed, tarfile.open(fileobj=packed, mode="r|") as tar:
+    with gzip.open(source) as packed, tarfile.open(fileobj=packed, mode="r|", tarinfo=_Member) as tar:
         for member in tar:
-            stream = tar.extractfile(member) if member.isreg() else None
+            stream = tar.extractfile(member) if member.isreg() and not member.issparse() else None
             if stream is None:
                 raise _unusable(source, f"{member.name!r} is not a plain file")
             yield _inside(source, member.name), stream

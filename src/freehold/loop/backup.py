@@ -86,17 +86,24 @@ def restore(source: Path, state: Path, report: Reporter) -> Summary:
     with tempfile.TemporaryDirectory(dir=state.parent, prefix=f".{state.name}.") as scratch:
         draft = Path(scratch) / "state"
         draft.mkdir(mode=0o700)
-        manifest = read_into(source, draft)
+        manifest = read_into(source, draft, (*_DATABASES, "journal", *_FOLDERS))
         if manifest.get("format") != FORMAT:
             raise DataError(
                 f"The backup {str(source)!r} has format {manifest.get('format')!r}; this Freehold reads {FORMAT}.",
                 hint=f"Restore it with freehold {manifest.get('freehold')}, or upgrade.",
             )
         if (draft / "freehold.db").exists():
-            _relocate(draft, str(manifest["state"]), str(state))
+            _relocate(draft, _old_state(source, manifest), str(state))
         os.replace(draft, state)
     report(Progress(stage="restore", note="done"))
     return _summary(state, manifest)
+
+
+def _old_state(source: Path, manifest: dict[str, object]) -> str:
+    old = manifest.get("state")
+    if not isinstance(old, str) or not os.path.isabs(old):
+        raise DataError(f"The backup {str(source)!r} does not say what was backed up.", hint="Restore another one.")
+    return old
 
 
 def _relocate(draft: Path, old: str, new: str) -> None:

@@ -11,7 +11,7 @@ from freehold.core.dialects import provider_fields
 from freehold.core.kind import is_json
 from freehold.errors import NotFoundError, UsageError
 from freehold.loop.estate import Estate
-from freehold.loop.sorting import read_call
+from freehold.loop.sorting import SET_ASIDE, read_call
 from freehold.store import CallFilter
 
 __all__ = [
@@ -32,6 +32,11 @@ class CallView:
 
     call: Call
     task: str | None
+
+    @property
+    def is_set_aside(self) -> bool:
+        """Whether it has none because sorting it took too long."""
+        return self.call.task_id == SET_ASIDE
 
     @property
     def answer(self) -> str:
@@ -96,7 +101,7 @@ def rate_call(estate: Estate, call_id: str, *, is_good: bool) -> Call:
 
 
 def _names(estate: Estate) -> dict[str, str]:
-    return {task.id: task.name for task in estate.store.book.tasks()}
+    return estate.store.book.names()
 
 
 def _text(body: bytes) -> str:

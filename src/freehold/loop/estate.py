@@ -40,6 +40,10 @@ class Estate:
 
     def task(self, name: str) -> Task:
         """The task of this name or id, or that it was merged into or had before; NotFoundError names the nearest."""
+        names = self.store.book.names()
+        own = next((task_id for task_id, known in names.items() if name in (known, task_id)), "")
+        if found := self.store.book.tasks_of([own]):
+            return found[0]
         tasks = self.store.book.tasks()
         task = _named(tasks, name)
         if task is not None:

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from freehold.core.key import DAY_S, MINUTE_S, Key, KeyState, KeyUsage, key_hash, key_id, new_key_text
 from freehold.errors import NotFoundError, UsageError
 from freehold.loop.estate import Estate
+from freehold.loop.refused import refused_today
 from freehold.tasks.names import slug
 
 _LONGEST_NAME = 64
+_PATHS = ("/v1/", "/openai/")
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +31,8 @@ class Grant:
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
     usd_per_day: float | None = None
+    paths: Sequence[str] = ()
+    methods: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +46,11 @@ class KeyView:
     requests_today: int
     tokens_today: int
     usd_today: float
+    reserved_usd: float
+    reserved_tokens: int
     unpriced_today: int
     estimated_today: int
+    refused_today: Mapping[str, int]
 
     def plain(self) -> dict[str, object]:
         """The view as JSON-able values; without the hash, which is of no use to anybody."""
@@ -74,9 +82,24 @@ def add_key(estate: Estate, name: str, grant: Grant) -> tuple[Key, str]:
         requests_per_minute=grant.requests_per_minute,
         tokens_per_minute=grant.tokens_per_minute,
         usd_per_day=grant.usd_per_day,
+        paths=tuple(_path(path) for path in grant.paths),
+        methods=tuple(_method(method) for method in grant.methods),
     )
     estate.store.keys.add(key)
     return key, text
+
+
+def _path(text: str) -> str:
+    if not text.startswith(_PATHS) or "//" in text or not text.isprintable():
+        raise UsageError(f"--path {text!r} is no path of a call.", hint="Write /v1/chat/completions, or /v1/files*.")
+    return text
+
+
+def _method(text: str) -> str:
+    method = text.upper()
+    if method not in _METHODS:
+        raise UsageError(f"--method {text!r} is no method.", hint=f"It is one of {', '.join(_METHODS)}.")
+    return method
 
 
 def unknown_tasks(estate: Estate, key: Key) -> list[str]:
@@ -91,7 +114,12 @@ def key_views(estate: Estate) -> list[KeyView]:
     usage = estate.store.keys.usage(now)
     estimated = estate.store.calls.estimated_by_key(now // DAY_S * DAY_S)
     keys = estate.store.keys.all_keys()
-    return [_view(key, usage.get(key.id, KeyUsage()), now, estimated.get(key.id, 0)) for key in keys]
+    return [
+        _view(
+            key, usage.get(key.id, KeyUsage()), now, estimated.get(key.id, 0), refused_today(estate, now, key_id=key.id)
+        )
+        for key in keys
+    ]
 
 
 def key_view(estate: Estate, name: str) -> KeyView:
@@ -116,7 +144,7 @@ def has_unpriced_providers(estate: Estate) -> bool:
     return any(not provider.prices for provider in estate.settings.providers)
 
 
-def _view(key: Key, usage: KeyUsage, now: float, estimated_today: int) -> KeyView:
+def _view(key: Key, usage: KeyUsage, now: float, estimated_today: int, refused: Mapping[str, int]) -> KeyView:
     minute = int(now // MINUTE_S)
     counted = usage.requests if key.requests_per_minute is None else usage.admitted
     return KeyView(
@@ -127,6 +155,9 @@ def _view(key: Key, usage: KeyUsage, now: float, estimated_today: int) -> KeyVie
         requests_today=usage.requests_today,
         tokens_today=usage.tokens_today,
         usd_today=usage.cost_usd,
+        reserved_usd=usage.reserved_usd,
+        reserved_tokens=usage.reserved_tokens,
         unpriced_today=usage.unpriced,
         estimated_today=estimated_today,
+        refused_today=refused,
     )

@@ -81,6 +81,25 @@ def calls_behind(estate: Estate, lineage: Lineage) -> Iterator[tuple[Split, str]
                     yield split, call_id
 
 
+def calls_of_dataset(row: DatasetRow) -> frozenset[str] | None:
+    """All calls behind a dataset's examples; None where its files do not tell, or are not what was frozen."""
+    found: set[str] = set()
+    examples = 0
+    for split in SPLITS:
+        path = Path(row.path) / f"{split}.jsonl"
+        if not path.is_file():
+            return None
+        digest = hashlib.sha256()
+        for line in _lines(path):
+            digest.update(line)
+            example = _decode(line)
+            found.update((example.id, *example.also) if example else ())
+            examples += 1
+        if digest.hexdigest() != row.manifest.files.get(path.name):
+            return None
+    return None if _keeps_one_id(row) and len(found) == examples else frozenset(found)
+
+
 def _find(estate: Estate, name: str) -> tuple[Thing, str]:
     """What is meant by a name; UsageError when it could be several things."""
     book = estate.store.book

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from freehold.core import ModelCard, Route, Verdict, rented_route
@@ -13,7 +15,7 @@ from freehold.loop.sample import sample_calls
 from freehold.loop.sorting import NO_TASK
 from freehold.loop.standing import Standing, is_taken_back, remarks, route_words, standing_of
 from freehold.loop.training import undertraining
-from freehold.store import CallFilter, DatasetRow, TaskFigures
+from freehold.store import CallFilter, DatasetRow, TaskFigures, TaskTotal, WatchRow
 from freehold.tasks import next_step
 
 
@@ -72,13 +74,51 @@ class TaskOverview:
         }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverviewPage:
+    """Some of the tasks, those with the most calls first; counts and spend are of all of them.
+
+    `number` is this page's, from 1, and `pages` how many there are, 1 at the least.
+    """
+
+    views: list[TaskOverview]
+    number: int
+    pages: int
+    tasks: int
+    calls: int
+    cost_usd: float | None
+
+
 def overviews(estate: Estate) -> list[TaskOverview]:
     """All tasks, those with the most calls first."""
-    routes = estate.store.book.routes()
-    found = [
-        _overview(estate, task, routes.get(task.id) or rented_route(task.id)) for task in estate.store.book.tasks()
-    ]
+    found = _overviews(estate, estate.store.book.tasks())
     return sorted(found, key=lambda view: (-view.figures.calls, view.name))
+
+
+def overview_page(estate: Estate, *, number: int, size: int) -> OverviewPage:
+    """One page of the tasks, in the same number of queries however many there are; beyond the last page, that one."""
+    names, totals = estate.store.book.names(), estate.store.book.totals()
+    none = TaskTotal(0, None)
+    ordered = sorted(names, key=lambda task_id: (-totals.get(task_id, none).calls, names[task_id]))
+    pages = max(1, math.ceil(len(ordered) / size))
+    number = min(max(1, number), pages)
+    shown = ordered[(number - 1) * size : number * size]
+    views = {view.task.id: view for view in _overviews(estate, estate.store.book.tasks_of(shown))}
+    known = [totals[task_id] for task_id in names if task_id in totals]
+    spent = [total.cost_usd for total in known if total.cost_usd is not None]
+    return OverviewPage(
+        views=[views[task_id] for task_id in shown if task_id in views],
+        number=number,
+        pages=pages,
+        tasks=len(names),
+        calls=sum(total.calls for total in known),
+        cost_usd=sum(spent) if spent else None,
+    )
+
+
+def overview_of(estate: Estate, task: Task) -> TaskOverview:
+    """One task."""
+    return _overviews(estate, [task])[0]
 
 
 def unsorted_calls(estate: Estate) -> int:
@@ -86,39 +126,71 @@ def unsorted_calls(estate: Estate) -> int:
     return estate.store.calls.count(CallFilter(task_id=NO_TASK, is_direct=True))
 
 
-def _overview(estate: Estate, task: Task, route: Route) -> TaskOverview:
-    book = estate.store.book
-    figures = book.figures(task.id)
-    dataset = next(iter(book.datasets(task.id)), None)
-    model = next(iter(book.models(task.id)), None)
-    verdict = next(iter(book.verdicts(task.id)), None)
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What was made for one task, and what is known of it, as it was read for several at once."""
+
+    figures: TaskFigures
+    route: Route
+    dataset: DatasetRow | None
+    model: ModelCard | None
+    verdict: Verdict | None
+    watch: WatchRow
+
+
+def _overviews(estate: Estate, tasks: Sequence[Task]) -> list[TaskOverview]:
+    """The overviews of these tasks: one query of each kind for all, and others only where a task raises a question."""
+    book, ids = estate.store.book, [task.id for task in tasks]
+    figures, routes, watches = book.figures_of(ids), book.routes(), estate.store.watches.rows_of(ids)
+    datasets, models, verdicts = book.newest_datasets(ids), book.newest_models(ids), book.newest_verdicts(ids)
+    return [
+        _overview(
+            estate,
+            task,
+            _Made(
+                figures=figures[task.id],
+                route=routes.get(task.id) or rented_route(task.id),
+                dataset=datasets.get(task.id),
+                model=models.get(task.id),
+                verdict=verdicts.get(task.id),
+                watch=watches.get(task.id) or WatchRow(task_id=task.id),
+            ),
+        )
+        for task in tasks
+    ]
+
+
+def _overview(estate: Estate, task: Task, made: _Made) -> TaskOverview:
+    route, verdict = made.route, made.verdict
+    return TaskOverview(
+        task=task,
+        figures=made.figures,
+        dataset=made.dataset,
+        model=made.model,
+        verdict=verdict,
+        route=route,
+        standing=standing_of(estate, route, made.watch),
+        prompt=prompt_news(estate, task, route),
+        next_step=_next_step(estate, task, made),
+    )
+
+
+def _next_step(estate: Estate, task: Task, made: _Made) -> str:
+    model, verdict, route = made.model, made.verdict, made.route
+    if verdict is not None and is_taken_back(route) and taken_back(estate, task.id, verdict.id) is not None:
+        return f"taken back by live evidence; with new calls or corrections: freehold freeze {task.name}"
     training = undertraining(model)
     is_of_model = verdict is not None and model is not None and verdict.model_id == model.id
     decision = verdict.decision if verdict is not None and (is_of_model or verdict.decision == "move") else None
-    if verdict is not None and is_taken_back(route) and taken_back(estate, task.id, verdict.id) is not None:
-        waits = f"taken back by live evidence; with new calls or corrections: freehold freeze {task.name}"
-    else:
-        waits = None
-    return TaskOverview(
-        task=task,
-        figures=figures,
-        dataset=dataset,
-        model=model,
-        verdict=verdict,
-        route=route,
-        standing=standing_of(estate, route),
-        prompt=prompt_news(estate, task, route),
-        next_step=waits
-        or next_step(
-            task,
-            calls=figures.calls,
-            has_dataset=dataset is not None,
-            has_model=model is not None,
-            verdict=decision,
-            need=verdict.need if verdict else None,
-            route=route.kind,
-            training=training.command(task.name) if training else None,
-            is_training_first=training is not None and training.is_too_little,
-            sample=sample_calls(estate, task) if dataset is None and task.is_trainable else None,
-        ),
+    return next_step(
+        task,
+        calls=made.figures.calls,
+        has_dataset=made.dataset is not None,
+        has_model=model is not None,
+        verdict=decision,
+        need=verdict.need if verdict else None,
+        route=route.kind,
+        training=training.command(task.name) if training else None,
+        is_training_first=training is not None and training.is_too_little,
+        sample=sample_calls(estate, task) if made.dataset is None and task.is_trainable else None,
     )

@@ -1,8 +1,9 @@
 """Retention: the bodies of calls are deleted when they are older than `record.keep_days`, by task where it says so.
 
-A call's row stays, with its figures and with what people said about it; frozen datasets have copies of their own and
-stay whole. A call that waits to be frozen is deleted like any other. What the journal had to set aside goes when it
-is as old as calls without a rule of their own. Not covered: backups, which are their owner's to delete.
+A call's row stays, with its figures and with what people said about it, until `loop.old_calls` deletes it; frozen
+datasets have copies of their own and stay whole. A call that waits to be frozen is deleted like any other. What the
+journal had to set aside goes when it is as old as calls without a rule of their own. Not covered: backups, which are
+their owner's to delete.
 """
 
 from __future__ import annotations

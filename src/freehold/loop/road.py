@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from freehold.core.ids import canonical_json, sha256_hex
@@ -84,22 +84,15 @@ def _durable(estate: Estate, plan: Plan, stages: Stages) -> Iterator[Callable[[]
     """Start DBOS for one kind of walk: a killed one of this kind goes on by itself, others are left alone."""
     from dbos import DBOS, SetWorkflowID
 
-    url, place = _database(estate)
-    DBOS(
-        config={
-            "name": "freehold",
-            "system_database_url": url,
-            "application_version": WORKFLOW_VERSION,
-            "executor_id": plan.kind,
-            "log_level": "CRITICAL",
-            "enable_otlp": False,
-            "notification_listener_polling_interval_sec": _POLL_S,
-        }
-    )
+    from freehold.loop.walk_form import WORKFLOW, JsonForm, check_form, without_pickle
 
+    url, place = _database(estate)
+    check_form(url, place)
+    config: Any = _config(plan, url) | {"serializer": JsonForm()}
+    DBOS(config=config)
     body = _Body()
 
-    @DBOS.workflow(name="road", max_recovery_attempts=None)
+    @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=None)
     def road(names: list[str], dataset_hash: str | None, model_id: str | None) -> Done:
         done: Done = {"dataset_hash": dataset_hash, "model_id": model_id}
         with body.watched():
@@ -113,14 +106,16 @@ def _durable(estate: Estate, plan: Plan, stages: Stages) -> Iterator[Callable[[]
             with SetWorkflowID(workflow_id):
                 DBOS.start_workflow(road, list(plan.stages), plan.dataset_hash, plan.model_id)
         body.wait_until_written(lambda: _is_running(DBOS, workflow_id), place)
+        body.raise_error()
         return _result(DBOS, workflow_id)
 
-    try:
-        with translated(place):
-            DBOS.launch()
-            yield start
-    finally:
-        DBOS.destroy(destroy_registry=True)
+    with without_pickle():
+        try:
+            with translated(place):
+                DBOS.launch()
+                yield start
+        finally:
+            DBOS.destroy(destroy_registry=True)
 
 
 class _Body:
@@ -145,6 +140,11 @@ class _Body:
         finally:
             self._has_ended.set()
 
+    def raise_error(self) -> None:
+        """Raise what ended the body here, as it was: what was written down of it is only its words."""
+        if self._error is not None:
+            raise self._error
+
     def wait_until_written(self, is_running: Callable[[], bool], place: str) -> None:
         """Wait for the outcome; StateError, or what ended the body, when it was not written in time."""
         while is_running():
@@ -157,6 +157,18 @@ class _Body:
                         f"The outcome could not be written to {place!r}.",
                         hint="Free some space, then give the same command again; what was finished is kept.",
                     )
+
+
+def _config(plan: Plan, url: str) -> dict[str, Any]:
+    return {
+        "name": "freehold",
+        "system_database_url": url,
+        "application_version": WORKFLOW_VERSION,
+        "executor_id": plan.kind,
+        "log_level": "CRITICAL",
+        "enable_otlp": False,
+        "notification_listener_polling_interval_sec": _POLL_S,
+    }
 
 
 def _database(estate: Estate) -> tuple[str, str]:
@@ -200,8 +212,15 @@ def _is_running(dbos: Any, workflow_id: str) -> bool:
 
 
 def _result(dbos: Any, workflow_id: str) -> dict[str, Any]:
-    result: dict[str, Any] = dbos.retrieve_workflow(workflow_id).get_result()
-    return result
+    """What a finished walk gave; StateError where that is not what a walk gives."""
+    result = dbos.retrieve_workflow(workflow_id).get_result()
+    names = {field.name for field in fields(Walked)}
+    if not isinstance(result, dict) or not result.keys() <= names:
+        raise StateError(
+            "A finished walk says something that no walk gives: something else wrote to its database.",
+            hint="Move loop.db* out of the state folder, then give the command again; what was finished is kept.",
+        )
+    return {name: value if isinstance(value, str | int) else None for name, value in result.items()}
 
 
 def _digest(value: object) -> str:

@@ -2,10 +2,15 @@
 
 Runs in `freehold up` every few seconds and before every command that shows tasks, one at a time. Calls that can belong
 to no task (a list of models, a body that is not JSON) are marked as sorted with NO_TASK.
+
+The work has a limit of CPU time: `record.sort_s` for a call, and a little for each other one beside it. Where that is
+not enough the calls are sorted half by half, until the one that takes so long is alone: it is set aside (SET_ASIDE),
+and nobody tries it again unasked. Not covered: telling so (`loop.unsorted`).
 """
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Iterator, Sequence
@@ -14,6 +19,7 @@ from dataclasses import dataclass, replace
 
 from freehold.core.call import Call
 from freehold.core.dialects import BadBodyError, read_answer, read_request
+from freehold.core.effort import TooLongError, effort
 from freehold.core.exchange import Answer, Asked
 from freehold.core.target import shown_text, whole_text
 from freehold.core.task import Task
@@ -24,6 +30,8 @@ from freehold.store import CallFilter
 from freehold.tasks import Reading, TaskIndex, sort_calls
 
 NO_TASK = "-"
+SET_ASIDE = "!"
+"""What stands for the task of a call whose sorting took too long."""
 TASK_TAG = "freehold-task"
 _CALLS_PER_ROUND = 5000
 _BYTES_PER_ROUND = 64 * 2**20
@@ -31,15 +39,22 @@ _CALLS_PER_WRITE = 200
 """The sorter has the lowest priority: while it writes, the delivery of new calls waits for it."""
 _LOOSE_CALLS_READ = 2000
 _CALLS_LOOKED_BACK = 200
+_EFFORT_BESIDE_S = 0.005
+"""CPU seconds that each call adds to the limit of those that are sorted together."""
+_LOG = logging.getLogger("freehold.up")
 
 
 @dataclass(frozen=True, slots=True)
 class ReadCall:
-    """A call with both sides read; `asked` is None where the request is not one that can be read."""
+    """A call with both sides read; `asked` is None where the request is not one that can be read.
+
+    `effort_s` is the CPU time that reading took.
+    """
 
     call: Call
     asked: Asked | None
     answer: Answer
+    effort_s: float = 0.0
 
     @property
     def answer_text(self) -> str:
@@ -54,11 +69,13 @@ class ReadCall:
 
 def read_call(call: Call) -> ReadCall:
     """Read both sides of a call."""
+    began = time.thread_time()
     try:
         asked = read_request(call.dialect, call.request_body) if call.dialect != "other" else None
     except BadBodyError:
         asked = None
-    return ReadCall(call, asked, read_answer(call.dialect, call.response_body))
+    answer = read_answer(call.dialect, call.response_body)
+    return ReadCall(call, asked, answer, time.thread_time() - began)
 
 
 def sort_new_calls(estate: Estate, *, most_s: float = math.inf) -> int:
@@ -74,9 +91,15 @@ def sort_new_calls(estate: Estate, *, most_s: float = math.inf) -> int:
             except BusyError:  # another process sorts, slowly on a busy machine
                 break
             fresh = _read_some(estate.store.calls.stream(CallFilter(is_sorted_out=False, limit=_CALLS_PER_ROUND)))
-            _sort(estate, fresh)
-        sorted_calls += len(fresh)
+            sorted_calls += _sort_in_parts(estate, fresh, deadline)
     return sorted_calls
+
+
+def try_again(estate: Estate) -> int:
+    """Let the calls that were set aside be sorted once more; returns how many there are."""
+    found = [call.id for call in estate.store.calls.stream(CallFilter(task_id=SET_ASIDE))]
+    estate.store.calls.assign(dict.fromkeys(found))
+    return len(found)
 
 
 def _read_some(calls: Iterator[Call]) -> list[ReadCall]:
@@ -96,10 +119,47 @@ def _is_work_waiting(estate: Estate) -> bool:
     return bool(estate.store.calls.find(CallFilter(is_sorted_out=False, limit=1)))
 
 
-def _sort(estate: Estate, fresh: Sequence[ReadCall]) -> None:
+def _sort_in_parts(estate: Estate, fresh: Sequence[ReadCall], deadline: float) -> int:
+    """Sort these calls, half by half where all at once take too long; returns how many were done by the deadline."""
+    limit_s = estate.settings.number("record.sort_s")
+    known = estate.store.book.tasks()
+    slow = [read for read in fresh if read.effort_s > limit_s]
+    _set_aside(estate, slow, limit_s)
+    waiting = [([read for read in fresh if read.effort_s <= limit_s], _read_some(_loose_calls(estate, known)))]
+    done = len(slow)
+    while waiting and (time.monotonic() < deadline or not done):
+        part, earlier = waiting.pop()
+        try:
+            with effort(limit_s + _EFFORT_BESIDE_S * (len(part) + len(earlier))):
+                _sort(estate, part, earlier)
+        except TooLongError:
+            if len(part) > 1 or earlier:
+                waiting += _halves(part, earlier)
+                continue
+            _set_aside(estate, part, limit_s)
+        done += len(part)
+    return done
+
+
+def _halves(fresh: list[ReadCall], earlier: list[ReadCall]) -> list[tuple[list[ReadCall], list[ReadCall]]]:
+    """Both halves, the later one first, each with the newest of the earlier calls; one new call is tried alone."""
+    if len(fresh) < 2:
+        return [(fresh, [])]
+    middle, newest = len(fresh) // 2, earlier[(len(earlier) + 1) // 2 :]
+    return [(fresh[middle:], newest), (fresh[:middle], newest)]
+
+
+def _set_aside(estate: Estate, reads: Sequence[ReadCall], limit_s: float) -> None:
+    for read in reads:
+        _LOG.warning(
+            "Call %s is set aside: sorting it takes more CPU time than record.sort_s = %g s.", read.call.id, limit_s
+        )
+    estate.store.calls.assign({read.call.id: SET_ASIDE for read in reads})
+
+
+def _sort(estate: Estate, fresh: Sequence[ReadCall], earlier: Sequence[ReadCall]) -> None:
     book, calls = estate.store.book, estate.store.calls
     known = book.tasks()
-    earlier = _read_some(_loose_calls(estate, known))
     outcome = sort_calls(
         _answered(earlier) + _answered(fresh),
         known,

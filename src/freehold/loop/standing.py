@@ -15,6 +15,7 @@ from freehold.loop.estate import Estate
 from freehold.loop.succession import said_beside
 from freehold.loop.watched import read_kept
 from freehold.route import SLICES, TEMPLATE
+from freehold.store import WatchRow
 from freehold.watch import SLICE, Detector, Watch, evidence_words, live_of
 
 NAMES = {
@@ -87,10 +88,13 @@ class Standing:
         return asdict(self)
 
 
-def standing_of(estate: Estate, route: Route) -> Standing | None:
-    """How a route stands, or stood when the watch took it back; None where nothing was watched yet."""
+def standing_of(estate: Estate, route: Route, row: WatchRow | None = None) -> Standing | None:
+    """How a route stands, or stood when the watch took it back; None where nothing was watched yet.
+
+    `row` is the watch's row where it was read already.
+    """
     version = route.version - 1 if is_taken_back(route) else route.version
-    document = estate.store.watches.get(route.task_id).document
+    document = (row or estate.store.watches.get(route.task_id)).document
     kept = read_kept(document) if document.get("route_version") == version else None
     if kept is None:
         return None

@@ -8,11 +8,19 @@
 Not covered: the tables (`freehold.store`), the forwarding (`freehold.gateway`).
 """
 
-from freehold.record.backlog import Backlog, delivery_lag_s, ends, is_delivered, oldest_waiting, read_backlog
+from freehold.record.backlog import (
+    Backlog,
+    delivery_lag_s,
+    delivery_problem,
+    ends,
+    is_delivered,
+    oldest_waiting,
+    read_backlog,
+)
 from freehold.record.conversations import Conversations
 from freehold.record.delivery import Delivery, Read, Sink
 from freehold.record.encoding import decode_body, missing_encodings, readable_encodings
-from freehold.record.journal import Durability, Journal
+from freehold.record.journal import Durability, GoneError, Journal
 from freehold.record.lanes import EVIDENCE_LANES, LANES, OTHER_LANES, Lane
 from freehold.record.pace import Pace
 from freehold.record.read import Decision, Exchange, RequestSide, ResponseSide, read_exchange
@@ -29,6 +37,7 @@ __all__ = [
     "Delivery",
     "Durability",
     "Exchange",
+    "GoneError",
     "Journal",
     "Lane",
     "Pace",
@@ -40,6 +49,7 @@ __all__ = [
     "UnderWay",
     "decode_body",
     "delivery_lag_s",
+    "delivery_problem",
     "ends",
     "forget_calls_under_way",
     "is_delivered",

@@ -87,7 +87,7 @@ def read_backlog(folder: Path) -> Backlog:
         size_bytes=size_bytes,
         asked=asked,
         ended=ended,
-        problem=_problem(folder),
+        problem=delivery_problem(folder),
         damaged=_count(folder / DAMAGED_FOLDER),
         refused=_count(folder / REFUSED_FOLDER),
         live_writers=live,
@@ -137,7 +137,8 @@ def tell_problem(folder: Path, problem: str | None) -> None:
             path.write_text(problem, encoding="utf-8", errors="replace")
 
 
-def _problem(folder: Path) -> str | None:
+def delivery_problem(folder: Path) -> str | None:
+    """Why the journal cannot be delivered, as the process that delivers has told; None while it can."""
     try:
         return (folder / _PROBLEM_FILE).read_text(encoding="utf-8", errors="replace") or None
     except FileNotFoundError:

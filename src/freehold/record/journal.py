@@ -9,18 +9,23 @@ returned, the bytes belong to the operating system, and a `kill -9` of the proce
 can, unless `durability` is "power": then `settled` waits for a flush of the disk that covers the entry. Flushes are
 shared by all that wait while one runs.
 
+A file that was deleted, or moved away with its folder, still takes what is written, and nobody would find it again. So
+each entry counts as written only when the segment is still to be found under its name; else it is a `GoneError`.
+
 Not covered: what happens where the disk refuses (`record.recorder`), reading (`record.delivery`).
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
 import os
 import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -35,6 +40,16 @@ LOCK_FILE = "lock"
 SEGMENT_BYTES = 16 * 2**20
 _LARGEST_KEPT_BUFFER_BYTES = 2**20
 _APPEND = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+
+
+class GoneError(OSError):
+    """The journal's files were deleted or moved away: what is written there now would be lost."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            errno.ENOENT,
+            "the journal was deleted or moved away while the gateway runs: put it back, or start freehold up again",
+        )
 
 
 def segment_name(number: int) -> str:
@@ -58,6 +73,7 @@ class Journal:
         self._mark = mark_of(self.folder.name)
         self._segment_bytes = segment_bytes
         self._buffer = bytearray()
+        self._place = _Place.of(self.folder / LOCK_FILE)
         self._number = 0
         self._size_bytes = 0
         self._file = -1
@@ -71,7 +87,10 @@ class Journal:
             flush_folder(folder)
 
     def append(self, exchange: Exchange) -> None:
-        """Write one exchange; OSError when the disk refuses, and then nothing of it is left in the segment."""
+        """Write one exchange; OSError when the disk refuses, and then nothing of it is left in the segment.
+
+        GoneError, which is an OSError, when it would not be found again.
+        """
         with self._changed:
             write_entry(self._buffer, self._mark, exchange)
             is_full = self._size_bytes + len(self._buffer) > self._segment_bytes
@@ -80,6 +99,10 @@ class Journal:
             self._write(self._buffer)
             if len(self._buffer) > _LARGEST_KEPT_BUFFER_BYTES:
                 self._buffer = bytearray()
+
+    def check(self) -> None:
+        """GoneError when what is written now would not be found again; OSError where nobody can say."""
+        self._place.check()
 
     async def settled(self) -> None:
         """Return once what was appended before is as durable as was asked for; OSError when the disk cannot say so."""
@@ -110,6 +133,7 @@ class Journal:
             written = os.write(self._file, entry)
             while written < len(entry):
                 written += os.write(self._file, bytes(entry[written:]))
+            self._place.check()
         except OSError:
             self._take_back()
             raise
@@ -124,7 +148,10 @@ class Journal:
     def _roll(self) -> None:
         """Begin the next segment."""
         path = self.folder / segment_name(self._number + 1)
-        file = os.open(path, _APPEND, 0o600)
+        try:
+            file = os.open(path, _APPEND, 0o600)
+        except (FileNotFoundError, NotADirectoryError):
+            raise GoneError from None
         if self.durability == "power":
             flush_folder(self.folder)
         if self._file >= 0 and self.durability == "power":
@@ -132,6 +159,7 @@ class Journal:
         elif self._file >= 0:
             os.close(self._file)
         self._file, self._number, self._size_bytes, self._is_spoilt = file, self._number + 1, 0, False
+        self._place = _Place.of(path)
 
     def _flush_next(self) -> None:
         """Flush for all that wait now; those that come meanwhile share the next flush."""
@@ -164,6 +192,31 @@ class Journal:
             else:
                 future.set_exception(error)
         self._flush_next()
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A file and the name under which it is to be found."""
+
+    path: str
+    identity: tuple[int, int]
+
+    @classmethod
+    def of(cls, path: Path) -> _Place:
+        return cls(str(path), _identity(str(path)))
+
+    def check(self) -> None:
+        """GoneError when another file, or none, has the name."""
+        if _identity(self.path) != self.identity:
+            raise GoneError
+
+
+def _identity(path: str) -> tuple[int, int]:
+    try:
+        status = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise GoneError from None
+    return status.st_dev, status.st_ino
 
 
 def _call_back(loop: asyncio.AbstractEventLoop, work: Callable[[], None]) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
-from freehold.core.engine import OwnedAnswer, owned_body, read_owned
+from freehold.core.engine import OwnedAnswer, key_headers, owned_body, read_owned
 from freehold.core.exchange import Message
 from freehold.errors import EngineError
 
@@ -69,7 +69,7 @@ def _post(url: str, path: str, body: bytes) -> tuple[int, bytes]:
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "127.0.0.1", parts.port, timeout=_ANSWER_TIMEOUT_S)
     try:
-        connection.request("POST", path, body, {"content-type": "application/json"})
+        connection.request("POST", path, body, {"content-type": "application/json", **key_headers(url)})
         response = connection.getresponse()
         return response.status, response.read()
     finally:

@@ -1,8 +1,9 @@
 """An engine: llama.cpp in a child process, started, watched, and restarted on the same port when it dies.
 
 A crash of the engine is not a crash of its user: `url` is None while it is away. Where the SHA-256 of the file is
-given, each start and each restart reads the file and serves no other one. Not covered: asking it (`serve.ask`),
-engines elsewhere (an OpenAI-compatible URL needs no supervisor).
+given, each start and each restart reads the file and serves no other one. Each engine has a key, made anew with it,
+without which the child answers nobody; it has no secret of ours in its environment. Not covered: asking it
+(`serve.ask`), engines elsewhere (an OpenAI-compatible URL needs no supervisor).
 """
 
 from __future__ import annotations
@@ -10,14 +11,17 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
+import secrets
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from freehold.core.engine import with_key
+from freehold.core.environment import lean_environment
 from freehold.errors import EngineError, MissingExtraError
 from freehold.serve.base import file_sha256
 
@@ -25,6 +29,7 @@ _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 10.0
 _STEADY_S = 30.0
 _START_TIMEOUT_S = 120.0
+_KEY_BYTES = 32
 _LOG = logging.getLogger("freehold.engines")
 _ENVIRONMENT = {"OMP_WAIT_POLICY": "passive"}
 """Waiting threads sleep instead of spinning: beside another busy process, spinning answers several times slower."""
@@ -53,6 +58,7 @@ class Engine:
         self._sha256 = sha256
         self._is_refused = False
         self._log = log
+        self._key = secrets.token_urlsafe(_KEY_BYTES)  # the same after a death: who asked goes on at the same URL
         self._port = 0
         self._url: str | None = None
         self._process: subprocess.Popen[str] | None = None
@@ -63,7 +69,7 @@ class Engine:
 
     @property
     def url(self) -> str | None:
-        """Where the model is served now, or None while it is not."""
+        """Where the model is served now, with its key (`core.engine`), or None while it is not."""
         return self._url
 
     @property
@@ -141,18 +147,21 @@ class Engine:
             self._log.open("ab") as log,
             subprocess.Popen(
                 command,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                env=_ENVIRONMENT | dict(os.environ),
+                env=_ENVIRONMENT | lean_environment(os.environ),
             ) as process,
         ):
             self._process = process
+            if process.stdin is not None:
+                with suppress(BrokenPipeError), process.stdin:  # a child that dies at once reads nothing
+                    process.stdin.write(f"{self._key}\n")
             if process.stdout is not None:
                 for line in process.stdout:
                     if line.startswith("ready "):
-                        self._announce(line.removeprefix("ready ").strip())
+                        self._announce(with_key(line.removeprefix("ready ").strip(), self._key))
             process.wait()
             self._announce(None)
 

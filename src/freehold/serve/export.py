@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from freehold.core.gguf import check_gguf
 from freehold.errors import EngineError, MissingExtraError, StateError
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def export_gguf(base: Path, adapter: Adapter, out: Path, *, chat_template: str, 
         raise MissingExtraError("engine", "Exporting a model")
     from gguf import GGUFReader
 
+    check_gguf(base)
     reader = GGUFReader(base)
     known = {tensor.name for tensor in reader.tensors}
     unknown = sorted(adapter.down.keys() - known)

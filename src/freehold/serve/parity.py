@@ -31,6 +31,8 @@ from urllib.parse import urlsplit
 
 from freehold.core import Example
 from freehold.core.chatml import turns
+from freehold.core.engine import key_headers
+from freehold.core.environment import lean_environment
 from freehold.errors import EngineError, MissingExtraError, ParityError
 
 RELATIVE_BOUND = 0.4
@@ -182,7 +184,7 @@ def _post(url: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "127.0.0.1", parts.port, timeout=_TIMEOUT_S)
     try:
-        connection.request("POST", path, json.dumps(body), {"content-type": "application/json"})
+        connection.request("POST", path, json.dumps(body), {"content-type": "application/json", **key_headers(url)})
         response = connection.getresponse()
         raw = response.read()
         if response.status != 200:
@@ -204,7 +206,7 @@ def _ask_trained(hf_dir: Path, questions: Sequence[dict[str, Any]]) -> list[Read
         capture_output=True,
         text=True,
         check=False,
-        env=_ENVIRONMENT | dict(os.environ),
+        env=_ENVIRONMENT | lean_environment(os.environ),
     )
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["it left no message"])[-1]

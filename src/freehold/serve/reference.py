@@ -20,7 +20,7 @@ def main() -> None:
 
     folder = sys.argv[1]
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, use_safetensors=True).eval()
     answers = [_answer(model, tokenizer, question) for question in json.load(sys.stdin)]
     sys.stdout.write(json.dumps(answers) + "\n")
 

@@ -1,5 +1,6 @@
 """The engine's own process: llama.cpp through xllamacpp, serving one GGUF on loopback until told to stop.
 
+It reads its key, a line, from stdin, where no list of processes shows it. It answers nobody without it and no web page.
 Prints `ready URL` on stdout once it answers. Dies with its parent. Not covered: restarting it (`serve.engine`).
 """
 
@@ -24,7 +25,7 @@ def main() -> None:
     ending = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda _number, _frame: ending.set())
-    server = _serve(chosen)
+    server = _serve(chosen, sys.stdin.readline().strip())
     sys.stdout.write(f"ready {server.listening_address}\n")
     sys.stdout.flush()
     while not ending.wait(1.0):
@@ -51,13 +52,16 @@ def _die_with_parent(parent: int) -> None:
         sys.exit("the process that started this engine is gone")
 
 
-def _serve(chosen: argparse.Namespace) -> xllamacpp.Server:  # type: ignore[name-defined]  # noqa: F821  (imported below)
+def _serve(chosen: argparse.Namespace, key: str) -> xllamacpp.Server:  # type: ignore[name-defined]  # noqa: F821  (imported below)
     import xllamacpp
 
     threads = chosen.threads or max(1, (os.cpu_count() or 1) // 2)
     params = xllamacpp.CommonParams()
     params.model.path = chosen.model
     params.hostnames = ["127.0.0.1"]
+    params.api_keys = [key] if key else []
+    params.cors_origins, params.cors_credentials = "", False
+    params.endpoint_slots = params.endpoint_props = params.endpoint_metrics = False  # they show what others ask
     params.port = chosen.port
     params.n_parallel = chosen.slots
     params.n_threads_http = 2 * chosen.slots + _MORE_CONNECTIONS

@@ -1,58 +1,12 @@
 """Every setting, declared once: name, default, help, range.
 
-Not covered: where a value comes from (`load`), providers and tasks, which live in the file alone (`providers`, `load`).
+Not covered: what a setting is (`setting`), where a value comes from (`load`), providers and tasks, which live in the
+file alone (`providers`, `load`).
 """
 
 from __future__ import annotations
 
-import difflib
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-
-from freehold.errors import SettingError
-
-Value = str | int | float | bool
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One setting; `section` is empty for those at the top of the file.
-
-    A number lies from `least` to `most`; a text is one of `choices`, where there are any.
-    """
-
-    section: str
-    name: str
-    default: Value
-    help: str
-    least: float = 0
-    most: float = math.inf
-    choices: tuple[str, ...] = ()
-
-    @property
-    def key(self) -> str:
-        """The dotted name, as in `gateway.port`."""
-        return f"{self.section}.{self.name}" if self.section else self.name
-
-    @property
-    def variable(self) -> str:
-        """The environment variable that sets it."""
-        return "FREEHOLD_" + self.key.replace(".", "_").upper()
-
-    @property
-    def kind(self) -> str:
-        """What a value must be, in words."""
-        match self.default:
-            case bool():
-                return "true or false"
-            case str():
-                return f"one of {', '.join(map(repr, self.choices))}" if self.choices else "text"
-        number = "a whole number" if isinstance(self.default, int) else "a number"
-        return number + (
-            f" from {self.least:g} to {self.most:g}" if self.most < math.inf else f", {self.least:g} or more"
-        )
-
+from freehold.settings.setting import Setting, unknown
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("", "state", ".freehold", "Folder that holds the record, datasets, models and reports."),
@@ -93,14 +47,35 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "gateway",
+        "allowed_hosts",
+        "",
+        "Names by which the gateway may be asked for, beside loopback and gateway.host, with commas between.",
+    ),
+    Setting(
+        "gateway",
         "access_log",
         "errors",
         "Calls that get a line of JSON on stderr: off, errors, all.",
         choices=("off", "errors", "all"),
     ),
+    Setting(
+        "gateway",
+        "assumed_output_tokens",
+        4096,
+        "Output tokens that are reserved for a call of a key with budgets where the call names no limit itself.",
+        1,
+        10_000_000,
+    ),
     Setting("gateway", "tracing", False, "Send an OpenTelemetry span per call; also on when OTEL_* says where to."),
     Setting("gateway", "trace_content", False, "Put the messages of both sides into the spans."),
     Setting("record", "keep_days", 0.0, "Days after which the bodies of calls are deleted; 0 keeps them for ever."),
+    Setting(
+        "record",
+        "keep_rows_days",
+        0.0,
+        "Days after which calls are deleted whole, but for those that datasets, people's words and moved tasks need; 0:"
+        " never.",
+    ),
     Setting(
         "record",
         "delivery_share",
@@ -108,6 +83,9 @@ SETTINGS: tuple[Setting, ...] = (
         "Most of the machine's CPU time, as a share, that bringing calls from the journal to the database may take.",
         0.01,
         1,
+    ),
+    Setting(
+        "record", "sort_s", 5.0, "CPU seconds that sorting a call may take; one that takes more is set aside.", 0.1
     ),
     Setting("record", "lag_s", 10.0, "Seconds that a call may wait in the journal before the log says so.", 0.1),
     Setting(
@@ -245,9 +223,6 @@ TASK_SETTINGS = (
 )
 """What `[tasks.NAME]` may set for one task."""
 
-_TRUE = ("1", "true", "yes", "on")
-_FALSE = ("0", "false", "no", "off")
-
 
 def declared(key: str) -> Setting:
     """The setting of this dotted name; SettingError names the nearest."""
@@ -255,40 +230,3 @@ def declared(key: str) -> Setting:
         if setting.key == key:
             return setting
     raise unknown("setting", key, [s.key for s in SETTINGS] + ["providers", "tasks"])
-
-
-def unknown(what: str, name: str, known: Sequence[str]) -> SettingError:
-    """The error for a name that is not known."""
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.3)
-    hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known)}."
-    return SettingError(f"There is no {what} {name!r}.", hint=hint)
-
-
-def coerce(setting: Setting, value: object, source: str) -> Value:
-    """A value as this setting takes it; `source` names where it stands. SettingError says what it must be."""
-    wrong = SettingError(
-        f"{setting.key} = {value!r} ({source}) is not {setting.kind}.",
-        hint=f"{setting.help} Default: {setting.default!r}.",
-    )
-    if isinstance(setting.default, bool):
-        word = str(value).lower()
-        if word not in (*_TRUE, *_FALSE):
-            raise wrong
-        return word in _TRUE
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise wrong
-    if isinstance(setting.default, str):
-        if setting.choices and value not in setting.choices:
-            raise wrong
-        return str(value)
-    try:
-        number = float(value)
-    except (ValueError, OverflowError) as error:
-        raise wrong from error
-    if not (math.isfinite(number) and setting.least <= number <= setting.most):
-        raise wrong
-    if isinstance(setting.default, float):
-        return number
-    if not number.is_integer():
-        raise wrong
-    return int(number)

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from freehold.errors import SettingError
-from freehold.settings.declared import SETTINGS, TASK_SETTINGS, Value, coerce, declared, unknown
+from freehold.settings.declared import SETTINGS, TASK_SETTINGS, declared
 from freehold.settings.providers import DEFAULT_PROVIDERS, ProviderSettings, read_providers
+from freehold.settings.setting import Value, coerce, unknown
 
 _BY_TASK = ("record", "train", "prove", "route", "watch")
 """The sections whose settings a task may have of its own."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from freehold.errors import SettingError
-from freehold.settings.declared import unknown
+from freehold.settings.setting import unknown
 
 TIMEOUTS = ("connect_timeout_s", "first_byte_timeout_s", "idle_timeout_s", "total_timeout_s")
 """Timeouts of one provider; those of `[gateway]` hold where they are not given."""

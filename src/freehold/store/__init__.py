@@ -5,10 +5,11 @@ from freehold.store.calls import CallFilter, CallTable, Feedback
 from freehold.store.copies import copy_sqlite
 from freehold.store.database import translated
 from freehold.store.facts import DatabaseFacts, read_facts
-from freehold.store.figures import TaskFigures
+from freehold.store.figures import TaskFigures, TaskTotal
 from freehold.store.following import Following, Place
 from freehold.store.keys import KeyTable
 from freehold.store.labels import LabelTable
+from freehold.store.old_calls import OldCall, OldCalls
 from freehold.store.receipts import ReceiptTable, WatchStep
 from freehold.store.store import Store
 from freehold.store.taskbook import DatasetRow, TaskBook
@@ -28,11 +29,14 @@ __all__ = [
     "KeyTable",
     "LabelTable",
     "OldBodies",
+    "OldCall",
+    "OldCalls",
     "Place",
     "ReceiptTable",
     "Store",
     "TaskBook",
     "TaskFigures",
+    "TaskTotal",
     "Upkeep",
     "WatchRow",
     "WatchStep",

@@ -1,6 +1,8 @@
 """Opening the database: SQLite in WAL mode or PostgreSQL by URL, migrated to this version.
 
-Every failure of a database leaves as an error that says what to do. Not covered: what is in it (`schema`), backups.
+Every failure of a database leaves as an error that says what to do. A file of SQLite that was deleted or replaced still
+takes what is written, and nobody would find it again: that is an error, too. Not covered: what is in it (`schema`),
+backups.
 """
 
 from __future__ import annotations
@@ -21,13 +23,19 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, Operati
 
 from freehold.errors import AwayError, BusyError, FreeholdError, MissingExtraError, SettingError, StateError
 
-HEAD = "0005"
+HEAD = "0006"
 _MIGRATION_LOCK = 8700
 _AWAY_STATES = ("08", "53", "57")
 """PostgreSQL's classes of connection trouble, missing resources and operators' interventions."""
 _LOCK_WAIT_S = 10.0
 _LOCK_PAUSE_S = 0.02
-_SQLITE_PRAGMAS = ("busy_timeout=10000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
+_SQLITE_PRAGMAS = (
+    "busy_timeout=10000",
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "trusted_schema=OFF",
+)
 
 
 class Database:
@@ -36,18 +44,36 @@ class Database:
     def __init__(self, engine: Engine, place: str) -> None:
         self._engine = engine
         self.place = place
+        self._file: Path | None = None
+        self._identity: tuple[int, int] | None = None
+
+    def hold_on_to(self, file: Path) -> None:
+        """From now on, only work that lands in this very file counts."""
+        self._file = file.absolute()
+        self._identity = _identity(self._file)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection to read with."""
+        self._check_file()
         with translated(self.place), self._engine.connect() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A connection in a transaction that is committed at the end; BusyError when another writer was first."""
+        self._check_file()
         with translated(self.place), self._engine.begin() as connection:
             yield connection
+        self._check_file()
+
+    def _check_file(self) -> None:
+        """StateError when the file is not the one that was opened."""
+        if self._file is not None and _identity(self._file) != self._identity:
+            raise StateError(
+                f"The database {self.place!r} was deleted or replaced while it was in use.",
+                hint="Put it back, or stop Freehold and start it again; calls that are not in it wait in the journal.",
+            )
 
     def insert(self, table: Table) -> postgresql.Insert | sqlite.Insert:
         """An INSERT that can say what to do `on_conflict`."""
@@ -78,7 +104,18 @@ def open_database(url: str) -> Database:
     except FreeholdError:
         engine.dispose()
         raise
+    if is_sqlite and parsed.database:
+        database.hold_on_to(Path(parsed.database))
     return database
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    """Which file it is, whatever its name; None where there is none."""
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _dump(document: object) -> str:

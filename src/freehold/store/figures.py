@@ -5,18 +5,19 @@ None is unknown, never zero. Not covered: how a route fares (`freehold.route`).
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, func, select
+from sqlalchemy import ColumnElement, Row, Select, case, func, select, union_all
 
 from freehold.store import schema
 from freehold.store.database import Database
 
 _LATENCIES_READ = 2000
+_TASKS_PER_STATEMENT = 100
 _IDS_PER_STATEMENT = 500
 
 
@@ -48,23 +49,55 @@ class TaskFigures:
     rented_p50_ms: float | None = None
 
 
-def read_figures(database: Database, task_id: str) -> TaskFigures:
-    """The figures of one task; latency is that of its newest whole calls."""
+@dataclass(frozen=True, slots=True)
+class TaskTotal:
+    """How many calls clients made of a task, and all that was spent on it; None for an unknown price."""
+
+    calls: int
+    cost_usd: float | None
+
+
+def read_totals(database: Database) -> dict[str, TaskTotal]:
+    """The totals of all tasks with calls, by task id, in one query."""
     c = schema.calls.c
-    is_direct = c.arm.in_(("rented", "owned"))
-    is_whole = (c.status < 400) & c.error.is_(None)
-    latest = (
-        select(c.arm, c.latency_ms)
-        .where(c.task_id == task_id, is_direct, is_whole)
+    count = func.coalesce(func.sum(case((_is_direct(), 1), else_=0)), 0)
+    query = select(c.task_id, count, func.sum(c.cost_usd)).where(c.task_id.is_not(None)).group_by(c.task_id)
+    with database.reading() as connection:
+        rows = list(connection.execute(query))
+    return {str(task_id): TaskTotal(int(calls), _plain(cost)) for task_id, calls, cost in rows}
+
+
+def read_figures(database: Database, task_ids: Sequence[str]) -> dict[str, TaskFigures]:
+    """The figures of these tasks, by id; latency is that of a task's newest whole calls."""
+    found: dict[str, TaskFigures] = dict.fromkeys(task_ids, TaskFigures())
+    for start in range(0, len(task_ids), _TASKS_PER_STATEMENT):
+        found |= _read_some(database, task_ids[start : start + _TASKS_PER_STATEMENT])
+    return found
+
+
+def _read_some(database: Database, task_ids: Sequence[str]) -> dict[str, TaskFigures]:
+    c = schema.calls.c
+    latest = [
+        select(c.task_id, c.arm, c.latency_ms)
+        .where(c.task_id == task_id, _is_direct(), _is_whole())
         .order_by(c.created_at.desc())
         .limit(_LATENCIES_READ)
-    )
+        .subquery()
+        for task_id in task_ids
+    ]
     with database.reading() as connection:
-        row = connection.execute(_sums(is_direct, is_whole).where(c.task_id == task_id)).one()
-        newest = [(str(r.arm), float(r.latency_ms)) for r in connection.execute(latest)]
+        sums = list(connection.execute(_sums(_is_direct(), _is_whole()).where(c.task_id.in_(task_ids))))
+        newest = list(connection.execute(union_all(*(select(some) for some in latest))))
+    latencies: dict[str, list[tuple[str, float]]] = defaultdict(list)
+    for row in newest:
+        latencies[str(row.task_id)].append((str(row.arm), float(row.latency_ms)))
+    return {str(row.task_id): _figures(row, latencies[str(row.task_id)]) for row in sums}
+
+
+def _figures(row: Row[Any], newest: Sequence[tuple[str, float]]) -> TaskFigures:
     everyone = sorted(latency for _, latency in newest)
     rented = sorted(latency for arm, latency in newest if arm == "rented")
-    sums: dict[str, Any] = {name: _plain(value) for name, value in row._mapping.items()}
+    sums: dict[str, Any] = {name: _plain(value) for name, value in row._mapping.items() if name != "task_id"}
     return TaskFigures(
         **sums,
         latency_p50_ms=_quantile(everyone, 0.5),
@@ -85,6 +118,14 @@ def count_providers(database: Database, call_ids: Sequence[str]) -> dict[str, in
     return dict(counts)
 
 
+def _is_direct() -> ColumnElement[bool]:
+    return schema.calls.c.arm.in_(("rented", "owned"))
+
+
+def _is_whole() -> ColumnElement[bool]:
+    return (schema.calls.c.status < 400) & schema.calls.c.error.is_(None)
+
+
 def _sums(is_direct: ColumnElement[bool], is_whole: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
     c = schema.calls.c
     is_rented = (c.arm == "rented") & is_whole
@@ -93,6 +134,7 @@ def _sums(is_direct: ColumnElement[bool], is_whole: ColumnElement[bool]) -> Sele
         return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
 
     return select(
+        c.task_id,
         counted(is_direct).label("calls"),
         counted(is_direct & ~is_whole).label("failed"),
         counted(c.arm == "owned").label("owned"),
@@ -107,7 +149,7 @@ def _sums(is_direct: ColumnElement[bool], is_whole: ColumnElement[bool]) -> Sele
         func.avg(case((is_rented, c.cost_usd))).label("rented_cost_usd"),
         func.avg(case((is_rented, c.input_tokens))).label("rented_input_tokens"),
         func.avg(case((is_rented, c.output_tokens))).label("rented_output_tokens"),
-    )
+    ).group_by(c.task_id)
 
 
 def _plain(value: Any) -> Any:

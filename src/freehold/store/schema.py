@@ -178,7 +178,29 @@ key_usage = Table(
     Column("tokens", BigInteger, nullable=False),
     Column("cost_usd", Float, nullable=False),
     Column("unpriced", BigInteger, nullable=False),
+    Column("settled_tokens", BigInteger, nullable=False, server_default="0"),
+    Column("settled_usd", Float, nullable=False, server_default="0"),
 )
+
+budget_leases = Table(
+    "budget_leases",
+    metadata,
+    Column("key_id", String(16), primary_key=True),
+    Column("holder", String(36), primary_key=True),
+    Column("usd", Float, nullable=False),
+    Column("tokens", BigInteger, nullable=False),
+    Column("expires_at", Float, nullable=False),
+)
+
+refused = Table(
+    "refused",
+    metadata,
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("code", String(64), primary_key=True),
+    Column("key_id", String(16), primary_key=True),
+    Column("requests", BigInteger, nullable=False),
+)
+"""Requests that the gateway refused, by UTC day (days since 1970), code and key; no key is an empty text."""
 
 attempts = Table(
     "attempts",

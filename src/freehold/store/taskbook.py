@@ -24,8 +24,10 @@ from freehold.errors import BusyError
 from freehold.store import schema
 from freehold.store.database import Database
 from freehold.store.documents import read_document
-from freehold.store.figures import TaskFigures, count_providers, read_figures
+from freehold.store.figures import TaskFigures, TaskTotal, count_providers, read_figures, read_totals
 from freehold.store.receipts import append_route, append_verdict, report_sums, take_turn
+
+_IDS_PER_STATEMENT = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +74,24 @@ class TaskBook:
         with self._database.reading() as connection:
             return [read_task(row.document) for row in connection.execute(query)]
 
+    def names(self) -> dict[str, str]:
+        """The names of all tasks by id, oldest first; much quicker than reading them whole."""
+        columns = schema.tasks.c
+        with self._database.reading() as connection:
+            rows = connection.execute(select(columns.id, columns.name).order_by(columns.created_at, columns.id))
+            return {str(row.id): str(row.name) for row in rows}
+
+    def tasks_of(self, task_ids: Sequence[str]) -> list[Task]:
+        """These tasks, as far as there are any, oldest first."""
+        columns = schema.tasks.c
+        found: list[Task] = []
+        with self._database.reading() as connection:
+            for start in range(0, len(task_ids), _IDS_PER_STATEMENT):
+                some = columns.id.in_(task_ids[start : start + _IDS_PER_STATEMENT])
+                query = select(columns.document).where(some).order_by(columns.created_at, columns.id)
+                found += [read_task(row.document) for row in connection.execute(query)]
+        return found
+
     def put_dataset(self, manifest: Manifest, path: str, now: float) -> None:
         """Register a frozen dataset; the same dataset frozen again becomes the newest."""
         document = msgspec.to_builtins(manifest)
@@ -81,6 +101,10 @@ class TaskBook:
     def datasets(self, task_id: str | None) -> list[DatasetRow]:
         """A task's datasets, or those of all tasks, newest first."""
         return [_dataset_row(row) for row in self._newest_first(schema.datasets, task_id)]
+
+    def newest_datasets(self, task_ids: Sequence[str]) -> dict[str, DatasetRow]:
+        """The newest dataset of each of these tasks that has one, by task id."""
+        return {row.task_id: _dataset_row(row) for row in self._newest_each(schema.datasets, task_ids)}
 
     def dataset(self, dataset_hash: str) -> DatasetRow | None:
         """The dataset of this hash."""
@@ -94,6 +118,11 @@ class TaskBook:
     def models(self, task_id: str | None) -> list[ModelCard]:
         """A task's models, or those of all tasks, newest first."""
         return [read_document(row.document, ModelCard) for row in self._newest_first(schema.models, task_id)]
+
+    def newest_models(self, task_ids: Sequence[str]) -> dict[str, ModelCard]:
+        """The newest model of each of these tasks that has one, by task id."""
+        rows = self._newest_each(schema.models, task_ids)
+        return {row.task_id: read_document(row.document, ModelCard) for row in rows}
 
     def model(self, model_id: str) -> ModelCard | None:
         """The model of this id."""
@@ -111,6 +140,11 @@ class TaskBook:
     def verdicts(self, task_id: str | None) -> list[Verdict]:
         """A task's verdicts, or those of all tasks, newest first."""
         return [read_document(row.document, Verdict) for row in self._newest_first(schema.verdicts, task_id)]
+
+    def newest_verdicts(self, task_ids: Sequence[str]) -> dict[str, Verdict]:
+        """The newest verdict of each of these tasks that has one, by task id."""
+        rows = self._newest_each(schema.verdicts, task_ids)
+        return {row.task_id: read_document(row.document, Verdict) for row in rows}
 
     def verdict(self, verdict_id: str) -> Verdict | None:
         """The verdict of this id."""
@@ -175,7 +209,15 @@ class TaskBook:
 
     def figures(self, task_id: str) -> TaskFigures:
         """Counts, spend, tokens and latency of a task's calls."""
-        return read_figures(self._database, task_id)
+        return self.figures_of([task_id])[task_id]
+
+    def figures_of(self, task_ids: Sequence[str]) -> dict[str, TaskFigures]:
+        """The same of several tasks, by id."""
+        return read_figures(self._database, task_ids)
+
+    def totals(self) -> dict[str, TaskTotal]:
+        """How many calls each task has, and what was spent on them, by task id."""
+        return read_totals(self._database)
 
     def providers_of(self, call_ids: Sequence[str]) -> dict[str, int]:
         """How many of these calls each provider answered; a call that nobody is named for counts for none."""
@@ -194,6 +236,19 @@ class TaskBook:
         query = select(table).order_by(table.c.created_at.desc(), table.c.id.desc())
         with self._database.reading() as connection:
             return list(connection.execute(query if task_id is None else query.where(table.c.task_id == task_id)))
+
+    def _newest_each(self, table: Table, task_ids: Sequence[str]) -> list[Row[Any]]:
+        """The newest row of each of these tasks."""
+        order = (table.c.created_at.desc(), table.c.id.desc())
+        place = func.row_number().over(partition_by=table.c.task_id, order_by=order).label("place")
+        found: list[Row[Any]] = []
+        with self._database.reading() as connection:
+            for start in range(0, len(task_ids), _IDS_PER_STATEMENT):
+                some = table.c.task_id.in_(task_ids[start : start + _IDS_PER_STATEMENT])
+                ranked = select(table.c.id, place).where(some).subquery()
+                query = select(table).join(ranked, ranked.c.id == table.c.id).where(ranked.c.place == 1)
+                found += connection.execute(query)
+        return found
 
     def _row(self, table: Table, row_id: str) -> Row[Any] | None:
         with self._database.reading() as connection:

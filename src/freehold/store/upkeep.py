@@ -1,7 +1,8 @@
 """Upkeep of the record: old bodies are deleted, parts that no call needs go with them, and space is given back.
 
-All of it in small transactions, so that whoever writes calls waits for moments only. The rows of calls stay, with
-their figures; what people said about calls (feedback, corrections) and frozen datasets stay too.
+All of it in small transactions, so that whoever writes calls waits for moments only. The rows of calls stay here, with
+their figures (`store.old_calls` deletes them); what people said about calls (feedback, corrections) and frozen datasets
+stay too.
 
 A part is deleted when no call refers to it and none has for `_UNSEEN_S`. `CallTable.add` says at least every
 `SEEN_EVERY_S` that a part is in use, in the transaction that writes the call, so that a call that is written while the
@@ -60,7 +61,7 @@ class Upkeep:
         """The bodies that `delete_bodies` would delete, by task."""
         c = schema.calls.c
         size = func.sum(func.length(c.request_body) + func.length(c.response_body))
-        query = select(c.task_id, func.count(), size, func.min(c.created_at)).where(_is_old(before))
+        query = select(c.task_id, func.count(), size, func.min(c.created_at)).where(_has_old_body(before))
         with self._database.reading() as connection:
             rows = connection.execute(query.group_by(c.task_id).order_by(func.min(c.created_at))).all()
         return [
@@ -71,7 +72,7 @@ class Upkeep:
     def delete_bodies(self, before: Before) -> Iterator[int]:
         """Delete old bodies, and tell after each small transaction how many calls have lost theirs in it."""
         c = schema.calls.c
-        oldest = select(c.id).where(_is_old(before)).order_by(c.created_at).limit(_CALLS_PER_WRITE)
+        oldest = select(c.id).where(_has_old_body(before)).order_by(c.created_at).limit(_CALLS_PER_WRITE)
         gone: dict[str, Any] = {"request_body": b"", "request_parts": [], "response_body": b"", "redaction": "deleted"}
         while True:
             with self._database.reading() as connection:
@@ -136,7 +137,12 @@ class Upkeep:
         return left
 
 
-def _is_old(before: Before) -> ColumnElement[bool]:
+def _has_old_body(before: Before) -> ColumnElement[bool]:
+    return and_(_HAS_BODIES, is_old(before))
+
+
+def is_old(before: Before) -> ColumnElement[bool]:
+    """Whether a call is old, with bodies or without."""
     c = schema.calls.c
     tests: list[ColumnElement[bool]] = [
         and_(c.task_id == task_id, c.created_at < until)
@@ -147,7 +153,7 @@ def _is_old(before: Before) -> ColumnElement[bool]:
         is_other = or_(c.task_id.is_(None), c.task_id.not_in(list(before.by_task))) if before.by_task else true()
         tests.append(and_(is_other, c.created_at < before.others))
     chosen = or_(*tests) if tests else literal_column("1 = 0")
-    return and_(_HAS_BODIES, chosen, c.task_id == before.only if before.only is not None else true())
+    return and_(chosen, c.task_id == before.only if before.only is not None else true())
 
 
 def _moved(value: Any, old: str, new: str) -> Any:

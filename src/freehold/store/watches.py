@@ -11,7 +11,7 @@ Not covered: what the state means (`freehold.watch`), who writes it (`loop.watch
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,7 @@ from freehold.store.receipts import WatchStep, append_watch, take_turn
 
 _GATEWAY = "gateway:"
 """Begins the names of the gateways' own rows; no task's id has a colon."""
+_IDS_PER_STATEMENT = 500
 _LOG = logging.getLogger("freehold.watch")
 
 
@@ -50,6 +51,18 @@ class WatchTable:
         with self._database.reading() as connection:
             row = connection.execute(query).first()
         return WatchRow(task_id=task_id) if row is None else WatchRow(**row._mapping)
+
+    def rows_of(self, task_ids: Sequence[str]) -> dict[str, WatchRow]:
+        """The rows of those of these tasks that have one, by task id."""
+        table = schema.watches
+        found: dict[str, WatchRow] = {}
+        with self._database.reading() as connection:
+            for start in range(0, len(task_ids), _IDS_PER_STATEMENT):
+                some = table.c.task_id.in_(task_ids[start : start + _IDS_PER_STATEMENT])
+                found |= {
+                    row.task_id: WatchRow(**row._mapping) for row in connection.execute(select(table).where(some))
+                }
+        return found
 
     def put(self, row: WatchRow, step: WatchStep | None = None) -> bool:
         """Write a row as the revision after its own; False when another process has written meanwhile.

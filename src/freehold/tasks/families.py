@@ -14,15 +14,16 @@ Not covered: prompts that differ in structure, such as a list of few-shot exampl
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import pairwise
 from typing import Literal
 
+from freehold.core.alignment import MIN_SHARED_CHARS, MIN_VARIANTS, common_start
+from freehold.core.effort import check_effort
 from freehold.core.language_names import names_language
-from freehold.core.template import MIN_SHARED_CHARS, MIN_VARIANTS, common_start
 
 VALUE_SHARE = 0.6
 SLOT_SHARE = 0.8
@@ -30,6 +31,8 @@ SLOT_VARIANTS = 4
 LONG_CHARS = 40
 FAIR_SHARE = 0.1
 _PAIR_SHARE = 0.3
+_MOST_MEETINGS = 1_000_000
+"""Places where a word of one prompt is that of another; comparing word by word takes time in proportion to them."""
 
 _TOKEN = re.compile(r"[^\S\n]*(\n|\S+)")
 _CLEAR = re.compile(r"\n|[^\W\d]:(?:\s|$)")
@@ -97,6 +100,7 @@ def _gather(
     gathered: list[list[int]] = []
     for group in groups:
         for other in gathered:
+            check_effort()
             if _is_variant(tokens[other[0]], tokens[group[0]], wanted):
                 other.extend(group)
                 break
@@ -109,6 +113,8 @@ def _is_variant(first: _Tokens, second: _Tokens, wanted: Literal["value", "slot"
     if len(first.pairs & second.pairs) < _PAIR_SHARE * max(len(first.pairs), len(second.pairs)):
         return False  # comparing word by word takes its time, and most prompts have little in common
     one, other = first.words, second.words
+    if _meetings(one, other) > _MOST_MEETINGS:
+        return False
     least = (VALUE_SHARE if wanted == "value" else SLOT_SHARE) * max(len(one), len(other))
     steps = SequenceMatcher(None, one, other, autojunk=False).get_opcodes()
     if sum(i2 - i1 for step, i1, i2, _, _ in steps if step == "equal") < least:
@@ -121,6 +127,11 @@ def _is_variant(first: _Tokens, second: _Tokens, wanted: Literal["value", "slot"
         if wanted == "value" and not (_is_value(one, i1, i2) and _is_value(other, j1, j2)):
             return False
     return True
+
+
+def _meetings(one: Sequence[str], other: Sequence[str]) -> int:
+    counts = Counter(other)
+    return sum(count * counts[word] for word, count in Counter(one).items())
 
 
 def _is_value(tokens: Sequence[str], start: int, stop: int) -> bool:

@@ -14,13 +14,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from freehold.core.alignment import MIN_SHARED_CHARS, MIN_VARIANTS
 from freehold.core.dataset import OutputKind
 from freehold.core.exchange import Answer, Asked
 from freehold.core.fingerprint import LEAD_ROLES
 from freehold.core.json_text import parse_json
 from freehold.core.kind import LABEL_CHARS, is_json, output_kind
 from freehold.core.scoring import normal_label
-from freehold.core.template import MIN_SHARED_CHARS, MIN_VARIANTS
 from freehold.tasks.families import FAIR_SHARE, clusters, shared_ends
 from freehold.tasks.reading import Reading
 

@@ -15,11 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 
+from freehold.core.effort import check_effort
 from freehold.core.exchange import Asked
 from freehold.core.fingerprint import LEAD_ROLES
 from freehold.core.shape import likeness, outline
 from freehold.core.task import Task, versions_of
-from freehold.core.template import Template, frame, learn
+from freehold.core.template import Template, frame
+from freehold.core.template_learning import learn
 from freehold.tasks.edits import are_alike, is_edited, words_of
 from freehold.tasks.features import LEAST_SHARED_VOCABULARY, is_of_kind, shared_vocabulary
 from freehold.tasks.grouping import SETTLED_CALLS, Group
@@ -42,6 +44,7 @@ def task_of_edit(group: Group, tasks: Iterable[Task], look_back: LookBack, settl
         return None
     learnt = learn([reading.asked for reading in group.readings[:_LEARNT_FROM]])
     for task in sorted(tasks, key=lambda task: (-task.created_at, task.id)):
+        check_effort()
         is_open = not task.is_loose and not task.is_named and task.rule is None and task.is_trainable
         is_edit = is_open and _is_edit(task, group, learnt) and _is_answered_alike(task, group.readings)
         if is_edit and _follows(task, group.readings, look_back(task), is_settled=task.id in settled):

@@ -17,13 +17,15 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from freehold.core.dataset import OutputKind
+from freehold.core.effort import check_effort
 from freehold.core.exchange import Answer, Asked
 from freehold.core.fingerprint import CHAT_DIALECTS, LEAD_ROLES, key, lead_text
 from freehold.core.fingerprint_v1 import KEY_START
 from freehold.core.kind import output_kind
 from freehold.core.shape import difference, outline
 from freehold.core.task import PromptVersion, Task, fits_some, task_id, versions_of
-from freehold.core.template import Template, learn, widen
+from freehold.core.template import Template
+from freehold.core.template_learning import learn, widen
 from freehold.tasks.edits import edited_words, is_edited
 from freehold.tasks.features import Feature, features, may_be_several
 from freehold.tasks.grouping import OTHER, PART, SETTLED_CALLS, Group, group_calls, of_feature
@@ -69,6 +71,7 @@ def sort_calls(
     placed: dict[str, list[Reading]] = defaultdict(list)
     unsettled: list[tuple[str, Reading]] = []
     for reading in ordered:
+        check_effort()
         task = index.find(reading.asked, reading.explicit_name)
         if task is None or task.is_loose:
             unsettled.append((index.key(reading.asked), reading))
@@ -79,6 +82,7 @@ def sort_calls(
         if known_task.id in placed:
             book.extend(known_task, placed[known_task.id])
     for group in group_calls(unsettled, known):
+        check_effort()
         edited = task_of_edit(group, book.tasks, look_back, settled)
         if edited is None:
             book.enter(group)

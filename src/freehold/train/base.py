@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
 from freehold.core.chatml import END, START, TEMPLATE, escape
+from freehold.core.gguf import check_gguf
 from freehold.errors import TrainError
 from freehold.train.batches import Tokenize
 from freehold.train.kernels import LoraLinear, RmsNorm, SwiGlu, causal_attention
@@ -63,11 +64,15 @@ def reading_once() -> Iterator[None]:
 
 
 def read_shape(gguf: Path) -> Shape:
-    """Read a base's metadata; TrainError when it is damaged, no Llama, or has control tokens that pass as text."""
+    """Read a base's metadata; TrainError when it is damaged, no Llama, or has control tokens that pass as text.
+
+    DataError when it declares what is not there.
+    """
     from gguf import GGUFReader
 
     hint = "Choose a base of the Llama family, such as smollm2-135m."
     try:
+        check_gguf(gguf)
         reader = GGUFReader(str(gguf))
         fields = {name: field.contents() for name, field in reader.fields.items() if len(field.types) == 1}
         architecture = fields["general.architecture"]
@@ -77,6 +82,7 @@ def read_shape(gguf: Path) -> Shape:
         if dangerous:
             hint = "Choose a base whose control tokens are spelled like <|im_end|>."
             raise TrainError(f"The base {gguf.name!r} takes {dangerous[0]!r} in a text for a control token.", hint=hint)
+        _check_sizes(gguf.name, fields, reader)
         return Shape(
             split_rule=str(fields.get("tokenizer.ggml.pre", "")),
             weights=sum(math.prod(int(size) for size in tensor.shape) for tensor in reader.tensors),
@@ -87,6 +93,18 @@ def read_shape(gguf: Path) -> Shape:
         )
     except (OSError, ValueError, KeyError, IndexError) as error:
         raise TrainError(f"The base {gguf.name!r} cannot be read: {error}.", hint=hint) from error
+
+
+def _check_sizes(name: str, fields: Mapping[str, Any], reader: Any) -> None:
+    """TrainError where a size is declared that no tensor has: weights that are not there would be made up."""
+    largest = max((int(size) for tensor in reader.tensors for size in tensor.shape), default=0)
+    sizes = {key: value for key, value in fields.items() if key.startswith("llama.") and isinstance(value, int)}
+    for key, size in sizes.items():
+        if not key.endswith("context_length") and not 0 <= size <= largest:
+            raise TrainError(
+                f"The base {name!r} declares {key} = {size:,}, and its largest tensor has a side of {largest:,}.",
+                hint="Fetch it again, or choose another base.",
+            )
 
 
 def _control_tokens(reader: Any) -> list[str]:

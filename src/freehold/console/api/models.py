@@ -13,6 +13,7 @@ from freehold.core.call import Arm, Dialect
 
 LONGEST_TEXT = 200_000
 MOST_CALLS = 200
+MOST_TASKS = 200
 Text = Annotated[str, Meta(min_length=1, max_length=LONGEST_TEXT, pattern=r"\S")]
 Word = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00]+$")]
 Moment = Annotated[int, Meta(ge=0, le=10**11)]
@@ -50,9 +51,10 @@ class TaskView(Struct):
 
 
 class Tasks(Struct):
-    """All tasks, those with the most calls first."""
+    """A page of the tasks, those with the most calls first; `next` is the page after it, None on the last one."""
 
     tasks: list[TaskView]
+    next: int | None
 
 
 class RouteView(Struct):
@@ -98,6 +100,37 @@ class Verdicts(Struct):
     """A task's verdicts, newest first."""
 
     verdicts: list[VerdictView]
+
+
+class KeyView(Struct):
+    """A gateway key with its limits and what was used of them, without its secret; empty lists mean any."""
+
+    id: str
+    name: str
+    state: Literal["valid", "expired", "revoked"]
+    created_at: float
+    expires_at: float | None
+    tasks: list[str]
+    models: list[str]
+    paths: list[str]
+    methods: list[str]
+    requests_per_minute: int | None
+    tokens_per_minute: int | None
+    usd_per_day: float | None
+    requests_this_minute: int
+    tokens_this_minute: int
+    requests_today: int
+    tokens_today: int
+    usd_today: float
+    reserved_usd: float
+    reserved_tokens: int
+    refused_today: dict[str, int]
+
+
+class Keys(Struct):
+    """All gateway keys, oldest first."""
+
+    keys: list[KeyView]
 
 
 class CallSummary(Struct):
@@ -199,6 +232,13 @@ class Health(Struct):
     """The version that answers."""
 
     version: str
+
+
+class TasksAsked(Struct, forbid_unknown_fields=True):
+    """Which page of the tasks, from 1, and how many are on one."""
+
+    page: Annotated[int, Meta(ge=1, le=10**6)] = 1
+    limit: Annotated[int, Meta(ge=1, le=MOST_TASKS)] = 100
 
 
 class CallsAsked(Struct, forbid_unknown_fields=True):

@@ -59,12 +59,11 @@ def _operation(operation: Operation, schema_of: dict[str, Any]) -> dict[str, Any
         "parameters": [*_path_parameters(operation.path), *_query_parameters(operation.query)],
         "responses": {str(operation.status): _json("Done.", schema_of[str(operation.gives)])},
     }
-    for status in sorted({400, 403, 503, *operation.errors}):
+    for status in sorted({400, 401, 403, 503, *operation.errors}):
         described["responses"][str(status)] = _json(_WHY[status], schema_of[str(m.Problem)])
     if operation.body is not None:
         described["requestBody"] = {"required": True, **_content(schema_of[str(operation.body)])}
-    if operation.is_open:
-        described["security"] = [{}, {"gatewayKey": []}]
+    described["security"] = [{}, {"gatewayKey": []}]
     return described
 
 

@@ -1,8 +1,8 @@
 """What the admin API can do: one function for each operation, and one table of them all.
 
-The endpoints and the OpenAPI document are both made from the table, so neither can say what the other does not.
-Least power: programs read, tell feedback, and return a task to the provider. Moving traffic to an owned model, keys and
-settings are left to the command line. Not covered: HTTP (`console.api.serving`).
+The endpoints and the OpenAPI document are both made from the table, so neither can say what the other does not. Least
+power: programs read, tell feedback, and return a task to the provider. Moving traffic to an owned model, making keys
+and settings are left to the command line. Not covered: HTTP (`console.api.serving`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from freehold import __version__
 from freehold.console.api import models as m
 from freehold.core import Call, Route, Verdict
@@ -19,8 +21,9 @@ from freehold.core.task import Task
 from freehold.errors import NotFoundError
 from freehold.loop.browsing import CallFilter, CallView, find_call, find_calls
 from freehold.loop.estate import Estate
+from freehold.loop.keys import key_views
 from freehold.loop.moving import return_all
-from freehold.loop.overview import TaskOverview, overviews
+from freehold.loop.overview import TaskOverview, overview_of, overview_page
 
 _LATE_S = 2.0
 _POLL_S = 0.05
@@ -61,13 +64,16 @@ def _version(_estate: Estate, _asked: Asked) -> m.Health:
     return m.Health(version=__version__)
 
 
-def _tasks(estate: Estate, _asked: Asked) -> m.Tasks:
-    return m.Tasks(tasks=[_task_view(view) for view in overviews(estate)])
+def _tasks(estate: Estate, asked: Asked) -> m.Tasks:
+    query: m.TasksAsked = asked.query
+    found = overview_page(estate, number=query.page, size=query.limit)
+    is_there = found.number == query.page
+    next_page = found.number + 1 if is_there and found.number < found.pages else None
+    return m.Tasks(tasks=[_task_view(view) for view in found.views] if is_there else [], next=next_page)
 
 
 def _task(estate: Estate, asked: Asked) -> m.TaskView:
-    task = _named(estate, asked)
-    return next(_task_view(view) for view in overviews(estate) if view.task.id == task.id)
+    return _task_view(overview_of(estate, _named(estate, asked)))
 
 
 def _verdicts(estate: Estate, asked: Asked) -> m.Verdicts:
@@ -83,6 +89,12 @@ def _routes(estate: Estate, asked: Asked) -> m.Routes:
 def _back(estate: Estate, asked: Asked) -> m.RouteView:
     task = _named(estate, asked)
     return _route_view(return_all(estate, task.id, reason=asked.body.reason, decided_by="api"), task.name)
+
+
+def _keys(estate: Estate, _asked: Asked) -> m.Keys:
+    names = m.KeyView.__struct_fields__
+    plain = [view.plain() for view in key_views(estate)]
+    return m.Keys(keys=[msgspec.convert({name: view[name] for name in names}, m.KeyView) for view in plain])
 
 
 def _calls(estate: Estate, asked: Asked) -> m.Calls:
@@ -210,7 +222,15 @@ OPERATIONS = (
     Operation(
         name="version", method="GET", path="/version", summary="Which version answers", run=_version, gives=m.Health
     ),
-    Operation(name="tasks", method="GET", path="/tasks", summary="All tasks", run=_tasks, gives=m.Tasks),
+    Operation(
+        name="tasks",
+        method="GET",
+        path="/tasks",
+        summary="The tasks, page by page",
+        run=_tasks,
+        gives=m.Tasks,
+        query=m.TasksAsked,
+    ),
     Operation(
         name="task",
         method="GET",
@@ -248,6 +268,7 @@ OPERATIONS = (
         body=m.Back,
         errors=(404, 409, 413, 415),
     ),
+    Operation(name="keys", method="GET", path="/keys", summary="Gateway keys and their use", run=_keys, gives=m.Keys),
     Operation(
         name="calls",
         method="GET",

@@ -23,13 +23,12 @@ from starlette.routing import Route as Endpoint
 from freehold.console.api.models import Failure, Problem
 from freehold.console.api.openapi import openapi
 from freehold.console.api.operations import OPERATIONS, Asked, Operation
+from freehold.console.login import LetIn
 from freehold.console.loopback import is_from_here
 from freehold.errors import AwayError, FreeholdError, NotFoundError, UsageError
 from freehold.loop.estate import Estate
 
 API_PATH = "/api"
-LetIn = Callable[[Callable[[bytes], str]], str | None]
-"""Lets a request in by its headers; gives the id of its gateway key, None where none is needed. FreeholdError else."""
 
 _NAME = re.compile(r"[\w-]{1,200}")
 _MOST_BODY_BYTES = 2**20
@@ -49,9 +48,10 @@ class RefusedError(FreeholdError):
 class Api:
     """The endpoints over one estate."""
 
-    def __init__(self, estate: Estate, let_in: LetIn) -> None:
+    def __init__(self, estate: Estate, let_in: LetIn, is_own_host: Callable[[str], bool]) -> None:
         self._estate = estate
         self._let_in = let_in
+        self._is_own_host = is_own_host
 
     def endpoint(self, operations: dict[str, Operation]) -> Callable[[Request], Any]:
         """One path's endpoint, by method."""
@@ -82,16 +82,16 @@ class Api:
 
     def _key_of(self, request: Request) -> str | None:
         key_id = self._let_in(lambda name: request.headers.get(name.decode("latin-1"), ""))
-        if key_id is None and not is_from_here(request):
+        if key_id is None and not is_from_here(request, self._is_own_host):
             raise RefusedError(
                 403, "not_from_here", "Callers elsewhere need a gateway key.", hint="Send it as Bearer fhk_..."
             )
         return key_id
 
 
-def api_endpoints(estate: Estate, let_in: LetIn) -> list[BaseRoute]:
+def api_endpoints(estate: Estate, let_in: LetIn, is_own_host: Callable[[str], bool]) -> list[BaseRoute]:
     """All endpoints of the API, the OpenAPI document among them."""
-    api = Api(estate, let_in)
+    api = Api(estate, let_in, is_own_host)
     by_path: dict[str, dict[str, Operation]] = {}
     for operation in OPERATIONS:
         by_path.setdefault(operation.path, {})[operation.method] = operation

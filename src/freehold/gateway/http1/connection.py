@@ -1,7 +1,8 @@
 """One client's connection: bytes in, requests out, answered one after the other.
 
-A peer that sends nothing or reads nothing is bounded in time, and whatever it sends is bounded in size. Malformed
-requests are answered with 400 and end the connection, because nobody can say where the next one begins.
+A peer that sends nothing or reads nothing is bounded in time, and whatever it sends is bounded in size; a request is
+screened by its head before any of its body is kept. Malformed requests are answered with 400 and end the connection,
+because nobody can say where the next one begins.
 
 Not covered: accepting connections (`server`), and the way back to the client (`request`).
 """
@@ -12,10 +13,9 @@ import asyncio
 from collections import deque
 from typing import Literal, Protocol, cast
 
-import httptools
-
 from freehold.gateway.http1.heads import Header
 from freehold.gateway.http1.limits import Limits, Refusal
+from freehold.gateway.http1.parser import ParserError, RequestParser, SwitchError
 from freehold.gateway.http1.request import Request
 
 _LINGER_S = 2.0
@@ -26,20 +26,25 @@ _MOST_WAITING = 8
 
 
 class Host(Protocol):
-    """What a connection belongs to: the server.
-
-    `refuse` gives the answer (status, headers, body) to what cannot be handed to the handler.
-    """
+    """What a connection belongs to: the server."""
 
     limits: Limits
     is_stopping: bool
-    connections: set[Connection]
+
+    def let_in(self, connection: Connection) -> bool:
+        """Count a new connection; False when there is no room for it."""
+
+    def let_go(self, connection: Connection) -> None:
+        """Count it no more."""
 
     def handle(self, request: Request) -> None:
         """Let the handler answer a request."""
 
+    def screen(self, request: Request) -> None:
+        """Say by its head how much of its body may be read (`Request.bound_body`, `leave_body`)."""
+
     def refuse(self, refusal: Refusal) -> tuple[int, list[Header], bytes]:
-        """The answer to what is not a request that can be handled."""
+        """The answer (status, headers, body) to what is not a request that can be handled."""
 
 
 class Connection(asyncio.Protocol):
@@ -48,7 +53,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, server: Host, loop: asyncio.AbstractEventLoop) -> None:
         self._server = server
         self._loop = loop
-        self._parser = httptools.HttpRequestParser(self)
+        self._parser = RequestParser(self, server.limits.headers)
         self._transport: asyncio.Transport | None = None
         self._state: Literal["idle", "head", "body", "answering", "ending", "lingering"] = "idle"
         self._since = loop.time()
@@ -56,11 +61,7 @@ class Connection(asyncio.Protocol):
         self._current: Request | None = None
         self._waiting: deque[Request] = deque()
         self._reading: Request | None = None
-        self._target = b""
-        self._headers: list[Header] = []
-        self._by_name: dict[bytes, bytes] = {}
         self._head_bytes = 0
-        self._headers_bytes = 0
         self._refusal: Refusal | None = None
         self._is_reading_over = False
         self._unsent_bytes = 0
@@ -70,10 +71,8 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take a new connection, or none when there are too many."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's own class is not derived from it
-        if len(self._server.connections) >= self._server.limits.connections or self._server.is_stopping:
+        if not self._server.let_in(self):
             self._transport.abort()
-            return
-        self._server.connections.add(self)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; what comes after the end of the conversation is thrown away, as long as it is not too much."""
@@ -86,10 +85,10 @@ class Connection(asyncio.Protocol):
         if self._reading is None:
             self._head_bytes += len(data)
         try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
+            self._parser.feed(data)
+        except SwitchError:
             self._is_reading_over = True  # whatever follows is not HTTP/1.1; the request itself is answered
-        except httptools.HttpParserError:
+        except ParserError:
             self._refusal = self._refusal or "bad_request"
         if self._reading is None and self._state == "head" and self._head_bytes > 2 * self._server.limits.head_bytes:
             self._refusal = self._refusal or "head_too_large"
@@ -109,7 +108,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  (asyncio's signature)
         """Tell whoever works for this client."""
-        self._server.connections.discard(self)
+        self._server.let_go(self)
         self._is_reading_over = True
         for request in (self._current, *self._waiting):
             if request is not None:
@@ -134,45 +133,32 @@ class Connection(asyncio.Protocol):
 
     # what the parser calls
 
-    def on_message_begin(self) -> None:
-        """A request begins."""
-        self._target = b""
-        self._headers = []
-        self._by_name = {}
-        self._headers_bytes = 0
-
-    def on_url(self, url: bytes) -> None:
-        """A part of the target."""
-        self._target += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """One header."""
-        self._headers.append((name, value))
-        self._by_name[name.lower()] = value
-        self._headers_bytes += len(name) + len(value)
-        if len(self._headers) > self._server.limits.headers:
-            self._refusal = "head_too_large"
+    def on_too_many_headers(self) -> None:
+        """There are more headers than any request has."""
+        self._refusal = "head_too_large"
 
     def on_headers_complete(self) -> None:
         """The head is whole: the body follows."""
         limits = self._server.limits
-        if len(self._target) + self._headers_bytes > limits.head_bytes:
+        if self._parser.head_bytes > limits.head_bytes:
             self._refusal = "head_too_large"
-        version = self._parser.get_http_version()
-        if version not in _VERSIONS or (self._parser.should_upgrade() and self._declares_body()):
+        version = self._parser.version
+        if version not in _VERSIONS or (self._parser.is_switch and self._declares_body()):
             self._refusal = self._refusal or "bad_request"
         if self._refusal is not None:
             return
         request = self._reading = Request(
             self,
-            method=self._parser.get_method().decode("latin-1"),
-            target=self._target,
-            headers=self._headers,
-            by_name=self._by_name,
+            method=self._parser.method.decode("latin-1"),
+            target=self._parser.target,
+            headers=self._parser.headers,
+            by_name=self._parser.by_name,
             is_old=version == "1.0",
-            keeps_alive=self._parser.should_keep_alive(),
+            keeps_alive=self._parser.keeps_alive,
             limit_bytes=limits.body_bytes,
         )
+        if request.problem is None and self._declares_body():
+            self._server.screen(request)
         if self._current is None:
             self._state, self._since, self._unread_bytes = "body", self._loop.time(), 0
             if request.problem is None and request.wants_continue:
@@ -182,7 +168,8 @@ class Connection(asyncio.Protocol):
 
     def _declares_body(self) -> bool:
         """The parser leaves the body of a request that wants another protocol unread."""
-        return b"transfer-encoding" in self._by_name or self._by_name.get(b"content-length", b"0") != b"0"
+        by_name = self._parser.by_name
+        return b"transfer-encoding" in by_name or by_name.get(b"content-length", b"0") != b"0"
 
     def on_body(self, body: bytes) -> None:
         """A part of the body."""

@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 
 from freehold.gateway.http1.heads import BODYLESS_STATUSES, Header, find, header_lines, status_line
 
-Problem = Literal["too_large", "gone", "timeout"]
+Problem = Literal["too_large", "gone", "timeout", "unwelcome"]
 
 
 class ClientGoneError(Exception):
@@ -43,8 +43,9 @@ class Request:
 
     `beside` are headers that every response to it has.
 
-    `problem` says why the body is not whole: too_large, gone (the client hung up) or timeout. `is_gone` holds once the
-    client has hung up; what is written then goes nowhere.
+    `problem` says why the body is not whole: too_large, gone (the client hung up), timeout, or unwelcome (its sender is
+    not known, and nothing of it was read). `is_gone` holds once the client has hung up; what is written then goes
+    nowhere.
     """
 
     __slots__ = (
@@ -104,9 +105,7 @@ class Request:
         self._has_body = True
         self._is_waiting = False
         self._drained: asyncio.Future[None] | None = None
-        declared = by_name.get(b"content-length")
-        if declared is not None and declared.isdigit() and int(declared) > limit_bytes:
-            self.problem = "too_large"
+        self.bound_body(limit_bytes)
 
     @classmethod
     def unreadable(cls, line: Line) -> Request:
@@ -138,6 +137,17 @@ class Request:
             self._chunks = [b"".join(self._chunks)]
         return self._chunks[0] if self._chunks else b""
 
+    def bound_body(self, limit_bytes: int) -> None:
+        """Take at most so many bytes of the body; a head that declares more is a problem at once."""
+        self._limit_bytes = limit_bytes
+        declared = self.by_name.get(b"content-length")
+        if declared is not None and declared.isdigit() and int(declared) > limit_bytes:
+            self.problem = "too_large"
+
+    def leave_body(self) -> None:
+        """Read nothing of the body: it is answered by its head alone, and the connection ends with that."""
+        self.problem = "unwelcome"
+
     def add(self, chunk: bytes) -> bool:
         """Take a part of the body; False when it has become too large."""
         self._size_bytes += len(chunk)
@@ -158,6 +168,7 @@ class Request:
         lines = [status_line(status), header_lines(headers)]
         if self.beside:
             lines.append(header_lines(self.beside))
+        self._is_chunked = False
         self._has_body = status >= 200 and status not in BODYLESS_STATUSES and self.method != "HEAD"
         if self._has_body and find(headers, b"content-length") is None:
             if self._is_old:

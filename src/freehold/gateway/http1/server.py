@@ -14,12 +14,13 @@ import logging
 import socket
 from collections.abc import Awaitable, Callable
 
+from freehold.gateway.http1.acceptor import Acceptor, OpenCounts
 from freehold.gateway.http1.connection import Connection
 from freehold.gateway.http1.heads import Header
 from freehold.gateway.http1.limits import Limits, Refusal
 from freehold.gateway.http1.request import Request
 
-__all__ = ["Handler", "Limits", "Refusal", "Server"]
+__all__ = ["Handler", "Limits", "OpenCounts", "Refusal", "Server"]
 
 Handler = Callable[[Request], Awaitable[None]]
 
@@ -32,7 +33,7 @@ class Server:
     """Serves connections of a listening socket with one handler.
 
     `refuse` gives the answer (status, headers, body) to what cannot be handed to the handler. `on_sweep` is told once a
-    second how many connections are open.
+    second how many connections are open. `screen` sees the head of each request with a body, before the body is read.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Server:
         limits: Limits,
         refuse: Callable[[Refusal], tuple[int, list[Header], bytes]],
         on_sweep: Callable[[int], None] | None = None,
+        screen: Callable[[Request], None] | None = None,
     ) -> None:
         self.limits = limits
         self._refuse = refuse
@@ -48,14 +50,18 @@ class Server:
         self.connections: set[Connection] = set()
         self._handler = handler
         self._on_sweep = on_sweep
-        self._listener: asyncio.Server | None = None
+        self._screen = screen
+        self._listener: asyncio.Server | Acceptor | None = None
         self._sweeper: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def start(self, taken: socket.socket) -> None:
-        """Accept connections from now on."""
+    async def start(self, taken: socket.socket, counts: OpenCounts | None = None) -> None:
+        """Accept connections from now on; with `counts` from a socket that other processes accept from, too."""
         loop = asyncio.get_running_loop()
-        self._listener = await loop.create_server(lambda: Connection(self, loop), sock=taken, backlog=_BACKLOG)
+        if counts is None:
+            self._listener = await loop.create_server(lambda: Connection(self, loop), sock=taken, backlog=_BACKLOG)
+        else:
+            self._listener = Acceptor(taken, lambda: Connection(self, loop), counts, lambda: len(self.connections))
         self._sweeper = loop.create_task(self._sweep())
 
     async def stop(self, grace_s: float | None) -> None:
@@ -77,9 +83,27 @@ class Server:
         if self._sweeper is not None:
             self._sweeper.cancel()
 
+    def let_in(self, connection: Connection) -> bool:
+        """Count a new connection; False when there are too many, or the server stops."""
+        if len(self.connections) >= self.limits.connections or self.is_stopping:
+            return False
+        self.connections.add(connection)
+        return True
+
+    def let_go(self, connection: Connection) -> None:
+        """Count it no more."""
+        self.connections.discard(connection)
+        if isinstance(self._listener, Acceptor):
+            self._listener.tell()
+
     def refuse(self, refusal: Refusal) -> tuple[int, list[Header], bytes]:
         """The answer to what is not a request that can be handled."""
         return self._refuse(refusal)
+
+    def screen(self, request: Request) -> None:
+        """Say by its head how much of a request's body may be read."""
+        if self._screen is not None:
+            self._screen(request)
 
     def handle(self, request: Request) -> None:
         """Let the handler answer a request."""

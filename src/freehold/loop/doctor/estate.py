@@ -14,6 +14,7 @@ from freehold.loop.estate import Estate, open_estate
 from freehold.loop.receipts import verify_database
 from freehold.loop.task_tables import unknown_tables
 from freehold.loop.training import model_file
+from freehold.loop.unsorted import unsorted
 from freehold.settings import Settings
 from freehold.store import read_facts
 
@@ -26,7 +27,9 @@ def check_estate(settings: Settings, *, is_deep: bool) -> list[Finding]:
     estate = open_estate(settings)
     try:
         tables = [Finding("settings", "fail", error.message, error.hint) for error in unknown_tables(estate)]
-        wrong = tables + list(_models(estate, is_deep=is_deep)) + list(_datasets(estate, is_deep=is_deep))
+        left = unsorted(estate)
+        aside = [Finding("sorting", "warn", left.aside_words, left.aside_hint)] if left.set_aside else []
+        wrong = tables + aside + list(_models(estate, is_deep=is_deep)) + list(_datasets(estate, is_deep=is_deep))
         tasks = estate.store.book.tasks()
         served = [r for r in estate.store.book.routes().values() if r.model_id and r.kind != "rented"]
     finally:

@@ -1,0 +1,142 @@
+"""The names under which a gateway may be asked for, and the web pages that may ask it.
+
+A page elsewhere can let its own name resolve to this machine (DNS rebinding). Its browser then takes the gateway for
+part of that page, lets it read everything, and sends no preflight. The `host` header still says the page's name, so
+only names that are the gateway's own are served:
+
+    a loopback name or address    localhost, 127.0.0.1, [::1]
+    `gateway.host`                any address, where it listens on all of them: no page can have one for its name
+    `gateway.allowed_hosts`       names that a proxy, a container or a DNS server gives this gateway
+
+A page that asks by a right name tells its own origin, or its browser tells that it is of another site. It must be a
+page of this gateway, of this machine (for calls), or of an origin in `gateway.allowed_origins`. What sends neither
+`host` nor `origin` is no browser.
+
+Not covered: keys (`gateway.admission`), what a browser is told of other origins (`gateway.origins`).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from freehold.errors import SettingError
+from freehold.gateway.http1.request import Request
+from freehold.gateway.refusal import RefusedError
+
+_NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,62})(\.[a-z0-9_-]{1,63})*")
+_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  (compared, not bound)
+_HOSTS_HINT = "Give names like gateway.internal or 10.0.0.7, without a port, with commas between them."
+
+
+@dataclass(frozen=True, slots=True)
+class Hosts:
+    """Names and addresses of a gateway beside loopback; `is_everywhere` where it listens on every address."""
+
+    names: frozenset[str] = frozenset()
+    is_everywhere: bool = False
+
+    def allows(self, header: str) -> bool:
+        """Whether a `host` header names this gateway."""
+        name = _host_of(header)
+        if name is None:
+            return False
+        if name == "localhost" or name in self.names:
+            return True
+        return _is_address(name) and (self.is_everywhere or ipaddress.ip_address(name).is_loopback)
+
+
+def read_hosts(setting: str, listening: str) -> Hosts:
+    """The hosts of `gateway.allowed_hosts` and `gateway.host`; SettingError for what is no name and no address."""
+    named = [host.strip() for host in setting.split(",") if host.strip()]
+    for host in named:
+        if _host_of(host) != host.lower().strip("[]").rstrip("."):
+            raise SettingError(f"gateway.allowed_hosts has {host!r}.", hint=_HOSTS_HINT)
+    is_everywhere = listening in _EVERYWHERE
+    own = [] if is_everywhere else [listening]
+    return Hosts(frozenset(filter(None, map(_host_of, [*named, *own]))), is_everywhere)
+
+
+def refusal_of(request: Request, hosts: Hosts, origins: frozenset[bytes], *, is_call: bool) -> RefusedError | None:
+    """Why a request may not come in by its host or its page; None where it may."""
+    by_name = request.by_name
+    host = by_name.get(b"host")
+    if host is not None and not hosts.allows(host.decode("latin-1")):
+        return _foreign_host(host.decode("latin-1"))
+    origin = by_name.get(b"origin")
+    if origin is None:
+        return _foreign_page(None) if _is_from_other_site(request, is_call=is_call) else None
+    if origin in origins or is_own_origin(origin, host or b"") or (is_call and is_loopback_origin(origin)):
+        return None
+    return _foreign_page(origin.decode("latin-1"))
+
+
+def is_own_origin(origin: bytes, host: bytes) -> bool:
+    """Whether an origin is the very one that the `host` header names."""
+    scheme, separator, authority = origin.partition(b"://")
+    return bool(separator) and scheme in (b"http", b"https") and authority.lower() == host.lower()
+
+
+def is_loopback_origin(origin: bytes) -> bool:
+    """Whether a page of this machine sends the request, at whatever port."""
+    try:
+        parts = urlsplit(origin.decode("latin-1"))
+        return parts.scheme in ("http", "https") and Hosts().allows(parts.netloc)
+    except ValueError:
+        return False
+
+
+def _is_from_other_site(request: Request, *, is_call: bool) -> bool:
+    """Whether a browser says that a page of another site asks without telling its origin; a link may be followed."""
+    if request.by_name.get(b"sec-fetch-site") != b"cross-site":
+        return False
+    is_link = request.method in ("GET", "HEAD") and request.by_name.get(b"sec-fetch-mode") == b"navigate"
+    return is_call or not is_link
+
+
+def _host_of(header: str) -> str | None:
+    """The name or address in a `host` header, without its port, in lower case; None where there is none."""
+    text = header.strip().lower()
+    if text.startswith("["):
+        inside, bracket, port = text[1:].partition("]")
+        return inside if bracket and _is_port(port) and _is_address(inside) else None
+    if text.count(":") > 1:
+        return text if _is_address(text) else None
+    name, colon, port = text.partition(":")
+    name = name.removesuffix(".")
+    return name if _NAME.fullmatch(name) and _is_port(colon + port) else None
+
+
+def _is_port(text: str) -> bool:
+    return text == "" or (text[0] == ":" and len(text) <= len(":65535") and (text[1:].isdigit() or text == ":"))
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _foreign_host(host: str) -> RefusedError:
+    shown = _host_of(host) or "gateway.internal"
+    return RefusedError(
+        403,
+        "host_not_allowed",
+        f"This gateway does not go by the name {host[:200]!r}.",
+        hint=f'If it should, declare the name in freehold.toml: allowed_hosts = "{shown}" under [gateway].',
+    )
+
+
+def _foreign_page(origin: str | None) -> RefusedError:
+    page = "A web page of another site" if origin is None else f"A page of {origin[:200]!r}"
+    shown = origin if origin and re.fullmatch(r"https?://[\w.\-:\[\]]{1,200}", origin) else "https://app.example"
+    return RefusedError(
+        403,
+        "origin_not_allowed",
+        f"{page} may not ask this gateway.",
+        hint=f'If it should, declare it in freehold.toml: allowed_origins = "{shown}" under [gateway].',
+    )

@@ -1,0 +1,51 @@
+"""Gateway keys where they do not belong: in a path, a query, a body, or a header that is kept with the call.
+
+A key stands in the headers that `gateway.admission` reads. Anywhere else it would be recorded, and go to the provider,
+so the request is refused, and what is recorded of it has no key. A key in any other header is not forwarded and not
+kept (`gateway.providers`). Not covered: a key that is spelled in another way than keys are, such as in base64.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import unquote_to_bytes
+
+from freehold.core.key import PREFIX, holds_key
+from freehold.gateway.inbound import Inbound
+from freehold.gateway.refusal import RefusedError
+
+_PREFIX = PREFIX.encode()
+_OWN_HEADER = b"freehold-key"
+
+
+def check_place(inbound: Inbound) -> None:
+    """RefusedError for a key in the path, the query, or a header that is kept; the record gets none of them."""
+    target = unquote_to_bytes(inbound.target) if b"%" in inbound.target else inbound.target
+    if _holds_key(target):
+        inbound.forget()
+        raise _misplaced("URL")
+    for name, value in inbound.headers:
+        lower = name.lower()
+        if lower.startswith(b"freehold-") and lower != _OWN_HEADER and _holds_key(value):
+            inbound.forget()
+            raise _misplaced(f"header {lower.decode('latin-1')}")
+
+
+def check_body(inbound: Inbound) -> None:
+    """RefusedError for a key in the body, which is not recorded then."""
+    body = inbound.plain_body or b""
+    if _holds_key(body):
+        inbound.body = b""
+        raise _misplaced("body")
+
+
+def _holds_key(data: bytes) -> bool:
+    return _PREFIX in data and holds_key(data.decode("latin-1"))
+
+
+def _misplaced(place: str) -> RefusedError:
+    return RefusedError(
+        400,
+        "misplaced_gateway_key",
+        f"The {place} of the request holds a gateway key (fhk_...), which would be recorded and sent to the provider.",
+        hint="Send it as the SDK's API key, or in the header freehold-key; revoke it if others may have seen it.",
+    )
