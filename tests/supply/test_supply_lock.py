@@ -149,6 +149,7 @@ def test_make_installs_nothing_but_what_is_locked() -> None:
 def test_the_lock_is_made_for_the_oldest_python_that_is_allowed() -> None:
     assert PROJECT["project"]["requires-python"] == f">={PROJECT['tool']['uv']['pip']['python-version']}"
     assert PROJECT["tool"]["uv"]["pip"]["generate-hashes"] is True
+    assert PROJECT["tool"]["uv"]["exclude-newer"] == "7 days"
 
 
 def test_the_package_ships_the_versions_of_the_lock() -> None:
