@@ -1,13 +1,26 @@
 # The gateway in a container: slim, without root, its state in one volume, and with the engine that serves moved tasks.
 # Other parts: --build-arg EXTRAS=postgres,engine,otel
-FROM python:3.13-slim AS build
+# An image of one digest: --build-arg PYTHON_IMAGE=python:3.13-slim@sha256:... (docs/security.md says where to read it)
+ARG PYTHON_IMAGE=python:3.13-slim
+
+FROM ${PYTHON_IMAGE} AS build
 ARG EXTRAS=postgres,engine
 WORKDIR /build
 COPY pyproject.toml README.md LICENSE ./
+COPY lock ./lock
 COPY src ./src
-RUN python -m venv /app && /app/bin/pip install --no-cache-dir ".[${EXTRAS}]"
+# What is installed is what lock/ names, with its hash, as wheels; then the package itself, without anything it needs.
+RUN python -m venv /build/tools /app \
+ && pip="/build/tools/bin/pip --disable-pip-version-check --no-cache-dir" \
+ && locked="install --require-hashes --no-deps --only-binary :all:" \
+ && parts="$(echo "gateway,${EXTRAS}" | sed 's#\([^,][^,]*\),*#--requirement lock/\1.txt #g')" \
+ && ${pip} ${locked} --requirement lock/build.txt \
+ && ${pip} --python /app/bin/python ${locked} ${parts} \
+ && ${pip} wheel --no-deps --no-build-isolation --wheel-dir /build/dist . \
+ && ${pip} --python /app/bin/python install --no-deps /build/dist/*.whl \
+ && ${pip} --python /app/bin/python check
 
-FROM python:3.13-slim
+FROM ${PYTHON_IMAGE}
 # libgomp1 is what the engine needs of the system
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends libgomp1 \

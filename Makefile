@@ -7,20 +7,32 @@ FAST   ?=
 WHOLE  ?=
 BASE   := .freehold-cache
 MINUTES ?= 5
+UPGRADE ?=
+COOLDOWN ?=
+SBOM   ?= sbom.json
+# What is installed is what lock/ names, with its hash, as wheels: no code of a package runs while it is installed.
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+LOCKED := $(PIP) install --require-hashes --no-deps --only-binary :all:
+PARTS  := $(patsubst %,--requirement lock/%.txt,gateway engine postgres otel demo train-libraries dev)
 
-.PHONY: help demo test test-long lint types bench-gateway bench-peers bench-proof bench-steady fuzz format clean
+.PHONY: help demo test lock sbom test-long lint types bench-gateway bench-peers bench-proof bench-steady fuzz format clean
 help:  ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
-$(VENV)/.ready: pyproject.toml
+$(VENV)/.ready: pyproject.toml $(wildcard lock/*.txt)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 	  { echo "Freehold needs Python 3.11 or newer as '$(PYTHON)'. Install it, or run: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 	  { echo "This Python has no venv module. Install it (Debian: apt-get install python3-venv), then run make again."; exit 1; }
 	@echo "Setting up $(VENV): about 2 minutes the first time."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	@$(BIN)/python -m pip install --quiet --editable ".[engine,train,demo]" --group dev --group postgres
+	@$(LOCKED) --requirement lock/build.txt
+	@$(LOCKED) --requirement lock/torch-cpu.txt 2>/dev/null || \
+	  { echo "pip's index has no CPU build of torch for this Python; taking the public one (on Linux with CUDA, 3 GB)."; \
+	    $(LOCKED) --requirement lock/torch.txt; }
+	@$(LOCKED) $(PARTS)
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@$(PIP) check
 	@touch $@
 
 demo: $(VENV)/.ready  ## Watch a product leave its rented model in 5 minutes (FAST=1, WHOLE=1, DATA=folder: your rows).
@@ -49,6 +61,13 @@ bench-steady: $(VENV)/.ready  ## Measure what a busy hour does to the record and
 
 bench-proof: $(VENV)/.ready  ## Hold what the proof promises against known truth (10 minutes).
 	@$(BIN)/python bench/proof.py
+
+lock: $(VENV)/.ready  ## Make lock/ from pyproject.toml (UPGRADE=1: newest versions; COOLDOWN="0 days": also those of today).
+	@$(LOCKED) --requirement lock/uv.txt
+	@$(BIN)/python tools/make_lock.py $(if $(UPGRADE),--upgrade) $(if $(COOLDOWN),--cooldown "$(COOLDOWN)")
+
+sbom: $(VENV)/.ready  ## Write a bill of materials of all that is locked (CycloneDX, to SBOM=sbom.json).
+	@$(BIN)/python tools/sbom.py $(SBOM)
 
 fuzz: $(VENV)/.ready  ## Fuzz the parsers for MINUTES=5; what it finds is kept in files.
 	@PYTHONPATH=tests $(BIN)/python -m fuzz.run --minutes $(MINUTES)

