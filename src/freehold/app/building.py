@@ -8,17 +8,14 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import cast
 
 from freehold import route as routing
 from freehold.app.holding import RouteCheck
 from freehold.app.late import LateEstate
-from freehold.core import Asked, Call, Route
+from freehold.core import Asked, Route
 from freehold.core.hosts import read_hosts
-from freehold.core.price import Price
 from freehold.core.task import Task
 from freehold.gateway.access import AccessLog, AccessMode
 from freehold.gateway.admission import Admission, is_loopback
@@ -34,15 +31,15 @@ from freehold.gateway.origins import read_origins
 from freehold.gateway.oversight import Oversight
 from freehold.gateway.refused import RefusedCounts
 from freehold.gateway.server import most_connections, raise_file_limit
+from freehold.gateway.settlement import Settlement
 from freehold.gateway.tracing import is_wanted
 from freehold.loop.bounds import slow_ms
 from freehold.loop.directory import Directory
 from freehold.loop.engines import EngineList, engine_file
-from freehold.record import Exchange, Recorder, read_exchange
+from freehold.record import Recorder
 from freehold.settings import ProviderSettings, Settings
 
 _TELL_S = 1.0
-_LARGEST_READ_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +63,7 @@ class Surroundings:
         self.engines = EngineList(engine_file(settings))
         self.admission = Admission(is_required=asks_for_keys(settings))
         self.refused = RefusedCounts()
-        self.budgets = Budgets(partial(_read, {p.name: p.prices for p in settings.providers}))
+        self.budgets = Budgets(Settlement({provider.name: provider.prices for provider in settings.providers}))
         self._told_at = 0.0
         self._bounds: dict[str, _Bounds] = {}
         self.check = RouteCheck(lambda task_ids: late.store().book.newest_versions(task_ids))
@@ -140,12 +137,6 @@ class Surroundings:
     def knows_routes(self) -> bool:
         """Whether tasks and routes were ever read."""
         return self.directory.is_known
-
-
-def _read(prices: Mapping[str, Mapping[str, Price]], exchange: Exchange) -> Call:
-    """An exchange with its cost, as the record will have it."""
-    known = prices.get(exchange.decision.provider, {})
-    return read_exchange(exchange, prices=known, limit_bytes=_LARGEST_READ_BYTES)
 
 
 def asks_for_keys(settings: Settings) -> bool:
