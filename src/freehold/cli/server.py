@@ -48,9 +48,9 @@ def pull(base: str, *, as_json: bool) -> None:
 @click.command()
 @json_option
 def settings(*, as_json: bool) -> None:
-    """Show every setting with its value and its environment variable; passwords in URLs are masked.
+    """Show every setting with its value and its environment variable.
 
-    A table [tasks.NAME] of a task that does not exist is an error.
+    Passwords in URLs are masked. A table [tasks.NAME] of a task that does not exist is an error.
     """
     from freehold.loop.task_tables import tables_for_no_task
 
