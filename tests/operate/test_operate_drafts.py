@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -52,7 +53,9 @@ def estate(tmp_path: Path) -> Estate:
 def _broken_off(estate: Estate, target: Path, number: signal.Signals) -> subprocess.CompletedProcess[str]:
     """A backup that gets this signal as soon as it has copied the database."""
     command = [sys.executable, "-c", _BACKUP, str(estate.state), str(target), str(int(number))]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    # a program that was started in the background by a shell has SIGINT ignored, and hands that on
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, preexec_fn=heard)
 
 
 def _copies(folder: Path) -> list[Path]:
