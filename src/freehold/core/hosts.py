@@ -8,11 +8,14 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from freehold.errors import SettingError
 
 _NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,62})(\.[a-z0-9_-]{1,63})*")
 _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  (compared, not bound)
+_LONGEST_HEADER = 264
+"""A name of 253 characters with its port and brackets."""
 _HINT = "Give names like gateway.internal or 10.0.0.7, without a port, with commas between them."
 
 
@@ -25,12 +28,18 @@ class Hosts:
 
     def allows(self, header: str) -> bool:
         """Whether a `host` header names this gateway."""
-        name = host_name(header)
-        if name is None:
-            return False
-        if name == "localhost" or name in self.names:
-            return True
-        return _is_address(name) and (self.is_everywhere or ipaddress.ip_address(name).is_loopback)
+        return len(header) <= _LONGEST_HEADER and _allows(self, header)
+
+
+@lru_cache(maxsize=512)
+def _allows(hosts: Hosts, header: str) -> bool:
+    """As `Hosts.allows`; a gateway's callers ask for it by the same few names again and again."""
+    name = host_name(header)
+    if name is None:
+        return False
+    if name == "localhost" or name in hosts.names:
+        return True
+    return _is_address(name) and (hosts.is_everywhere or ipaddress.ip_address(name).is_loopback)
 
 
 def read_hosts(setting: str, listening: str) -> Hosts:
