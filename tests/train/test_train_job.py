@@ -12,8 +12,9 @@ from tiny_llama import write_dataset
 
 from freehold.errors import DataError, MissingExtraError, StateError, TrainError
 from freehold.train import fit
+from freehold.train.batches import steps_of
 from freehold.train.job import Job, Progress, Trained, make_job, read_done, read_job, write_done, write_job, write_json
-from freehold.train.memory import available_bytes, check_memory, needed_bytes
+from freehold.train.memory import Layers, available_bytes, check_memory, needed_bytes
 from freehold.train.recipe import Recipe
 
 fit_module = importlib.import_module("freehold.train.fit")  # the package's `fit` is the function
@@ -183,13 +184,40 @@ def test_reports_are_read_line_by_line_and_never_in_halves(tmp_path: Path) -> No
         assert [progress.step for progress in fit_module._new_reports(reading)] == [2]
 
 
+SMALL = Layers(count=30, hidden=576, inner=1536, heads=9, rank=16)
+"""The layers of smollm2-135m."""
+
+
 def test_short_memory_is_said_before_the_start() -> None:
-    needed = needed_bytes(weights=10**9, trainable=10**7, weight_bytes=2, layer_values=10**5, tokens=2048)
+    layers = replace(SMALL, hidden=2048, inner=8192, heads=32)
+    needed = needed_bytes(weights=10**9, weight_bytes=2, layers=layers, kept=layers.kept([128] * 16))
     assert needed > 6 * 10**9
     check_memory(needed, None)
     check_memory(needed, needed)
-    with pytest.raises(TrainError, match=r"needs about 7\.\d GiB of memory; 1\.0 GiB are free"):
+    with pytest.raises(TrainError, match=r"needs about 11\.7 GiB of memory; 1\.0 GiB are free"):
         check_memory(needed, 2**30)
+
+
+MEASURED = [  # peaks of a worker's process with smollm2-135m in fp32, MiB
+    ([[70] * 16, [75] * 16, [60] * 16], 3159),
+    ([[128] * 16], 4501),
+    ([[1024] * 2], 4129),
+]
+
+
+@pytest.mark.parametrize(("steps", "peak_mib"), MEASURED)
+def test_the_need_is_close_to_what_was_measured_and_not_below_it(steps: list[list[int]], peak_mib: int) -> None:
+    kept = max(map(SMALL.kept, steps))
+    needed = needed_bytes(weights=134_515_008, weight_bytes=4, layers=SMALL, kept=kept) / 2**20
+    assert peak_mib <= needed <= 1.4 * peak_mib
+
+
+def test_the_need_is_that_of_the_largest_step_and_not_of_a_batch_of_the_longest_example() -> None:
+    lengths = [60] * 200 + [900]
+    steps = list(steps_of(lengths, Recipe(epochs=1.0)))
+    assert sorted(length for step in steps for length in step) == sorted(lengths)
+    assert max(len(step) * max(step) for step in steps) <= Recipe().step_tokens
+    assert max(map(SMALL.kept, steps)) < SMALL.kept([900] * 2) < SMALL.kept([900] * 16)
 
 
 def test_the_memory_that_is_free_is_known_or_unknown() -> None:

@@ -8,6 +8,7 @@ Not covered: tensors (`worker`), the tokenizer (`base`).
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,8 +16,10 @@ from itertools import count, islice
 
 from freehold.core import Example
 from freehold.core.chatml import answer, render
+from freehold.train.recipe import Recipe
 
 BUCKET_BATCHES = 50
+_PASSES_LOOKED_AT = 4
 Tokenize = Callable[[list[str]], list[list[int]]]
 
 
@@ -74,3 +77,13 @@ def parts(batch: Sequence[int], lengths: Sequence[int], step_tokens: int) -> lis
         else:
             found.append([index])
     return found
+
+
+def steps_of(lengths: Sequence[int], recipe: Recipe) -> Iterator[list[int]]:
+    """The lengths of the examples that go through the model together, in the first few passes of a training."""
+    passes = min(_PASSES_LOOKED_AT, math.ceil(recipe.most_steps(len(lengths)) / recipe.steps_per_epoch(len(lengths))))
+    for number in range(passes):
+        for batch in one_pass(lengths, recipe.batch_size, seed=recipe.seed, number=number):
+            sizes = [lengths[index] for index in batch]
+            for part in parts(range(len(sizes)), sizes, recipe.step_tokens):
+                yield [sizes[index] for index in part]

@@ -17,8 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention, silu
 
+from freehold.train.memory import LONGEST_PLAIN_ATTENTION
+
 LOSS_ROWS = 128
-LONGEST_PLAIN_ATTENTION = 256
 
 
 class _LoraProduct(torch.autograd.Function):

@@ -7,24 +7,59 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from freehold.errors import TrainError
 
-RUNTIME_BYTES = 1000 * 2**20
-HOLES = 1.3
-"""Memory taken for activations per memory in use: batches of many lengths leave holes between them."""
+RUNTIME_BYTES = 600 * 2**20
+"""The interpreter, torch and the tokenizer."""
+TAKEN_PER_KEPT = 1.8
+"""Memory taken in a step per value kept for the way back: copies that live for a moment, and the holes that batches of
+many lengths leave behind. Measured: 1.53 for one batch, 1.71 for batches of several lengths."""
+LONGEST_PLAIN_ATTENTION = 256
+"""Tokens of a text up to which attention is two plain products (`kernels.causal_attention`)."""
 _CGROUP_LIMITS = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"))
 
 
-def needed_bytes(*, weights: int, trainable: int, weight_bytes: int, layer_values: int, tokens: int) -> int:
-    """Peak of a training: runtime, dense weights (fp32 while they are unpacked), adapter with AdamW, activations.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layers:
+    """The layers with adapters: how many, their widths, their attention heads, and the rank of the adapters."""
 
-    `layer_values` is what is kept for the way back per token, over all layers; `tokens` is how many go through at once.
+    count: int
+    hidden: int
+    inner: int
+    heads: int
+    rank: int
+
+    @property
+    def trainable(self) -> int:
+        """Values that are learnt: two matrices of the rank at each linear layer."""
+        return self.rank * self.count * (11 * self.hidden + 3 * self.inner)
+
+    def kept(self, lengths: Sequence[int]) -> int:
+        """Values that are kept for the way back when texts of these lengths go through together, padded to the longest.
+
+        For each token of a layer: seven vectors of the hidden width (the inputs of norms and projections, queries, keys
+        and values), three of the inner width, one value for each adapter's rank; and for each head a weight for every
+        token of the text, as long as attention is computed as two plain products, or one more vector.
+        """
+        longest = max(lengths, default=0)
+        attention = self.heads * longest if longest <= LONGEST_PLAIN_ATTENTION else self.hidden
+        each = 7 * self.hidden + 3 * self.inner + 7 * self.rank + attention
+        return self.count * each * longest * len(lengths)
+
+
+def needed_bytes(*, weights: int, weight_bytes: int, layers: Layers, kept: int) -> int:
+    """Peak of a training: the larger of loading the base and of a step; `kept` are the values of the largest step.
+
+    While it is loaded, the base is there in fp32 and in the numbers of the training. In a step it is there once, beside
+    the adapter with its gradient and AdamW's two moments.
     """
     load = weights * (4 + weight_bytes)
-    adapter = trainable * 4 * 4
-    return RUNTIME_BYTES + load + adapter + round(HOLES * tokens * layer_values * weight_bytes)
+    step = weights * weight_bytes + layers.trainable * 4 * 4 + round(TAKEN_PER_KEPT * kept * weight_bytes)
+    return RUNTIME_BYTES + max(load, step)
 
 
 def available_bytes() -> int | None:

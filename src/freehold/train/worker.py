@@ -30,10 +30,10 @@ import torch
 from freehold.core import Example
 from freehold.errors import DataError, FreeholdError, StateError, TrainError
 from freehold.train import base
-from freehold.train.batches import Encoded, batches_from, encode
+from freehold.train.batches import Encoded, batches_from, encode, steps_of
 from freehold.train.job import Job, Progress, Trained, file_sha256, read_done, read_job, write_done, write_json
 from freehold.train.lower import kept_bytes
-from freehold.train.memory import available_bytes, check_memory, give_back_freed, needed_bytes
+from freehold.train.memory import Layers, available_bytes, check_memory, give_back_freed, needed_bytes
 from freehold.train.trainer import Trainer
 
 DEV_EXAMPLES = 128
@@ -158,15 +158,10 @@ def _train(trainer: Trainer, lessons: _Lessons, post: _Post) -> None:
 
 def _check_room(job: Job, shape: base.Shape, lessons: _Lessons, device: torch.device, dtype: torch.dtype) -> None:
     """Raise TrainError when the whole training would not fit into memory."""
-    longest = max(len(example) for example in lessons.train)
     trained = min(job.recipe.lora_layers or shape.layers, shape.layers)
-    needed = needed_bytes(
-        weights=shape.weights,
-        trainable=job.recipe.lora_rank * trained * (11 * shape.hidden + 3 * shape.inner),
-        weight_bytes=dtype.itemsize,
-        layer_values=trained * (14 * shape.hidden + 6 * shape.inner + 2 * shape.heads * min(longest, 256)),
-        tokens=max(longest, min(job.recipe.step_tokens, longest * job.recipe.batch_size)),
-    )
+    layers = Layers(count=trained, hidden=shape.hidden, inner=shape.inner, heads=shape.heads, rank=job.recipe.lora_rank)
+    kept = max(layers.kept(lengths) for lengths in steps_of([len(example) for example in lessons.train], job.recipe))
+    needed = needed_bytes(weights=shape.weights, weight_bytes=dtype.itemsize, layers=layers, kept=kept)
     if trained < shape.layers:
         needed += kept_bytes([*lessons.train, *lessons.dev], shape.hidden, dtype.itemsize)
     if device.type == "cpu":
