@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -26,6 +27,7 @@ from freehold.train.recipe import Recipe
 
 POLL_S = 0.2
 STOP_WAIT_S = 60.0
+STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
 IDLE_RESTARTS = 2
 """Times in a row that a worker may be killed without having got any further."""
 WORKER_ENVIRONMENT = {
@@ -103,9 +105,14 @@ def _worker(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "freehold.train.worker", str(folder.absolute()), str(os.getpid())]
     environment = WORKER_ENVIRONMENT | dict(os.environ)
     with (folder / "worker.log").open("ab") as log:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True
-        )
+        # The worker is born with these signals blocked, so that no thread of a library's takes one and ends it at once.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+        try:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
     try:
         yield process
     finally:
