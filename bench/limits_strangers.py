@@ -22,6 +22,7 @@ MOST_MIB = 64.0
 _CHUNK = bytes(2**16)
 _LONGEST_S = 30.0
 _LOOK_S = 0.02
+_STEADY_LOOKS, _MOST_LOOKS = 8, 40
 
 
 def measure(options: Options) -> list[Row]:
@@ -31,7 +32,7 @@ def measure(options: Options) -> list[Row]:
     try:
         scene.start()
         assert scene.gateway is not None
-        before = _mib(scene.gateway.pid)
+        before = _settled_mib(scene.gateway.pid)
         options.tell(f"{CONNECTIONS} connections without a key, each with a body of {BODY_BYTES // 2**20} MB")
         most, sent, answered = _send(scene.port, scene.gateway.pid)
     finally:
@@ -94,6 +95,18 @@ class Stranger:
 def _mib(pid: int) -> float:
     """Memory that the gateway's processes have for themselves, in MiB."""
     return sum(_anonymous_kib(one) for one in [pid, *tree(pid)]) / 1024
+
+
+def _settled_mib(pid: int) -> float:
+    """The same once it has not grown for some seconds: parts of the gateway are loaded after it is up."""
+    seen = [_mib(pid)]
+    while len(seen) < _MOST_LOOKS:
+        time.sleep(1)
+        seen.append(_mib(pid))
+        last = seen[-_STEADY_LOOKS:]
+        if len(last) == _STEADY_LOOKS and max(last) - min(last) < 1:
+            break
+    return seen[-1]
 
 
 def _anonymous_kib(pid: int) -> int:

@@ -15,12 +15,13 @@ from freehold.cli.reference import reference
 PACKAGE = Path(freehold.__file__).parent
 ROOT = Path(__file__).parent.parent
 STAGES = {"record", "tasks", "dataset", "train", "serve", "prove", "route", "watch"}
-BASE = {"core", "errors"}
+BASE = {"core", "errors", "masking"}
 MAY_IMPORT: dict[str, set[str]] = {
     "core": BASE,
-    "errors": set(),
-    "settings": {"errors"},
-    "terminal": {"loop"},
+    "errors": {"masking"},
+    "masking": set(),
+    "settings": {"errors", "masking"},
+    "terminal": {"loop", "masking"},
     "store": BASE,
     **dict.fromkeys(STAGES, BASE),
     "gateway": BASE | STAGES | {"store"},

@@ -20,9 +20,11 @@ Not covered: programmers' mistakes. Those stay ordinary exceptions and show a tr
 
 from __future__ import annotations
 
+from freehold.masking import masked
+
 
 class FreeholdError(Exception):
-    """Something that the user can act on; printed as one line: message, then hint."""
+    """Something that the user can act on; printed as one line: message, then hint. Passwords in either are masked."""
 
     code = "error"
     status = 500
@@ -30,6 +32,7 @@ class FreeholdError(Exception):
     retryable = False
 
     def __init__(self, message: str, *, hint: str = "") -> None:
+        message, hint = masked(message), masked(hint)
         super().__init__(message)
         self.message = message
         self.hint = hint

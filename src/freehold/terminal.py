@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from freehold.loop.progress import Progress, Reporter
+from freehold.masking import plain_json
 
 _LEAST_WIDTH = 8
 _GAP = "  "
@@ -67,8 +68,8 @@ def program() -> str:
 
 
 def say_json(value: object) -> None:
-    """A value as one JSON line; anything JSON does not know becomes text."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=_plain) + "\n")
+    """A value as one JSON line, safe for a terminal; anything JSON does not know becomes text."""
+    sys.stdout.write(plain_json(json.dumps(value, ensure_ascii=False, default=_plain)) + "\n")
 
 
 def say_rows(

@@ -191,7 +191,7 @@ def test_a_name_that_was_rebound_to_this_machine_is_refused(estate: Estate) -> N
 
 
 def test_a_record_that_cannot_be_read_is_a_page_that_says_so(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_estate: Estate) -> list[object]:
+    def fail(_estate: Estate, **_page: int) -> object:
         raise StateError("The database is damaged.", hint="Restore a backup.")
 
     monkeypatch.setattr("freehold.console.pages.overview_page", fail)

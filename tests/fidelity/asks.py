@@ -91,7 +91,7 @@ def request(rng: Random, number: bytes) -> Ask:
 
 def _headers(rng: Random) -> list[Header]:
     chosen = [
-        (b"Host", b"provider.example"),
+        (b"Host", b"localhost"),
         (b"Authorization", b"Bearer sk-of-the-caller"),
         (b"User-Agent", b"OpenAI/Python 3.54.0"),
         (b"ACCEPT", rng.choice((b"application/json", b"*/*", b"text/event-stream"))),

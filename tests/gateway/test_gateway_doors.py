@@ -9,9 +9,9 @@ import pytest
 from fidelity.upstream import End, Seen, plain
 from wired import wired
 
+from freehold.core.hosts import Hosts, read_hosts
 from freehold.errors import SettingError
 from freehold.gateway.config import GatewaySettings, Provider
-from freehold.gateway.doors import Hosts, read_hosts
 from freehold.gateway.origins import read_origins
 
 CHAT = "/v1/chat/completions"

@@ -9,11 +9,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from freehold.core import Call
 from freehold.core.budget import NOTHING, Amount, Demand, Lease, leased
 from freehold.core.key import DAY_S, MINUTE_S, Key, KeyUsage, key_hash, key_id, new_key_text
 from freehold.errors import FreeholdError
 from freehold.gateway.budgets import Budgets
+from freehold.gateway.settlement import Cost
 from freehold.record import Decision, Exchange, RequestSide, ResponseSide
 
 NOON = 1_764_072_000.0  # 2025-11-25 12:00 UTC, the beginning of a minute
@@ -76,19 +76,13 @@ class Ledger:
         return found
 
 
-def costing(exchange: Exchange) -> Call:
-    """An exchange as a call; what it cost stands in its tags."""
+def costing(exchange: Exchange) -> Cost:
+    """What an exchange cost, which stands in its tags."""
     tags = exchange.decision.tags
-    return Call(
-        id=exchange.request.id,
-        created_at=exchange.request.created_at,
-        dialect="openai-chat",
-        path="/v1/chat/completions",
-        provider=exchange.decision.provider,
-        status=exchange.response.status,
-        parent_id=exchange.decision.parent_id,
-        cost_usd=float(tags["usd"]) if "usd" in tags else None,
-        input_tokens=int(tags["tokens"]) if "tokens" in tags else None,
+    return Cost(
+        usd=float(tags["usd"]) if "usd" in tags else None,
+        tokens=int(tags["tokens"]) if "tokens" in tags else None,
+        is_paid_for=exchange.response.status < 400,
     )
 
 

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import json
 import random
 import time
 from contextlib import ExitStack
 
 import pytest
-from limits.lending import NOON, Ledger, a_key, costing, ended, gateway, kept, settled
+from limits.lending import NOON, Ledger, a_key, ended, gateway, kept, settled
 
 from freehold.core.budget import NOTHING, Amount, Demand
+from freehold.core.exchange import Dialect
 from freehold.gateway import budgets as module
 from freehold.gateway.budgets import Budgets
 from freehold.gateway.purse import Purse
 from freehold.gateway.refusal import RefusedError
+from freehold.gateway.settlement import Settlement
+from freehold.record import Decision, Exchange, RequestSide, ResponseSide, read_exchange
 from freehold.store import Store
 from freehold.store.budgets import LEASE_S
 
@@ -242,7 +247,43 @@ def test_leases_of_a_key_that_is_gone_grow_no_more(url: str) -> None:
     store.close()
 
 
-def test_costing_reads_what_the_tests_say() -> None:
-    key, _ = a_key()
-    call = costing(ended(key, "a", usd=0.5, tokens=3))
-    assert (call.cost_usd, call.input_tokens) == (0.5, 3)
+# what an exchange did cost
+
+
+PRICES = {"up": {"m*": (1.0, 2.0, 0.5)}}
+CHAT_USAGE = {"prompt_tokens": 100, "completion_tokens": 10, "prompt_tokens_details": {"cached_tokens": 40}}
+MESSAGE_USAGE = {"input_tokens": 60, "output_tokens": 10, "cache_read_input_tokens": 40}
+CHOICES = [{"message": {"content": "hi there"}, "finish_reason": "stop"}]
+BODIES: list[tuple[Dialect, dict[str, object]]] = [
+    ("openai-chat", {"model": "m-1", "choices": CHOICES, "usage": CHAT_USAGE}),
+    ("openai-chat", {"model": "unpriced", "choices": CHOICES, "usage": CHAT_USAGE}),
+    ("openai-chat", {"choices": CHOICES, "usage": CHAT_USAGE}),
+    ("openai-chat", {"model": "m-1", "choices": CHOICES}),
+    ("openai-chat", {"model": "m-1", "choices": CHOICES, "usage": None, "error": {"message": "no"}}),
+    ("openai-chat", {"model": 7, "choices": CHOICES, "usage": {"prompt_tokens": "x"}}),
+    ("openai-completions", {"model": "m-1", "choices": [{"text": "hi"}], "usage": CHAT_USAGE}),
+    ("openai-responses", {"model": "m-1", "output": [], "usage": {"input_tokens": 7, "output_tokens": 2}}),
+    ("openai-embeddings", {"model": "m-1", "data": [], "usage": {"prompt_tokens": 9, "total_tokens": 9}}),
+    ("anthropic-messages", {"model": "m-1", "content": [{"type": "text", "text": "hi"}], "usage": MESSAGE_USAGE}),
+    ("other", {"model": "m-1", "usage": CHAT_USAGE}),
+]
+
+
+@pytest.mark.parametrize(("dialect", "body"), BODIES)
+@pytest.mark.parametrize("status", [200, 201, 400, 499])
+@pytest.mark.parametrize("coding", ["", "gzip"])
+def test_a_settlement_comes_to_what_the_record_does(
+    dialect: Dialect, body: dict[str, object], status: int, coding: str
+) -> None:
+    asked = json.dumps({"model": "m", "messages": [{"role": "user", "content": "hello"}]}).encode()
+    raw = json.dumps(body).encode()
+    response = ResponseSide(
+        status=status, body=gzip.compress(raw) if coding else raw, content_encoding=coding, latency_ms=1.0
+    )
+    request = RequestSide(id="a", created_at=NOON, dialect=dialect, method="POST", path="/v1/x", body=asked)
+    exchange = Exchange(request, Decision(provider="up"), response)
+    call = read_exchange(exchange, prices=PRICES["up"], limit_bytes=2**20)
+    cost = Settlement(PRICES)(exchange)
+    assert cost.usd == call.cost_usd
+    assert (cost.tokens or 0) == (call.input_tokens or 0) + (call.output_tokens or 0)
+    assert cost.is_paid_for is (status != 400)

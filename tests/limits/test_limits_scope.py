@@ -230,6 +230,16 @@ def test_the_estimate_counts_text_numbers_and_files() -> None:
     assert read("openai-responses", input=[{"role": "user", "content": [named] * 2}]) - FILE_TOKENS >= FILE_TOKENS
 
 
+@pytest.mark.parametrize("text", ["hello there " * 50, "ä" * 900, "日本語" * 300, "x"])
+def test_the_length_of_a_small_body_bounds_its_tokens(text: str) -> None:
+    data = {"model": "m", "messages": [{"role": "system", "content": "be brief"}, {"role": "user", "content": text}]}
+    exact = likely_usage("openai-chat", data, assumed_output=1).input_tokens or 0
+    for escaped in (True, False):
+        body = json.dumps(data, ensure_ascii=escaped).encode()
+        bound = likely_usage("openai-chat", data, assumed_output=1, body=body).input_tokens or 0
+        assert exact <= bound <= 3 * exact + 60
+
+
 @pytest.mark.parametrize("value", ["5", "many", -1, [5], True, 1e300])
 def test_a_limit_that_is_no_number_is_refused(value: object) -> None:
     with pytest.raises(BadBodyError, match="max_tokens"):

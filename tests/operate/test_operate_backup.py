@@ -13,6 +13,7 @@ import threading
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from made import Run, an_estate, triage_calls
@@ -134,10 +135,10 @@ def test_a_journal_that_is_delivered_and_grows_meanwhile_does_not_spoil_it(
     second.write_bytes(b"delivered meanwhile")
     plainly = Path.open
 
-    def open_as_it_changes(path: Path, mode: str = "r") -> object:
+    def open_as_it_changes(path: Path, mode: str = "r", **how: Any) -> object:
         if path == second:
             second.unlink(missing_ok=True)
-        stream = plainly(path, mode)
+        stream = plainly(path, mode, **how)
         if path == first:
             monkeypatch.setattr("os.fstat", _grows(first))
         return stream

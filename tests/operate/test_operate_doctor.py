@@ -11,8 +11,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from made import Run, an_estate, triage_calls
+from made import Run, an_estate, triage_calls, weights
 
+from freehold.core import ModelCard
+from freehold.core.key import Key
+from freehold.core.model import MODEL_FILE
 from freehold.core.route import Route
 from freehold.loop.doctor import Finding, examine
 from freehold.loop.doctor.machine import check_gateway, check_wall_clock
@@ -171,6 +174,40 @@ def test_a_model_that_is_gone_is_told(tmp_path: Path, provider: str) -> None:
     finding = _examine(_settings(tmp_path, f"{provider}/v1"))["model"]
     assert finding.level == "fail"
     assert f"freehold back {task.name}" in finding.hint
+
+
+def test_a_served_file_that_is_not_the_one_that_was_proven_is_told(tmp_path: Path, provider: str) -> None:
+    estate = an_estate(tmp_path / "state")
+    estate.store.calls.add(triage_calls(40))
+    sort_new_calls(estate)
+    (task,) = estate.store.book.tasks()
+    folder = tmp_path / "model"
+    known = {"id": "m1", "task_id": task.id, "base": "b", "base_sha256": "s", "dataset_hash": "d", "seed": 0}
+    estate.store.book.put_model(ModelCard(**known, recipe={}, metrics={}, **weights(folder)))
+    estate.store.book.put_route(Route(task_id=task.id, version=1, kind="owned", model_id="m1", model_path=str(folder)))
+    estate.store.close()
+    settings = _settings(tmp_path, f"{provider}/v1")
+    assert "model" not in _examine(settings)
+    (folder / MODEL_FILE).write_bytes(b"GGUF other weights")
+    assert _examine(settings)["model"].level == "fail"
+
+
+def test_doors_are_told(tmp_path: Path, provider: str) -> None:
+    here = _examine(_settings(tmp_path, f"{provider}/v1"))["doors"]
+    assert (here.level, "only this machine" in here.text) == ("ok", True)
+    for wanted in ({"gateway.host": "0.0.0.0"}, {"gateway.require_key": True}):
+        open_to_all = _settings(tmp_path, f"{provider}/v1").override(wanted)
+        told = _examine(open_to_all)["doors"]
+        assert (told.level, told.hint) == ("fail", "Run: freehold keys add NAME")
+    estate = an_estate(tmp_path / "state")
+    estate.store.keys.add(Key(id="abcdefgh", name="app", sha256="0" * 64, created_at=1.0))
+    estate.store.close()
+    named = open_to_all.override({"gateway.host": "0.0.0.0", "gateway.allowed_hosts": "gw.internal"})
+    told = _examine(named)["doors"]
+    assert (told.level, "1 are valid" in told.text) == ("ok", True)
+    assert "any address, gw.internal" in told.text
+    wrong = _examine(named.override({"gateway.allowed_hosts": "https://a"}))["doors"]
+    assert (wrong.level, "allowed_hosts" in wrong.text) == ("fail", True)
 
 
 def test_a_state_folder_that_cannot_be_used_is_told(tmp_path: Path, provider: str) -> None:

@@ -234,7 +234,7 @@ def test_a_route_in_force_that_is_older_than_receipts_is_named(walked: Run, tmp_
     assert "version 1 of the route of task other is in force and is one of them" in told.stderr
 
 
-def test_a_chain_sealed_anew_in_the_database_needs_a_head(walked: Run, tmp_path: Path) -> None:
+def test_a_chain_sealed_anew_in_the_database_is_found_by_a_head(walked: Run, tmp_path: Path) -> None:
     head = walked("receipts", "head").stdout.strip()
     last = [json.loads(line) for line in walked("receipts", "--json").stdout.splitlines()][-1]
     last["document"]["account"] = "somebody else"
@@ -246,8 +246,54 @@ def test_a_chain_sealed_anew_in_the_database_needs_a_head(walked: Run, tmp_path:
         tmp_path,
         f"UPDATE receipts SET document = '{document}', hash = '{forged.hash}', created_at = 1.0 WHERE number = 3",
     )
+    found = walked("receipts", "verify")
+    assert (found.exit_code, "the head says" in found.stdout) == (1, True), "a head was kept beside it"
+    (tmp_path / ".freehold" / "receipts.heads").unlink()
     assert walked("receipts", "verify").exit_code == 0, "nothing in the chain can tell: that is why heads are kept"
+    (tmp_path / ".freehold" / "receipts.heads").unlink()
     assert "the head says" in walked("receipts", "verify", "--head", head).stdout
+
+
+def test_a_chain_whose_end_was_cut_off_is_found_by_default(
+    walked: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "elsewhere" / "heads"
+    elsewhere.parent.mkdir()
+    monkeypatch.setenv("FREEHOLD_RECEIPTS_HEADS", str(elsewhere))
+    assert walked("status").exit_code == 0, "any verb keeps the head"
+    beside = tmp_path / ".freehold" / "receipts.heads"
+    assert beside.read_text() == elsewhere.read_text()
+    assert {beside.stat().st_mode & 0o777, elsewhere.stat().st_mode & 0o777} == {0o600}
+    assert walked("tasks").exit_code == 0
+    assert len(beside.read_text().splitlines()) == 1, "and keeps it once"
+    told = walked("receipts", "verify")
+    assert (told.exit_code, "kept heads that agree: 1" in told.stdout) == (0, True)
+    assert "Without --head" not in told.stderr
+    _sql(tmp_path, "DELETE FROM receipts WHERE number = 3", "DELETE FROM routes WHERE version = 2")
+    for gone in (None, beside):
+        if gone is not None:
+            gone.unlink()
+        cut = walked("receipts", "verify")
+        assert (cut.exit_code, "its end was cut off" in cut.stdout) == (1, True)
+    told_of = {"FREEHOLD_RECEIPTS_HEADS": str(elsewhere)}
+    (finding,) = check_receipts(load_settings(environment=told_of, state=".freehold"))
+    assert (finding.level, "its end was cut off" in finding.text) == ("fail", True)
+
+
+def test_heads_that_were_tampered_with_or_cannot_be_kept_are_said(
+    walked: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    walked("receipts", "export", "out.jsonl")
+    beside = tmp_path / ".freehold" / "receipts.heads"
+    kept = beside.read_text()
+    beside.write_text("nonsense\n" + kept + "3:0000")
+    told = walked("receipts", "verify")
+    assert (told.exit_code, told.stdout.splitlines()[0]) == (1, f"line 1 of {beside} is no head: somebody changed it")
+    beside.write_text(kept + "3:0000")
+    assert walked("receipts", "verify").exit_code == 0, "a line that was never ended is none"
+    monkeypatch.setenv("FREEHOLD_RECEIPTS_HEADS", str(tmp_path / "not there" / "heads"))
+    assert walked("receipts", "verify").exit_code == 0
+    assert "cannot be kept" in caplog.text
 
 
 def test_files_are_unchanged_changed_written_again_or_gone(walked: Run, tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ import signal
 import struct
 import subprocess
 import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -215,3 +217,47 @@ def _weights_differ_by(one: Trained, other: Trained) -> float:
     assert left.keys() == right.keys()
     assert json.loads((one.adapter_dir / "adapter_config.json").read_text(encoding="utf-8"))["peft_type"] == "LORA"
     return max(float(abs(left[name] - right[name]).max()) for name in left)
+
+
+_STOPPABLE = f"""
+import sys, threading, time
+from pathlib import Path
+import click
+from freehold.cli.boundary import Boundary
+from freehold.train import *
+
+dataset, base, out = map(Path, sys.argv[1:])
+recipe = {replace(RECIPE, max_steps=10**6, epochs=1e9, checkpoint_s=1e9)!r}
+
+@click.group(cls=Boundary)
+def cli(): ...
+
+@cli.command()
+def train():
+    threading.Thread(target=fit, args=(dataset, base, out, recipe, lambda progress: None), daemon=True).start()
+    while True:
+        time.sleep(1)
+
+cli(["train"])
+"""
+
+
+def test_a_training_that_is_told_to_stop_saves_its_place_before_its_command_ends(
+    base: Path, data: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    command = subprocess.Popen(
+        [sys.executable, "-c", _STOPPABLE, str(data), str(base), str(out)], stderr=subprocess.PIPE, text=True
+    )
+    reports = out / "progress.jsonl"
+    while not (reports.exists() and '"phase": "train"' in reports.read_text()):
+        assert command.poll() is None
+        time.sleep(0.05)
+    command.send_signal(signal.SIGTERM)
+    said = " ".join(command.communicate(timeout=60)[1].split())
+    with pytest.raises(AssertionError, match="there is no worker"):
+        _worker_pid(out)
+    assert command.returncode == 143
+    assert "the training saves its place" in said
+    assert "stopped. What was finished is kept; the same command goes on from there." in said
+    assert (out / "checkpoint.pt").exists()

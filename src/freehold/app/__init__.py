@@ -5,6 +5,8 @@
     serving     what runs in it
     building    its gateway, with everything that it is handed
 
+    console     a process of its own for pages and the admin API; workers ask it (`console_link`)
+
     supervisor, listening   the workers' processes and their sockets
     delivering, keeping     the parent's threads; `periodic` runs them
     late                    an estate whose database may be away

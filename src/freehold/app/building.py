@@ -1,4 +1,4 @@
-"""A worker's gateway, built from settings: with its providers, routes, keys, metrics and the console.
+"""A worker's gateway, built from settings: with its providers, routes, keys, metrics and the way to the console.
 
 Not covered: running it (`app.worker`).
 """
@@ -8,25 +8,21 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import cast
 
 from freehold import route as routing
 from freehold.app.holding import RouteCheck
 from freehold.app.late import LateEstate
-from freehold.app.session_secret import session_secret
-from freehold.core import Asked, Call, Route
-from freehold.core.price import Price
+from freehold.core import Asked, Route
+from freehold.core.hosts import read_hosts
 from freehold.core.task import Task
 from freehold.gateway.access import AccessLog, AccessMode
-from freehold.gateway.admission import Admission, ReadHeader, is_loopback
+from freehold.gateway.admission import Admission, is_loopback
 from freehold.gateway.app import Gateway
 from freehold.gateway.budgets import Budgets
 from freehold.gateway.config import Fallback, GatewaySettings, NewPrompt, Placed, Provider, Resilience, Switchboard
-from freehold.gateway.doors import read_hosts
-from freehold.gateway.http1.asgi import AsgiApp, Event
+from freehold.gateway.http1.asgi import AsgiApp
 from freehold.gateway.http1.client import Timeouts
 from freehold.gateway.http1.server import Limits
 from freehold.gateway.meter import Meter
@@ -34,15 +30,16 @@ from freehold.gateway.metrics import Metrics, Sources
 from freehold.gateway.origins import read_origins
 from freehold.gateway.oversight import Oversight
 from freehold.gateway.refused import RefusedCounts
+from freehold.gateway.server import most_connections, raise_file_limit
+from freehold.gateway.settlement import Settlement
 from freehold.gateway.tracing import is_wanted
 from freehold.loop.bounds import slow_ms
 from freehold.loop.directory import Directory
 from freehold.loop.engines import EngineList, engine_file
-from freehold.record import Exchange, Recorder, read_exchange
+from freehold.record import Recorder
 from freehold.settings import ProviderSettings, Settings
 
 _TELL_S = 1.0
-_LARGEST_READ_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +63,7 @@ class Surroundings:
         self.engines = EngineList(engine_file(settings))
         self.admission = Admission(is_required=asks_for_keys(settings))
         self.refused = RefusedCounts()
-        self.budgets = Budgets(partial(_read, {p.name: p.prices for p in settings.providers}))
+        self.budgets = Budgets(Settlement({provider.name: provider.prices for provider in settings.providers}))
         self._told_at = 0.0
         self._bounds: dict[str, _Bounds] = {}
         self.check = RouteCheck(lambda task_ids: late.store().book.newest_versions(task_ids))
@@ -142,18 +139,14 @@ class Surroundings:
         return self.directory.is_known
 
 
-def _read(prices: Mapping[str, Mapping[str, Price]], exchange: Exchange) -> Call:
-    """An exchange with its cost, as the record will have it."""
-    known = prices.get(exchange.decision.provider, {})
-    return read_exchange(exchange, prices=known, limit_bytes=_LARGEST_READ_BYTES)
-
-
 def asks_for_keys(settings: Settings) -> bool:
     """Whether callers need a gateway key."""
     return settings.flag("gateway.require_key") or not is_loopback(settings.text("gateway.host"))
 
 
-def build_gateway(settings: Settings, recorder: Recorder, around: Surroundings, oversight: Oversight) -> Gateway:
+def build_gateway(
+    settings: Settings, recorder: Recorder, around: Surroundings, oversight: Oversight, console: AsgiApp
+) -> Gateway:
     """The gateway with everything that it is handed."""
     return Gateway(
         gateway_settings(settings),
@@ -168,12 +161,7 @@ def build_gateway(settings: Settings, recorder: Recorder, around: Surroundings, 
             holds=around.check.holds,
             withheld=routing.withheld,
         ),
-        LateConsole(
-            around.late,
-            is_simulated=any(p.name == "simulated" for p in settings.providers),
-            settings=settings,
-            admission=around.admission,
-        ),
+        console,
         oversight,
     )
 
@@ -225,9 +213,10 @@ def gateway_settings(settings: Settings) -> GatewaySettings:
 
 
 def limits(settings: Settings) -> Limits:
-    """What one client may take."""
+    """What clients may take, within the files that this process may open."""
     own = gateway_settings(settings)
-    return Limits(body_bytes=own.max_body_bytes, client_wait_s=own.client_wait_s, connections=own.connections)
+    connections = most_connections(own.connections, raise_file_limit())
+    return Limits(body_bytes=own.max_body_bytes, client_wait_s=own.client_wait_s, connections=connections)
 
 
 def _provider(settings: Settings, provider: ProviderSettings) -> Provider:
@@ -257,49 +246,3 @@ def _provider(settings: Settings, provider: ProviderSettings) -> Provider:
             breaker_s=provider.breaker_s,
         ),
     )
-
-
-class LateConsole:
-    """The console, from the moment on at which the database has answered."""
-
-    def __init__(self, late: LateEstate, *, is_simulated: bool, settings: Settings, admission: Admission) -> None:
-        self._late = late
-        self._settings = settings
-        self._admission = admission
-        self._is_simulated = is_simulated
-        self._console: AsgiApp | None = None
-
-    async def __call__(
-        self, scope: Event, receive: Callable[[], Awaitable[Event]], send: Callable[[Event], Awaitable[None]]
-    ) -> None:
-        """Answer one request."""
-        if self._console is None:
-            self._console = self._built()
-        if self._console is not None:
-            await self._console(scope, receive, send)
-            return
-        body = b"The database of the record does not answer, so there is nothing to show. Calls pass all the same.\n"
-        headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body))]
-        await send({"type": "http.response.start", "status": 503, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
-
-    def _built(self) -> AsgiApp | None:
-        if self._late.opened is None:
-            return None
-        from freehold.console import Sessions, build_console, is_loopback_host  # takes a while, and many never show it
-
-        settings, admission = self._settings, self._admission
-        is_asked = asks_for_keys(settings)
-        return build_console(
-            self._late.opened,
-            is_simulated=self._is_simulated,
-            let_in=partial(_key_of, admission),
-            sessions=Sessions(session_secret(settings), admission.may_look) if is_asked else None,
-            # without a key, a proxy on this machine must not show the console by its own name
-            is_own_host=gateway_settings(settings).hosts.allows if is_asked else is_loopback_host,
-        )
-
-
-def _key_of(admission: Admission, header: ReadHeader) -> str | None:
-    admitted = admission.admit(header)
-    return admitted.key_id if admitted else None

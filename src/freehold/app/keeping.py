@@ -12,10 +12,12 @@ from freehold.app.periodic import Periodic
 from freehold.errors import FreeholdError
 from freehold.loop.directory import Directory
 from freehold.loop.engines import Engines
+from freehold.loop.heads import keep_head
 from freehold.loop.watching import Watching
 from freehold.settings import Settings
 
 _FOLLOW_S = 0.25
+_HEADS_S = 2.0
 
 
 class Keeping:
@@ -29,6 +31,7 @@ class Keeping:
         self._threads = (
             Periodic("engines", self._follow, pause_s=_FOLLOW_S),
             Periodic("watching", self._watch, pause_s=settings.number("watch.every_s")),
+            Periodic("heads", lambda: keep_head(late.get()), pause_s=_HEADS_S),
         )
 
     def start(self) -> None:

@@ -1,19 +1,27 @@
 """The socket that all workers accept from, bound by their parent: a worker that dies takes no waiting client along.
 
-Not covered: who may be listened to (`gateway.admission.needs_key`), how workers share what comes
-(`gateway.http1.acceptor`).
+The console has a socket of its own, in a folder that only this user may enter. Not covered: who may be listened to
+(`gateway.admission.needs_key`), how workers share what comes (`gateway.http1.acceptor`).
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from freehold.gateway.http1.server import OpenCounts
 from freehold.gateway.server import listen
+
+_BACKLOG = 4096
+_LONGEST_PATH_BYTES = 100
+"""The system takes 108 bytes, or 104, for the path of a socket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +70,21 @@ def _counts_file(workers: int) -> int:
             file = os.dup(opened.fileno())
     os.write(file, bytes(OpenCounts.size_bytes(workers)))
     return file
+
+
+@contextmanager
+def console_socket(run: Path) -> Iterator[socket.socket]:
+    """A listening socket for the console in a folder below `run`, or a temporary one where that path is too long."""
+    folder = run / "console"
+    if len(os.fsencode(folder / "socket")) > _LONGEST_PATH_BYTES:
+        folder = Path(tempfile.mkdtemp(prefix="freehold-"))
+    else:
+        shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed
+        folder.mkdir(parents=True, mode=0o700)
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as taken:
+            taken.bind(str(folder / "socket"))
+            taken.listen(_BACKLOG)
+            yield taken
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -25,6 +25,7 @@ from freehold.app.building import (
     limits,
     traces,
 )
+from freehold.app.console_link import ConsoleLink
 from freehold.app.late import LateEstate
 from freehold.app.lifeline import end_without_parent
 from freehold.app.log import log_to_stderr
@@ -64,7 +65,7 @@ def serve(told: bytes, listener: socket.socket, number: int, parent: int, counts
         access=access,
         metrics=metrics.page,
     )
-    gateway = build_gateway(settings, recorder, around, oversight)
+    gateway = build_gateway(settings, recorder, around, oversight, ConsoleLink(decoded.console))
     keepers: list[asyncio.Task[None]] = []  # a task that nobody holds may be collected
     _start_following(follower, keeper)
     try:

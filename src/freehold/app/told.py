@@ -8,7 +8,8 @@ from freehold.settings import Settings
 
 
 class Told(msgspec.Struct):
-    """The settings, and the name of this run of `freehold up`."""
+    """The settings, the name of this run of `freehold up`, and the path of the console's socket."""
 
     settings: Settings
     run: str
+    console: str

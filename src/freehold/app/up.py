@@ -4,6 +4,7 @@
     delivery     takes calls out of the journal into the database
     keeping      keeps engines running, watches moved routes
     sorter       sorts new calls, deletes what is old, at the lowest priority (`app.sorter`)
+    console      serves its pages and the admin API, which workers ask it for (`app.console`)
 
 Not covered: what each does.
 """
@@ -15,6 +16,7 @@ import logging
 import os
 import resource
 import signal
+import socket
 import sys
 import threading
 import time
@@ -28,7 +30,7 @@ from freehold.app.child import Child
 from freehold.app.delivering import Delivering, Listener, Tally
 from freehold.app.keeping import Keeping
 from freehold.app.late import LateEstate
-from freehold.app.listening import listening
+from freehold.app.listening import console_socket, listening
 from freehold.app.log import log_to_stderr
 from freehold.app.periodic import Periodic
 from freehold.app.supervisor import Workers
@@ -38,6 +40,7 @@ from freehold.gateway.admission import needs_key
 from freehold.gateway.tracing import Tracing, open_tracing
 from freehold.loop.journal import journal_folder
 from freehold.loop.locks import locked
+from freehold.loop.privacy import keep_private
 from freehold.loop.reaching import under_way_folder
 from freehold.loop.task_tables import unknown_tables
 from freehold.record import forget_calls_under_way
@@ -47,6 +50,7 @@ _OPEN_S = 5.0
 _TALLY_S = 1.0
 _DYING_S = 5.0
 _SORTER = (sys.executable, "-m", "freehold.app.sorter")
+_CONSOLE = (sys.executable, "-m", "freehold.app.console", "--listener")
 _LOG = logging.getLogger("freehold.up")
 
 
@@ -54,6 +58,7 @@ def run_up(settings: Settings) -> None:
     """Run the gateway until it is told to stop; BusyError when one runs on this state folder already."""
     log_to_stderr()
     gateway_settings(settings)  # what is wrong with them is said here, and not by each worker
+    keep_private(settings.state.absolute())
     late = LateEstate(settings)
     late.try_for(_OPEN_S)
     try:
@@ -61,13 +66,13 @@ def run_up(settings: Settings) -> None:
             _check_keys(settings, late)
             _check_tables(late)
             _limit()
-            with _family(settings) as family:
-                _run(settings, late, family)
+            with _family(settings) as family, console_socket(settings.state.absolute() / "run") as pages:
+                _run(settings, late, family, pages)
     finally:
         late.close()
 
 
-def _run(settings: Settings, late: LateEstate, family: int) -> None:
+def _run(settings: Settings, late: LateEstate, family: int, pages: socket.socket) -> None:
     """Start the parts in the order in which they need each other, wait for a signal, and stop them again."""
     run = uuid7()
     host = settings.text("gateway.host")
@@ -75,27 +80,31 @@ def _run(settings: Settings, late: LateEstate, family: int) -> None:
     forget_calls_under_way(under_way_folder(settings))
     door = listening(host, settings.whole("gateway.port"), settings.whole("gateway.workers"))
     tally, tracing = Tally(settings, run), _tracing(settings)
-    told = msgspec.json.encode({"settings": settings, "run": run})
+    told = msgspec.json.encode({"settings": settings, "run": run, "console": pages.getsockname()})
     ending = threading.Event()
     workers = Workers(door, told, inherited=[family], ending=ending)
     told_of_calls: list[Listener] = [tally.count, *([tracing.send] if tracing else [])]
     delivery, keeping = Delivering(settings, late, told_of_calls), Keeping(settings, late)
     sorter = Child("the sorter", _SORTER, told, inherited=[family])
+    listener = pages.fileno()
+    console = Child("the console", [*_CONSOLE, str(listener)], told, inherited=[listener, family])
     counting = Periodic("metrics", tally.save, pause_s=_TALLY_S)
     with _signals(ending, workers):
         try:
-            for part in (delivery, keeping, counting, sorter):
+            for part in (delivery, keeping, counting, sorter, console):
                 part.start()
             workers.start()
             _announce(host, door.port, settings.whole("gateway.workers"))
             ending.wait()
         finally:
             sorter.end()
+            console.end()
             workers.stop(settings.number("gateway.grace_s"))
             delivery.stop()
             counting.stop()
             keeping.stop()
             sorter.join_or_kill(_DYING_S)
+            console.join_or_kill(_DYING_S)
             if tracing:
                 tracing.close()
     if workers.lost_calls:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -25,6 +26,8 @@ from freehold.cli.server import pull, settings, up
 from freehold.cli.standing import status
 from freehold.cli.tasks import tasks
 
+_PRIVATE = 0o077
+"""What a verb, and every process that it starts, writes is for its own account alone."""
 _VERBS = (
     up,
     calls,
@@ -69,6 +72,8 @@ def cli(ctx: click.Context, config: Path | None, state: str | None) -> None:
 
     Exit codes: 0 ok, 1 failure, 2 usage, 3 the verdict is not `move`.
     """
+    before = os.umask(_PRIVATE)
+    ctx.call_on_close(lambda: os.umask(before))
     ctx.obj = Root(config, state)
 
 

@@ -56,9 +56,12 @@ def open_estate(
     With a task, a table of settings that is for no task is a SettingError, where this `is_strict`.
     """
     from freehold.loop import estate as estates
+    from freehold.loop.heads import try_to_keep_head
+    from freehold.loop.privacy import keep_private
     from freehold.loop.task_tables import check_tables
 
     settings = _load()
+    keep_private(settings.state.absolute())
     opened = estates.open_estate(settings)
     try:
         _catch_up(opened)
@@ -67,6 +70,7 @@ def open_estate(
                 check_tables(opened)
             settings = settings.for_task(opened.known_name(task))
         yield estates.Estate(_with_flags(settings, flags), opened.store)
+        try_to_keep_head(opened)
     finally:
         opened.store.close()
 

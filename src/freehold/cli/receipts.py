@@ -76,8 +76,9 @@ def show(receipt: str, *, files: bool, as_json: bool) -> None:
 def verify(file: Path | None, *, known: str | None, files: bool, as_json: bool) -> None:
     """Check the whole chain, of this state folder or of an exported FILE.
 
-    A FILE needs nothing else. Without --head nobody can tell whether receipts were cut off at the end, or the whole
-    chain was written anew. Exit code 1 when anything is wrong.
+    A state folder's chain must have every head that was kept beside it, and where receipts.heads says. A FILE needs
+    nothing else, and without --head nobody can tell whether its end was cut off, or all of it was written anew. Exit
+    code 1 when anything is wrong.
     """
     from freehold.core.receipt import read_head
     from freehold.loop.receipts import verify_database, verify_file
@@ -93,7 +94,7 @@ def verify(file: Path | None, *, known: str | None, files: bool, as_json: bool) 
             with open_estate() as estate:
                 verified = verify_database(estate, head, report)
                 looked = _look(estate) if files else []
-    _say_verified(verified, looked, is_headed=head is not None, as_json=as_json)
+    _say_verified(verified, looked, is_headed=head is not None or verified.kept > 0, as_json=as_json)
 
 
 @receipts.command()
@@ -231,13 +232,14 @@ def _say_verified(verified: Verified, looked: list[Exhibit], *, is_headed: bool,
     head: Head = verified.head
     if as_json:
         files = [_plain(exhibit) for exhibit in looked]
-        counted = {"ok": is_ok, "receipts": verified.receipts, "head": str(head)}
+        counted = {"ok": is_ok, "receipts": verified.receipts, "head": str(head), "kept_heads": verified.kept}
         say_json(counted | {"problems": verified.problems, "notes": verified.notes, "files": files})
     else:
         for line in (*verified.problems, *(exhibit.words for exhibit in looked)):
             say(line)
         if not verified.problems:
-            say(f"whole: {verified.receipts:,} receipts, the newest is {head}")
+            kept = f"; kept heads that agree: {verified.kept:,}" if verified.kept else ""
+            say(f"whole: {verified.receipts:,} receipts, the newest is {head}{kept}")
         for note in verified.notes:
             tell(note)
         if not is_headed and not verified.problems:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from freehold.cli.opening import json_option, open_settings, setting_option
+from freehold.masking import masked
 from freehold.settings import SETTINGS, Settings, Value
 from freehold.terminal import next_command, reporting, say, say_json
 
@@ -49,13 +50,13 @@ def pull(base: str, *, as_json: bool) -> None:
 def settings(*, as_json: bool) -> None:
     """Show every setting with its value and its environment variable.
 
-    A table [tasks.NAME] of a task that does not exist is an error.
+    Passwords in URLs are masked. A table [tasks.NAME] of a task that does not exist is an error.
     """
     from freehold.loop.task_tables import tables_for_no_task
 
     chosen = open_settings()
     if as_json:
-        say_json(chosen.values)
+        say_json({key: masked(value) if isinstance(value, str) else value for key, value in chosen.values.items()})
     else:
         _show(chosen)
     for error in tables_for_no_task(chosen):
@@ -66,9 +67,9 @@ def settings(*, as_json: bool) -> None:
 
 def _show(chosen: Settings) -> None:
     for setting in SETTINGS:
-        say(f"{setting.key} = {chosen.values[setting.key]}\n    {setting.help} [{setting.variable}]")
+        say(f"{setting.key} = {masked(str(chosen.values[setting.key]))}\n    {setting.help} [{setting.variable}]")
     for name, table in chosen.tasks.items():
         say(f"task {name}: {', '.join(f'{key} = {value}' for key, value in table.items()) or 'nothing of its own'}")
     for provider in chosen.providers:
         key = f"key from ${provider.key_env}" if provider.key_env else "key from the caller's own header"
-        say(f"provider {provider.name}: {provider.base_url} ({provider.dialect}), {key}")
+        say(f"provider {provider.name}: {masked(provider.base_url)} ({provider.dialect}), {key}")

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from freehold.core.hosts import Hosts
 
 
 class LoopbackOnly:
@@ -53,8 +54,4 @@ def is_peer_loopback(address: str) -> bool:
 
 def is_loopback(host: str) -> bool:
     """Whether a `host` header names this machine: `localhost`, `127.0.0.1:8700`, `[::1]`."""
-    try:
-        name = urlsplit(f"//{host}").hostname or ""
-        return name == "localhost" or ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
+    return Hosts().allows(host)

@@ -20,18 +20,24 @@ from freehold.core.price import Price, price_of
 MARGIN = 1.25
 FILE_TOKENS = 2000
 _OUTPUT_LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
+_SMALL_BYTES = 16 * 2**10
+_LOOKED_INTO = (b"file", b"url", b"data", b"source", b"audio", b"image", b"\\u")
+_BYTES_PER_TOKEN = 3.0
 _PER_ANSWER = ("n", "best_of")
 _TEXT_FIELDS = frozenset(("content", "text", "input", "prompt", "system", "arguments", "output"))
 _FILE_FIELDS = ("file_id", "image_url", "file_url", "url")
 
 
-def likely_usage(dialect: Dialect, data: JsonObject, *, assumed_output: int) -> Usage:
-    """About the most tokens that a request may use; BadBodyError where a limit that it names is no number."""
+def likely_usage(dialect: Dialect, data: JsonObject, *, assumed_output: int, body: bytes | None = None) -> Usage:
+    """About the most tokens that a request may use; BadBodyError where a limit that it names is no number.
+
+    `body` are the bytes that `data` was read from: of a small one without files the length is enough to go by.
+    """
     limits = [_count(data, name) for name in _OUTPUT_LIMITS]
     output = max((limit for limit in limits if limit), default=assumed_output)
     answers = max((_count(data, name) or 1 for name in _PER_ANSWER), default=1) * _prompts(dialect, data)
     return Usage(
-        input_tokens=math.ceil(MARGIN * object_tokens(data)) + sum(_file_tokens(data)),
+        input_tokens=_input_tokens(data, body),
         output_tokens=0 if dialect == "openai-embeddings" else output * answers,
     )
 
@@ -43,6 +49,12 @@ def most_usd(model: str | None, usage: Usage, prices: Mapping[str, Price]) -> fl
         return None
     for_input, for_output, *others = price
     return ((usage.input_tokens or 0) * max(for_input, *others, 0.0) + (usage.output_tokens or 0) * for_output) / 1e6
+
+
+def _input_tokens(data: JsonObject, body: bytes | None) -> int:
+    if body is not None and len(body) <= _SMALL_BYTES and not any(word in body for word in _LOOKED_INTO):
+        return math.ceil(MARGIN * len(body) / (ASCII_CHARS if body.isascii() else _BYTES_PER_TOKEN))
+    return math.ceil(MARGIN * object_tokens(data)) + sum(_file_tokens(data))
 
 
 def _count(data: JsonObject, name: str) -> int | None:

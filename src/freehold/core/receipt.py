@@ -146,13 +146,14 @@ def read_lines(lines: Iterable[bytes]) -> Iterator[Receipt | str]:
         yield found if isinstance(found, Receipt) else f"line {position} is no receipt as it was exported: {found}"
 
 
-def verify(found: Iterable[Receipt | str], head: Head | None = None) -> Iterator[str]:
+def verify(found: Iterable[Receipt | str], head: Head | None = None, kept: Iterable[Head] = ()) -> Iterator[str]:
     """Everything that is wrong with a chain, in words; nothing when it is whole.
 
-    `head` is a number and hash known from elsewhere: without it nothing can be said about receipts cut off at the end,
-    nor about a chain that was sealed anew. Words among the receipts are problems already and are passed on.
+    `head` is a number and hash known from elsewhere, and so are those that were `kept`: without one nothing can be said
+    about receipts cut off at the end, nor about a chain that was sealed anew. Words among the receipts are problems
+    already and are passed on.
     """
-    last, is_met = START, head is None or head.number == 0
+    last, wanted = START, _by_number([*kept, *([head] if head is not None else [])])
     for receipt in found:
         if isinstance(receipt, str):
             yield receipt
@@ -161,13 +162,22 @@ def verify(found: Iterable[Receipt | str], head: Head | None = None) -> Iterator
             yield problem
         if not receipt.is_sealed:
             yield f"receipt {receipt.number} was changed: what it says does not give its hash {_short(receipt.hash)}"
-        if head is not None and receipt.number == head.number:
-            is_met = True
-            if not receipt.hash.startswith(head.hash):
-                yield f"receipt {head.number} has the hash {_short(receipt.hash)}, the head says {_short(head.hash)}"
+        for known in wanted.pop(receipt.number, ()):
+            if not receipt.hash.startswith(known):
+                yield f"receipt {receipt.number} has the hash {_short(receipt.hash)}, the head says {_short(known)}"
         last = Head(receipt.number, receipt.hash)
-    if head is not None and not is_met:
-        yield f"receipt {head.number} of the head is not there: the chain ends with {last.number}, its end was cut off"
+    if wanted:
+        gone = max(wanted)
+        yield f"receipt {gone} of the head is not there: the chain ends with {last.number}, its end was cut off"
+
+
+def _by_number(heads: Iterable[Head]) -> dict[int, list[str]]:
+    """The hashes of heads by their numbers; number 0 says nothing."""
+    found: dict[int, list[str]] = {}
+    for head in heads:
+        if head.number:
+            found.setdefault(head.number, []).append(head.hash)
+    return found
 
 
 def _misplaced(receipt: Receipt, last: Head) -> str | None:

@@ -17,6 +17,8 @@ from typing import Literal
 
 import msgspec
 
+from freehold.masking import plain_json_bytes
+
 AccessMode = Literal["off", "errors", "all"]
 _STDERR = 2
 _MOST_LINES = 10_000
@@ -54,7 +56,7 @@ def access_line(accessed: Accessed) -> bytes:
         "latency_ms": round(a.latency_ms, 1),
         "error": a.error,
     }
-    return msgspec.json.encode(value) + b"\n"
+    return plain_json_bytes(msgspec.json.encode(value)) + b"\n"
 
 
 class AccessLog:

@@ -4,8 +4,8 @@
     note       on the event loop: an exchange has been recorded, and is to be settled
     step       on a thread, several times a second and when calls wait: settle, then tell and lease (`store.budgets`)
 
-Settling reads an exchange as the record does (`record.read_exchange`), so that both come to the same cost; on a thread,
-since nobody waits for it. A call of unknown cost that was paid for counts as much as was reserved for it.
+Settling comes to the same cost as the record does (`gateway.settlement`); on a thread, since nobody waits for it. A
+call of unknown cost that was paid for counts as much as was reserved for it.
 
 What a gateway holds bounds what it lets in, also while the database is away: then a call that finds too little is
 refused with 503 after `WAIT_S`, and after `LEASE_S / 2` without the database nothing new is let in.
@@ -22,11 +22,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from freehold.core.budget import NOTHING, Amount, Demand, Lease
-from freehold.core.call import Call
 from freehold.core.ids import uuid7
 from freehold.core.key import MINUTE_S, Key
 from freehold.errors import FreeholdError
 from freehold.gateway.purse import Purse
+from freehold.gateway.settlement import Cost
 from freehold.gateway.shortage import shortage, unavailable
 from freehold.record import Exchange
 from freehold.store.budgets import LEASE_S
@@ -34,7 +34,6 @@ from freehold.store.budgets import LEASE_S
 WAIT_S = 5.0
 _PAUSE_S, _RENEW_S = 0.25, 10.0
 _MOST_UNSETTLED_BYTES = 32 * 2**20
-_CLIENT_GONE_STATUS, _LEAST_ERROR_STATUS = 499, 400
 
 Told = Mapping[tuple[str, int], Amount]
 Sync = Callable[[str, Mapping[str, Demand], Told], Mapping[str, Lease]]
@@ -53,10 +52,10 @@ class _Waiting:
 
 
 class Budgets:
-    """What one gateway holds of all budgets; `read` reads an exchange into a call with its cost."""
+    """What one gateway holds of all budgets; `cost` tells what an exchange did cost."""
 
-    def __init__(self, read: Callable[[Exchange], Call], clock: Callable[[], float] = time.time) -> None:
-        self._read = read
+    def __init__(self, cost: Callable[[Exchange], Cost], clock: Callable[[], float] = time.time) -> None:
+        self._cost = cost
         self._clock = clock
         self._holder = uuid7()
         self._lock = threading.Lock()
@@ -152,16 +151,12 @@ class Budgets:
         """What an exchange did cost of what its key limits, and when it ended."""
         ended_at = exchange.request.created_at + exchange.response.latency_ms / 1000
         try:
-            call = self._read(exchange)
+            cost = self._cost(exchange)
         except Exception:  # whatever cannot be read has cost what it may have
             return reserved, ended_at
-        status = call.status
-        is_paid_for = call.provider != "" and (status < _LEAST_ERROR_STATUS or status == _CLIENT_GONE_STATUS)
-        usd = call.cost_usd if call.cost_usd is not None else reserved.usd * is_paid_for
-        tokens = (call.input_tokens or 0) + (call.output_tokens or 0)
-        if call.input_tokens is None and call.output_tokens is None and is_paid_for:
-            tokens = reserved.tokens
-        tokens *= call.parent_id is None
+        usd = cost.usd if cost.usd is not None else reserved.usd * cost.is_paid_for
+        tokens = cost.tokens if cost.tokens is not None else reserved.tokens * cost.is_paid_for
+        tokens *= exchange.decision.parent_id is None
         is_usd, is_tokens = key.usd_per_day is not None, key.tokens_per_minute is not None
         return Amount(usd if is_usd else 0.0, tokens if is_tokens else 0), ended_at
 

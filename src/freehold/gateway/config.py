@@ -13,9 +13,9 @@ from typing import Literal
 
 from freehold.core.engine import OwnedAnswer
 from freehold.core.exchange import Asked, Message
+from freehold.core.hosts import Hosts
 from freehold.core.price import Price
 from freehold.core.route import Route
-from freehold.gateway.doors import Hosts
 from freehold.gateway.http1.client import Timeouts
 
 

@@ -34,7 +34,8 @@ def likely_amount(inbound: Inbound, key: Key, providers: Sequence[Provider], *, 
         raise _unknown(key, f"what {inbound.method} {inbound.path!r} costs is not known", "Use another key for it.")
     data = read_plainly(inbound)
     try:
-        usage = likely_usage(inbound.dialect, data, assumed_output=assumed_output)
+        body = None if inbound.header(b"content-encoding") else inbound.body
+        usage = likely_usage(inbound.dialect, data, assumed_output=assumed_output, body=body)
     except BadBodyError as error:
         raise RefusedError(400, "bad_body", str(error), hint="Give a whole number, or leave it out.") from error
     tokens = (usage.input_tokens or 0) + (usage.output_tokens or 0)

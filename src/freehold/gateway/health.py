@@ -27,6 +27,7 @@ class Readiness:
     """What a gateway knows of itself; a problem is None where there is none.
 
     `knows_routes` is False until tasks and routes were read once: until then every call goes to its provider.
+    `connections` are open, of `most_connections`; `is_crowded` holds while some are turned away for want of room.
     `delivery_lag_s` is how long the first call that waits for the database has waited; it makes no gateway unready.
     """
 
@@ -38,6 +39,9 @@ class Readiness:
     database_problem: str | None = None
     delivery_lag_s: float = 0.0
     engine_problem: str | None = None
+    connections: int = 0
+    most_connections: int = 0
+    is_crowded: bool = False
 
     @property
     def is_ready(self) -> bool:
@@ -57,6 +61,7 @@ class Readiness:
             "database": self.database_problem or "ok",
             "delivery_lag_s": round(self.delivery_lag_s, 1),
             "engines": self.engine_problem or "ok",
+            "connections": f"{'full' if self.is_crowded else 'ok'}, {self.connections} of {self.most_connections}",
         }
         return (200 if self.is_ready else 503), dump(said)
 

@@ -32,6 +32,10 @@ _COUNTERS: Mapping[str, tuple[str, Labels]] = {
     "freehold_refused": ("Requests that the gateway answered with an error of its own.", ("code",)),
     "freehold_upstream_failures": ("Times that a provider could not be reached or broke off.", ("provider", "kind")),
     "freehold_background_dropped": ("Audits and shadows that were left out for want of room.", ("kind",)),
+    "freehold_connections_closed": (
+        "Connections closed for want of room: idle ones in place of new ones, and new ones where none was idle (full).",
+        ("reason",),
+    ),
     "freehold_engine_fallbacks": (
         "Calls that the provider answered because the engine was down, busy, slow, hung, or not in time.",
         ("task", "reason"),

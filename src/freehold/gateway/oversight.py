@@ -6,6 +6,7 @@ Every part can be absent: a gateway without any lets everybody in and counts not
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -18,6 +19,7 @@ from freehold.gateway.estimates import likely_amount
 from freehold.gateway.health import HEALTHY, Readiness
 from freehold.gateway.http1.heads import Header
 from freehold.gateway.http1.request import Request
+from freehold.gateway.http1.server import Crowd
 from freehold.gateway.inbound import Inbound
 from freehold.gateway.meter import Meter
 from freehold.gateway.metrics import CONTENT_TYPE
@@ -28,6 +30,9 @@ from freehold.record import Exchange, Recorder, UnderWay
 
 Page = tuple[int, list[Header], bytes]
 
+_FULL = "All %d connections are in use by calls; who comes now is answered with 503. See gateway.max_connections."
+_NOT_FULL = "There is room again within %d connections."
+_LOG = logging.getLogger("freehold.gateway")
 TRACE_TAG = "traceparent"
 _UPSTREAM_CODES = ("upstream_unreachable", "upstream_timeout", "upstream_cut_off", "cut_off", "idle_timeout")
 _OWN_PROVIDER = "freehold"
@@ -73,14 +78,21 @@ class Oversight:
     unserved: Callable[[], Collection[str]] = _all_served
     is_tracing: bool = False
     is_stopping: bool = False
+    crowd: Crowd = field(default_factory=Crowd)
 
     def watch_engines(self, gauges: Callable[[], Mapping[str, float]], problem: Callable[[], str | None]) -> None:
         """Take where the figures of engines are, and what is wrong with them."""
         self.meter.more_gauges, self.engine_problem = gauges, problem
 
-    def note_connections(self, count: int) -> None:
-        """Take how many connections are open."""
-        self.meter.connections = count
+    def note_connections(self, crowd: Crowd) -> None:
+        """Take how many connections there are; the log says it when somebody is turned away, and when no more."""
+        if crowd.is_full != self.crowd.is_full:
+            _LOG.warning(_FULL if crowd.is_full else _NOT_FULL, crowd.most)
+        self.crowd = crowd
+        self.meter.connections = crowd.open
+        for reason, count in (("full", crowd.turned_away), ("idle", crowd.closed_idle)):
+            if count:
+                self.meter.add("freehold_connections_closed", (reason,), count)
 
     def knows(self, request: Request) -> bool:
         """Whether a request's body may be read: its key is valid, or it needs none."""
@@ -211,6 +223,9 @@ class Oversight:
             database_problem=self.database_problem(),
             delivery_lag_s=self.delivery_lag_s(),
             engine_problem=self._engines(),
+            connections=self.crowd.open,
+            most_connections=self.crowd.most,
+            is_crowded=self.crowd.is_full,
         )
 
 

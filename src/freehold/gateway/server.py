@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import math
 import resource
 import signal
 import socket
@@ -21,9 +22,18 @@ from freehold.gateway.http1.server import Limits, OpenCounts, Refusal, Server
 from freehold.gateway.refusal import RefusedError, reply
 
 _BACKLOG = 4096
+_OWN_FILES, _LEAST_CONNECTIONS = 200, 8
+"""Files beside connections: journals, databases, engines, the console, and those who are turned away."""
 _REFUSALS = {
     "bad_request": RefusedError(400, "bad_request", "The request is not HTTP/1.1.", hint="Send a well-formed one."),
     "head_too_large": RefusedError(431, "head_too_large", "The request's head is too large.", hint="Send less of it."),
+    "full": RefusedError(
+        503,
+        "too_many_connections",
+        "This gateway has as many connections as it can serve, and none of them is idle.",
+        hint="Try again in a moment; gateway.max_connections and the limit of open files say how many there may be.",
+        retry_after_s=1,
+    ),
     "timeout": RefusedError(408, "head_timeout", "The request's head did not come in time.", hint="Send it again."),
 }
 _LOG = logging.getLogger("freehold.gateway")
@@ -61,8 +71,8 @@ def run(
     Requests under way are ended first, for at most `grace_s` seconds; a second signal does not wait for them. With
     `counts` other processes accept from the same socket.
     """
-    _raise_file_limit()
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    raise_file_limit()
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(serve(gateway, taken, limits, counts=counts, on_ready=on_ready, grace_s=grace_s))
 
 
@@ -77,12 +87,12 @@ async def serve(
     ending: asyncio.Event | None = None,
 ) -> None:
     """Serve on the running loop until a signal comes or `ending` is set."""
-    server = Server(gateway, limits, _refuse, gateway.oversight.note_connections, gateway.screen)
+    server = Server(gateway, limits, refuse, gateway.oversight.note_connections, gateway.screen)
     taken.setblocking(False)
     await server.start(taken, counts)
     end = ending or asyncio.Event()
     hurry = asyncio.Event()
-    _follow_signals(end, hurry)
+    follow_signals(end, hurry)
     if on_ready is not None:
         on_ready()
     await end.wait()
@@ -97,7 +107,8 @@ async def serve(
     await gateway.shutdown()
 
 
-def _follow_signals(end: asyncio.Event, hurry: asyncio.Event) -> None:
+def follow_signals(end: asyncio.Event, hurry: asyncio.Event) -> None:
+    """Set `end` with the first SIGINT or SIGTERM, and `hurry` with the next."""
     loop = asyncio.get_running_loop()
 
     def take() -> None:
@@ -108,7 +119,8 @@ def _follow_signals(end: asyncio.Event, hurry: asyncio.Event) -> None:
             loop.add_signal_handler(number, take)
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's loop where it is installed; None for the standard one."""
     try:
         import uvloop
     except ImportError:
@@ -117,15 +129,23 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return factory
 
 
-def _raise_file_limit() -> None:
-    """A connection is a file: take as many as the system lets us."""
+def raise_file_limit() -> float:
+    """A connection is a file: take as many as the system lets us; returns how many that are."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    _LOG.debug("open files: %d of %d", soft, hard)
+    now, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    _LOG.debug("open files: %d, before %d of %d", now, soft, hard)
+    return math.inf if now == resource.RLIM_INFINITY else now
 
 
-def _refuse(refusal: Refusal) -> tuple[int, list[Header], bytes]:
+def most_connections(wanted: int, files: float) -> int:
+    """How many connections of clients a process with so many files can serve: each may need another to a provider."""
+    return int(min(wanted, max(_LEAST_CONNECTIONS, (files - _OWN_FILES) / 2)))
+
+
+def refuse(refusal: Refusal) -> tuple[int, list[Header], bytes]:
+    """The answer to what is no request that can be handled."""
     error = _REFUSALS[refusal]
     headers, body = reply(error, "openai-chat")
     return error.status, headers, body

@@ -51,9 +51,8 @@ class Writer(Protocol):
         ...
 
 
-@contextlib.contextmanager
-def writing(target: Path) -> Iterator[Writer]:
-    """Write a backup; it is at `target` once the block has ended, and nothing is when it fails."""
+def check_target(target: Path) -> None:
+    """UsageError where no backup can be written to this name."""
     name = target.name.lower()
     is_file = name.endswith(ENDINGS)
     if not is_file and name.endswith(_OTHER_ENDINGS):
@@ -63,16 +62,16 @@ def writing(target: Path) -> Iterator[Writer]:
         )
     if target.exists() and not (target.is_dir() and not any(target.iterdir())):
         raise UsageError(f"There is something at {str(target)!r} already.", hint="Give a name that is not taken.")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    try:
-        with _tar(draft) if is_file else _folder(draft) as writer:
-            yield writer
-        os.rename(draft, target)
-        _flush(target.parent)
-    except BaseException:
-        draft.unlink(missing_ok=True) if is_file else shutil.rmtree(draft, ignore_errors=True)
-        raise
+
+
+@contextlib.contextmanager
+def writing(target: Path, draft: Path) -> Iterator[Writer]:
+    """Write a backup as `draft`; it is at `target` once the block has ended, and nothing is when it fails."""
+    is_file = target.name.lower().endswith(ENDINGS)
+    with _tar(draft) if is_file else _folder(draft) as writer:
+        yield writer
+    os.rename(draft, target)
+    _flush(target.parent)
 
 
 def read_into(source: Path, folder: Path, places: Collection[str]) -> dict[str, object]:

@@ -17,7 +17,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,7 +25,8 @@ from typing import IO
 
 from freehold import __version__
 from freehold.errors import DataError, StateError, UsageError
-from freehold.loop.archives import MANIFEST, Sums, Writer, read_into, sized, writing
+from freehold.loop.archives import MANIFEST, Sums, Writer, check_target, read_into, sized, writing
+from freehold.loop.drafts import draft_beside, note_place
 from freehold.loop.progress import Progress, Reporter
 from freehold.settings import Settings
 from freehold.store import Store, copy_sqlite
@@ -57,14 +57,17 @@ def back_up(settings: Settings, target: Path, report: Reporter, *, with_models: 
     if target.absolute().is_relative_to(state):
         raise UsageError(f"The backup {str(target)!r} would lie in the state folder itself.", hint="Put it elsewhere.")
     is_sqlite = not settings.database_url.startswith("postgresql")
-    with writing(target.absolute()) as writer, tempfile.TemporaryDirectory(dir=target.absolute().parent) as scratch:
+    target = target.absolute()
+    check_target(target)
+    note_place(state, target.parent)
+    with draft_beside(target) as draft, writing(target, draft / "backup") as writer:
         copying = _Copying(writer, report)
         for path in _files(state / "journal"):
             copying.put(path, state, may_vanish=True)
         for name in _DATABASES if is_sqlite else _DATABASES[1:]:
             if (state / name).exists():
-                copy_sqlite(state / name, Path(scratch) / name)
-                copying.put(Path(scratch) / name, Path(scratch))
+                copy_sqlite(state / name, draft / name)
+                copying.put(draft / name, draft)
         for folder in _FOLDERS if with_models else _FOLDERS[:-1]:
             for path in _files(state / folder):
                 copying.put(path, state)
@@ -81,10 +84,9 @@ def restore(source: Path, state: Path, report: Reporter) -> Summary:
     state = state.absolute()
     if state.exists() and not (state.is_dir() and not any(state.iterdir())):
         raise UsageError(f"There is something in {str(state)!r} already.", hint="Give a --state that is new or empty.")
-    state.parent.mkdir(parents=True, exist_ok=True)
     report(Progress(stage="restore", note="checking and unpacking"))
-    with tempfile.TemporaryDirectory(dir=state.parent, prefix=f".{state.name}.") as scratch:
-        draft = Path(scratch) / "state"
+    with draft_beside(state) as scratch:
+        draft = scratch / "state"
         draft.mkdir(mode=0o700)
         manifest = read_into(source, draft, (*_DATABASES, "journal", *_FOLDERS))
         if manifest.get("format") != FORMAT:

@@ -19,6 +19,7 @@ from freehold.core.receipt import LONGEST_LINE_BYTES, START, Head, Receipt, read
 from freehold.core.statement import agrees
 from freehold.errors import DataError, NotFoundError, UsageError
 from freehold.loop.estate import Estate
+from freehold.loop.heads import kept_heads
 from freehold.loop.progress import Progress, Reporter
 
 _LEAST_HASH_CHARS = 4
@@ -31,13 +32,14 @@ _PROGRESS_EVERY = 500
 class Verified:
     """What verifying a chain found; `notes` are worth knowing and are no problem.
 
-    Of very many problems the first are told, and how many more there are.
+    Of very many problems the first are told, and how many more there are. `kept` counts the heads beside the chain.
     """
 
     receipts: int
     head: Head
     problems: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    kept: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +72,14 @@ def neighbours(estate: Estate, receipt: Receipt) -> Neighbours:
 
 
 def verify_database(estate: Estate, head: Head | None, report: Reporter) -> Verified:
-    """Verify the chain of the database, and that verdicts and routes are what their receipts say."""
+    """Verify the chain of the database, and that verdicts and routes are what their receipts say.
+
+    It must have this head, and all that were kept beside it (`loop.heads`).
+    """
+    kept = kept_heads(estate.settings)
     reading = _Reading(total=estate.store.receipts.head().number, report=report)
     wanted = reading.watch(estate.store.receipts.stream())
-    problems = _first(verify(wanted, head))
+    problems = list(kept.problems) + _first(verify(wanted, head, kept.heads))
     told = dict(reading.told)
     verdicts, routes = estate.store.book.verdicts(None), estate.store.book.route_history(None)
     for _ in reading.watch(estate.store.receipts.stream(after=reading.last.number)):
@@ -84,7 +90,9 @@ def verify_database(estate: Estate, head: Head | None, report: Reporter) -> Veri
     gone = told.keys() - {_key(value) for value in known}
     problems += differing
     problems += [f"receipt {told[key][0]} is of {_name(key)}, which is not in the database" for key in sorted(gone)]
-    return Verified(receipts=reading.count, head=reading.last, problems=tuple(problems), notes=tuple(unknown))
+    return Verified(
+        receipts=reading.count, head=reading.last, problems=tuple(problems), notes=tuple(unknown), kept=len(kept.heads)
+    )
 
 
 def verify_file(path: Path, head: Head | None, report: Reporter) -> Verified:

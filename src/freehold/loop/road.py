@@ -24,7 +24,7 @@ from freehold.loop.estate import Estate
 from freehold.loop.locks import locked
 from freehold.loop.stages import Done, Stages
 from freehold.settings import Value
-from freehold.store import translated
+from freehold.store import make_private_file, translated
 
 WORKFLOW_VERSION = "1"
 _LOOK_S = 2.0
@@ -177,6 +177,7 @@ def _database(estate: Estate) -> tuple[str, str]:
     if url.startswith("postgresql"):
         return url, estate.store.place
     path = estate.state / "loop.db"
+    make_private_file(path)
     return f"sqlite:///{path}", str(path)
 
 

@@ -170,6 +170,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("route", "harm", 0.02, "Most excess failures per call, on average, while a canary is ramped.", 1e-4, 1),
     Setting("route", "shadow_rate", 1.0, "Share of the provider's answers that a canary or shadow compares.", most=1),
     Setting("route", "background_asks", 64, "Most audits, and most shadows, under way at once in a worker.", 1, 10_000),
+    Setting(
+        "receipts",
+        "heads",
+        "",
+        "File elsewhere that keeps the heads of the receipts' chain, too, which `receipts verify` holds it against.",
+    ),
     Setting("watch", "patience", 73_000.0, "Audits until a good model is taken back once by mistake, at least.", 100),
     Setting("watch", "audit_wait_s", 60.0, "Longest wait for an audit or a shadow before it counts as missing.", 0),
     Setting("watch", "every_s", 0.5, "Seconds between two looks at what moved routes answered.", 0.01, 3600),

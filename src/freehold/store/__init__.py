@@ -3,7 +3,7 @@
 from freehold.store.attempts import AttemptRow, AttemptTable
 from freehold.store.calls import CallFilter, CallTable, Feedback
 from freehold.store.copies import copy_sqlite
-from freehold.store.database import translated
+from freehold.store.database import make_private_file, translated
 from freehold.store.facts import DatabaseFacts, read_facts
 from freehold.store.figures import TaskFigures, TaskTotal
 from freehold.store.following import Following, Place
@@ -41,6 +41,7 @@ __all__ = [
     "WatchRow",
     "WatchStep",
     "copy_sqlite",
+    "make_private_file",
     "read_facts",
     "translated",
 ]

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,7 @@ def open_database(url: str) -> Database:
     parsed = parse_url(url)
     is_sqlite = parsed.get_backend_name() == "sqlite"
     if is_sqlite and parsed.database:
-        _make_folder(Path(parsed.database).parent)
+        make_private_file(Path(parsed.database))
     engine = create_engine(parsed, pool_pre_ping=not is_sqlite, json_serializer=_dump)
     if is_sqlite:
         event.listen(engine, "connect", _tune_sqlite)
@@ -193,13 +194,20 @@ def parse_url(url: str) -> URL:
     return parsed.set(drivername="postgresql+psycopg")
 
 
-def _make_folder(folder: Path) -> None:
+def make_private_file(path: Path) -> None:
+    """Make a database's file, empty, that its account alone may read, with its folder; one that is there stays.
+
+    SQLite would make it as the process makes files, and gives the files beside it the same rights. StateError where
+    the folder cannot be made; where the file cannot, SQLite says so.
+    """
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise StateError(
-            f"The state folder {str(folder)!r} cannot be made: {error.strerror}.", hint="Choose another --state."
+            f"The state folder {str(path.parent)!r} cannot be made: {error.strerror}.", hint="Choose another --state."
         ) from error
+    with suppress(OSError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
 
 def _tune_sqlite(connection: Any, _record: object) -> None:

@@ -19,6 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
+from freehold.core.stopping import do_nothing_more, is_stopping, unbroken
 from freehold.errors import DataError, FreeholdError, MissingExtraError, StateError, TrainError
 from freehold.train.job import Job, Progress, Trained, make_job, read_done, write_job
 from freehold.train.recipe import Recipe
@@ -84,8 +85,8 @@ def _run_once(folder: Path, on_progress: Callable[[Progress], None]) -> tuple[in
     reports = folder / "progress.jsonl"
     reports.write_bytes(b"")
     step = 0
-    with reports.open("rb") as lines, _worker(folder) as process:
-        while True:
+    with unbroken("the training"), reports.open("rb") as lines, _worker(folder) as process:
+        while not is_stopping():
             has_ended = process.poll() is not None
             for progress in _new_reports(lines):
                 step = max(step, progress.step)
@@ -93,6 +94,7 @@ def _run_once(folder: Path, on_progress: Callable[[Progress], None]) -> tuple[in
             if has_ended:
                 return process.returncode, step
             time.sleep(POLL_S)
+    return do_nothing_more()
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -25,11 +25,16 @@ SMOOTHING = 0.95
 UNTIMED_STEPS = 2
 
 
+def _goes_on() -> None:
+    """Nobody stops the training."""
+
+
 class Trainer:
     """A model with adapters on its way through the schedule.
 
     `share` is how much of the training is done, 0 to 1, by steps or by the clock, whichever is further. `examples` are
-    those that it will see more than once.
+    those that it will see more than once. `look` is called before each part of a batch; what it raises ends the step,
+    or the look at dev examples, without any trace.
     """
 
     def __init__(
@@ -39,10 +44,12 @@ class Trainer:
         recipe: Recipe,
         device: torch.device,
         examples: Sequence[Encoded],
+        look: Callable[[], None] = _goes_on,
     ) -> None:
         self.step = 0
         self.mean_loss = 0.0
         self.dev_curve: list[tuple[int, float]] = []
+        self._look = look
         self._model = model
         self._trained = list(trained)
         self._recipe = recipe
@@ -187,6 +194,7 @@ class Trainer:
             first = row * longest + len(example.prompt) - 1
             places.extend(range(first, first + len(example.answer)))
             wanted.extend(example.answer)
+        self._look()
         below = self._lower.states(batch)
         states = self._upper(inputs_embeds=below, use_cache=False).last_hidden_state
         rows = states.reshape(-1, states.shape[-1])

@@ -66,8 +66,13 @@ class _Post:
         return self.folder / "checkpoint.pt"
 
     def must_stop(self) -> bool:
-        """SIGTERM is blocked and looked at here, between steps, so that it never cuts one in half."""
+        """SIGTERM is blocked and looked at here, so that it never cuts in half what must be whole."""
         return os.getppid() != self.parent or bool(signal.sigpending() & {signal.SIGTERM, signal.SIGINT})
+
+    def look(self) -> None:
+        """Leave where this worker must stop; what is under way is given up, and what is learnt is in the trainer."""
+        if self.must_stop():
+            raise _Stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,19 +102,26 @@ def work(folder: Path, parent: int) -> None:
         with base.reading_once():
             shape = base.read_shape(job.base)
             tokenizer = base.load_tokenizer(job.base, shape.split_rule)
+            post.look()
             lessons = _read_lessons(job, tokenizer)
             _check_room(job, shape, lessons, device, dtype)
             model = base.load_model(job.base, device, dtype)
+        post.look()
         trained = base.add_adapters(model, job.recipe)
-        trainer = Trainer(model, trained, job.recipe, device, [*lessons.train, *lessons.dev])
+        trainer = Trainer(model, trained, job.recipe, device, [*lessons.train, *lessons.dev], look=post.look)
         note = trainer.restore(post.checkpoint, job.key, started)
         report(Progress(phase="load", step=trainer.step, note=note))
-        _train(trainer, lessons, post)
+        try:
+            _train(trainer, lessons, post)
+        except _Stopped:
+            trainer.save(post.checkpoint, job.key)
+            raise
         if lessons.dev:
             trainer.note_dev_loss(lessons.curve)
         report(Progress(phase="check", step=trainer.step, steps=trainer.step, loss=trainer.mean_loss))
         dev_loss, dev_exact = trainer.check(lessons.dev) if lessons.dev else (None, None)
         report(Progress(phase="save", step=trainer.step, steps=trainer.step, loss=trainer.mean_loss, dev_loss=dev_loss))
+        post.look()
         give_back_freed()
         base.save_adapter(model, job.recipe, folder / "adapter")
         base.save_merged(model, tokenizer, folder / "hf")
@@ -136,9 +148,7 @@ def _train(trainer: Trainer, lessons: _Lessons, post: _Post) -> None:
             hint = "Train with a smaller learning_rate."
             raise TrainError(f"The loss became {loss!r} at step {trainer.step}.", hint=hint)
         post.report(trainer.progress(most_steps, dev_loss))
-        if post.must_stop():
-            trainer.save(post.checkpoint, post.job.key)
-            raise _Stopped
+        post.look()
         if time.monotonic() - saved_at > recipe.checkpoint_s:
             trainer.save(post.checkpoint, post.job.key)
             give_back_freed()

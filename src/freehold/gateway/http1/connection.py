@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Literal, Protocol, cast
+from typing import Literal, cast
 
-from freehold.gateway.http1.heads import Header
-from freehold.gateway.http1.limits import Limits, Refusal
+from freehold.gateway.http1.host import Host
+from freehold.gateway.http1.limits import Refusal
 from freehold.gateway.http1.parser import ParserError, RequestParser, SwitchError
 from freehold.gateway.http1.request import Request
 
@@ -23,28 +23,6 @@ _LINGER_BYTES = 2**20
 _VERSIONS = ("1.0", "1.1")
 _PROGRESS_BYTES = 1024
 _MOST_WAITING = 8
-
-
-class Host(Protocol):
-    """What a connection belongs to: the server."""
-
-    limits: Limits
-    is_stopping: bool
-
-    def let_in(self, connection: Connection) -> bool:
-        """Count a new connection; False when there is no room for it."""
-
-    def let_go(self, connection: Connection) -> None:
-        """Count it no more."""
-
-    def handle(self, request: Request) -> None:
-        """Let the handler answer a request."""
-
-    def screen(self, request: Request) -> None:
-        """Say by its head how much of its body may be read (`Request.bound_body`, `leave_body`)."""
-
-    def refuse(self, refusal: Refusal) -> tuple[int, list[Header], bytes]:
-        """The answer (status, headers, body) to what is not a request that can be handled."""
 
 
 class Connection(asyncio.Protocol):
@@ -69,10 +47,13 @@ class Connection(asyncio.Protocol):
     # what asyncio calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take a new connection, or none when there are too many."""
+        """Take a new connection, or tell it that there are too many."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's own class is not derived from it
-        if not self._server.let_in(self):
+        entry = self._server.let_in(self)
+        if entry == "dropped":
             self._transport.abort()
+        elif entry == "told":
+            self._refuse("full")
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; what comes after the end of the conversation is thrown away, as long as it is not too much."""
@@ -98,6 +79,7 @@ class Connection(asyncio.Protocol):
     def _note_progress(self, size: int) -> None:
         if self._state == "idle":
             self._state, self._since, self._unread_bytes = "head", self._loop.time(), 0
+            self._server.idle.pop(self, None)
         elif self._state == "body":
             self._unread_bytes += size
             if self._unread_bytes >= _PROGRESS_BYTES:
@@ -217,6 +199,8 @@ class Connection(asyncio.Protocol):
         else:
             self._state = "body" if self._reading is not None else "idle"
             self._since = self._loop.time()
+            if self._state == "idle":
+                self._server.idle[self] = None
 
     def _end(self) -> None:
         """Close, but let a client that is still sending read its answer first."""
@@ -268,8 +252,8 @@ class Connection(asyncio.Protocol):
         if self._current is None and self._transport is not None:
             self._transport.close()
 
-    def check(self, now: float) -> None:
-        """End a connection that has made no progress for too long."""
+    def check(self, now: float, *, is_hurried: bool = False) -> None:
+        """End a connection that has made no progress for too long; `is_hurried` where others need its place."""
         transport, limits, waited_s = self._transport, self._server.limits, now - self._since
         if transport is None:
             return
@@ -277,7 +261,9 @@ class Connection(asyncio.Protocol):
         match self._state:
             case "idle" if waited_s > limits.keepalive_s:
                 transport.close()
-            case "head" if waited_s > limits.client_wait_s:
+            case "head" if waited_s > (
+                min(limits.hurried_s, limits.client_wait_s) if is_hurried else limits.client_wait_s
+            ):
                 self._refuse("timeout")
             case "body" if waited_s > limits.client_wait_s and self._reading is not None:
                 self._reading.problem = "timeout"

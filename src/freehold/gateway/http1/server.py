@@ -13,27 +13,45 @@ import contextlib
 import logging
 import socket
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from freehold.gateway.http1.acceptor import Acceptor, OpenCounts
 from freehold.gateway.http1.connection import Connection
 from freehold.gateway.http1.heads import Header
-from freehold.gateway.http1.limits import Limits, Refusal
+from freehold.gateway.http1.host import Entry
+from freehold.gateway.http1.limits import MOST_TURNED_AWAY, Limits, Refusal
 from freehold.gateway.http1.request import Request
 
-__all__ = ["Handler", "Limits", "OpenCounts", "Refusal", "Server"]
+__all__ = ["Crowd", "Handler", "Limits", "OpenCounts", "Refusal", "Server"]
 
 Handler = Callable[[Request], Awaitable[None]]
 
 _SWEEP_S = 1.0
+_HURRIED_SHARE = 0.9
 _BACKLOG = 4096
 _LOG = logging.getLogger("freehold.gateway")
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """How many connections are open and may be, and what was done since the last look to have no more of them."""
+
+    open: int = 0
+    most: int = 0
+    turned_away: int = 0
+    closed_idle: int = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether somebody was turned away."""
+        return self.turned_away > 0
 
 
 class Server:
     """Serves connections of a listening socket with one handler.
 
     `refuse` gives the answer (status, headers, body) to what cannot be handed to the handler. `on_sweep` is told once a
-    second how many connections are open. `screen` sees the head of each request with a body, before the body is read.
+    second how many connections there are. `screen` sees the head of each request with a body, before the body is read.
     """
 
     def __init__(
@@ -41,13 +59,15 @@ class Server:
         handler: Handler,
         limits: Limits,
         refuse: Callable[[Refusal], tuple[int, list[Header], bytes]],
-        on_sweep: Callable[[int], None] | None = None,
+        on_sweep: Callable[[Crowd], None] | None = None,
         screen: Callable[[Request], None] | None = None,
     ) -> None:
         self.limits = limits
         self._refuse = refuse
         self.is_stopping = False
         self.connections: set[Connection] = set()
+        self.idle: dict[Connection, None] = {}
+        self._turned_away = self._closed_idle = 0
         self._handler = handler
         self._on_sweep = on_sweep
         self._screen = screen
@@ -58,10 +78,11 @@ class Server:
     async def start(self, taken: socket.socket, counts: OpenCounts | None = None) -> None:
         """Accept connections from now on; with `counts` from a socket that other processes accept from, too."""
         loop = asyncio.get_running_loop()
-        if counts is None:
-            self._listener = await loop.create_server(lambda: Connection(self, loop), sock=taken, backlog=_BACKLOG)
-        else:
+        if counts is not None:
             self._listener = Acceptor(taken, lambda: Connection(self, loop), counts, lambda: len(self.connections))
+        else:
+            listen = loop.create_unix_server if taken.family == socket.AF_UNIX else loop.create_server
+            self._listener = await listen(lambda: Connection(self, loop), sock=taken, backlog=_BACKLOG)
         self._sweeper = loop.create_task(self._sweep())
 
     async def stop(self, grace_s: float | None) -> None:
@@ -83,18 +104,36 @@ class Server:
         if self._sweeper is not None:
             self._sweeper.cancel()
 
-    def let_in(self, connection: Connection) -> bool:
-        """Count a new connection; False when there are too many, or the server stops."""
-        if len(self.connections) >= self.limits.connections or self.is_stopping:
-            return False
+    def let_in(self, connection: Connection) -> Entry:
+        """Count a new connection: served, told that there is no room for it, or dropped where too many are told."""
+        if self.is_stopping or len(self.connections) >= self.limits.connections + MOST_TURNED_AWAY:
+            return "dropped"
+        has_room = self._make_room()
         self.connections.add(connection)
-        return True
+        if not has_room:
+            self._turned_away += 1
+            return "told"
+        self.idle[connection] = None
+        return "served"
 
     def let_go(self, connection: Connection) -> None:
         """Count it no more."""
         self.connections.discard(connection)
+        self.idle.pop(connection, None)
         if isinstance(self._listener, Acceptor):
             self._listener.tell()
+
+    def _make_room(self) -> bool:
+        """Whether one more can be served; the one that has been idle for the longest is closed for it."""
+        if len(self.connections) < self.limits.connections:
+            return True
+        oldest = next(iter(self.idle), None)
+        if oldest is None:
+            return False
+        del self.idle[oldest]
+        oldest.end_when_idle()
+        self._closed_idle += 1
+        return True
 
     def refuse(self, refusal: Refusal) -> tuple[int, list[Header], bytes]:
         """The answer to what is not a request that can be handled."""
@@ -124,8 +163,15 @@ class Server:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(_SWEEP_S)
-            now = loop.time()
+            now, crowd = loop.time(), self._look()
             if self._on_sweep is not None:
-                self._on_sweep(len(self.connections))
+                self._on_sweep(crowd)
+            is_hurried = crowd.open >= _HURRIED_SHARE * crowd.most
             for connection in tuple(self.connections):
-                connection.check(now)
+                connection.check(now, is_hurried=is_hurried)
+
+    def _look(self) -> Crowd:
+        """The crowd since the last look."""
+        crowd = Crowd(len(self.connections), self.limits.connections, self._turned_away, self._closed_idle)
+        self._turned_away = self._closed_idle = 0
+        return crowd

@@ -1,9 +1,10 @@
 """The doctor: looks at everything that a gateway rests on, changes nothing, and says what to do.
 
-    machine     state folder, disk, clock, port, open files, extras
+    machine     state folder and who can read it, disk, clock, port, open files, extras
+    doors       who reaches the gateway, keys, the names that it goes by
     rented      providers: can they be reached, is there a key, what do they offer
     record      the database and the journal
-    estate      models and datasets that routes and tasks name; the chain of receipts
+    estate      models, each file by its hash, and datasets that routes and tasks name; the chain of receipts
 
 Not covered: mending anything; what a running gateway measures of itself (`/metrics`, `/readyz`).
 """

@@ -29,7 +29,7 @@ def check_estate(settings: Settings, *, is_deep: bool) -> list[Finding]:
         tables = [Finding("settings", "fail", error.message, error.hint) for error in unknown_tables(estate)]
         left = unsorted(estate)
         aside = [Finding("sorting", "warn", left.aside_words, left.aside_hint)] if left.set_aside else []
-        wrong = tables + aside + list(_models(estate, is_deep=is_deep)) + list(_datasets(estate, is_deep=is_deep))
+        wrong = tables + aside + list(_models(estate)) + list(_datasets(estate, is_deep=is_deep))
         tasks = estate.store.book.tasks()
         served = [r for r in estate.store.book.routes().values() if r.model_id and r.kind != "rented"]
     finally:
@@ -52,10 +52,11 @@ def check_receipts(settings: Settings) -> list[Finding]:
         more = f", and {len(verified.problems) - 1} more problems" if len(verified.problems) > 1 else ""
         hint = "Run: freehold receipts verify; and compare with a backup or an export."
         return [Finding("receipts", "fail", f"{verified.problems[0]}{more}", hint)]
-    return [Finding("receipts", "ok", f"{verified.receipts:,} receipts, whole")]
+    kept = f"; kept heads that agree: {verified.kept:,}" if verified.kept else ""
+    return [Finding("receipts", "ok", f"{verified.receipts:,} receipts, whole{kept}")]
 
 
-def _models(estate: Estate, *, is_deep: bool) -> Iterator[Finding]:
+def _models(estate: Estate) -> Iterator[Finding]:
     routes = estate.store.book.routes()
     names = {task.id: task for task in estate.store.book.tasks()}
     for task_id, route in routes.items():
@@ -68,7 +69,7 @@ def _models(estate: Estate, *, is_deep: bool) -> Iterator[Finding]:
         if not Path(route.model_path or "", MODEL_FILE).is_file():
             text = f"the model {route.model_id} of task {task.name} is not in {route.model_path}: its provider answers"
             yield Finding("model", "fail", text, f"Run: freehold train {task.name}; or: freehold back {task.name}")
-        elif is_deep:
+        else:
             try:
                 model_file(task, estate.model(task, route.model_id))
             except StateError as error:

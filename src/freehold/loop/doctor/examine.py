@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from freehold.errors import FreeholdError
+from freehold.loop.doctor.doors import check_doors
 from freehold.loop.doctor.estate import check_estate, check_receipts
 from freehold.loop.doctor.finding import Finding
 from freehold.loop.doctor.machine import (
@@ -36,6 +37,7 @@ def examine(settings: Settings, environment: Mapping[str, str], *, is_deep: bool
         yield from _made("state", lambda: check_state(settings))
         yield from _made("files", check_open_files)
         yield from _made("gateway", lambda: check_gateway(settings))
+        yield from _made("doors", lambda: check_doors(settings))
         yield from _made("database", lambda: check_database(settings, check_s=3600 if is_deep else _QUICK_CHECK_S))
         yield from _made("journal", lambda: check_journal(settings))
         yield from _made("estate", lambda: check_estate(settings, is_deep=is_deep))

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from freehold.loop.doctor.finding import Finding, size
+from freehold.loop.drafts import abandoned_drafts, known_places
+from freehold.loop.privacy import open_to_others
 from freehold.record import missing_encodings
 from freehold.settings import Settings
 
@@ -82,10 +84,22 @@ def check_state(settings: Settings) -> list[Finding]:
         return [Finding("state", "fail", f"{place} cannot be written by user {os.getuid()}", hint)]
     note = "" if place == state else " (made by the first `freehold up`)"
     found = [Finding("state", "ok", f"{state}{note}")]
-    if place == state and state.stat().st_mode & 0o077:
-        text = f"others on this machine may read {state}, which holds the calls"
-        found.append(Finding("state", "warn", text, f"chmod 700 {state}"))
-    return [*found, _disk(place), _flush(place)]
+    opened = list(open_to_others(state)) if place == state else []
+    if opened:
+        more = f" and {len(opened) - 1:,} more" if len(opened) > 1 else ""
+        text = f"others on this machine may look into {opened[0]}{more}: calls, keys' hashes and models are there"
+        found.append(Finding("state", "warn", text, f"chmod -R go-rwx {state}; the next verb does it, where it may"))
+    return [*found, *_drafts(state), _disk(place), _flush(place)]
+
+
+def _drafts(state: Path) -> list[Finding]:
+    """What a backup or a restore that was killed left behind."""
+    left = [folder for place in known_places(state) for folder in abandoned_drafts(place)]
+    text, hint = (
+        "a backup or restore that was killed left plain copies of calls in",
+        "The next backup there removes it;",
+    )
+    return [Finding("drafts", "warn", f"{text} {folder}", f"{hint} or: rm -r {folder}") for folder in left]
 
 
 def _disk(place: Path) -> Finding:
@@ -115,12 +129,12 @@ def _flush(place: Path) -> Finding:
 
 
 def check_open_files() -> list[Finding]:
-    """How many connections and files a gateway started from here may have open."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY or soft >= _FEW_FILES:
-        return [Finding("files", "ok", f"{soft:,} open files allowed" if soft > 0 else "no limit on open files")]
-    hint = f"Each call needs two: ulimit -n {hard if hard > 0 else 65536}, or LimitNOFILE= in the service."
-    return [Finding("files", "warn", f"only {soft:,} open files allowed", hint)]
+    """How many connections and files a gateway started from here may have open; it raises the soft limit itself."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard == resource.RLIM_INFINITY or hard >= _FEW_FILES:
+        return [Finding("files", "ok", f"{hard:,} open files allowed" if hard > 0 else "no limit on open files")]
+    hint = "Each call needs two: ulimit -Hn 65536, or LimitNOFILE= in the service."
+    return [Finding("files", "warn", f"only {hard:,} open files allowed", hint)]
 
 
 def check_gateway(settings: Settings) -> list[Finding]:

@@ -1,0 +1,38 @@
+"""What a connection belongs to: the server, as the connection sees it. Not covered: the server (`server`)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from freehold.gateway.http1.heads import Header
+from freehold.gateway.http1.limits import Limits, Refusal
+from freehold.gateway.http1.request import Request
+
+if TYPE_CHECKING:
+    from freehold.gateway.http1.connection import Connection
+
+Entry = Literal["served", "told", "dropped"]
+"""What becomes of a new connection: it is served, told that there is no room, or dropped without a word."""
+
+
+class Host(Protocol):
+    """The server; `idle` are the connections that wait for a request, the one that has waited the longest first."""
+
+    limits: Limits
+    is_stopping: bool
+    idle: dict[Connection, None]
+
+    def let_in(self, connection: Connection) -> Entry:
+        """Count a new connection, and say what becomes of it."""
+
+    def let_go(self, connection: Connection) -> None:
+        """Count it no more."""
+
+    def handle(self, request: Request) -> None:
+        """Let the handler answer a request."""
+
+    def screen(self, request: Request) -> None:
+        """Say by its head how much of its body may be read (`Request.bound_body`, `leave_body`)."""
+
+    def refuse(self, refusal: Refusal) -> tuple[int, list[Header], bytes]:
+        """The answer (status, headers, body) to what is not a request that can be handled."""
