@@ -32,7 +32,7 @@ $(VENV)/.ready: pyproject.toml $(wildcard lock/*.txt)
 	    $(LOCKED) --requirement lock/torch.txt; }
 	@$(LOCKED) $(PARTS)
 	@$(PIP) install --no-deps --no-build-isolation --editable .
-	@$(PIP) check
+	@$(PIP) check || { echo "What is locked does not fit pyproject.toml: run make lock."; exit 1; }
 	@touch $@
 
 demo: $(VENV)/.ready  ## Watch a product leave its rented model in 5 minutes (FAST=1, WHOLE=1, DATA=folder: your rows).
@@ -62,9 +62,10 @@ bench-steady: $(VENV)/.ready  ## Measure what a busy hour does to the record and
 bench-proof: $(VENV)/.ready  ## Hold what the proof promises against known truth (10 minutes).
 	@$(BIN)/python bench/proof.py
 
-lock: $(VENV)/.ready  ## Make lock/ from pyproject.toml (UPGRADE=1: newest versions; COOLDOWN="0 days": also those of today).
-	@$(LOCKED) --requirement lock/uv.txt
-	@$(BIN)/python tools/make_lock.py $(if $(UPGRADE),--upgrade) $(if $(COOLDOWN),--cooldown "$(COOLDOWN)")
+lock:  ## Make lock/ from pyproject.toml (UPGRADE=1: newest versions; COOLDOWN="0 days": also those of today).
+	@test -x $(VENV)-lock/bin/python || $(PYTHON) -m venv $(VENV)-lock
+	@$(LOCKED:$(BIN)/%=$(VENV)-lock/bin/%) --requirement lock/uv.txt
+	@$(VENV)-lock/bin/python tools/make_lock.py $(if $(UPGRADE),--upgrade) $(if $(COOLDOWN),--cooldown "$(COOLDOWN)")
 
 sbom: $(VENV)/.ready  ## Write a bill of materials of all that is locked (CycloneDX, to SBOM=sbom.json).
 	@$(BIN)/python tools/sbom.py $(SBOM)

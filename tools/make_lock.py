@@ -8,7 +8,7 @@ All requirements are resolved together, so that a package has one version in all
     torch-cpu         torch's CPU build, which needs nothing of CUDA; the Makefile tries it in place of torch
     dev               what the checks and tests add to all of these
     build             pip and the build backend, which set up the rest
-    uv                what this file runs
+    uv                what this file needs itself, in an environment of its own
 
 A version stays while it fits, unless `--upgrade` is given; a release that is younger than the cooldown in
 pyproject.toml (`tool.uv.exclude-newer`) is not taken, unless `--cooldown` says otherwise. The versions of the package's

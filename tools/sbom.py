@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from importlib.metadata import PackageMetadata, PackageNotFoundError, metadata
 from pathlib import Path
 
-from cyclonedx.factory.license import LicenseFactory
+from cyclonedx.contrib.license.factories import LicenseFactory
 from cyclonedx.model import HashAlgorithm, HashType, Property
 from cyclonedx.model.bom import Bom
 from cyclonedx.model.component import Component, ComponentScope, ComponentType
@@ -96,7 +96,8 @@ def _licenses(name: str, version: str) -> list[License]:
         told = metadata(name)
     except PackageNotFoundError:
         return []
-    return _named(_licence_name(told)) if told["Version"] == version else []
+    is_same = told["Version"].split("+")[0] == version.split("+")[0]  # torch's CPU build has torch's licence
+    return _named(_licence_name(told)) if is_same else []
 
 
 def _licence_name(told: PackageMetadata) -> str:

@@ -137,7 +137,7 @@ def test_make_installs_nothing_but_what_is_locked() -> None:
     )
     installs = [line for line in _recipes() if "$(PIP) install" in line or "pip install" in line]
     assert installs == ["@$(PIP) install --no-deps --no-build-isolation --editable ."]
-    locked = [line for line in _recipes() if "$(LOCKED)" in line]
+    locked = [line for line in _recipes() if "$(LOCKED" in line]
     assert all("--requirement lock/" in line or "$(PARTS)" in line for line in locked)
     assert len(locked) >= 4
     (parts,) = re.findall(r"^PARTS .*,(.+)\)$", MAKEFILE, re.MULTILINE)
