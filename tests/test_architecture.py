@@ -15,13 +15,13 @@ from freehold.cli.reference import reference
 PACKAGE = Path(freehold.__file__).parent
 ROOT = Path(__file__).parent.parent
 STAGES = {"record", "tasks", "dataset", "train", "serve", "prove", "route", "watch"}
-BASE = {"core", "errors", "masking"}
+BASE = {"core", "errors", "sanitizer"}
 MAY_IMPORT: dict[str, set[str]] = {
     "core": BASE,
-    "errors": {"masking"},
-    "masking": set(),
-    "settings": {"errors", "masking"},
-    "terminal": {"loop", "masking"},
+    "errors": {"sanitizer"},
+    "sanitizer": set(),
+    "settings": {"errors", "sanitizer"},
+    "terminal": {"loop", "sanitizer"},
     "store": BASE,
     **dict.fromkeys(STAGES, BASE),
     "gateway": BASE | STAGES | {"store"},

@@ -20,7 +20,7 @@ Not covered: programmers' mistakes. Those stay ordinary exceptions and show a tr
 
 from __future__ import annotations
 
-from freehold.masking import masked
+from freehold.sanitizer import masked
 
 
 class FreeholdError(Exception):

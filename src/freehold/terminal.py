@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from freehold.loop.progress import Progress, Reporter
-from freehold.masking import plain_json
+from freehold.sanitizer import plain_json
 
 _LEAST_WIDTH = 8
 _GAP = "  "

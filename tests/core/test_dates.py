@@ -14,7 +14,7 @@ from freehold.core.calendar_words import calendar_words
 from freehold.core.dates import is_date, is_id, spots
 from freehold.core.fingerprint import mask
 from freehold.core.moments import is_of, says_a_day
-from freehold.core.template_learning import learn
+from freehold.core.template_induction import learn
 
 DAYS = {
     "en": ("Thursday, May 28, 2026", "Friday, May 29, 2026", "Monday, June 1, 2026"),

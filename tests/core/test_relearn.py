@@ -8,7 +8,7 @@ from freehold.core import Asked, Message
 from freehold.core.part import Part
 from freehold.core.relearn import relearn
 from freehold.core.template import Template
-from freehold.core.template_learning import learn
+from freehold.core.template_induction import learn
 
 NOON = 1_779_969_600.0
 """2026-05-28, 12:00 UTC."""

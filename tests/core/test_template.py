@@ -15,7 +15,7 @@ from freehold.core.alignment import MIN_VARIANTS
 from freehold.core.fingerprint import key, mask
 from freehold.core.ids import sha256_hex
 from freehold.core.template import Part, Template
-from freehold.core.template_learning import MOST_IDLE, MOST_PARTS, learn, widen
+from freehold.core.template_induction import MOST_IDLE, MOST_PARTS, learn, widen
 
 INSTRUCTIONS = "Classify the message as one of: refund, delivery, other.\nMessage: "
 THINGS = ["kettle", "lamp", "teapot", "desk", "chair", "mirror", "vase", "rug", "clock", "shelf", "stove", "bowl"]

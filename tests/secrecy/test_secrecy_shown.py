@@ -14,7 +14,7 @@ from freehold.app.log import PlainFormatter
 from freehold.core.key import new_key_text
 from freehold.errors import FreeholdError, SettingError
 from freehold.gateway.access import Accessed, access_line
-from freehold.masking import masked, plain_json, plain_json_bytes
+from freehold.sanitizer import masked, plain_json, plain_json_bytes
 from freehold.settings import load_settings
 from freehold.store.database import parse_url
 

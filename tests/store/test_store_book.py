@@ -12,7 +12,7 @@ from sqlalchemy import create_engine, text
 from freehold.core import Asked, Manifest, Message, ModelCard, Verdict
 from freehold.core.route import Route, rented_route
 from freehold.core.task import Task
-from freehold.core.template_learning import learn
+from freehold.core.template_induction import learn
 from freehold.errors import BusyError, StateError
 from freehold.store import CallFilter, Store
 

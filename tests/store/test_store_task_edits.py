@@ -10,7 +10,7 @@ from made import a_call
 from freehold.core import Asked, Message
 from freehold.core.task import PromptVersion, SplitRule, Task
 from freehold.core.template import Template
-from freehold.core.template_learning import learn
+from freehold.core.template_induction import learn
 from freehold.errors import BusyError
 from freehold.store import CallFilter, Store
 from freehold.store.taskbook import read_task, task_document

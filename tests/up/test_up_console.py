@@ -17,7 +17,7 @@ from town import WAIT_S, Up, provider
 from up.test_up_sorter import _is_gone, _until
 
 from freehold.app.console_link import CLIENT_HEADER, ConsoleLink
-from freehold.app.console_serving import FromWorkers
+from freehold.app.console_server import FromWorkers
 from freehold.app.listening import console_socket
 from freehold.gateway.http1.asgi import AsgiApp, Event, answer_with
 from freehold.gateway.http1.request import Request

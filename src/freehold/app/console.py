@@ -4,7 +4,7 @@ It serves the console and the admin API on a socket that only the workers reach,
 nothing of what calls are served with. It loads what it needs when the first page is asked for: many gateways never
 show one. It reads its settings from stdin, says `ready`, ends on SIGTERM and dies with its parent.
 
-Not covered: what it serves (`app.console_serving`), how requests come to it (`app.console_link`).
+Not covered: what it serves (`app.console_server`), how requests come to it (`app.console_link`).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def main() -> None:
         with selectors.DefaultSelector() as waiting:
             waiting.register(listener, selectors.EVENT_READ)
             waiting.select()
-        from freehold.app.console_serving import serve  # only now: a page is wanted
+        from freehold.app.console_server import serve  # only now: a page is wanted
 
         serve(told, listener, chosen.parent)
 

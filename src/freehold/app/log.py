@@ -1,7 +1,7 @@
 """The log of the parent and its workers: one line an event, on stderr, for whoever collects it.
 
 What comes from outside cannot write lines of its own colour or length there: control characters are escaped, and
-passwords of URLs are masked (`freehold.masking`).
+passwords of URLs are masked (`freehold.sanitizer`).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 
-from freehold.masking import masked, plain_lines
+from freehold.sanitizer import masked, plain_lines
 
 
 class PlainFormatter(logging.Formatter):

@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 
 import click
 
-from freehold.core.stopping import ask_to_stop, forget_stopping, unbroken_work, wait_for_unbroken
+from freehold.core.shutdown import ask_to_stop, forget_stopping, unbroken_work, wait_for_unbroken
 from freehold.errors import FreeholdError, StateError
 from freehold.terminal import tell, tell_error
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from freehold.cli.opening import json_option, open_settings, setting_option
-from freehold.masking import masked
+from freehold.sanitizer import masked
 from freehold.settings import SETTINGS, Settings, Value
 from freehold.terminal import next_command, reporting, say, say_json
 

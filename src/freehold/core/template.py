@@ -8,7 +8,7 @@ The system prompt is one message: system and developer messages before the conve
 number and role. `version` 1 is how earlier versions wrote templates, which their routes go on with: roles and messages
 as they are, tools and response format as they are spelled, one gap at most.
 
-Not covered: how a template is learnt (`core.template_learning`), which calls belong together (`tasks`).
+Not covered: how a template is learnt (`core.template_induction`), which calls belong together (`tasks`).
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from freehold.core.exchange import Answer, Asked
 from freehold.core.kind import output_kind
 from freehold.core.target import Habits, habits_of, whole_text, why_no_target
 from freehold.core.task import Task, versions_of
-from freehold.core.template_learning import learn_versions
+from freehold.core.template_induction import learn_versions
 from freehold.core.traits import kind_of
 from freehold.dataset.canonical import canonical_form
 from freehold.dataset.conversations import Turn, conversations

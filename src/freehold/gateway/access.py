@@ -17,7 +17,7 @@ from typing import Literal
 
 import msgspec
 
-from freehold.masking import plain_json_bytes
+from freehold.sanitizer import plain_json_bytes
 
 AccessMode = Literal["off", "errors", "all"]
 _STDERR = 2

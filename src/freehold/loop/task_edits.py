@@ -17,7 +17,7 @@ from freehold.core import Call
 from freehold.core.ids import sha256_hex
 from freehold.core.kind import output_kind
 from freehold.core.task import ASKS, PromptVersion, SplitRule, Task, task_id, versions_of
-from freehold.core.template_learning import learn
+from freehold.core.template_induction import learn
 from freehold.errors import DataError, NotFoundError, UsageError
 from freehold.loop.estate import Estate
 from freehold.loop.locks import in_turn

@@ -21,7 +21,7 @@ from freehold.core.fingerprint import LEAD_ROLES
 from freehold.core.shape import likeness, outline
 from freehold.core.task import Task, versions_of
 from freehold.core.template import Template, frame
-from freehold.core.template_learning import learn
+from freehold.core.template_induction import learn
 from freehold.tasks.edits import are_alike, is_edited, words_of
 from freehold.tasks.features import LEAST_SHARED_VOCABULARY, is_of_kind, shared_vocabulary
 from freehold.tasks.grouping import SETTLED_CALLS, Group

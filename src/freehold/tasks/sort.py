@@ -25,7 +25,7 @@ from freehold.core.kind import output_kind
 from freehold.core.shape import difference, outline
 from freehold.core.task import PromptVersion, Task, fits_some, task_id, versions_of
 from freehold.core.template import Template
-from freehold.core.template_learning import learn, widen
+from freehold.core.template_induction import learn, widen
 from freehold.tasks.edits import edited_words, is_edited
 from freehold.tasks.features import Feature, features, may_be_several
 from freehold.tasks.grouping import OTHER, PART, SETTLED_CALLS, Group, group_calls, of_feature
