@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from freehold.console.session import LONGEST_S, Sessions
+from freehold.core.hosts import is_own_origin
 from freehold.core.key import SESSION_COOKIE
 from freehold.errors import FreeholdError
 
@@ -115,9 +116,7 @@ _NONE = "This gateway asks for a gateway key. Send it as Bearer fhk_..., or log 
 
 def is_own_page(request: Request) -> bool:
     """Whether the browser says that a page of this very origin sends the request."""
-    scheme, separator, authority = request.headers.get("origin", "").partition("://")
-    is_web = bool(separator) and scheme in ("http", "https")
-    return is_web and authority.lower() == request.headers.get("host", "").lower()
+    return is_own_origin(request.headers.get("origin", ""), request.headers.get("host", ""))
 
 
 async def _read_form(request: Request) -> dict[str, str]:

@@ -66,6 +66,12 @@ def host_name(header: str) -> str | None:
     return name if _NAME.fullmatch(name) and _is_port(colon + port) else None
 
 
+def is_own_origin(origin: str, host: str) -> bool:
+    """Whether an `origin` header is the very one that the `host` header of its request names."""
+    scheme, separator, authority = origin.partition("://")
+    return bool(separator) and scheme in ("http", "https") and authority.lower() == host.lower()
+
+
 def _is_port(text: str) -> bool:
     return text == "" or (text[0] == ":" and len(text) <= len(":65535") and (text[1:].isdigit() or text == ":"))
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from freehold.core.hosts import Hosts, host_name
+from freehold.core.hosts import Hosts, host_name, is_own_origin
 from freehold.gateway.http1.request import Request
 from freehold.gateway.refusal import RefusedError
 
@@ -28,21 +28,15 @@ from freehold.gateway.refusal import RefusedError
 def refusal_of(request: Request, hosts: Hosts, origins: frozenset[bytes], *, is_call: bool) -> RefusedError | None:
     """Why a request may not come in by its host or its page; None where it may."""
     by_name = request.by_name
-    host = by_name.get(b"host")
-    if host is not None and not hosts.allows(host.decode("latin-1")):
-        return _foreign_host(host.decode("latin-1"))
+    host = request.header(b"host")
+    if b"host" in by_name and not hosts.allows(host):
+        return _foreign_host(host)
     origin = by_name.get(b"origin")
     if origin is None:
         return _foreign_page(None) if _is_from_other_site(request, is_call=is_call) else None
-    if origin in origins or is_own_origin(origin, host or b"") or (is_call and is_loopback_origin(origin)):
+    if origin in origins or is_own_origin(origin.decode("latin-1"), host) or (is_call and is_loopback_origin(origin)):
         return None
     return _foreign_page(origin.decode("latin-1"))
-
-
-def is_own_origin(origin: bytes, host: bytes) -> bool:
-    """Whether an origin is the very one that the `host` header names."""
-    scheme, separator, authority = origin.partition(b"://")
-    return bool(separator) and scheme in (b"http", b"https") and authority.lower() == host.lower()
 
 
 def is_loopback_origin(origin: bytes) -> bool:
