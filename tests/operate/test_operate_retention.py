@@ -14,7 +14,7 @@ import pytest
 from made import BEGAN_AT, Run, a_call, an_estate, answer_body, triage_calls
 
 from freehold.core.route import Route
-from freehold.loop import retention
+from freehold.loop import cleanup, retention
 from freehold.loop.estate import Estate
 from freehold.loop.faring import live_view
 from freehold.loop.freezing import freeze
@@ -110,8 +110,8 @@ def test_a_process_that_runs_on_prunes_once_an_hour_and_says_so(
 ) -> None:
     caplog.set_level(logging.INFO)
     clock = [1000.0]
-    monkeypatch.setattr(retention.time, "monotonic", lambda: clock[0])
-    keeper = retention.Retention(_keeping(estate, 1))
+    monkeypatch.setattr(cleanup.time, "monotonic", lambda: clock[0])
+    keeper = cleanup.Cleanup(_keeping(estate, 1))
     keeper.run_if_due()
     assert f"{_name(estate)} 120" in caplog.text
     assert "deleted: bodies of 123 calls" in caplog.text
@@ -119,7 +119,7 @@ def test_a_process_that_runs_on_prunes_once_an_hour_and_says_so(
     estate.store.calls.add(triage_calls(5))
     keeper.run_if_due()
     assert caplog.text == ""
-    clock[0] += retention.EVERY_S
+    clock[0] += cleanup.EVERY_S
     keeper.run_if_due()
     assert "bodies of 5 calls" in caplog.text
 

@@ -12,8 +12,7 @@ from freehold.app.lifeline import end_without_parent
 from freehold.app.log import log_to_stderr
 from freehold.app.periodic import Periodic
 from freehold.app.told import Told
-from freehold.loop.old_calls import OldCallsRetention
-from freehold.loop.retention import Retention
+from freehold.loop.cleanup import Cleanup
 from freehold.loop.sorting import sort_new_calls
 
 _SORT_S = 5.0
@@ -29,8 +28,7 @@ class Chores:
         settings = msgspec.json.decode(told, type=Told).settings
         self._parent = parent
         self._late = LateEstate(settings)
-        self._retention: Retention | None = None
-        self._old_calls: OldCallsRetention | None = None
+        self._cleanup: Cleanup | None = None
         self._threads = (
             Periodic("sorting", self._sort, pause_s=_SORT_S),
             Periodic("retention", self._prune, pause_s=_LOOK_FOR_OLD_S),
@@ -51,7 +49,5 @@ class Chores:
         sort_new_calls(self._late.get())
 
     def _prune(self) -> None:
-        self._retention = self._retention or Retention(self._late.get())
-        self._retention.run_if_due()
-        self._old_calls = self._old_calls or OldCallsRetention(self._late.get())
-        self._old_calls.run_if_due()
+        self._cleanup = self._cleanup or Cleanup(self._late.get())
+        self._cleanup.run_if_due()

@@ -11,7 +11,6 @@ key has used is kept apart and stays true. Not covered: bodies (`loop.retention`
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -21,10 +20,9 @@ from freehold.loop.estate import Estate
 from freehold.loop.lineage import calls_of_dataset
 from freehold.loop.locks import in_turn
 from freehold.loop.progress import Progress, Reporter
-from freehold.loop.retention import DAY_S, EVERY_S, Due
+from freehold.loop.retention import DAY_S, Due
 from freehold.store import Before, OldCall
 
-_LOG = logging.getLogger("freehold.retention")
 DATASETS, PEOPLE, ROUTES = "datasets", "feedback", "moved tasks"
 
 
@@ -116,24 +114,6 @@ def delete_old_calls(estate: Estate, before: Before, report: Reporter, *, total:
         if calls:
             estate.store.upkeep.delete_parts(time.time())
     return calls
-
-
-class OldCallsRetention:
-    """Deletes by the settings once an hour, for a process that runs on."""
-
-    def __init__(self, estate: Estate) -> None:
-        self._estate = estate
-        self._done_at: float | None = None
-
-    def run_if_due(self) -> None:
-        """Delete if an hour has gone by since the last time; says what it did in the log."""
-        now = time.monotonic()
-        if self._done_at is not None and now - self._done_at < EVERY_S:
-            return
-        self._done_at = now
-        calls = delete_old_calls(self._estate, rows_rule(self._estate, time.time()), lambda _: None)
-        if calls:
-            _LOG.info("deleted: %d old calls whole (record.keep_rows_days)", calls)
 
 
 def _all(estate: Estate, before: Before) -> Iterator[OldCall]:

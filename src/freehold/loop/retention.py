@@ -8,7 +8,6 @@ their owner's to delete.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,9 +19,7 @@ from freehold.loop.progress import Progress, Reporter
 from freehold.record.segments import DAMAGED_FOLDER, REFUSED_FOLDER
 from freehold.store import Before
 
-EVERY_S = 3600.0
 DAY_S = 86400.0
-_LOG = logging.getLogger("freehold.retention")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,31 +83,6 @@ def set_aside(state: Path, before: Before) -> Iterator[Path]:
         for path in sorted((state / "journal" / name).glob("*.bin")):
             if path.stat().st_mtime < before.others:
                 yield path
-
-
-class Retention:
-    """Prunes by the settings once an hour, for a process that runs on."""
-
-    def __init__(self, estate: Estate) -> None:
-        self._estate = estate
-        self._done_at: float | None = None
-
-    def run_if_due(self) -> None:
-        """Prune if an hour has gone by since the last time; says what it did in the log."""
-        now = time.monotonic()
-        if self._done_at is not None and now - self._done_at < EVERY_S:
-            return
-        self._done_at = now
-        before = rule(self._estate, time.time())
-        due = what_is_due(self._estate, before)
-        if due:
-            listed = ", ".join(f"{d.task or 'no task'} {d.calls:,}" for d in due)
-            _LOG.info("deleting the bodies of old calls (record.keep_days): %s", listed)
-        pruned = prune(self._estate, before, lambda _: None)
-        if pruned != Pruned():
-            _LOG.info(
-                "deleted: bodies of %d calls, %d shared parts, %d files", pruned.calls, pruned.parts, pruned.files
-            )
 
 
 def _before(keep_days: float, now: float) -> float | None:
