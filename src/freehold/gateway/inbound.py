@@ -209,7 +209,7 @@ class Inbound:
         self.headers, self._by_name, self.target, self.body = [], {}, b"/", b""
         self.path = "(not kept: a gateway key is in it or beside it)"
 
-    @property
+    @cached_property
     def plain_body(self) -> bytes | None:
         """The body without its content encoding; None where it cannot be decoded."""
         encoding = self.header(b"content-encoding")

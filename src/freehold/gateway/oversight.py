@@ -202,7 +202,7 @@ class Oversight:
         """Figures are for whoever has a gateway key, and for this machine where none is asked for; None where both."""
         is_near = is_from_this_machine(request)
         try:
-            admitted = self.admission.admit(request.header) if self.admission is not None else None
+            admitted = self.admission.identify(request.header) if self.admission is not None else None
         except RefusedError as refusal:
             return refusal
         return None if is_near or admitted is not None else _not_from_here()

@@ -71,7 +71,6 @@ def run(
     Requests under way are ended first, for at most `grace_s` seconds; a second signal does not wait for them. With
     `counts` other processes accept from the same socket.
     """
-    raise_file_limit()
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(serve(gateway, taken, limits, counts=counts, on_ready=on_ready, grace_s=grace_s))
 
