@@ -43,10 +43,9 @@ class LowerLayers:
 
     def states(self, batch: Sequence[Encoded]) -> Tensor:
         """What comes out of the lower layers. Shape: (examples, tokens of the longest, width), padded at the right."""
-        known = [example for example in batch if example in self._group_of]
-        if len(known) < len(batch):
+        if any(example not in self._group_of for example in batch):
             return self._computed(batch)
-        for example in known:
+        for example in batch:
             if example not in self._kept:
                 group = self._group_of[example]
                 for member, states in zip(group, self._computed(group), strict=True):
