@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from dataclasses import replace
 from typing import Any
 
 from exchanges import an_exchange, as_call
+from msgspec.structs import replace
 
 from freehold.core import Call
 from freehold.core.call import Dialect
@@ -59,7 +60,7 @@ def test_other_dialects_and_odd_bodies_are_left_alone() -> None:
     known = Conversations()
     chat = call("openai-chat", {"messages": []}, "c1")
     assert known.placed(chat) is chat
-    odd = replace(call("openai-responses", {"previous_response_id": "r"}, "x"), response_body=b"\xff{")
+    odd = dataclasses.replace(call("openai-responses", {"previous_response_id": "r"}, "x"), response_body=b"\xff{")
     assert known.placed(odd).session_key == "r"
 
 

@@ -7,13 +7,13 @@ import json
 import sys
 import tracemalloc
 import zlib
-from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
 import brotli
 import pytest
 from exchanges import LIMIT_BYTES, an_exchange, as_call
+from msgspec.structs import replace
 
 from freehold.loop.doctor.machine import check_encodings
 from freehold.record import decode_body, encoding, missing_encodings, readable_encodings

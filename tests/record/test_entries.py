@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-
+import msgspec
 import pytest
 from exchanges import an_exchange
 from hypothesis import given
@@ -89,8 +88,8 @@ def test_an_entry_inside_a_body_is_not_taken_for_one() -> None:
 
 def test_texts_that_no_encoding_takes_are_kept_with_question_marks() -> None:
     exchange = an_exchange(note={"odd\ud800": "\udfff"})
-    odd = dataclasses.replace(
-        exchange, request=dataclasses.replace(exchange.request, user_key="u\ud800", path="/\udc80")
+    odd = msgspec.structs.replace(
+        exchange, request=msgspec.structs.replace(exchange.request, user_key="u\ud800", path="/\udc80")
     )
     buffer = bytearray()
     write_entry(buffer, MARK, odd)

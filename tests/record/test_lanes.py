@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from exchanges import an_exchange, as_call
+from msgspec.structs import replace
 from test_delivery import WAIT_S, Shelf, _killed_at_random, filled, numbers
 
 from freehold.core import Call

@@ -5,13 +5,13 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from exchanges import LIMIT_BYTES, an_exchange, as_call
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from freehold.core import Call
 from freehold.record import Decision, Exchange, decode_body, read_exchange, readable_encodings

@@ -20,7 +20,9 @@ import asyncio
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from freehold.core.ids import uuid7
 from freehold.gateway.breaker import Breakers

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from dataclasses import replace
 from functools import lru_cache
+
+from msgspec.structs import replace
 
 from freehold.core.dialects.model_name import with_added_model, with_model
 from freehold.core.paths import AZURE, path_model, speaks_azure

@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from msgspec import structs
+
 from freehold.core.call import Arm
 from freehold.core.dialects import can_render, render_answer, render_stream
 from freehold.core.engine import OwnedAnswer
@@ -171,10 +173,10 @@ class Owned:
         """
         asked, answer = inbound.asked, attempt.answer
         assert asked is not None
-        request = inbound.side() if parent_id is None else replace(inbound.side(), id=uuid7())
+        request = inbound.side() if parent_id is None else structs.replace(inbound.side(), id=uuid7())
         if placed.new_prompt is not None:
             attempt = replace(attempt, tags={**attempt.tags, NEW_PROMPT: str(placed.new_prompt.number)})
-        decision = replace(decision_of(placed, attempt), arm=arm, provider=LOCAL_PROVIDER, parent_id=parent_id)
+        decision = structs.replace(decision_of(placed, attempt), arm=arm, provider=LOCAL_PROVIDER, parent_id=parent_id)
         if answer is None:
             error = f"engine_{attempt.tags.get('engine', 'error')}"
             return Exchange(request, decision, ResponseSide(status=ENGINE_FAILED_STATUS, error=error))

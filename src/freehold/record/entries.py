@@ -15,9 +15,10 @@ import hashlib
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import msgspec
+from msgspec.structs import replace
 
 from freehold.record.read import Exchange
 

@@ -15,6 +15,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from freehold.core.call import Arm, Call, Dialect
 from freehold.core.dialects import BadBodyError, StreamAssembler, read_answer, read_request
 from freehold.core.estimate import estimated_usage
@@ -32,8 +34,7 @@ _TASK_TAG, _TASK_KEY = "freehold-task", "freehold_task"
 """Where a caller names its task: the tag that the gateway makes of the header, or else in the body's metadata."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestSide:
+class RequestSide(msgspec.Struct, frozen=True, kw_only=True):
     """What the client sent, as it came; `created_at` is Unix seconds, `key_id` the gateway key that was used.
 
     `api` are the headers and parameters that choose the provider's API version, by their lower-case names.
@@ -46,15 +47,14 @@ class RequestSide:
     path: str
     body: bytes
     content_encoding: str = ""
-    tags: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = msgspec.field(default_factory=dict)
     user_key: str | None = None
     session_key: str | None = None
     key_id: str | None = None
-    api: Mapping[str, str] = field(default_factory=dict)
+    api: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """Who was asked, and why; `tags` are the gateway's own."""
 
     arm: Arm = "rented"
@@ -65,11 +65,10 @@ class Decision:
     task_id: str | None = None
     task_key: str | None = None
     route_version: int = 0
-    tags: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResponseSide:
+class ResponseSide(msgspec.Struct, frozen=True, kw_only=True):
     """What came back, as it came: still encoded, a stream as its events. Times are milliseconds.
 
     `is_stream` is what the client was sent. `is_assembled`: Freehold rendered the stream, and `body` is its JSON.
@@ -86,11 +85,10 @@ class ResponseSide:
     latency_ms: float = 0.0
     ttft_ms: float | None = None
     gateway_ms: float | None = None
-    note: Mapping[str, str] = field(default_factory=dict)
+    note: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(msgspec.Struct, frozen=True):
     """Both sides of one call, and the decision between them."""
 
     request: RequestSide
