@@ -6,6 +6,7 @@ Not covered: the process (`app.worker`), what the gateway is made of (`app.build
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import socket
 import sys
@@ -102,6 +103,8 @@ def _oversight(settings: Settings, around: Surroundings, follower: Periodic) -> 
 
 
 def _on_ready(metrics: Metrics) -> asyncio.Task[None]:
+    gc.collect()
+    gc.freeze()  # what is there now stays, so that no collection has to look at it again
     say("ready")
     return asyncio.get_running_loop().create_task(metrics.keep())
 

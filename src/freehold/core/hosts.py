@@ -8,7 +8,6 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 
 from freehold.errors import SettingError
 
@@ -28,18 +27,12 @@ class Hosts:
 
     def allows(self, header: str) -> bool:
         """Whether a `host` header names this gateway."""
-        return len(header) <= _LONGEST_HEADER and _allows(self, header)
-
-
-@lru_cache(maxsize=512)
-def _allows(hosts: Hosts, header: str) -> bool:
-    """As `Hosts.allows`; a gateway's callers ask for it by the same few names again and again."""
-    name = host_name(header)
-    if name is None:
-        return False
-    if name == "localhost" or name in hosts.names:
-        return True
-    return _is_address(name) and (hosts.is_everywhere or ipaddress.ip_address(name).is_loopback)
+        name = host_name(header) if len(header) <= _LONGEST_HEADER else None
+        if name is None:
+            return False
+        if name == "localhost" or name in self.names:
+            return True
+        return _is_address(name) and (self.is_everywhere or ipaddress.ip_address(name).is_loopback)
 
 
 def read_hosts(setting: str, listening: str) -> Hosts:

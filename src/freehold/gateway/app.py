@@ -14,13 +14,15 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
+from msgspec import structs
+
 from freehold.core.dialects import dialect_of
 from freehold.core.paths import Fault
 from freehold.gateway.background import Background
 from freehold.gateway.chance import AUDIT, DROPPED, SHADOW, Toss, toss
 from freehold.gateway.checks import check
 from freehold.gateway.config import GatewaySettings, Placed, Provider, Switchboard
-from freehold.gateway.doors import refusal_of
+from freehold.gateway.doors import Doors
 from freehold.gateway.engine_gate import EngineGate
 from freehold.gateway.exchange import CLIENT_GONE_STATUS
 from freehold.gateway.health import is_probe
@@ -57,6 +59,7 @@ class Gateway:
     ) -> None:
         self._settings = settings
         self._providers = tuple(providers)
+        self._doors = Doors(settings.hosts, settings.allowed_origins)
         self._recorder = recorder
         self._switchboard = switchboard
         self._other = other
@@ -77,8 +80,11 @@ class Gateway:
 
     def screen(self, request: Request) -> None:
         """Keep a stranger's body out: it is not read, and the request is answered by its head."""
+        is_known = self.oversight.knows(request)
+        if is_known and request.target.startswith(CALLS):
+            return
         is_call = origin_form(request.target).startswith(CALLS)
-        if not self.oversight.knows(request) and (is_call or not is_from_this_machine(request)):
+        if not is_known and (is_call or not is_from_this_machine(request)):
             request.leave_body()
         elif not is_call:
             request.bound_body(min(PAGE_BODY_BYTES, self._settings.max_body_bytes))
@@ -90,7 +96,7 @@ class Gateway:
             return
         target = request.target = origin_form(request.target)
         is_call = target.startswith(CALLS)
-        refusal = refusal_of(request, self._settings.hosts, self._settings.allowed_origins, is_call=is_call)
+        refusal = self._doors.refusal_of(request, is_call=is_call)
         if refusal is not None and not is_probe(target):
             self.oversight.meter.refuse(refusal.code)
             self._tell(request, refusal)
@@ -219,7 +225,7 @@ class Gateway:
         if attempt.is_used:
             kept = await self._owned.answer(inbound, placed, attempt)
             if tossed.is_audited:
-                decision = replace(decision_of(placed), arm="audit", propensity=placed.route.audit_rate)
+                decision = structs.replace(decision_of(placed), arm="audit", propensity=placed.route.audit_rate)
                 self._background.start("audit", self._audit(inbound, placed, decision))
             return kept
         if attempt.answer is not None:
@@ -242,7 +248,8 @@ class Gateway:
         return tossed
 
     async def _audit(self, inbound: Inbound, placed: Placed, decision: Decision) -> None:
-        self._gate.learn(placed, await self._rented.collect(inbound.again(), replace(decision, parent_id=inbound.id)))
+        decision = structs.replace(decision, parent_id=inbound.id)
+        self._gate.learn(placed, await self._rented.collect(inbound.again(), decision))
 
     async def _shadow(self, inbound: Inbound, placed: Placed) -> None:
         attempt = await self._owned.attempt(inbound, placed, is_background=True)

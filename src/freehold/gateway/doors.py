@@ -24,19 +24,37 @@ from freehold.core.hosts import Hosts, host_name, is_own_origin
 from freehold.gateway.http1.request import Request
 from freehold.gateway.refusal import RefusedError
 
+_MOST_KNOWN = 512
 
-def refusal_of(request: Request, hosts: Hosts, origins: frozenset[bytes], *, is_call: bool) -> RefusedError | None:
-    """Why a request may not come in by its host or its page; None where it may."""
-    by_name = request.by_name
-    host = request.header(b"host")
-    if b"host" in by_name and not hosts.allows(host):
-        return _foreign_host(host)
-    origin = by_name.get(b"origin")
-    if origin is None:
-        return _foreign_page(None) if _is_from_other_site(request, is_call=is_call) else None
-    if origin in origins or is_own_origin(origin.decode("latin-1"), host) or (is_call and is_loopback_origin(origin)):
-        return None
-    return _foreign_page(origin.decode("latin-1"))
+
+class Doors:
+    """The names of one gateway, and the pages that may ask it."""
+
+    def __init__(self, hosts: Hosts, origins: frozenset[bytes]) -> None:
+        self._hosts = hosts
+        self._origins = origins
+        self._known: set[bytes] = set()
+
+    def refusal_of(self, request: Request, *, is_call: bool) -> RefusedError | None:
+        """Why a request may not come in by its host or its page; None where it may."""
+        by_name = request.by_name
+        host = by_name.get(b"host")
+        if host is not None and host not in self._known and not self._is_own(host):
+            return _foreign_host(host.decode("latin-1"))
+        origin = by_name.get(b"origin")
+        if origin is None:
+            return _foreign_page(None) if _is_from_other_site(request, is_call=is_call) else None
+        if origin in self._origins or (is_call and is_loopback_origin(origin)):
+            return None
+        page = origin.decode("latin-1")
+        return None if is_own_origin(page, request.header(b"host")) else _foreign_page(page)
+
+    def _is_own(self, host: bytes) -> bool:
+        """Whether a `host` header names this gateway; its callers ask for it by the same few names again and again."""
+        is_own = self._hosts.allows(host.decode("latin-1"))
+        if is_own and len(self._known) < _MOST_KNOWN:
+            self._known.add(host)
+        return is_own
 
 
 def is_loopback_origin(origin: bytes) -> bool:

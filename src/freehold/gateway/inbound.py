@@ -28,6 +28,15 @@ from freehold.record import RequestSide, decode_body
 TASK_TAG = "freehold-task"
 KEY_HEADERS = (b"authorization", b"x-api-key", b"api-key")
 API_HEADERS = frozenset((b"anthropic-version", b"anthropic-beta", b"openai-version", b"openai-beta"))
+KEPT_HEADERS = API_HEADERS | {
+    b"content-encoding",
+    b"freehold-session",
+    b"freehold-tags",
+    b"freehold-task",
+    b"freehold-user",
+    b"traceparent",
+}
+"""Those whose values the record keeps."""
 
 
 class _Options(msgspec.Struct):
@@ -209,11 +218,14 @@ class Inbound:
         self.headers, self._by_name, self.target, self.body = [], {}, b"/", b""
         self.path = "(not kept: a gateway key is in it or beside it)"
 
-    @cached_property
+    @property
     def plain_body(self) -> bytes | None:
         """The body without its content encoding; None where it cannot be decoded."""
-        encoding = self.header(b"content-encoding")
-        return decode_body(encoding, self.body, limit_bytes=self._limit_bytes) if encoding else self.body
+        return self._decoded_body if self._by_name.get(b"content-encoding") else self.body
+
+    @cached_property
+    def _decoded_body(self) -> bytes | None:
+        return decode_body(self.header(b"content-encoding"), self.body, limit_bytes=self._limit_bytes)
 
     def _may_be_json(self) -> bool:
         return self.dialect != "other" or b"json" in self.http.by_name.get(b"content-type", b"")

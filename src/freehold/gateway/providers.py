@@ -109,11 +109,7 @@ def upstream_head(
     `size_bytes` is the length of the body; `is_identity` asks for an answer that is not compressed; `model` is another
     one than the request names.
     """
-    origin, _ = address(provider.base_url)
-    is_default_port = origin.port == (443 if origin.is_secure else 80)
-    host = f"[{origin.host}]" if ":" in origin.host else origin.host
-    headers = [(b"host", (host if is_default_port else f"{host}:{origin.port}").encode())]
-    headers += upstream_headers(inbound, lent)
+    headers = [(b"host", _host_of(provider.base_url)), *upstream_headers(inbound, lent)]
     if inbound.path.startswith(AZURE):
         headers = as_plain_key(provider, inbound, headers)
     if is_identity:
@@ -123,6 +119,15 @@ def upstream_head(
         headers.append((b"content-length", b"%d" % size_bytes))
     target = upstream_target(provider, inbound.target, model)
     return b"%b %b HTTP/1.1\r\n%b\r\n" % (inbound.method.encode(), target, header_lines(headers))
+
+
+@lru_cache(maxsize=256)
+def _host_of(base_url: str) -> bytes:
+    """The `host` header for a provider."""
+    origin, _ = address(base_url)
+    is_default_port = origin.port == (443 if origin.is_secure else 80)
+    host = f"[{origin.host}]" if ":" in origin.host else origin.host
+    return (host if is_default_port else f"{host}:{origin.port}").encode()
 
 
 def upstream_headers(inbound: Inbound, lent: Header | None) -> list[Header]:

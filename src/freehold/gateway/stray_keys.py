@@ -10,11 +10,10 @@ from __future__ import annotations
 from urllib.parse import unquote_to_bytes
 
 from freehold.core.key import PREFIX, holds_key
-from freehold.gateway.inbound import Inbound
+from freehold.gateway.inbound import KEPT_HEADERS, Inbound
 from freehold.gateway.refusal import RefusedError
 
 _PREFIX = PREFIX.encode()
-_OWN_HEADER = b"freehold-key"
 
 
 def check_place(inbound: Inbound) -> None:
@@ -23,11 +22,13 @@ def check_place(inbound: Inbound) -> None:
     if _holds_key(target):
         inbound.forget()
         raise _misplaced("URL")
-    for name, value in inbound.headers:
-        lower = name.lower()
-        if lower.startswith(b"freehold-") and lower != _OWN_HEADER and _holds_key(value):
+    by_name = inbound.http.by_name
+    if KEPT_HEADERS.isdisjoint(by_name):
+        return
+    for name in KEPT_HEADERS & by_name.keys():
+        if _holds_key(by_name[name]):
             inbound.forget()
-            raise _misplaced(f"header {lower.decode('latin-1')}")
+            raise _misplaced(f"header {name.decode()}")
 
 
 def check_body(inbound: Inbound) -> None:

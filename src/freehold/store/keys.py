@@ -76,7 +76,8 @@ class KeyTable:
             if admitted:
                 sums = {(MINUTE_S, minute * MINUTE_S, key): {"admitted": n} for (key, minute), n in admitted.items()}
                 add_usage(self._database, connection, sums)
-            return read_keys(connection), read_usage(connection, time.time() if now is None else now)
+            keys = read_keys(connection)
+            return keys, read_usage(connection, time.time() if now is None else now) if keys else {}
 
 
 def count_calls(database: Database, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:

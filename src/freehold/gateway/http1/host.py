@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from freehold.gateway.http1.heads import Header
@@ -21,6 +22,8 @@ class Host(Protocol):
     limits: Limits
     is_stopping: bool
     idle: dict[Connection, None]
+    screen: Callable[[Request], None]
+    """Says by its head how much of a request's body may be read (`Request.bound_body`, `leave_body`)."""
 
     def let_in(self, connection: Connection) -> Entry:
         """Count a new connection, and say what becomes of it."""
@@ -30,9 +33,6 @@ class Host(Protocol):
 
     def handle(self, request: Request) -> None:
         """Let the handler answer a request."""
-
-    def screen(self, request: Request) -> None:
-        """Say by its head how much of its body may be read (`Request.bound_body`, `leave_body`)."""
 
     def refuse(self, refusal: Refusal) -> tuple[int, list[Header], bytes]:
         """The answer (status, headers, body) to what is not a request that can be handled."""

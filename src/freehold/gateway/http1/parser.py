@@ -41,9 +41,11 @@ class Reader(Protocol):
 
 
 class RequestParser:
-    """Parses requests one after the other; `target`, `headers` and `by_name` are those of the newest head.
+    """Parses requests one after the other; the attributes tell of the newest head, once it is whole.
 
-    `by_name` has the last value of each header by its lower-case name, `head_bytes` is the size of all of it.
+    `by_name` has the last value of each header by its lower-case name, `head_bytes` is the size of all of it, `version`
+    is like `1.1`, `keeps_alive` is whether the connection goes on behind this request. With `is_switch` what follows
+    is another protocol, so that the body stays unread.
     """
 
     def __init__(self, reader: Reader, most_headers: int) -> None:
@@ -51,6 +53,8 @@ class RequestParser:
         self.headers: list[Header] = []
         self.by_name: dict[bytes, bytes] = {}
         self.head_bytes = 0
+        self.method, self.version = b"", ""
+        self.keeps_alive = self.is_switch = False
         self.on_body: Callable[[bytes], None] = reader.on_body
         self.on_message_complete: Callable[[], None] = reader.on_message_complete
         self._reader = reader
@@ -73,28 +77,6 @@ class RequestParser:
                 return
             self._llhttp = httptools.HttpRequestParser(self)
             self._llhttp.feed_data(head)
-
-    @property
-    def method(self) -> bytes:
-        """The method of the newest head."""
-        method: bytes = self._llhttp.get_method()
-        return method
-
-    @property
-    def version(self) -> str:
-        """The version of HTTP that it is in, such as `1.1`."""
-        version: str = self._llhttp.get_http_version()
-        return version
-
-    @property
-    def keeps_alive(self) -> bool:
-        """Whether the connection goes on behind this request."""
-        return bool(self._llhttp.should_keep_alive())
-
-    @property
-    def is_switch(self) -> bool:
-        """Whether what follows this head is another protocol, so that its body stays unread."""
-        return bool(self._llhttp.should_upgrade())
 
     # what llhttp calls
 
@@ -120,6 +102,9 @@ class RequestParser:
 
     def on_headers_complete(self) -> None:
         """The head is whole: it goes on to the reader, unless it has to be read again without its offer."""
+        llhttp = self._llhttp
+        self.method, self.version = llhttp.get_method(), llhttp.get_http_version()
+        self.keeps_alive, self.is_switch = llhttp.should_keep_alive(), llhttp.should_upgrade()
         if self.is_switch and self.method != _TUNNEL and self.by_name[b"upgrade"].lower() != _WEBSOCKET:
             line = b"%b %b HTTP/%b\r\n" % (self.method, self.target, self.version.encode())
             kept = [header for header in self.headers if header[0].lower() != b"upgrade"]

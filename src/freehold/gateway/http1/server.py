@@ -70,7 +70,7 @@ class Server:
         self._turned_away = self._closed_idle = 0
         self._handler = handler
         self._on_sweep = on_sweep
-        self._screen = screen
+        self.screen = screen or _read_all
         self._listener: asyncio.Server | Acceptor | None = None
         self._sweeper: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -139,11 +139,6 @@ class Server:
         """The answer to what is not a request that can be handled."""
         return self._refuse(refusal)
 
-    def screen(self, request: Request) -> None:
-        """Say by its head how much of a request's body may be read."""
-        if self._screen is not None:
-            self._screen(request)
-
     def handle(self, request: Request) -> None:
         """Let the handler answer a request."""
         request.task = task = asyncio.get_running_loop().create_task(self._handle(request))
@@ -175,3 +170,7 @@ class Server:
         crowd = Crowd(len(self.connections), self.limits.connections, self._turned_away, self._closed_idle)
         self._turned_away = self._closed_idle = 0
         return crowd
+
+
+def _read_all(request: Request) -> None:
+    """Every body is read, as far as the limits allow."""
