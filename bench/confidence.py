@@ -20,7 +20,7 @@ from freehold.core.engine import OwnedAnswer
 from freehold.core.example import Example
 from freehold.core.ids import canonical_json, sha256_hex
 from freehold.core.scoring import is_acceptable, score
-from freehold.prove.head import features_for, fit_head, ranking
+from freehold.prove.calibrator import features_for, fit_head, ranking
 
 RISK = 0.05
 SETS = {"all tokens": FEATURES, "value tokens": VALUE_FEATURES, "both": (*FEATURES, *VALUE_FEATURES)}

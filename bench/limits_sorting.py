@@ -89,18 +89,18 @@ def _sorting_ms(content: Callable[[int, int], str]) -> float:
 def _round_s(folder: Path, bodies: list[bytes]) -> float:
     """Seconds until calls of these bodies have their tasks, in a new record."""
     from freehold.core import Call
-    from freehold.loop.estate import open_estate
-    from freehold.loop.sorting import sort_new_calls
+    from freehold.loop.sort import sort_new_calls
+    from freehold.loop.workspace import open_workspace
     from freehold.settings import load_settings
 
-    estate = open_estate(load_settings(environment={}, state=str(folder)))
+    workspace = open_workspace(load_settings(environment={}, state=str(folder)))
     try:
-        estate.store.calls.add([_call(Call, number, body) for number, body in enumerate(bodies)])
+        workspace.store.calls.add([_call(Call, number, body) for number, body in enumerate(bodies)])
         began = time.perf_counter()
-        sort_new_calls(estate)
+        sort_new_calls(workspace)
         return time.perf_counter() - began
     finally:
-        estate.store.close()
+        workspace.store.close()
 
 
 def _call(make: Callable[..., object], number: int, body: bytes) -> object:

@@ -7,7 +7,7 @@
 300 labels, ten judged pairs to each, 10% of pairs differ, margin 5%: once for a model exactly at the margin, once for
 an equal one. Judge alone and PPI++ decide by a normal bound; people alone and the corrected judge bet at every label.
 
-Not covered: asking a judge (`prove.judging`).
+Not covered: asking a judge (`prove.judge`).
 """
 
 from __future__ import annotations

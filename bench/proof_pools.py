@@ -24,13 +24,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from freehold.core import Call
-from freehold.core.confidence import ConfidenceHead
+from freehold.core.confidence import Calibrator
 from freehold.core.engine import OwnedAnswer
 from freehold.core.ids import canonical_json, sha256_hex
 from freehold.core.scoring import is_acceptable, score
 from freehold.demo.rows import read_folder as read_rows
 from freehold.errors import FreeholdError
-from freehold.loop.sorting import read_call
+from freehold.loop.sort import read_call
 from freehold.prove.folder import read_folder
 from freehold.prove.linear import fit_linear
 from freehold.store import CallFilter, Store
@@ -100,10 +100,10 @@ def kept_pool(folder: Path) -> Pool | None:
             shutil.copy(file, copy)
         store = Store(f"sqlite:///{Path(copy) / 'freehold.db'}")
         try:
-            verdicts = store.book.verdicts(proof.task_id)
+            verdicts = store.registry.verdicts(proof.task_id)
             if not verdicts:
                 return None
-            head = ConfidenceHead.from_json(verdicts[0].head)
+            head = Calibrator.from_json(verdicts[0].head)
             rows += _replayed(store, gold, proof.kind, answers, head)
         finally:
             store.close()
@@ -115,7 +115,7 @@ def kept_pool(folder: Path) -> Pool | None:
 
 
 def _replayed(
-    store: Store, gold: dict[str, str], kind: str, answers: dict[str, OwnedAnswer], head: ConfidenceHead
+    store: Store, gold: dict[str, str], kind: str, answers: dict[str, OwnedAnswer], head: Calibrator
 ) -> Iterator[tuple[float, bool]]:
     """Each held-out row once: as the gateway scored it, or as it was asked afterwards."""
     local: dict[str, Call] = {}

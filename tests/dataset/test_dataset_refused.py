@@ -7,7 +7,7 @@ import pytest
 from freehold.core import Answer, Asked, Message
 from freehold.core.task import Task
 from freehold.dataset import LabelledCall, build
-from freehold.dataset.refused import SOON_S, WITHIN_S, refused_by_client
+from freehold.dataset.rejected_answers import SOON_S, WITHIN_S, refused_by_client
 
 SYSTEM = Message("system", "Give the part as JSON.")
 QUESTION = Message("user", "The saddle of order B-171 is loose.")

@@ -16,8 +16,8 @@ from freehold.core.budget import NOTHING, Amount, Demand
 from freehold.core.exchange import Dialect
 from freehold.gateway import budgets as module
 from freehold.gateway.budgets import Budgets
+from freehold.gateway.errors import RefusedError
 from freehold.gateway.purse import Purse
-from freehold.gateway.refusal import RefusedError
 from freehold.gateway.settlement import Settlement
 from freehold.record import Decision, Exchange, RequestSide, ResponseSide, read_exchange
 from freehold.store import Store

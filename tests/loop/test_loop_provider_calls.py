@@ -12,8 +12,8 @@ from fidelity.upstream import End, Seen, Upstream, plain, served
 
 from freehold.core import Call
 from freehold.core.call import Dialect
-from freehold.loop.noise import _request
 from freehold.loop.provider_calls import Asking, Reply, Request, ask
+from freehold.loop.self_consistency import _request
 from freehold.settings import ProviderSettings
 
 MESSAGE = {"content": [{"type": "text", "text": "refund"}], "stop_reason": "end_turn", "model": "claude-x"}

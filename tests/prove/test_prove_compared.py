@@ -18,7 +18,7 @@ from freehold.core.example import Example
 from freehold.core.verdict import Verdict
 from freehold.prove import Opinions, ProofSettings, draw_pairs, prove
 from freehold.prove.folder import read_folder
-from freehold.prove.judging import Compared
+from freehold.prove.judge import Compared
 
 TEXT = "I am sorry about your order, number {}. It will come next week, and you need not do anything."
 

@@ -21,7 +21,7 @@ from freehold.prove import ProofSettings, prove
 from freehold.prove.page import dots, pictures
 from freehold.prove.page.sheet import Sheet
 from freehold.prove.report import render, write_reports
-from freehold.prove.story import tell
+from freehold.prove.summary import tell
 
 CSS = Path(freehold.prove.__file__).parent / "templates" / "report.css"
 LARGEST_PAGE = 1_500_000
@@ -154,7 +154,7 @@ def at(evidence: dict[str, Any], path: str) -> Any:
 
 def sentences(verdict: Verdict) -> list[str]:
     story = tell(verdict, Sheet(verdict.evidence))
-    return [story.headline, *story.moves, *story.saves, *story.risks, *story.stays, *story.unshown, *story.notices]
+    return [story.headline, *story.moves, *story.saves, *story.risks, *story.stays, *story.limitations, *story.notices]
 
 
 def test_the_three_forms_tell_one_story(proven: Verdict, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 
 from freehold.app.child import Child
-from freehold.app.listening import Listening
+from freehold.app.sockets import Sockets
 from freehold.errors import StateError
 
 _DEATHS_BEFORE_READY = 3
@@ -26,7 +26,7 @@ class Workers:
 
     def __init__(
         self,
-        listening: Listening,
+        listening: Sockets,
         told: bytes,
         *,
         inherited: Sequence[int] = (),

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from freehold.cli.opening import json_option, open_estate
+from freehold.cli.options import json_option, open_workspace
 from freehold.cli.routes import NOTHING_CHANGED
-from freehold.core.spoken import age, usd
+from freehold.core.formatting import age, usd
 from freehold.errors import UsageError
 from freehold.terminal import next_command, say, say_json, say_rows, tell
 
@@ -59,9 +59,9 @@ def add(name: str, *, expires: str | None, as_json: bool, **chosen: Any) -> None
     """
     from freehold.loop.keys import Grant, add_key, has_unpriced_providers, unknown_tasks
 
-    with open_estate() as estate:
-        key, text = add_key(estate, name, Grant(expires_at=_moment(expires), **chosen))
-        unknown, is_unpriced = unknown_tasks(estate, key), has_unpriced_providers(estate)
+    with open_workspace() as workspace:
+        key, text = add_key(workspace, name, Grant(expires_at=_moment(expires), **chosen))
+        unknown, is_unpriced = unknown_tasks(workspace, key), has_unpriced_providers(workspace)
     if as_json:
         say_json({"id": key.id, "name": key.name, "key": text, "expires_at": key.expires_at})
     else:
@@ -80,10 +80,10 @@ def add(name: str, *, expires: str | None, as_json: bool, **chosen: Any) -> None
 def show(key: str, *, as_json: bool) -> None:
     """Show KEY, a name or an id, and what was used of it today and this minute."""
     from freehold.loop.keys import key_view
-    from freehold.loop.refused import refused_words
+    from freehold.loop.refusal_summary import refused_words
 
-    with open_estate() as estate:
-        view = key_view(estate, key)
+    with open_workspace() as workspace:
+        view = key_view(workspace, key)
     if as_json:
         say_json(view.plain())
         return
@@ -125,8 +125,8 @@ def revoke(key: str, *, dry_run: bool, yes: bool, as_json: bool) -> None:
     """
     from freehold.loop.keys import key_view, revoke_key
 
-    with open_estate() as estate:
-        view = key_view(estate, key)
+    with open_workspace() as workspace:
+        view = key_view(workspace, key)
         found = view.key
         tell(f"now      {view.state}: {found.name!r}, fhk_{found.id}_..., {view.requests_today:,} requests today")
         tell("then     revoked: whoever sends it is answered with 401")
@@ -134,7 +134,7 @@ def revoke(key: str, *, dry_run: bool, yes: bool, as_json: bool) -> None:
             if sys.stdin.isatty() and not yes and not click.confirm("Revoke?", err=True):
                 tell(NOTHING_CHANGED)
                 sys.exit(1)
-            found = revoke_key(estate, found)
+            found = revoke_key(workspace, found)
     if as_json:
         say_json({"id": found.id, "name": found.name, "revoked_at": found.revoked_at, "is_dry_run": dry_run})
     elif not dry_run:
@@ -145,8 +145,8 @@ def revoke(key: str, *, dry_run: bool, yes: bool, as_json: bool) -> None:
 def _list(*, as_json: bool) -> None:
     from freehold.loop.keys import key_views
 
-    with open_estate() as estate:
-        views = key_views(estate)
+    with open_workspace() as workspace:
+        views = key_views(workspace)
     if as_json:
         say_json([view.plain() for view in views])
         return

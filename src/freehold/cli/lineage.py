@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from freehold.cli.opening import json_option, open_estate
+from freehold.cli.options import json_option, open_workspace
 from freehold.core.explanation import flat
 from freehold.terminal import next_command, say, say_json, tell, terminal_width
 
@@ -31,15 +31,15 @@ def lineage(id: str, *, is_all: bool, as_json: bool) -> None:  # noqa: A002  (th
     """
     from freehold.loop.lineage import calls_behind, trace
 
-    with open_estate() as estate:
-        traced = trace(estate, id)
+    with open_workspace() as workspace:
+        traced = trace(workspace, id)
         if as_json:
             behind: dict[str, list[str]] = {}
-            for split, call_id in calls_behind(estate, traced) if is_all else ():
+            for split, call_id in calls_behind(workspace, traced) if is_all else ():
                 behind.setdefault(split, []).append(call_id)
             say_json(traced.plain() | ({"calls": behind} if is_all else {}))
         elif is_all and traced.kind != "call":
-            for split, call_id in calls_behind(estate, traced):
+            for split, call_id in calls_behind(workspace, traced):
                 say(f"{split:<5}  {call_id}")
         else:
             _say(traced)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import click
 
 from freehold.cli.old_calls import mebibytes, prune_calls
-from freehold.cli.opening import json_option, open_estate, open_settings
+from freehold.cli.options import json_option, open_settings, open_workspace
 from freehold.cli.spans import span_s
-from freehold.core.spoken import age
+from freehold.core.formatting import age
 from freehold.errors import SettingError
 from freehold.terminal import next_command, reporting, say, say_json, say_rows, tell
 
@@ -72,17 +72,17 @@ def prune(*, dry_run: bool, older_than: str | None, task: str | None, rows: bool
     if rows:
         prune_calls(older_than, task, is_dry_run=dry_run, shrink=shrink, as_json=as_json)
         return
-    with open_estate() as estate:
-        before = retention.rule(estate, time.time(), older_than_s=older_than_s, task=task)
-        due = retention.what_is_due(estate, before)
-        files = len(list(retention.set_aside(estate.state, before)))
+    with open_workspace() as workspace:
+        before = retention.rule(workspace, time.time(), older_than_s=older_than_s, task=task)
+        due = retention.what_is_due(workspace, before)
+        files = len(list(retention.set_aside(workspace.state, before)))
         if not as_json:
             _show_due(due, files, _rule_in_words(older_than, task), is_dry_run=dry_run)
         pruned = retention.Pruned()
         if not dry_run:
             with reporting() as report:
-                pruned = retention.prune(estate, before, report, total=sum(d.calls for d in due))
-            has_shrunk = estate.store.upkeep.shrink() if shrink else False
+                pruned = retention.prune(workspace, before, report, total=sum(d.calls for d in due))
+            has_shrunk = workspace.store.retention.shrink() if shrink else False
     if as_json:
         say_json({"due": [asdict(d) for d in due], "is_dry_run": dry_run, "deleted": asdict(pruned)})
         return

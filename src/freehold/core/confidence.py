@@ -7,7 +7,7 @@ an answer in the proof and in the gateway, where it takes microseconds. What a p
 score being good: a poor head costs coverage, not correctness. A head names its features, so that one of an older
 version goes on scoring as it was proven.
 
-Not covered: fitting the head (`prove.head`), asking the model several times.
+Not covered: fitting the head (`prove.calibrator`), asking the model several times.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def figures(answer: OwnedAnswer, names: Sequence[str]) -> tuple[float, ...] | No
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConfidenceHead:
+class Calibrator:
     """A logistic regression on standardised features: sigmoid(bias + sum of weights * (x - mean) / scale)."""
 
     mean: tuple[float, ...]
@@ -109,7 +109,7 @@ class ConfidenceHead:
         }
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> ConfidenceHead:
+    def from_json(cls, data: Mapping[str, Any]) -> Calibrator:
         """Read what this version or an older one wrote; ValueError where it names features that are not known."""
         return cls(
             features=tuple(map(str, data["features"])),
@@ -120,8 +120,8 @@ class ConfidenceHead:
         )
 
 
-def untrained_head() -> ConfidenceHead:
+def untrained_head() -> Calibrator:
     """The head to use where there is nothing to fit one on: it orders answers by their mean token log probability."""
     weights = tuple(1.0 if name == "mean" else 0.0 for name in FEATURES)
     width = len(FEATURES)
-    return ConfidenceHead(mean=(0.0,) * width, scale=(1.0,) * width, weights=weights, bias=2.0)
+    return Calibrator(mean=(0.0,) * width, scale=(1.0,) * width, weights=weights, bias=2.0)

@@ -13,7 +13,8 @@ Two habits of a task change that (`Habits`). Where no call of it ever carries a 
 and a body that came whole is whole (a stream without one may have been cut). And where a request allows so few tokens
 that only a label fits, `length` is how every answer ends: where the same few come back, they are labels.
 
-Not covered: what only other calls tell (`dataset.refused`), the form that answers of a kind have (`dataset.canonical`).
+Not covered: what only other calls tell (`dataset.rejected_answers`), the form that answers of a kind have
+(`dataset.canonical`).
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ from freehold.dataset.canonical import canonical_form
 from freehold.dataset.conversations import Turn, conversations
 from freehold.dataset.duplicates import agreed, one_per_input, without_near
 from freehold.dataset.files import file_hashes, manifest_hash
-from freehold.dataset.refused import refused_by_client
+from freehold.dataset.rejected_answers import refused_by_client
 from freehold.dataset.select import Candidate, LabelledCall, Selection, why_unspoken
 from freehold.dataset.settings import FreezeSettings
 from freehold.dataset.split import Parted, near_inputs, part, without_leaks

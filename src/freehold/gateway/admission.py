@@ -29,10 +29,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from freehold.core.budget import wait_s as sliding_wait_s
+from freehold.core.formatting import usd
 from freehold.core.key import DAY_S, MINUTE_S, Key, KeyUsage, key_hash, key_id, sent_key
-from freehold.core.spoken import usd
 from freehold.errors import SettingError
-from freehold.gateway.refusal import RefusedError
+from freehold.gateway.errors import RefusedError
 from freehold.gateway.scope import Admitted
 
 ReadHeader = Callable[[bytes], str]

@@ -1,7 +1,7 @@
 """A circuit breaker for each provider: one that keeps failing is left alone for a while, then tried with one request.
 
 Counted are failures in a row: no connection, no answer in time, a status of 500 or more. Each gateway process counts
-for itself. Not covered: what else could answer (`gateway.attempts`).
+for itself. Not covered: what else could answer (`gateway.failover`).
 """
 
 from __future__ import annotations

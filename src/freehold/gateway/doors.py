@@ -21,8 +21,8 @@ import re
 from urllib.parse import urlsplit
 
 from freehold.core.hosts import Hosts, host_name, is_own_origin
+from freehold.gateway.errors import RefusedError
 from freehold.gateway.http1.request import Request
-from freehold.gateway.refusal import RefusedError
 
 _MOST_KNOWN = 512
 

@@ -1,7 +1,7 @@
 """One exchange with a provider: its request goes out, its response comes back part by part, and both are kept.
 
 The response is kept as it came, whatever its encoding or dialect; the record reads it later. Not covered: which
-provider, and what is done when it fails (`gateway.attempts`); what of a body may pass when (`gateway.passage`).
+provider, and what is done when it fails (`gateway.failover`); what of a body may pass when (`gateway.passage`).
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from freehold.core.dialects.model_name import with_added_model, with_model
 from freehold.core.paths import AZURE, path_model, speaks_azure
 from freehold.gateway.config import GatewaySettings, Provider
 from freehold.gateway.edits import UsageStrip
+from freehold.gateway.errors import unanswered
 from freehold.gateway.http1.client import Pool, Response, UpstreamError
 from freehold.gateway.http1.heads import Header
 from freehold.gateway.http1.request import Request
-from freehold.gateway.inbound import Inbound
 from freehold.gateway.passage import Passage
 from freehold.gateway.provider_keys import lent_key
 from freehold.gateway.providers import address, response_headers, upstream_head
-from freehold.gateway.refusal import unanswered
+from freehold.gateway.request_context import RequestContext
 from freehold.gateway.usage import UsageHabits, UsageOption, refuses_option
 from freehold.record import Decision, Exchange, ResponseSide, decode_body
 
@@ -44,7 +44,7 @@ class ProviderExchange:
 
     def __init__(
         self,
-        inbound: Inbound,
+        context: RequestContext,
         decision: Decision,
         provider: Provider,
         settings: GatewaySettings,
@@ -57,19 +57,19 @@ class ProviderExchange:
         self.response: Response | None = None
         self.failure: str | None = None
         self.is_ended = False
-        self._inbound = inbound
+        self._context = context
         self._settings = settings
         self._model = model
         self._passage: Passage | None = None
         self._peeked = b""
         self._option: UsageOption | None = None
-        if settings.add_usage and inbound.lacks_usage:
-            self._option = UsageOption(habits, provider, address(provider.base_url)[0], model or inbound.model)
+        if settings.add_usage and context.lacks_usage:
+            self._option = UsageOption(habits, provider, address(provider.base_url)[0], model or context.model)
         self._is_replay = False
         self._is_masked = False
         self._secret = b""
         self._note: dict[str, str] = {}
-        self._asked_at = self._ended_at = inbound.begun_at
+        self._asked_at = self._ended_at = context.begun_at
         self._first_at: float | None = None
 
     @property
@@ -92,14 +92,14 @@ class ProviderExchange:
             await self._take_error()
 
     async def _ask(self, pool: Pool, body: bytes, strip: UsageStrip | None) -> None:
-        inbound, provider = self._inbound, self.provider
-        lent = lent_key(provider, inbound, os.environ)
+        context, provider = self._context, self.provider
+        lent = lent_key(provider, context, os.environ)
         self._secret = lent[1].removeprefix(b"Bearer ") if lent is not None else b""
         is_identity = strip is not None
-        head = upstream_head(provider, inbound, lent, size_bytes=len(body), is_identity=is_identity, model=self._model)
+        head = upstream_head(provider, context, lent, size_bytes=len(body), is_identity=is_identity, model=self._model)
         origin, _ = address(provider.base_url)
         try:
-            is_head = inbound.method == "HEAD"
+            is_head = context.method == "HEAD"
             response = await pool.ask(origin, head, body, is_head=is_head, timeouts=provider.timeouts)
         except UpstreamError as error:
             self._ended_at = time.perf_counter()
@@ -109,10 +109,10 @@ class ProviderExchange:
         self._first_at = time.perf_counter()
         is_stream = "text/event-stream" in response.header(b"content-type")
         self._passage = Passage(
-            inbound.dialect,
+            context.dialect,
             encoding=response.header(b"content-encoding"),
             is_stream=is_stream,
-            may_be_stream=inbound.is_stream and response.status < _LEAST_ERROR_STATUS,
+            may_be_stream=context.is_stream and response.status < _LEAST_ERROR_STATUS,
             limit_bytes=self._settings.record_body_bytes,
             strip=strip,
         )
@@ -164,16 +164,16 @@ class ProviderExchange:
 
     def _body(self) -> bytes:
         """The body to send, with the model that a fallback names, or an Azure path where no other provider's can."""
-        inbound, named = self._inbound, self._model
-        is_moved = inbound.path.startswith(AZURE) and not speaks_azure(self.provider.base_url)
-        if is_moved and named is None and not inbound.names_model:
-            named = path_model(inbound.path)
+        context, named = self._context, self._model
+        is_moved = context.path.startswith(AZURE) and not speaks_azure(self.provider.base_url)
+        if is_moved and named is None and not context.names_model:
+            named = path_model(context.path)
         if named is None:
-            return inbound.body
-        edited = with_model(inbound.body, named)
+            return context.body
+        edited = with_model(context.body, named)
         if edited is None and is_moved:
-            edited = with_added_model(inbound.body, named)
-        return edited or inbound.body
+            edited = with_added_model(context.body, named)
+        return edited or context.body
 
     async def relay(self, client: Request | None) -> bytes:
         """Pass the response on up to its last part, which is returned; without a client it is only kept.
@@ -230,8 +230,8 @@ class ProviderExchange:
         assert self.response is not None
         assert self._passage is not None
         is_edited = self._passage.is_edited
-        is_from_page = b"origin" in self._inbound.http.by_name
-        call_id = self._inbound.id
+        is_from_page = b"origin" in self._context.http.by_name
+        call_id = self._context.id
         headers = response_headers(self.response.headers, call_id, is_edited=is_edited, is_from_page=is_from_page)
         if self._is_masked:
             headers = [header for header in headers if header[0].lower() not in _ABOUT_THE_BODY]
@@ -276,7 +276,7 @@ class ProviderExchange:
     def kept(self, error: str | None) -> Exchange:
         """What the record keeps of the exchange; a client that left on an error of the provider's did not fail."""
         now = time.perf_counter()
-        begun_at, passage = self._inbound.begun_at, self._passage
+        begun_at, passage = self._context.begun_at, self._passage
         ended_at = self._ended_at if self._ended_at > self._asked_at else now
         if error == "client_gone" and passage is not None and passage.tells_failure:
             error = "upstream_error"
@@ -292,7 +292,7 @@ class ProviderExchange:
             gateway_ms=1000 * ((self._asked_at - begun_at) + (now - ended_at)),
             note={**self._note, **passage.note} if passage and passage.note else self._note,
         )
-        return Exchange(self._inbound.side(), self.decision, side)
+        return Exchange(self._context.side(), self.decision, side)
 
 
 @lru_cache(maxsize=256)

@@ -14,9 +14,9 @@ import re
 from urllib.parse import urlsplit
 
 from freehold.errors import SettingError
+from freehold.gateway.errors import RefusedError
 from freehold.gateway.http1.heads import Header
 from freehold.gateway.http1.request import Request
-from freehold.gateway.refusal import RefusedError
 
 _METHOD = b"access-control-request-method"
 _ASKED_HEADERS = re.compile(rb"[\w\-, ]{0,4000}")

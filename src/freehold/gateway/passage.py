@@ -10,8 +10,8 @@ from __future__ import annotations
 from freehold.core.call import Dialect
 from freehold.core.dialects import StreamAssembler
 from freehold.core.sse import begins_as_stream
-from freehold.gateway.closing import ClosingScan
 from freehold.gateway.edits import UsageStrip
+from freehold.gateway.stream_end import ClosingScan
 from freehold.record import decode_body
 
 _LOOKED_AT_BYTES, _LARGEST_START_BYTES = 512, 2**20

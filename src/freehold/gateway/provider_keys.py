@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 
 from freehold.core.paths import AZURE, key_header, speaks_azure
 from freehold.gateway.config import Provider
+from freehold.gateway.errors import RefusedError
 from freehold.gateway.http1.heads import Header, plain
-from freehold.gateway.inbound import KEY_HEADERS, Inbound
-from freehold.gateway.refusal import RefusedError
+from freehold.gateway.request_context import KEY_HEADERS, RequestContext
 
 GATEWAY_KEY_PREFIX = b"fhk_"
 PLACEHOLDERS = frozenset(
@@ -33,9 +33,9 @@ _SIGNS_ALONE = re.compile(rb"(?:sk-)?(?:x{3,}|\*{3,}|\.{3,}|-+)|<[^<>]*>|\$\{?\w
 _LONGEST_PLACEHOLDER = 64
 
 
-def lent_key(provider: Provider, inbound: Inbound, environment: Mapping[str, str]) -> Header | None:
+def lent_key(provider: Provider, context: RequestContext, environment: Mapping[str, str]) -> Header | None:
     """The provider's key for a caller who brings none; None where none is needed, RefusedError when there is none."""
-    if not provider.key_env or has_provider_key(inbound):
+    if not provider.key_env or has_provider_key(context):
         return None
     key = environment.get(provider.key_env, "")
     if not key:
@@ -46,23 +46,23 @@ def lent_key(provider: Provider, inbound: Inbound, environment: Mapping[str, str
             hint=f"Set {provider.key_env} where the gateway runs, or give the client its own key.",
         )
     is_anthropic = provider.dialect == "anthropic"
-    name, value = key_header(provider.base_url, key, inbound.path, is_anthropic=is_anthropic)
+    name, value = key_header(provider.base_url, key, context.path, is_anthropic=is_anthropic)
     return name.encode(), plain(value)
 
 
-def as_plain_key(provider: Provider, inbound: Inbound, headers: Sequence[Header]) -> list[Header]:
+def as_plain_key(provider: Provider, context: RequestContext, headers: Sequence[Header]) -> list[Header]:
     """Headers in which an Azure client's `api-key` is the bearer key that any other provider expects."""
-    by_name = inbound.http.by_name
-    is_moved = inbound.path.startswith(AZURE) and not speaks_azure(provider.base_url)
+    by_name = context.http.by_name
+    is_moved = context.path.startswith(AZURE) and not speaks_azure(provider.base_url)
     if not is_moved or b"api-key" not in by_name or b"authorization" in by_name:
         return list(headers)
     return [(b"authorization", b"Bearer " + v) if name.lower() == b"api-key" else (name, v) for name, v in headers]
 
 
-def has_provider_key(inbound: Inbound) -> bool:
+def has_provider_key(context: RequestContext) -> bool:
     """Whether the caller brings a key for the provider; a gateway key does not count."""
-    by_name = inbound.http.by_name
-    return inbound.has_keys and any(name in by_name and is_key(by_name[name]) for name in KEY_HEADERS)
+    by_name = context.http.by_name
+    return context.has_keys and any(name in by_name and is_key(by_name[name]) for name in KEY_HEADERS)
 
 
 def is_key(value: bytes) -> bool:

@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 from freehold.core.key import SESSION_COOKIE, holds_key
 from freehold.core.paths import AZURE, provider_target, speaks_azure
 from freehold.gateway.config import Provider
+from freehold.gateway.errors import RefusedError
 from freehold.gateway.http1.client import Origin
 from freehold.gateway.http1.heads import Header, header_lines
-from freehold.gateway.inbound import KEY_HEADERS, Inbound
 from freehold.gateway.provider_keys import GATEWAY_KEY_PREFIX, as_plain_key
-from freehold.gateway.refusal import RefusedError
+from freehold.gateway.request_context import KEY_HEADERS, RequestContext
 from freehold.record import readable_encodings
 
 _HOP_BY_HOP = frozenset(
@@ -37,16 +37,16 @@ _NOT_FORWARDED = _HOP_BY_HOP | {b"host", b"content-length", b"expect"}
 _METHODS_WITH_BODY = ("POST", "PUT", "PATCH")
 
 
-def choose_provider(providers: Sequence[Provider], inbound: Inbound) -> Provider:
+def choose_provider(providers: Sequence[Provider], context: RequestContext) -> Provider:
     """The provider that a request goes to; RefusedError when there is none.
 
     A provider that lists the model comes first, then one that takes any model; among equals the one that speaks the
     caller's dialect, for Azure's paths one that speaks these, then the first.
     """
-    wanted = "anthropic" if inbound.speaks_anthropic else "openai"
-    model = inbound.model
+    wanted = "anthropic" if context.speaks_anthropic else "openai"
+    model = context.model
     fitting = sorted(providers, key=lambda provider: provider.dialect != wanted)
-    if inbound.path.startswith(AZURE):
+    if context.path.startswith(AZURE):
         fitting.sort(key=lambda provider: (provider.dialect != wanted, not speaks_azure(provider.base_url)))
     if model is not None:
         for provider in fitting:
@@ -97,7 +97,7 @@ def upstream_target(provider: Provider, target: bytes, model: str | None = None)
 
 def upstream_head(
     provider: Provider,
-    inbound: Inbound,
+    context: RequestContext,
     lent: Header | None,
     *,
     size_bytes: int,
@@ -109,16 +109,16 @@ def upstream_head(
     `size_bytes` is the length of the body; `is_identity` asks for an answer that is not compressed; `model` is another
     one than the request names.
     """
-    headers = [(b"host", _host_of(provider.base_url)), *upstream_headers(inbound, lent)]
-    if inbound.path.startswith(AZURE):
-        headers = as_plain_key(provider, inbound, headers)
+    headers = [(b"host", _host_of(provider.base_url)), *upstream_headers(context, lent)]
+    if context.path.startswith(AZURE):
+        headers = as_plain_key(provider, context, headers)
     if is_identity:
         headers = [header for header in headers if header[0].lower() != b"accept-encoding"]
         headers.append((b"accept-encoding", b"identity"))
-    if size_bytes or inbound.method in _METHODS_WITH_BODY:
+    if size_bytes or context.method in _METHODS_WITH_BODY:
         headers.append((b"content-length", b"%d" % size_bytes))
-    target = upstream_target(provider, inbound.target, model)
-    return b"%b %b HTTP/1.1\r\n%b\r\n" % (inbound.method.encode(), target, header_lines(headers))
+    target = upstream_target(provider, context.target, model)
+    return b"%b %b HTTP/1.1\r\n%b\r\n" % (context.method.encode(), target, header_lines(headers))
 
 
 @lru_cache(maxsize=256)
@@ -130,12 +130,12 @@ def _host_of(base_url: str) -> bytes:
     return (host if is_default_port else f"{host}:{origin.port}").encode()
 
 
-def upstream_headers(inbound: Inbound, lent: Header | None) -> list[Header]:
+def upstream_headers(context: RequestContext, lent: Header | None) -> list[Header]:
     """The end-to-end headers of a request, with the key that is lent in place of any that stands there."""
-    by_name = inbound.http.by_name
-    dropped = _NOT_FORWARDED | _named_by_connection(inbound.headers) if b"connection" in by_name else _NOT_FORWARDED
+    by_name = context.http.by_name
+    dropped = _NOT_FORWARDED | _named_by_connection(context.headers) if b"connection" in by_name else _NOT_FORWARDED
     headers: list[Header] = []
-    for name, value in inbound.headers:
+    for name, value in context.headers:
         lower = name.lower()
         if lower in dropped or lower.startswith(b"freehold-"):
             continue

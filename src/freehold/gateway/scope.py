@@ -15,8 +15,8 @@ from freehold.core.dialects import BadBodyError
 from freehold.core.dialects.once import named_models
 from freehold.core.key import Key
 from freehold.core.paths import path_model
-from freehold.gateway.inbound import Inbound
-from freehold.gateway.refusal import RefusedError
+from freehold.gateway.errors import RefusedError
+from freehold.gateway.request_context import RequestContext
 from freehold.tasks.names import slug
 
 _ESCAPES = (b"%2f", b"%5c", b"%2e", b"\\", b"//", b"/./", b"/../")
@@ -34,25 +34,25 @@ class Admitted:
         """The public part of the key; it stands in the record."""
         return self.key.id
 
-    def allows(self, inbound: Inbound) -> None:
+    def allows(self, context: RequestContext) -> None:
         """RefusedError when the key is not for this method, path or model."""
         key = self.key
         if key.paths or key.methods:
-            path = inbound.target.partition(b"?")[0].lower() + b"/"
+            path = context.target.partition(b"?")[0].lower() + b"/"
             is_plain = not key.paths or not any(part in path for part in _ESCAPES)
-            if not is_plain or not key.allows_request(inbound.method, inbound.path):
+            if not is_plain or not key.allows_request(context.method, context.path):
                 raise _not_for(
                     "path_not_allowed",
-                    f"The gateway key {key.name!r} may not be used for {inbound.method} {inbound.path!r}.",
+                    f"The gateway key {key.name!r} may not be used for {context.method} {context.path!r}.",
                     [*key.methods, *key.paths],
                 )
-        is_list = inbound.method == "GET" and inbound.path.rstrip("/") == _MODELS
+        is_list = context.method == "GET" and context.path.rstrip("/") == _MODELS
         if key.models and not is_list:
-            self._allows_models(inbound)
+            self._allows_models(context)
 
-    def _allows_models(self, inbound: Inbound) -> None:
-        key, named = self.key, [inbound.model, *named_models(read_plainly(inbound))]
-        of_path = path_model(inbound.path)
+    def _allows_models(self, context: RequestContext) -> None:
+        key, named = self.key, [context.model, *named_models(read_plainly(context))]
+        of_path = path_model(context.path)
         if of_path is not None:
             named.append(of_path)  # which of two names counts is the provider's to say
         for model in named:
@@ -76,10 +76,10 @@ class Admitted:
             )
 
 
-def read_plainly(inbound: Inbound) -> dict[str, object]:
+def read_plainly(context: RequestContext) -> dict[str, object]:
     """The body of a request whose key has limits; RefusedError when it can be read in two ways, or not at all."""
     try:
-        return inbound.read_once()
+        return context.read_once()
     except BadBodyError as error:
         hint = "A key with limits takes a plain JSON object, in which each name stands once."
         raise RefusedError(400, "bad_body", str(error), hint=hint) from error

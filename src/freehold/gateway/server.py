@@ -17,9 +17,9 @@ from contextlib import suppress
 
 from freehold.errors import BusyError, SettingError
 from freehold.gateway.app import Gateway
+from freehold.gateway.errors import RefusedError, reply
 from freehold.gateway.http1.heads import Header
 from freehold.gateway.http1.server import Limits, OpenCounts, Refusal, Server
-from freehold.gateway.refusal import RefusedError, reply
 
 _BACKLOG = 4096
 _OWN_FILES, _LEAST_CONNECTIONS = 200, 8

@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 
 from freehold.core.budget import Amount, Lease, wait_s
+from freehold.core.formatting import usd
 from freehold.core.key import DAY_S, MINUTE_S, Key
-from freehold.core.spoken import usd
-from freehold.gateway.refusal import RefusedError
+from freehold.gateway.errors import RefusedError
 
 _SMALLER = "name a smaller max_tokens (max_completion_tokens, max_output_tokens), or send less text"
 

@@ -10,32 +10,32 @@ from __future__ import annotations
 from urllib.parse import unquote_to_bytes
 
 from freehold.core.key import PREFIX, holds_key
-from freehold.gateway.inbound import KEPT_HEADERS, Inbound
-from freehold.gateway.refusal import RefusedError
+from freehold.gateway.errors import RefusedError
+from freehold.gateway.request_context import KEPT_HEADERS, RequestContext
 
 _PREFIX = PREFIX.encode()
 
 
-def check_place(inbound: Inbound) -> None:
+def check_place(context: RequestContext) -> None:
     """RefusedError for a key in the path, the query, or a header that is kept; the record gets none of them."""
-    target = unquote_to_bytes(inbound.target) if b"%" in inbound.target else inbound.target
+    target = unquote_to_bytes(context.target) if b"%" in context.target else context.target
     if _holds_key(target):
-        inbound.forget()
+        context.forget()
         raise _misplaced("URL")
-    by_name = inbound.http.by_name
+    by_name = context.http.by_name
     if KEPT_HEADERS.isdisjoint(by_name):
         return
     for name in KEPT_HEADERS & by_name.keys():
         if _holds_key(by_name[name]):
-            inbound.forget()
+            context.forget()
             raise _misplaced(f"header {name.decode()}")
 
 
-def check_body(inbound: Inbound) -> None:
+def check_body(context: RequestContext) -> None:
     """RefusedError for a key in the body, which is not recorded then."""
-    body = inbound.plain_body or b""
+    body = context.plain_body or b""
     if _holds_key(body):
-        inbound.body = b""
+        context.body = b""
         raise _misplaced("body")
 
 

@@ -1,6 +1,6 @@
 """Asking an engine for an owned answer, over the same pool of connections as providers are asked.
 
-Not covered: what the answer is worth (`Switchboard`), and what the client gets (`gateway.owned`).
+Not covered: what the answer is worth (`Router`), and what the client gets (`gateway.owned`).
 """
 
 from __future__ import annotations

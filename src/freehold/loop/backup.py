@@ -112,7 +112,7 @@ def _relocate(draft: Path, old: str, new: str) -> None:
     """Datasets, models and reports are named by absolute paths: they lie in the new folder now."""
     store = Store(f"sqlite:///{draft / 'freehold.db'}")
     try:
-        store.upkeep.relocate(old, new)
+        store.retention.relocate(old, new)
     finally:
         store.close()
 

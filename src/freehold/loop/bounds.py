@@ -79,8 +79,9 @@ def came_later(route: Route, tasks: Sequence[Task]) -> list[Task]:
 def _risk(route: Route) -> float | None:
     """The share of audited calls that may be unlike the provider's; None where that can tell nothing.
 
-    A model was shown to be no worse while it differed from the provider in some share of the calls (`prove.bearing`):
-    that share is no alarm, and where nearly all answers differ, as in free text, there is none to be had from audits.
+    A model was shown to be no worse while it differed from the provider in some share of the calls
+    (`prove.tolerated_disagreement`): that share is no alarm, and where nearly all answers differ, as in free text,
+    there is none to be had from audits.
     """
     if route.risk is None or route.risk <= 0:
         return None

@@ -8,9 +8,9 @@ from __future__ import annotations
 import logging
 import time
 
-from freehold.loop.estate import Estate
 from freehold.loop.old_calls import delete_old_calls, rows_rule
 from freehold.loop.retention import Pruned, prune, rule, what_is_due
+from freehold.loop.workspace import Workspace
 
 EVERY_S = 3600.0
 _LOG = logging.getLogger("freehold.retention")
@@ -19,8 +19,8 @@ _LOG = logging.getLogger("freehold.retention")
 class Cleanup:
     """Deletes once an hour, and says in the log what it did."""
 
-    def __init__(self, estate: Estate) -> None:
-        self._estate = estate
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
         self._done_at: float | None = None
 
     def run_if_due(self) -> None:
@@ -30,17 +30,17 @@ class Cleanup:
             return
         self._done_at = now
         self._delete_bodies()
-        calls = delete_old_calls(self._estate, rows_rule(self._estate, time.time()), lambda _: None)
+        calls = delete_old_calls(self._workspace, rows_rule(self._workspace, time.time()), lambda _: None)
         if calls:
             _LOG.info("deleted: %d old calls whole (record.keep_rows_days)", calls)
 
     def _delete_bodies(self) -> None:
-        before = rule(self._estate, time.time())
-        due = what_is_due(self._estate, before)
+        before = rule(self._workspace, time.time())
+        due = what_is_due(self._workspace, before)
         if due:
             listed = ", ".join(f"{d.task or 'no task'} {d.calls:,}" for d in due)
             _LOG.info("deleting the bodies of old calls (record.keep_days): %s", listed)
-        pruned = prune(self._estate, before, lambda _: None)
+        pruned = prune(self._workspace, before, lambda _: None)
         if pruned != Pruned():
             _LOG.info(
                 "deleted: bodies of %d calls, %d shared parts, %d files", pruned.calls, pruned.parts, pruned.files

@@ -8,22 +8,22 @@ from __future__ import annotations
 from freehold.core import ModelCard
 from freehold.core.task import Task
 from freehold.errors import UndertrainedError
-from freehold.loop.estate import Estate
-from freehold.loop.proving import proof_id, proof_settings
-from freehold.loop.training import undertraining
+from freehold.loop.prove import proof_id, proof_settings
+from freehold.loop.train import undertraining
+from freehold.loop.workspace import Workspace
 from freehold.store import DatasetRow
 
 
-def check_training(estate: Estate, task: Task, dataset: DatasetRow, card: ModelCard) -> None:
+def check_training(workspace: Workspace, task: Task, dataset: DatasetRow, card: ModelCard) -> None:
     """UndertrainedError for the proof of a model whose training was cut short, before it costs anything.
 
     Not where `prove.undertrained` asks for it, where this very proof has its attempt already, and for a model that an
     earlier proof moved.
     """
     found = undertraining(card)
-    if found is None or not found.is_too_little or estate.settings.flag("prove.undertrained"):
+    if found is None or not found.is_too_little or workspace.settings.flag("prove.undertrained"):
         return
-    if _has_its_attempt(estate, task, dataset, card) or _was_moved(estate, task, card):
+    if _has_its_attempt(workspace, task, dataset, card) or _was_moved(workspace, task, card):
         return
     raise UndertrainedError(
         f"Model {card.id} is not proven, as its training was cut short: {found.words}. A proof would spend one of the"
@@ -32,12 +32,12 @@ def check_training(estate: Estate, task: Task, dataset: DatasetRow, card: ModelC
     )
 
 
-def _has_its_attempt(estate: Estate, task: Task, dataset: DatasetRow, card: ModelCard) -> bool:
-    settings = proof_settings(estate)
+def _has_its_attempt(workspace: Workspace, task: Task, dataset: DatasetRow, card: ModelCard) -> bool:
+    settings = proof_settings(workspace)
     names = (proof_id(card, dataset, settings, is_compared=is_compared) for is_compared in (False, True))
-    return any(estate.store.attempts.find(task.id, name) is not None for name in names)
+    return any(workspace.store.attempts.find(task.id, name) is not None for name in names)
 
 
-def _was_moved(estate: Estate, task: Task, card: ModelCard) -> bool:
-    verdicts = estate.store.book.verdicts(task.id)
+def _was_moved(workspace: Workspace, task: Task, card: ModelCard) -> bool:
+    verdicts = workspace.store.registry.verdicts(task.id)
     return any(verdict.model_id == card.id and verdict.decision == "move" for verdict in verdicts)

@@ -101,12 +101,12 @@ class Directory:
         Live figures change more often than tasks and routes, and are read alone where nothing else did.
         """
         store = self._store()
-        stamp = (store.book.stamp(), store.watches.stamp())
+        stamp = (store.registry.stamp(), store.watches.stamp())
         if stamp == self._stamp:
             return False
         index, names, near = self._edition.index, self._edition.names, self._edition.near
         if self._stamp is None or stamp[0] != self._stamp[0]:
-            tasks, routes = store.book.tasks(), store.book.routes()
+            tasks, routes = store.registry.tasks(), store.registry.routes()
             index, names = TaskIndex(tasks), {word: task.name for task in tasks for word in (task.id, task.key)}
             near = NearPrompts(task for task in tasks if task.id in routes and routes[task.id].kind != "rented")
             known = {task.id: task for task in tasks}
@@ -132,7 +132,7 @@ class Directory:
         before = self._routes.get(route.task_id)
         if before is not None and before[0].version == route.version:
             return before[3]
-        return store.following.provider_ms(route.task_id, most=_MOST_TIMES)
+        return store.call_stream.provider_ms(route.task_id, most=_MOST_TIMES)
 
     def provider_ms(self, task_id: str) -> tuple[float, ...]:
         """How long the provider took for the task's calls before its route was put, the oldest first."""

@@ -83,7 +83,7 @@ class Engines:
         self.keep({})
 
     def _engine(self, model_id: str, model: ServedModel) -> Engine:
-        card = self._store().book.model(model_id)
+        card = self._store().registry.model(model_id)
         known = {model.sha256, card.served_sha256 if card is not None else ""} - {""}
         if len(known) > 1:
             raise StateError(

@@ -1,6 +1,6 @@
 """What a move stands on, looked at again before it is made: the verdict, its receipt, and the file that was proven.
 
-Not covered: the whole chain of receipts and the other files that they name (`loop.receipts`, `loop.exhibits`).
+Not covered: the whole chain of receipts and the other files that they name (`loop.receipts`, `loop.artifact_checks`).
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ from freehold.core.receipt import Receipt
 from freehold.core.statement import agrees
 from freehold.core.task import Task
 from freehold.errors import DataError
-from freehold.loop.estate import Estate
 from freehold.loop.receipts import neighbours
-from freehold.loop.training import model_file
+from freehold.loop.train import model_file
+from freehold.loop.workspace import Workspace
 
 
-def check_grounds(estate: Estate, task: Task, verdict: Verdict, card: ModelCard) -> None:
+def check_grounds(workspace: Workspace, task: Task, verdict: Verdict, card: ModelCard) -> None:
     """DataError unless a receipt in its place says of the verdict what the record says, and of the file what it is.
 
     StateError when the file of the model is not there, or another one.
     """
-    receipt = estate.store.receipts.of_verdict(verdict.id)
+    receipt = workspace.store.receipts.of_verdict(verdict.id)
     again = f"Prove it again: freehold prove {task.name} --fresh. What was changed: freehold receipts verify --files"
     if receipt is None:
         raise DataError(f"The verdict {verdict.id!r} has no receipt, so nothing shows that it was proven.", hint=again)
-    if not _is_in_place(estate, receipt):
+    if not _is_in_place(workspace, receipt):
         raise DataError(f"Receipt {receipt.number}, of the verdict {verdict.id!r}, was changed.", hint=again)
     content = receipt.content
     if not agrees(content, verdict):
@@ -37,9 +37,9 @@ def check_grounds(estate: Estate, task: Task, verdict: Verdict, card: ModelCard)
         )
 
 
-def _is_in_place(estate: Estate, receipt: Receipt) -> bool:
+def _is_in_place(workspace: Workspace, receipt: Receipt) -> bool:
     """Whether a receipt has the hash of what it says and both of its neighbours know it."""
-    beside = neighbours(estate, receipt)
+    beside = neighbours(workspace, receipt)
     if isinstance(beside.before, str) or isinstance(beside.after, str) or not receipt.is_sealed:
         return False
     follows = receipt.number == 1 or (beside.before is not None and beside.before.hash == receipt.previous)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from freehold.core.receipt import Head, read_head
 from freehold.errors import FreeholdError, UsageError
-from freehold.loop.estate import Estate
+from freehold.loop.workspace import Workspace
 from freehold.settings import Settings
 
 FILE = "receipts.heads"
@@ -42,12 +42,12 @@ def head_files(settings: Settings) -> list[Path]:
     return [settings.state.absolute() / FILE, *([Path(elsewhere).expanduser().absolute()] if elsewhere else [])]
 
 
-def keep_head(estate: Estate) -> None:
+def keep_head(workspace: Workspace) -> None:
     """Add the newest head to each file that has none so new; a file that cannot be written is said in the log."""
-    head = estate.store.receipts.head()
+    head = workspace.store.receipts.head()
     if not head.number:
         return
-    for path in head_files(estate.settings):
+    for path in head_files(workspace.settings):
         try:
             if _last_number(path) < head.number:
                 _append(path, head)
@@ -55,10 +55,10 @@ def keep_head(estate: Estate) -> None:
             _LOG.warning("The head of the receipts cannot be kept in %s: %s.", path, error.strerror or error)
 
 
-def try_to_keep_head(estate: Estate) -> None:
+def try_to_keep_head(workspace: Workspace) -> None:
     """The same at the end of a verb, which has done its work, whatever becomes of the head."""
     try:
-        keep_head(estate)
+        keep_head(workspace)
     except FreeholdError as error:
         _LOG.warning("The head of the receipts was not kept: %s", error)
 

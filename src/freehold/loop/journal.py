@@ -15,8 +15,8 @@ from pathlib import Path
 
 from freehold.core.call import Call
 from freehold.errors import BusyError
-from freehold.loop.estate import Estate
 from freehold.loop.locks import locked
+from freehold.loop.workspace import Workspace
 from freehold.record import (
     Backlog,
     Conversations,
@@ -60,16 +60,16 @@ def delivering(settings: Settings, sink: Sink) -> Iterator[Delivery]:
             delivery.close()
 
 
-def catch_up(estate: Estate, *, patience_s: float = _PATIENCE_S) -> Backlog:
+def catch_up(workspace: Workspace, *, patience_s: float = _PATIENCE_S) -> Backlog:
     """See to it that the calls answered so far are in the record, and return what still waits if they cannot be."""
-    folder = journal_folder(estate.settings)
+    folder = journal_folder(workspace.settings)
     until = ends(folder)
     if is_delivered(until):
         return Backlog()
     deadline = time.monotonic() + patience_s
     while not is_delivered(until):
         try:
-            with delivering(estate.settings, estate.store.calls.add) as delivery:
+            with delivering(workspace.settings, workspace.store.calls.add) as delivery:
                 delivery.drain(patience_s)
             break
         except BusyError:

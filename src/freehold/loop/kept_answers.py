@@ -9,7 +9,7 @@ own seal and those after it; such answers are asked for again, and a proof says 
 model's file is another one. Who can read the key can seal anything: a verdict's receipt names the seal that its answers
 ended with, and from then on they are fixed by the receipts' chain.
 
-Not covered: asking (`loop.proving`), what receipts say (`core.statement`).
+Not covered: asking (`loop.prove`), what receipts say (`core.statement`).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ import msgspec
 from freehold.core import Example, OwnedAnswer
 from freehold.core.engine import NOT_ASKED
 from freehold.core.ids import canonical_json, sha256_hex
-from freehold.loop.estate import Estate
+from freehold.loop.workspace import Workspace
 
 KEY_FILE = "seal.key"
 _KEY_BYTES = 32
@@ -134,9 +134,9 @@ def seal_at(path: Path, model_sha256: str, count: int) -> str | None:
     return next(islice(sealed, count - 1, None), None) if count > 0 else None
 
 
-def answers_path(estate: Estate, model_id: str) -> Path:
+def answers_path(workspace: Workspace, model_id: str) -> Path:
     """Where the answers of a model are kept."""
-    return estate.folder("proofs") / f"{model_id}.answers.jsonl"
+    return workspace.folder("proofs") / f"{model_id}.answers.jsonl"
 
 
 def input_key(example: Example) -> str:

@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass, replace
 
 from freehold.core.key import DAY_S, MINUTE_S, Key, KeyState, KeyUsage, key_hash, key_id, new_key_text
 from freehold.errors import NotFoundError, UsageError
-from freehold.loop.estate import Estate
-from freehold.loop.refused import refused_today
+from freehold.loop.refusal_summary import refused_today
+from freehold.loop.workspace import Workspace
 from freehold.tasks.names import slug
 
 _LONGEST_NAME = 64
@@ -59,7 +59,7 @@ class KeyView:
         return own | {"state": self.state} | used
 
 
-def add_key(estate: Estate, name: str, grant: Grant) -> tuple[Key, str]:
+def add_key(workspace: Workspace, name: str, grant: Grant) -> tuple[Key, str]:
     """Make a key; returns it with its text, which is nowhere else. BusyError when the name is taken."""
     now = time.time()
     if not name.strip() or not name.isprintable() or len(name) > _LONGEST_NAME:
@@ -69,7 +69,7 @@ def add_key(estate: Estate, name: str, grant: Grant) -> tuple[Key, str]:
     if grant.usd_per_day is not None and not math.isfinite(grant.usd_per_day):
         raise UsageError(f"{grant.usd_per_day!r} USD per day is no budget.", hint="Give a number, or no budget at all.")
     text = new_key_text()
-    known = {word: task for task in estate.store.book.tasks() for word in (task.id, task.name)}
+    known = {word: task for task in workspace.store.registry.tasks() for word in (task.id, task.name)}
     key = Key(
         id=key_id(text) or "",
         name=name,
@@ -85,7 +85,7 @@ def add_key(estate: Estate, name: str, grant: Grant) -> tuple[Key, str]:
         paths=tuple(_path(path) for path in grant.paths),
         methods=tuple(_method(method) for method in grant.methods),
     )
-    estate.store.keys.add(key)
+    workspace.store.keys.add(key)
     return key, text
 
 
@@ -102,29 +102,33 @@ def _method(text: str) -> str:
     return method
 
 
-def unknown_tasks(estate: Estate, key: Key) -> list[str]:
+def unknown_tasks(workspace: Workspace, key: Key) -> list[str]:
     """The tasks of a key that are not in the record yet: a request has to name them itself."""
-    known = {task.name for task in estate.store.book.tasks()}
+    known = {task.name for task in workspace.store.registry.tasks()}
     return [task for task in key.tasks if task not in known]
 
 
-def key_views(estate: Estate) -> list[KeyView]:
+def key_views(workspace: Workspace) -> list[KeyView]:
     """All keys, oldest first, as of now."""
     now = time.time()
-    usage = estate.store.keys.usage(now)
-    estimated = estate.store.calls.estimated_by_key(now // DAY_S * DAY_S)
-    keys = estate.store.keys.all_keys()
+    usage = workspace.store.keys.usage(now)
+    estimated = workspace.store.calls.estimated_by_key(now // DAY_S * DAY_S)
+    keys = workspace.store.keys.all_keys()
     return [
         _view(
-            key, usage.get(key.id, KeyUsage()), now, estimated.get(key.id, 0), refused_today(estate, now, key_id=key.id)
+            key,
+            usage.get(key.id, KeyUsage()),
+            now,
+            estimated.get(key.id, 0),
+            refused_today(workspace, now, key_id=key.id),
         )
         for key in keys
     ]
 
 
-def key_view(estate: Estate, name: str) -> KeyView:
+def key_view(workspace: Workspace, name: str) -> KeyView:
     """The key of this name or id; of several with one name the one that is not revoked, else the newest."""
-    views = key_views(estate)
+    views = key_views(workspace)
     found = [view for view in views if name in (view.key.id, f"fhk_{view.key.id}")]
     found = found or [view for view in views if view.key.name == name]
     if not found:
@@ -132,16 +136,16 @@ def key_view(estate: Estate, name: str) -> KeyView:
     return max(found, key=lambda view: (view.state != "revoked", view.key.created_at))
 
 
-def revoke_key(estate: Estate, key: Key) -> Key:
+def revoke_key(workspace: Workspace, key: Key) -> Key:
     """Let nobody in with this key any more; running gateways follow within a second."""
     now = time.time()
-    estate.store.keys.revoke(key.id, now)
+    workspace.store.keys.revoke(key.id, now)
     return replace(key, revoked_at=key.revoked_at or now)
 
 
-def has_unpriced_providers(estate: Estate) -> bool:
+def has_unpriced_providers(workspace: Workspace) -> bool:
     """Whether some provider has no prices, so that what it is paid counts in no budget."""
-    return any(not provider.prices for provider in estate.settings.providers)
+    return any(not provider.prices for provider in workspace.settings.providers)
 
 
 def _view(key: Key, usage: KeyUsage, now: float, estimated_today: int, refused: Mapping[str, int]) -> KeyView:

@@ -3,7 +3,7 @@
 A row does not tell whose answer is whose. Its `answers` is the digest of both in the order in which the row shows them,
 so that 1 and 2 mean what they meant when it was written, whatever the seed says now.
 
-Not covered: which pairs there are, and which label counts (`loop.labelling`).
+Not covered: which pairs there are, and which label counts (`loop.label`).
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any
 
 from freehold.core.label import Preference, answers_digest
 from freehold.errors import DataError
-from freehold.loop.estate import Estate
-from freehold.loop.labelling import Comparison, Pair, keep
+from freehold.loop.label import Comparison, Pair, keep
+from freehold.loop.workspace import Workspace
 
 _LARGEST_FILE_BYTES = 256 * 2**20
 _LONGEST_SHOWN = 80
@@ -41,7 +41,7 @@ def export_rows(comparison: Comparison, pairs: Sequence[Pair]) -> list[dict[str,
     ]
 
 
-def import_labels(estate: Estate, comparison: Comparison, path: Path, *, by: str) -> tuple[int, int]:
+def import_labels(workspace: Workspace, comparison: Comparison, path: Path, *, by: str) -> tuple[int, int]:
     """Keep the labels of a JSONL file, all or none; returns how many, and how many rows were left undecided.
 
     Each row has `example_id` and `preferred`: owned, rented, same, or 1 or 2 as exported; null or nothing is undecided.
@@ -60,7 +60,7 @@ def import_labels(estate: Estate, comparison: Comparison, path: Path, *, by: str
             raise DataError(
                 f"{row.where}: {pair.example_id!r} is decided twice, differently.", hint="Leave one of both."
             )
-    keep(estate, comparison, said, by=by)
+    keep(workspace, comparison, said, by=by)
     return len(said), undecided
 
 

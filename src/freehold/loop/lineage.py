@@ -22,7 +22,7 @@ from freehold.core import Call, ModelCard, Route, Verdict
 from freehold.core.dataset import SPLITS, Split
 from freehold.core.lineage import Contents, Lineage, ModelLine, RouteLine, Thing, Use, VerdictLine
 from freehold.errors import NotFoundError, UsageError
-from freehold.loop.estate import Estate
+from freehold.loop.workspace import Workspace
 from freehold.store import DatasetRow
 
 FIRST_CALLS = 3
@@ -37,25 +37,25 @@ class _Row(msgspec.Struct):
     also: tuple[str, ...] = ()
 
 
-def trace(estate: Estate, name: str) -> Lineage:
+def trace(workspace: Workspace, name: str) -> Lineage:
     """The lineage of a call, an example, a dataset, a model or a verdict, by its id or the beginning of one."""
-    kind, found = _find(estate, name)
+    kind, found = _find(workspace, name)
     if kind == "call":
-        return _of_call(estate, found)
+        return _of_call(workspace, found)
     card: ModelCard | None = None
     dataset_hash = found
     if kind == "verdict":
-        verdict = estate.store.book.verdict(found)
-        card = None if verdict is None else estate.store.book.model(verdict.model_id)
+        verdict = workspace.store.registry.verdict(found)
+        card = None if verdict is None else workspace.store.registry.model(verdict.model_id)
         dataset_hash = "" if verdict is None else verdict.dataset_hash
     elif kind == "model":
-        card = estate.store.book.model(found)
+        card = workspace.store.registry.model(found)
         dataset_hash = "" if card is None else card.dataset_hash
-    row = estate.store.book.dataset(dataset_hash)
+    row = workspace.store.registry.dataset(dataset_hash)
     contents, problems = ([], [f"dataset {dataset_hash} is not in the record"]) if row is None else _contents(row)
     if kind == "verdict" and card is not None and card.dataset_hash != dataset_hash:
         contents = [found for found in contents if found.split != "train"]  # the model learned from another dataset
-    cards = [card] if card else estate.store.book.models(None) if kind == "dataset" else []
+    cards = [card] if card else workspace.store.registry.models(None) if kind == "dataset" else []
     own = [card for card in cards if card.dataset_hash == dataset_hash or kind != "dataset"]
     return Lineage(
         kind=kind,
@@ -63,15 +63,15 @@ def trace(estate: Estate, name: str) -> Lineage:
         task=None if row is None else row.manifest.task,
         dataset=dataset_hash,
         contents=tuple(contents),
-        models=tuple(_model_lines(estate, own)),
+        models=tuple(_model_lines(workspace, own)),
         recipe=card.recipe if card else None,
         problems=tuple(problems),
     )
 
 
-def calls_behind(estate: Estate, lineage: Lineage) -> Iterator[tuple[Split, str]]:
+def calls_behind(workspace: Workspace, lineage: Lineage) -> Iterator[tuple[Split, str]]:
     """All calls behind a dataset, a model or a verdict, with their split."""
-    row = estate.store.book.dataset(lineage.dataset or "")
+    row = workspace.store.registry.dataset(lineage.dataset or "")
     for split in (contents.split for contents in lineage.contents) if row else ():
         path = Path(row.path) / f"{split}.jsonl" if row else Path()
         if path.is_file():
@@ -100,9 +100,9 @@ def calls_of_dataset(row: DatasetRow) -> frozenset[str] | None:
     return None if _keeps_one_id(row) and len(found) == examples else frozenset(found)
 
 
-def _find(estate: Estate, name: str) -> tuple[Thing, str]:
+def _find(workspace: Workspace, name: str) -> tuple[Thing, str]:
     """What is meant by a name; UsageError when it could be several things."""
-    book = estate.store.book
+    book = workspace.store.registry
     known: list[tuple[Thing, str]] = [
         *(("verdict", verdict.id) for verdict in book.verdicts(None)),
         *(("model", card.id) for card in book.models(None)),
@@ -110,7 +110,7 @@ def _find(estate: Estate, name: str) -> tuple[Thing, str]:
     ]
     exact = [thing for thing in known if thing[1] == name]
     near = [thing for thing in known if len(name) >= _LEAST_ID_CHARS and thing[1].startswith(name)]
-    call = estate.store.calls.get(name)
+    call = workspace.store.calls.get(name)
     if call is not None:
         near.append(("call", call.id))
     found = exact or near
@@ -127,19 +127,19 @@ def _find(estate: Estate, name: str) -> tuple[Thing, str]:
     )
 
 
-def _of_call(estate: Estate, call_id: str) -> Lineage:
+def _of_call(workspace: Workspace, call_id: str) -> Lineage:
     problems: list[str] = []
-    call = estate.store.calls.get(call_id)
-    rows = estate.store.book.datasets(None)
-    cards, verdicts = estate.store.book.models(None), estate.store.book.verdicts(None)
+    call = workspace.store.calls.get(call_id)
+    rows = workspace.store.registry.datasets(None)
+    cards, verdicts = workspace.store.registry.models(None), workspace.store.registry.verdicts(None)
     uses = tuple(
         replace(use, models=tuple(_touched(use, cards, verdicts)))
         for row in rows
         for use in _uses(row, call_id, problems)
     )
     touched = {model_id for use in uses for model_id in use.models}
-    names = {task.id: task.name for task in estate.store.book.tasks()}
-    feedback = estate.store.calls.feedback_of(call_id)
+    names = {task.id: task.name for task in workspace.store.registry.tasks()}
+    feedback = workspace.store.calls.feedback_of(call_id)
     if call is not None and not uses:
         problems += [_why_unseen(row) for row in rows if row.task_id == call.task_id and _keeps_one_id(row)]
     return Lineage(
@@ -149,9 +149,9 @@ def _of_call(estate: Estate, call_id: str) -> Lineage:
         if call
         else next((row.manifest.task for row in rows if row.id in {use.dataset for use in uses}), None),
         uses=uses,
-        role=None if call is None else _role(estate, call),
+        role=None if call is None else _role(workspace, call),
         is_corrected=any(item.kind == "correction" for item in feedback),
-        models=tuple(_model_lines(estate, [card for card in cards if card.id in touched])),
+        models=tuple(_model_lines(workspace, [card for card in cards if card.id in touched])),
         problems=tuple(problems),
     )
 
@@ -165,9 +165,9 @@ def _touched(use: Use, cards: Sequence[ModelCard], verdicts: Sequence[Verdict]) 
             yield card.id
 
 
-def _role(estate: Estate, call: Call) -> str | None:
+def _role(workspace: Workspace, call: Call) -> str | None:
     """What a call was there for; None for a client's call that the provider answered."""
-    history = estate.store.book.route_history(call.task_id) if call.task_id else []
+    history = workspace.store.registry.route_history(call.task_id) if call.task_id else []
     route = next((route for route in history if route.version == call.route_version), None)
     model = f"model {route.model_id}" if route and route.model_id else "the owned model"
     match call.arm:
@@ -236,9 +236,9 @@ def _why_unseen(row: DatasetRow) -> str:
     return f"dataset {row.id[:16]} left out {left_out} calls with inputs that it has already, and may not name them"
 
 
-def _model_lines(estate: Estate, cards: Sequence[ModelCard]) -> Iterator[ModelLine]:
-    verdicts, routes = estate.store.book.verdicts(None), estate.store.book.route_history(None)
-    current = {task_id: route.version for task_id, route in estate.store.book.routes().items()}
+def _model_lines(workspace: Workspace, cards: Sequence[ModelCard]) -> Iterator[ModelLine]:
+    verdicts, routes = workspace.store.registry.verdicts(None), workspace.store.registry.route_history(None)
+    current = {task_id: route.version for task_id, route in workspace.store.registry.routes().items()}
     for card in cards:
         yield ModelLine(
             id=card.id,

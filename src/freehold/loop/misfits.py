@@ -5,7 +5,7 @@ next version of the route has a template with a gap there (`core.relearn`), and 
 model and what the model sees are what they were. The last calls that did not fit are remembered, as it takes several
 to see that a name varies; of many in a row with one prompt two, as one prompt may hold for a day.
 
-Not covered: prompts that were edited (`tasks.edits`), reading the calls (`loop.watching`).
+Not covered: prompts that were edited (`tasks.edits`), reading the calls (`loop.monitor`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from freehold.core.relearn import relearn
 from freehold.core.route import Route
 from freehold.core.template import Template
 from freehold.loop.bounds import evidence_at
-from freehold.loop.sorting import ReadCall
+from freehold.loop.sort import ReadCall
 from freehold.route import relearnt
 
 MOST_REMEMBERED = 60

@@ -16,11 +16,11 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from freehold.loop.estate import Estate
 from freehold.loop.lineage import calls_of_dataset
 from freehold.loop.locks import in_turn
 from freehold.loop.progress import Progress, Reporter
 from freehold.loop.retention import DAY_S, Due
+from freehold.loop.workspace import Workspace
 from freehold.store import Before, OldCall
 
 DATASETS, PEOPLE, ROUTES = "datasets", "feedback", "moved tasks"
@@ -57,35 +57,37 @@ class OldPlan:
         return sum(due.calls for due in self.due)
 
 
-def rows_rule(estate: Estate, now: float, *, older_than_s: float | None = None, task: str | None = None) -> Before:
+def rows_rule(
+    workspace: Workspace, now: float, *, older_than_s: float | None = None, task: str | None = None
+) -> Before:
     """Which calls are old: older than `older_than_s`, else than `record.keep_rows_days`; `task` looks at one alone."""
-    only = estate.task(task).id if task is not None else None
-    days = estate.settings.number("record.keep_rows_days")
+    only = workspace.task(task).id if task is not None else None
+    days = workspace.settings.number("record.keep_rows_days")
     limit_s = older_than_s if older_than_s is not None else days * DAY_S if days > 0 else None
     return Before(others=None if limit_s is None else now - limit_s, by_task={}, only=only)
 
 
-def needed(estate: Estate) -> Needed:
+def needed(workspace: Workspace) -> Needed:
     """What must stay now."""
     calls: set[str] = set()
     tasks: set[str] = set()
-    for row in estate.store.book.datasets(None):
+    for row in workspace.store.registry.datasets(None):
         found = calls_of_dataset(row)
         if found is None:
             tasks.add(row.task_id)
         else:
             calls |= found
-    routes = estate.store.book.routes()
+    routes = workspace.store.registry.routes()
     since = {task_id: route.created_at for task_id, route in routes.items() if route.kind != "rented"}
     return Needed(frozenset(calls), frozenset(tasks), since)
 
 
-def plan(estate: Estate, before: Before) -> OldPlan:
+def plan(workspace: Workspace, before: Before) -> OldPlan:
     """What `delete_old_calls` would delete, the task with the oldest call first."""
-    names = {task.id: task.name for task in estate.store.book.tasks()}
-    must_stay, found = needed(estate), OldPlan()
+    names = {task.id: task.name for task in workspace.store.registry.tasks()}
+    must_stay, found = needed(workspace), OldPlan()
     by_task: dict[str | None, list[float]] = {}
-    for call in _all(estate, before):
+    for call in _all(workspace, before):
         reason = must_stay.reason(call)
         if reason is not None:
             found.kept[reason] += 1
@@ -99,23 +101,23 @@ def plan(estate: Estate, before: Before) -> OldPlan:
     return found
 
 
-def delete_old_calls(estate: Estate, before: Before, report: Reporter, *, total: int = 0) -> int:
+def delete_old_calls(workspace: Workspace, before: Before, report: Reporter, *, total: int = 0) -> int:
     """Delete what is old and not needed, in small steps; may be interrupted and run again. Returns how many calls."""
     if before.others is None:
         return 0
     calls = 0
-    with in_turn(estate.folder("locks") / "prune.lock"):
-        must_stay = needed(estate)
-        for page in estate.store.old_calls.pages(before):
+    with in_turn(workspace.folder("locks") / "prune.lock"):
+        must_stay = needed(workspace)
+        for page in workspace.store.old_calls.pages(before):
             chosen = [call.id for call in page if must_stay.reason(call) is None]
-            for count in estate.store.old_calls.delete(chosen):
+            for count in workspace.store.old_calls.delete(chosen):
                 calls += count
                 report(Progress(stage="prune", done=calls, total=max(calls, total), note="calls deleted"))
         if calls:
-            estate.store.upkeep.delete_parts(time.time())
+            workspace.store.retention.delete_parts(time.time())
     return calls
 
 
-def _all(estate: Estate, before: Before) -> Iterator[OldCall]:
-    for page in estate.store.old_calls.pages(before) if before.others is not None else ():
+def _all(workspace: Workspace, before: Before) -> Iterator[OldCall]:
+    for page in workspace.store.old_calls.pages(before) if before.others is not None else ():
         yield from page

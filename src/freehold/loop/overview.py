@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass
 
 from freehold.core import ModelCard, Route, Verdict, rented_route
 from freehold.core.task import Task
-from freehold.loop.estate import Estate
-from freehold.loop.moving import taken_back
+from freehold.loop.monitor_status import MonitorStatus, is_taken_back, monitor_status_of, remarks, route_words
+from freehold.loop.move import taken_back
 from freehold.loop.prompt_news import PromptNews, prompt_news
 from freehold.loop.sample import sample_calls
-from freehold.loop.sorting import NO_TASK
-from freehold.loop.standing import Standing, is_taken_back, remarks, route_words, standing_of
-from freehold.loop.training import undertraining
+from freehold.loop.sort import NO_TASK
+from freehold.loop.train import undertraining
+from freehold.loop.workspace import Workspace
 from freehold.store import CallFilter, DatasetRow, TaskFigures, TaskTotal, WatchRow
 from freehold.tasks import next_step
 
@@ -30,7 +30,7 @@ class TaskOverview:
     verdict: Verdict | None
     route: Route
     next_step: str
-    standing: Standing | None = None
+    standing: MonitorStatus | None = None
     prompt: PromptNews | None = None
 
     @property
@@ -89,21 +89,21 @@ class OverviewPage:
     cost_usd: float | None
 
 
-def overviews(estate: Estate) -> list[TaskOverview]:
+def overviews(workspace: Workspace) -> list[TaskOverview]:
     """All tasks, those with the most calls first."""
-    found = _overviews(estate, estate.store.book.tasks())
+    found = _overviews(workspace, workspace.store.registry.tasks())
     return sorted(found, key=lambda view: (-view.figures.calls, view.name))
 
 
-def overview_page(estate: Estate, *, number: int, size: int) -> OverviewPage:
+def overview_page(workspace: Workspace, *, number: int, size: int) -> OverviewPage:
     """One page of the tasks, in the same number of queries however many there are; beyond the last page, that one."""
-    names, totals = estate.store.book.names(), estate.store.book.totals()
+    names, totals = workspace.store.registry.names(), workspace.store.registry.totals()
     none = TaskTotal(0, None)
     ordered = sorted(names, key=lambda task_id: (-totals.get(task_id, none).calls, names[task_id]))
     pages = max(1, math.ceil(len(ordered) / size))
     number = min(max(1, number), pages)
     shown = ordered[(number - 1) * size : number * size]
-    views = {view.task.id: view for view in _overviews(estate, estate.store.book.tasks_of(shown))}
+    views = {view.task.id: view for view in _overviews(workspace, workspace.store.registry.tasks_of(shown))}
     known = [totals[task_id] for task_id in names if task_id in totals]
     spent = [total.cost_usd for total in known if total.cost_usd is not None]
     return OverviewPage(
@@ -116,14 +116,14 @@ def overview_page(estate: Estate, *, number: int, size: int) -> OverviewPage:
     )
 
 
-def overview_of(estate: Estate, task: Task) -> TaskOverview:
+def overview_of(workspace: Workspace, task: Task) -> TaskOverview:
     """One task."""
-    return _overviews(estate, [task])[0]
+    return _overviews(workspace, [task])[0]
 
 
-def unsorted_calls(estate: Estate) -> int:
+def unsorted_calls(workspace: Workspace) -> int:
     """How many calls clients made that can belong to no task."""
-    return estate.store.calls.count(CallFilter(task_id=NO_TASK, is_direct=True))
+    return workspace.store.calls.count(CallFilter(task_id=NO_TASK, is_direct=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,14 +138,14 @@ class _Made:
     watch: WatchRow
 
 
-def _overviews(estate: Estate, tasks: Sequence[Task]) -> list[TaskOverview]:
+def _overviews(workspace: Workspace, tasks: Sequence[Task]) -> list[TaskOverview]:
     """The overviews of these tasks: one query of each kind for all, and others only where a task raises a question."""
-    book, ids = estate.store.book, [task.id for task in tasks]
-    figures, routes, watches = book.figures_of(ids), book.routes(), estate.store.watches.rows_of(ids)
+    book, ids = workspace.store.registry, [task.id for task in tasks]
+    figures, routes, watches = book.figures_of(ids), book.routes(), workspace.store.watches.rows_of(ids)
     datasets, models, verdicts = book.newest_datasets(ids), book.newest_models(ids), book.newest_verdicts(ids)
     return [
         _overview(
-            estate,
+            workspace,
             task,
             _Made(
                 figures=figures[task.id],
@@ -160,7 +160,7 @@ def _overviews(estate: Estate, tasks: Sequence[Task]) -> list[TaskOverview]:
     ]
 
 
-def _overview(estate: Estate, task: Task, made: _Made) -> TaskOverview:
+def _overview(workspace: Workspace, task: Task, made: _Made) -> TaskOverview:
     route, verdict = made.route, made.verdict
     return TaskOverview(
         task=task,
@@ -169,15 +169,15 @@ def _overview(estate: Estate, task: Task, made: _Made) -> TaskOverview:
         model=made.model,
         verdict=verdict,
         route=route,
-        standing=standing_of(estate, route, made.watch),
-        prompt=prompt_news(estate, task, route),
-        next_step=_next_step(estate, task, made),
+        standing=monitor_status_of(workspace, route, made.watch),
+        prompt=prompt_news(workspace, task, route),
+        next_step=_next_step(workspace, task, made),
     )
 
 
-def _next_step(estate: Estate, task: Task, made: _Made) -> str:
+def _next_step(workspace: Workspace, task: Task, made: _Made) -> str:
     model, verdict, route = made.model, made.verdict, made.route
-    if verdict is not None and is_taken_back(route) and taken_back(estate, task.id, verdict.id) is not None:
+    if verdict is not None and is_taken_back(route) and taken_back(workspace, task.id, verdict.id) is not None:
         return f"taken back by live evidence; with new calls or corrections: freehold freeze {task.name}"
     training = undertraining(model)
     is_of_model = verdict is not None and model is not None and verdict.model_id == model.id
@@ -192,5 +192,5 @@ def _next_step(estate: Estate, task: Task, made: _Made) -> str:
         route=route.kind,
         training=training.command(task.name) if training else None,
         is_training_first=training is not None and training.is_too_little,
-        sample=sample_calls(estate, task) if made.dataset is None and task.is_trainable else None,
+        sample=sample_calls(workspace, task) if made.dataset is None and task.is_trainable else None,
     )

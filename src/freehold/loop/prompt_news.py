@@ -1,6 +1,6 @@
 """What there is to say of a task's prompt: a new version of it, how many calls have it, and that nobody proved it.
 
-Not covered: finding versions (`freehold.tasks`), the evidence on a route (`loop.standing`).
+Not covered: finding versions (`freehold.tasks`), the evidence on a route (`loop.monitor_status`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from freehold.core.call import Call
 from freehold.core.route import Route
 from freehold.core.task import PromptVersion, Task, versions_of
 from freehold.loop.bounds import evidence_at
-from freehold.loop.estate import Estate
+from freehold.loop.workspace import Workspace
 from freehold.store import Store
 
 NEW_PROMPT = "new_prompt"
@@ -70,22 +70,22 @@ def proven_version(task: Task, route: Route) -> PromptVersion:
     return known[-1] if known else versions[0]
 
 
-def prompt_news(estate: Estate, task: Task, route: Route) -> PromptNews | None:
+def prompt_news(workspace: Workspace, task: Task, route: Route) -> PromptNews | None:
     """What there is to say; None where the prompt is the one that it always was, or that the route was proven with."""
     versions = versions_of(task)
     if route.kind == "rented":
         return _news(versions[-1], (), 0, is_moved=False) if len(versions) > 1 else None
-    found = _of_moved(estate.store, task, route)
-    return None if found is None else replace(found, task=task.name, needed=calls_to_renew(estate, task))
+    found = _of_moved(workspace.store, task, route)
+    return None if found is None else replace(found, task=task.name, needed=calls_to_renew(workspace, task))
 
 
-def calls_to_renew(estate: Estate, task: Task) -> int:
+def calls_to_renew(workspace: Workspace, task: Task) -> int:
     """How many calls with a new prompt it takes, at the least, for a renewal to be worth a try.
 
     So many held-out calls without a mistake keep the contract: n with (1 - risk)^n <= delta.
     Checkable: 59 at a risk and a delta of 5%, so 99 calls.
     """
-    number = estate.settings.for_task(task.name).number
+    number = workspace.settings.for_task(task.name).number
     risk, delta = number("prove.risk"), number("prove.delta")
     if not (0 < risk < 1 and 0 < delta < 1):
         return _LEAST_CALLS
@@ -97,7 +97,7 @@ def _of_moved(store: Store, task: Task, route: Route) -> PromptNews | None:
     versions = versions_of(task)
     proven = proven_version(task, route)
     if versions[-1].number == proven.number:
-        fresh = store.following.newest_of(task.id, route.created_at, _CALLS_READ)
+        fresh = store.call_stream.newest_of(task.id, route.created_at, _CALLS_READ)
         found = [call for call in fresh if _is_new(call)]
         if not found:
             return None
@@ -107,12 +107,12 @@ def _of_moved(store: Store, task: Task, route: Route) -> PromptNews | None:
         since = [call for call in fresh if call.created_at >= first.since]
         return _news(first, since, _compared(store, task, first.since), is_moved=True)
     newest = versions[-1]
-    calls = store.following.newest_of(task.id, newest.since, _CALLS_READ)
+    calls = store.call_stream.newest_of(task.id, newest.since, _CALLS_READ)
     return _news(newest, calls, _compared(store, task, newest.since), is_moved=True)
 
 
 def _compared(store: Store, task: Task, since: float) -> int:
-    shadows = store.following.newest_of(task.id, since, _CALLS_READ, arm="shadow")
+    shadows = store.call_stream.newest_of(task.id, since, _CALLS_READ, arm="shadow")
     return sum(NEW_PROMPT in call.tags and call.status < 400 for call in shadows)
 
 

@@ -1,7 +1,7 @@
 """One request to a provider, outside the gateway: sent with the provider's key, waited out, read.
 
 Rate limits and failures of the provider are waited out a few times, as long as its `retry-after` says. Not covered:
-what is asked and how much may be spent on it (`loop.second_opinion`), the gateway's own traffic.
+what is asked and how much may be spent on it (`loop.budgeted_batch`), the gateway's own traffic.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Receipts as people use them: find one, see what stands around it, verify the chain, export it.
 
 Verifying the database also holds verdicts, routes and the count of attempts against what receipts say. An exported file
-is verified by itself, without any state folder. Not covered: the files that receipts name (`loop.exhibits`).
+is verified by itself, without any state folder. Not covered: the files that receipts name (`loop.artifact_checks`).
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from freehold.core import Route, Verdict
 from freehold.core.receipt import LONGEST_LINE_BYTES, START, Head, Receipt, read_lines, verify
 from freehold.core.statement import agrees
 from freehold.errors import DataError, NotFoundError, UsageError
-from freehold.loop.estate import Estate
 from freehold.loop.heads import kept_heads
 from freehold.loop.progress import Progress, Reporter
+from freehold.loop.workspace import Workspace
 
 _LEAST_HASH_CHARS = 4
 _MOST_PROBLEMS = 100
@@ -50,9 +50,9 @@ class Neighbours:
     after: Receipt | str | None
 
 
-def find_receipt(estate: Estate, name: str) -> Receipt:
+def find_receipt(workspace: Workspace, name: str) -> Receipt:
     """The receipt of this number, hash, beginning of a hash, or verdict; NotFoundError when there is none."""
-    receipts, name = estate.store.receipts, name.strip()
+    receipts, name = workspace.store.receipts, name.strip()
     number = int(name) if re.fullmatch(r"[0-9]{1,9}", name) else None
     if number is not None and number <= receipts.head().number:
         return _readable(receipts.numbered(number), name)
@@ -65,28 +65,28 @@ def find_receipt(estate: Estate, name: str) -> Receipt:
     return _readable(receipts.numbered(numbers[0]) if numbers else None, name)
 
 
-def neighbours(estate: Estate, receipt: Receipt) -> Neighbours:
+def neighbours(workspace: Workspace, receipt: Receipt) -> Neighbours:
     """What stands before and after a receipt."""
-    numbered = estate.store.receipts.numbered
+    numbered = workspace.store.receipts.numbered
     return Neighbours(numbered(receipt.number - 1) if receipt.number > 1 else None, numbered(receipt.number + 1))
 
 
-def verify_database(estate: Estate, head: Head | None, report: Reporter) -> Verified:
+def verify_database(workspace: Workspace, head: Head | None, report: Reporter) -> Verified:
     """Verify the chain of the database, and that verdicts and routes are what their receipts say.
 
     It must have this head, and all that were kept beside it (`loop.heads`).
     """
-    kept = kept_heads(estate.settings)
-    reading = _Reading(total=estate.store.receipts.head().number, report=report)
-    wanted = reading.watch(estate.store.receipts.stream())
+    kept = kept_heads(workspace.settings)
+    reading = _Reading(total=workspace.store.receipts.head().number, report=report)
+    wanted = reading.watch(workspace.store.receipts.stream())
     problems = list(kept.problems) + _first(verify(wanted, head, kept.heads))
     told = dict(reading.told)
-    verdicts, routes = estate.store.book.verdicts(None), estate.store.book.route_history(None)
-    for _ in reading.watch(estate.store.receipts.stream(after=reading.last.number)):
+    verdicts, routes = workspace.store.registry.verdicts(None), workspace.store.registry.route_history(None)
+    for _ in reading.watch(workspace.store.receipts.stream(after=reading.last.number)):
         """What was put meanwhile is in the tables and belongs to what was told."""
     known: list[Verdict | Route] = [*verdicts, *reversed(routes)]
     differing, unknown = _compare(reading, known)
-    problems += _elsewhere(estate) + _uncounted(estate, reading, verdicts)
+    problems += _elsewhere(workspace) + _uncounted(workspace, reading, verdicts)
     gone = told.keys() - {_key(value) for value in known}
     problems += differing
     problems += [f"receipt {told[key][0]} is of {_name(key)}, which is not in the database" for key in sorted(gone)]
@@ -111,10 +111,10 @@ def verify_file(path: Path, head: Head | None, report: Reporter) -> Verified:
     return Verified(receipts=reading.count, head=reading.last, problems=tuple(problems))
 
 
-def export(estate: Estate, write: Callable[[str], object]) -> Head:
+def export(workspace: Workspace, write: Callable[[str], object]) -> Head:
     """Write all receipts, a line each, and return the newest's number and hash; DataError where one is unreadable."""
     last = START
-    for receipt in estate.store.receipts.stream():
+    for receipt in workspace.store.receipts.stream():
         if isinstance(receipt, str):
             raise DataError(f"The chain cannot be exported: {receipt}.", hint="Run: freehold receipts verify")
         write(receipt.line + "\n")
@@ -122,7 +122,7 @@ def export(estate: Estate, write: Callable[[str], object]) -> Head:
     return last
 
 
-def export_file(estate: Estate, path: Path) -> Head:
+def export_file(workspace: Workspace, path: Path) -> Head:
     """Write all receipts to a new file, which is there whole or not at all; UsageError when something is there."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
@@ -136,7 +136,7 @@ def export_file(estate: Estate, path: Path) -> Head:
         ) from error
     try:
         with open(descriptor, "w", encoding="utf-8") as file:
-            last = export(estate, file.write)
+            last = export(workspace, file.write)
             file.flush()
             os.fsync(file.fileno())
         os.rename(draft, path)
@@ -218,21 +218,23 @@ def _compare(reading: _Reading, known: list[Verdict | Route]) -> tuple[list[str]
     return problems, notes if unknown else []
 
 
-def _elsewhere(estate: Estate) -> list[str]:
+def _elsewhere(workspace: Workspace) -> list[str]:
     """Routes in force that are served out of another folder than their model's; receipts name no paths."""
     problems = []
-    for task_id, route in estate.store.book.routes().items():
-        card = estate.store.book.model(route.model_id) if route.model_id else None
+    for task_id, route in workspace.store.registry.routes().items():
+        card = workspace.store.registry.model(route.model_id) if route.model_id else None
         if card is not None and route.model_path not in (None, card.path):
             key = _name(("route", task_id, route.version))
             problems.append(f"{key} serves model {card.id} out of {route.model_path}, and it lies in {card.path}")
     return problems
 
 
-def _uncounted(estate: Estate, reading: _Reading, verdicts: Iterable[Verdict]) -> list[str]:
+def _uncounted(workspace: Workspace, reading: _Reading, verdicts: Iterable[Verdict]) -> list[str]:
     """Attempts of verdicts with a receipt that nothing counts any more: later proofs would spend too much."""
     told = [(verdict, reading.told[key][0]) for verdict in verdicts if (key := _key(verdict)) in reading.told]
-    attempts = {task_id: estate.store.attempts.of_task(task_id) for task_id in {verdict.task_id for verdict, _ in told}}
+    attempts = {
+        task_id: workspace.store.attempts.of_task(task_id) for task_id in {verdict.task_id for verdict, _ in told}
+    }
     counted = {(task_id, attempt.number) for task_id, found in attempts.items() for attempt in found}
     return [
         f"attempt {verdict.attempt} of task {verdict.task_id}, of which receipt {number} tells, is not counted any more"

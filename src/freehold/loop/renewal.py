@@ -15,11 +15,11 @@ from freehold.core import Verdict
 from freehold.core.route import Route
 from freehold.core.task import Task, versions_of
 from freehold.errors import DataError
-from freehold.loop.estate import Estate
 from freehold.loop.progress import Reporter
 from freehold.loop.prompt_news import RENEWAL_PROOF_SHARE, proven_version
-from freehold.loop.sorting import sort_new_calls
-from freehold.loop.walks import freeze_task, prove_task
+from freehold.loop.runs import freeze_task, prove_task
+from freehold.loop.sort import sort_new_calls
+from freehold.loop.workspace import Workspace
 from freehold.settings import Value
 
 _DEV_SHARE = 0.1
@@ -34,14 +34,14 @@ class Renewal:
     version: int
 
 
-def renew(estate: Estate, name: str, report: Reporter) -> Renewal:
+def renew(workspace: Workspace, name: str, report: Reporter) -> Renewal:
     """Prove the task's model on calls with its newest prompt; DataError where that is the one it was proven with."""
-    sort_new_calls(estate)
-    task = estate.task(name)
-    route = estate.store.book.route(task.id)
+    sort_new_calls(workspace)
+    task = workspace.task(name)
+    route = workspace.store.registry.route(task.id)
     newest = versions_of(task)[-1]
-    card = estate.model(task, route.model_id)
-    if newest.number == _proven_number(estate, task, route):
+    card = workspace.model(task, route.model_id)
+    if newest.number == _proven_number(workspace, task, route):
         raise DataError(
             f"The prompt of task {task.name!r} is the one that its model was proven with (version {newest.number}).",
             hint=f"With new calls: freehold freeze {task.name}, then prove it again.",
@@ -51,16 +51,16 @@ def renew(estate: Estate, name: str, report: Reporter) -> Renewal:
         "freeze.proof_share": RENEWAL_PROOF_SHARE,
         "freeze.dev_share": _DEV_SHARE,
     }
-    freeze_task(replace(estate, settings=estate.settings.override(chosen)), task.name, report)
-    verdict = prove_task(estate, task.name, card.id, report)
+    freeze_task(replace(workspace, settings=workspace.settings.override(chosen)), task.name, report)
+    verdict = prove_task(workspace, task.name, card.id, report)
     return Renewal(verdict=verdict, version=newest.number)
 
 
-def _proven_number(estate: Estate, task: Task, route: Route) -> int | None:
+def _proven_number(workspace: Workspace, task: Task, route: Route) -> int | None:
     """The version that the route was proven with, or of a task without one the newest verdict; None without either."""
     if route.kind != "rented":
         return proven_version(task, route).number
-    verdicts = estate.store.book.verdicts(task.id)
+    verdicts = workspace.store.registry.verdicts(task.id)
     if not verdicts:
         return None
     as_route = replace(route, expected=verdicts[0].expected, created_at=verdicts[0].created_at)

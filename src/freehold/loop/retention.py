@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from freehold.loop.estate import Estate
 from freehold.loop.locks import in_turn
 from freehold.loop.progress import Progress, Reporter
+from freehold.loop.workspace import Workspace
 from freehold.record.segments import DAMAGED_FOLDER, REFUSED_FOLDER
 from freehold.store import Before
 
@@ -41,37 +41,37 @@ class Pruned:
     files: int = 0
 
 
-def rule(estate: Estate, now: float, *, older_than_s: float | None = None, task: str | None = None) -> Before:
+def rule(workspace: Workspace, now: float, *, older_than_s: float | None = None, task: str | None = None) -> Before:
     """Which calls are old: by the settings, or all that are older than `older_than_s`; `task` looks at one alone."""
-    only = estate.task(task).id if task is not None else None
+    only = workspace.task(task).id if task is not None else None
     if older_than_s is not None:
         return Before(others=now - older_than_s, by_task={}, only=only)
     by_task = {
-        known.id: _before(estate.settings.for_task(known.name).number("record.keep_days"), now)
-        for known in estate.store.book.tasks()
-        if "keep_days" in estate.settings.tasks.get(known.name, {})
+        known.id: _before(workspace.settings.for_task(known.name).number("record.keep_days"), now)
+        for known in workspace.store.registry.tasks()
+        if "keep_days" in workspace.settings.tasks.get(known.name, {})
     }
-    return Before(others=_before(estate.settings.number("record.keep_days"), now), by_task=by_task, only=only)
+    return Before(others=_before(workspace.settings.number("record.keep_days"), now), by_task=by_task, only=only)
 
 
-def what_is_due(estate: Estate, before: Before) -> list[Due]:
+def what_is_due(workspace: Workspace, before: Before) -> list[Due]:
     """What `prune` would delete, by task, the oldest first."""
-    names = {task.id: task.name for task in estate.store.book.tasks()}
+    names = {task.id: task.name for task in workspace.store.registry.tasks()}
     return [
         Due(task=names.get(old.task_id or ""), calls=old.calls, size_bytes=old.size_bytes, oldest_at=old.oldest_at)
-        for old in estate.store.upkeep.old_bodies(before)
+        for old in workspace.store.retention.old_bodies(before)
     ]
 
 
-def prune(estate: Estate, before: Before, report: Reporter, *, total: int = 0) -> Pruned:
+def prune(workspace: Workspace, before: Before, report: Reporter, *, total: int = 0) -> Pruned:
     """Delete what is old, in small steps; may be interrupted and run again at any time."""
-    with in_turn(estate.folder("locks") / "prune.lock"):
+    with in_turn(workspace.folder("locks") / "prune.lock"):
         calls = 0
-        for count in estate.store.upkeep.delete_bodies(before):
+        for count in workspace.store.retention.delete_bodies(before):
             calls += count
             report(Progress(stage="prune", done=calls, total=max(calls, total), note="bodies deleted"))
-        parts = estate.store.upkeep.delete_parts(time.time()) if calls else 0
-        files = [path for path in set_aside(estate.state, before) if _delete(path)]
+        parts = workspace.store.retention.delete_parts(time.time()) if calls else 0
+        files = [path for path in set_aside(workspace.state, before) if _delete(path)]
     return Pruned(calls=calls, parts=parts, files=len(files))
 
 

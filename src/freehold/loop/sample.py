@@ -1,6 +1,6 @@
 """Looks at some of a task's newest calls: how many could be learnt from, so that nobody is promised what will not come.
 
-Not covered: what is frozen (`loop.freezing`), which looks at all of them.
+Not covered: what is frozen (`loop.freeze`), which looks at all of them.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from dataclasses import replace
 
 from freehold.core.target import habits_of, why_no_target
 from freehold.core.task import Task
-from freehold.loop.estate import Estate
-from freehold.loop.sorting import read_call
+from freehold.loop.sort import read_call
+from freehold.loop.workspace import Workspace
 from freehold.store import CallFilter
 from freehold.tasks import Sample
 
@@ -19,12 +19,12 @@ _MOST_CALLS = 24
 _MOST_BYTES = 8 * 2**20
 
 
-def sample_calls(estate: Estate, task: Task) -> Sample:
+def sample_calls(workspace: Workspace, task: Task) -> Sample:
     """The newest calls that the provider answered, as many as are read quickly."""
     told = []
     size_bytes = 0
     wanted = CallFilter(task_id=task.id, arm="rented", is_direct=True, is_failed=False, limit=_MOST_CALLS)
-    for call in estate.store.calls.stream(replace(wanted, newest_first=True)):
+    for call in workspace.store.calls.stream(replace(wanted, newest_first=True)):
         read = read_call(call)
         size_bytes += len(call.request_body) + len(call.response_body)
         if read.asked is not None:

@@ -19,9 +19,9 @@ from freehold.core.kind import output_kind
 from freehold.core.task import ASKS, PromptVersion, SplitRule, Task, task_id, versions_of
 from freehold.core.template_induction import learn
 from freehold.errors import DataError, NotFoundError, UsageError
-from freehold.loop.estate import Estate
 from freehold.loop.locks import in_turn
-from freehold.loop.sorting import ReadCall, read_call, sort_new_calls
+from freehold.loop.sort import ReadCall, read_call, sort_new_calls
+from freehold.loop.workspace import Workspace
 from freehold.store import CallFilter
 from freehold.store.task_edits import EditKind, TaskEdit
 from freehold.tasks.names import MAX_CHARS, slug
@@ -48,14 +48,14 @@ class EditPlan:
         return sum(len(ids) for targets in self.moved.values() for ids in targets.values())
 
 
-def merge_plan(estate: Estate, names: Sequence[str]) -> EditPlan:
+def merge_plan(workspace: Workspace, names: Sequence[str]) -> EditPlan:
     """Make all these tasks part of the first; DataError where one of the others is moved."""
-    sort_new_calls(estate)
-    tasks = list(dict.fromkeys(estate.task(name) for name in names))
+    sort_new_calls(workspace)
+    tasks = list(dict.fromkeys(workspace.task(name) for name in names))
     if len(tasks) < 2:
         raise UsageError("One task cannot be merged.", hint="Give two or more: freehold tasks merge A B")
     first, *others = tasks
-    routes = estate.store.book.routes()
+    routes = workspace.store.registry.routes()
     for task in others:
         if task.id in routes and routes[task.id].kind != "rented":
             raise DataError(
@@ -65,7 +65,7 @@ def merge_plan(estate: Estate, names: Sequence[str]) -> EditPlan:
         if task.is_trainable != first.is_trainable:
             raise DataError(f"{task.name!r} and {first.name!r} have calls of different kinds.", hint="Leave one out.")
     merged = _merged(first, others)
-    ids = {task.id: {first.id: estate.store.task_edits.calls_of(task.id)} for task in others}
+    ids = {task.id: {first.id: workspace.store.task_edits.calls_of(task.id)} for task in others}
     gone = ", ".join(repr(task.name) for task in others)
     words = f"merge {gone} into {first.name!r}"
     lines = [f"merge    {gone} into {first.name!r}", *_what_moves(ids)]
@@ -76,7 +76,7 @@ def merge_plan(estate: Estate, names: Sequence[str]) -> EditPlan:
         lines.append(
             f"route    {first.name!r} stays moved; calls with other prompts go to the provider until it is proven"
         )
-    lines += [f"keys     {note}" for note in _keys(estate, others)]
+    lines += [f"keys     {note}" for note in _keys(workspace, others)]
     attempts = tuple((task.id, first.id) for task in others)
     return EditPlan(
         kind="merge",
@@ -89,18 +89,18 @@ def merge_plan(estate: Estate, names: Sequence[str]) -> EditPlan:
     )
 
 
-def split_plan(estate: Estate, name: str, rule: SplitRule, new_name: str) -> EditPlan:
+def split_plan(workspace: Workspace, name: str, rule: SplitRule, new_name: str) -> EditPlan:
     """Make the calls that a rule takes a task of their own; DataError where it takes none or all of them."""
-    sort_new_calls(estate)
-    task = estate.task(name)
+    sort_new_calls(workspace)
+    task = workspace.task(name)
     rule = _checked(replace(rule, parent=task.id))
-    _check_free(estate, new_name)
-    taken, total = _taken(estate, task, rule)
+    _check_free(workspace, new_name)
+    taken, total = _taken(workspace, task, rule)
     if not taken or len(taken) == total:
         which = "All" if taken else "None"
         raise DataError(f"{which} of the {total:,} calls of {task.name!r} {rule.words}.", hint="Choose another rule.")
     key = f"{task.key.partition('/')[0][:30]}/{sha256_hex(f'{task.id} {rule.by} {rule.text}')[:8]}"
-    if any(known.id == task_id(key) for known in estate.store.book.tasks()):
+    if any(known.id == task_id(key) for known in workspace.store.registry.tasks()):
         raise DataError(f"Task {task.name!r} was split so before.", hint="See: freehold tasks")
     answers = [read.answer for read in taken if read.is_answered]
     asked = [(read.asked, read.call.created_at) for read in taken[-_CALLS_LEARNT_FROM:] if read.asked is not None]
@@ -115,8 +115,8 @@ def split_plan(estate: Estate, name: str, rule: SplitRule, new_name: str) -> Edi
         rule=rule,
     )
     own = [read.call.id for read in taken]
-    ids = {task.id: {part.id: [*own, *estate.store.task_edits.beside(own)]}}
-    route = estate.store.book.route(task.id)
+    ids = {task.id: {part.id: [*own, *workspace.store.task_edits.beside(own)]}}
+    route = workspace.store.registry.route(task.id)
     lines = [f"split    {task.name!r}: what {rule.words} becomes {part.name!r}", *_what_moves(ids)]
     lines.append(f"stays    {total - len(taken):,} calls stay in {task.name!r}, whose answers are {task.kind}")
     if route.kind != "rented":
@@ -132,14 +132,14 @@ def split_plan(estate: Estate, name: str, rule: SplitRule, new_name: str) -> Edi
     )
 
 
-def rename_plan(estate: Estate, name: str, new_name: str) -> EditPlan:
+def rename_plan(workspace: Workspace, name: str, new_name: str) -> EditPlan:
     """Name a task anew; its earlier names go on to mean it."""
-    task = estate.task(name)
-    _check_free(estate, new_name, own=task)
+    task = workspace.task(name)
+    _check_free(workspace, new_name, own=task)
     new = slug(new_name)
     earlier = tuple(dict.fromkeys(one for one in task.names if one != new))
     lines = [f"rename   {task.name!r} to {new!r}; requests that name {task.name!r} still mean it"]
-    if task.name in estate.settings.tasks:
+    if task.name in workspace.settings.tasks:
         lines.append(f"settings [tasks.{task.name}] of freehold.toml holds no more: name it [tasks.{new}] there")
     return EditPlan(
         kind="rename",
@@ -150,15 +150,15 @@ def rename_plan(estate: Estate, name: str, new_name: str) -> EditPlan:
     )
 
 
-def apply_edit(estate: Estate, plan: EditPlan) -> TaskEdit:
+def apply_edit(workspace: Workspace, plan: EditPlan) -> TaskEdit:
     """Do what a plan says; BusyError where a task changed since."""
-    with in_turn(estate.folder("locks") / "sort.lock"):
-        edit = estate.store.task_edits.apply(
+    with in_turn(workspace.folder("locks") / "sort.lock"):
+        edit = workspace.store.task_edits.apply(
             plan.kind, plan.words, before=plan.before, after=plan.after, moved=plan.moved
         )
     for source, target in plan.attempts:
-        for attempt in estate.store.attempts.of_task(source):
-            estate.store.attempts.claim(target, attempt.id, attempt.calls, attempt.created_at)
+        for attempt in workspace.store.attempts.of_task(source):
+            workspace.store.attempts.claim(target, attempt.id, attempt.calls, attempt.created_at)
     return edit
 
 
@@ -173,17 +173,17 @@ class UndoPlan:
     text: str
 
 
-def undo_plan(estate: Estate) -> UndoPlan:
+def undo_plan(workspace: Workspace) -> UndoPlan:
     """Take the newest edit back; NotFoundError where there is none, DataError where a part was moved since."""
-    edit = estate.store.task_edits.newest()
+    edit = workspace.store.task_edits.newest()
     if edit is None:
         raise NotFoundError("No edit of a task is left to undo.", hint="Edits are: freehold tasks merge, split, rename")
-    known = {task.id: task for task in estate.store.book.tasks()}
+    known = {task.id: task for task in workspace.store.registry.tasks()}
     now = [known[task_id] for task_id in edit.after if task_id in known]
     before = {task.id: task for task in edit.before}
     fresh = [task for task in now if task.id not in before]
     for task in fresh:
-        if estate.store.book.route(task.id).kind != "rented":
+        if workspace.store.registry.route(task.id).kind != "rented":
             raise DataError(f"Task {task.name!r} is moved, and would be gone.", hint=_BACK.format(task.name))
     taken = {name for task in known.values() if task.id not in edit.after for name in task.names}
     back = tuple(_as_it_was(task, known.get(task.id), taken) for task in edit.before)
@@ -197,11 +197,11 @@ def undo_plan(estate: Estate) -> UndoPlan:
     return UndoPlan(edit=edit, gone=gone, back=back, resort=resort, text="\n".join(lines))
 
 
-def undo(estate: Estate, plan: UndoPlan) -> None:
+def undo(workspace: Workspace, plan: UndoPlan) -> None:
     """Do what the plan says, and sort the calls that came since."""
-    with in_turn(estate.folder("locks") / "sort.lock"):
-        estate.store.task_edits.undo(plan.edit, gone=plan.gone, back=plan.back, resort=plan.resort)
-    sort_new_calls(estate)
+    with in_turn(workspace.folder("locks") / "sort.lock"):
+        workspace.store.task_edits.undo(plan.edit, gone=plan.gone, back=plan.back, resort=plan.resort)
+    sort_new_calls(workspace)
 
 
 def _merged(first: Task, others: Sequence[Task]) -> Task:
@@ -251,22 +251,22 @@ def _checked(rule: SplitRule) -> SplitRule:
     return rule
 
 
-def _check_free(estate: Estate, name: str, own: Task | None = None) -> None:
+def _check_free(workspace: Workspace, name: str, own: Task | None = None) -> None:
     """UsageError for a name that means another task, or is none."""
     short = slug(name)
     if not name.strip() or len(name.strip()) > MAX_CHARS:
         raise UsageError(f"{name!r} is no name for a task.", hint=f"Up to {MAX_CHARS} letters, digits and hyphens.")
-    for task in estate.store.book.tasks():
+    for task in workspace.store.registry.tasks():
         if short in task.names and (own is None or task.id != own.id):
             raise UsageError(f"The name {short!r} means task {task.name!r} already.", hint="Choose another name.")
         if own is not None and task.id == own.id and short == task.name:
             raise UsageError(f"Task {task.name!r} has this name already.", hint="Choose another name.")
 
 
-def _taken(estate: Estate, task: Task, rule: SplitRule) -> tuple[list[ReadCall], int]:
+def _taken(workspace: Workspace, task: Task, rule: SplitRule) -> tuple[list[ReadCall], int]:
     """The calls of a task that a rule takes, oldest first, without their bodies, and how many calls it has."""
     taken, total = [], 0
-    for call in estate.store.calls.stream(CallFilter(task_id=task.id, is_direct=True)):
+    for call in workspace.store.calls.stream(CallFilter(task_id=task.id, is_direct=True)):
         total += 1
         read = read_call(call)
         if read.asked is not None and rule.takes(read.asked):
@@ -283,11 +283,11 @@ def _what_moves(ids: Mapping[str, Mapping[str, Sequence[str]]]) -> list[str]:
     return [f"calls    {moved:,} change their task, audits and shadows among them; new calls follow"]
 
 
-def _keys(estate: Estate, tasks: Sequence[Task]) -> list[str]:
+def _keys(workspace: Workspace, tasks: Sequence[Task]) -> list[str]:
     """What there is to say of gateway keys that are for tasks which will be gone."""
     found = {task.key: task.name for task in tasks}
     notes = []
-    for key in estate.store.keys.all_keys():
+    for key in workspace.store.keys.all_keys():
         names = [found[task_key] for task_key in key.task_keys if task_key in found]
         if names and key.revoked_at is None:
             notes.append(f"{key.name!r} is for {', '.join(names)} alone: give its callers one for the merged task")

@@ -12,7 +12,7 @@ must also be certified by `prove.betting` on the users' mean losses, at the same
 higher one: E[-loss] >= -risk is a paired test whose incumbent is never wrong. Both must pass, so the chosen threshold
 is never lower than contract A alone would give. What is exact then is the claim for a call drawn by drawing a user
 first. Where some users make more calls than others, the share among calls may be larger; Clopper-Pearson, with n and k
-taken for what they are worth (`prove.units`), bounds it approximately.
+taken for what they are worth (`prove.cluster_means`), bounds it approximately.
 
 Withholding more calls afterwards, whichever and for whatever reason, only lowers P(local and wrong): what is proven of
 a threshold holds for every policy that answers a part of what it would have answered (`prove.policy` relies on it).
@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING
 from freehold.core.confidence import LEAST_CONFIDENCE
 from freehold.core.verdict import Contract
 from freehold.prove.betting import log_wealth, user_order
-from freehold.prove.units import is_uneven, worth
+from freehold.prove.cluster_means import is_uneven, worth
 
 if TYPE_CHECKING:
     import numpy as np

@@ -24,7 +24,7 @@ betting (`prove.betting`) on D_u = the user's mean of (risk - loss) * 1{local}: 
 where E[loss * 1{local}] <= risk * E[1{local}], that is where E[loss | local] <= risk for a call drawn by drawing a user
 first. It is a ratio of means, not a mean of the users' ratios, so users without a local answer bet nothing.
 1/sup K is its p-value. With users the binomial must pass as well, so they never loosen a threshold; where some make
-more calls than others it is taken of what their calls are worth (`prove.units`), as in contract A.
+more calls than others it is taken of what their calls are worth (`prove.cluster_means`), as in contract A.
 
 Checkable: k = 0 of n = 59 has p = .0485 at risk .05, of 58 has .0510; the fewest without an error are
 ln(delta) / ln(1 - risk) = 58.4 at 5%/5%.
@@ -42,7 +42,7 @@ from typing import TYPE_CHECKING
 from freehold.core.confidence import LEAST_CONFIDENCE
 from freehold.prove.betting import log_wealth, user_order
 from freehold.prove.cascade import Cascade, CurvePoint, upper_bound, usable_scores
-from freehold.prove.units import is_uneven, user_means_of, worth
+from freehold.prove.cluster_means import is_uneven, user_means_of, worth
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,7 +8,7 @@ persuade the judge. That is a bias of the judge like any other, and labels of pe
 
 Each pair is asked twice with the sides swapped: a judge that prefers a side, whatever stands there, scores 0.
 
-Not covered: sending it (`freehold.loop.second_opinion`), what scores are worth (`prove.ppi`).
+Not covered: sending it (`freehold.loop.budgeted_batch`), what scores are worth (`prove.ppi`).
 """
 
 from __future__ import annotations

@@ -22,13 +22,13 @@ labels alone, so E[Z_t] = E[D] whatever the judge says, and K is a supermartinga
 1/alpha) <= alpha (Ville). Assumes that labelled and judged pairs are drawn alike and independently, in an order that
 was fixed before either looked at them, and that n, N and B were; and that the judge can tell neither which pairs people
 compare nor what they said: it was not fitted to these labels, and is asked about all pairs in an order of its own
-(`loop.judging`). k pairs' worth of l stands in for labels that are not there yet: without it the first bets gain
+(`loop.judge`). k pairs' worth of l stands in for labels that are not there yet: without it the first bets gain
 nothing, with it a useless judge costs about one point of power.
 
 1 - rho^2 is what is left of the variance when the judge is as good as its correlation with people and N is boundless.
 Checkable: D = f = (1, 0, -1, 0) and N = 4 scores (1, 1, 0, 0) give lambda = .5, theta = .25, se = .2165.
 
-Not covered: who is asked, and in what order (`prove.judging`).
+Not covered: who is asked, and in what order (`prove.judge`).
 """
 
 from __future__ import annotations
@@ -140,9 +140,9 @@ def powered_log_wealth(
     goal = math.log(1 / alpha)
     wealth, squares = np.zeros(runs), np.zeros(runs)
     path = np.empty((runs, n))
-    weighing = _Weighing(runs, per_label)
+    weights = _Weights(runs, per_label)
     for t in range(n):
-        weight = weighing.weight()
+        weight = weights.weight()
         unit = labels[:, t] + weight * (means[:, t] - scores[:, t])
         variance = (2.5 + squares) / (10 + t)
         missing = np.maximum(goal - wealth, 0.0)
@@ -151,11 +151,11 @@ def powered_log_wealth(
         wealth = wealth + np.log1p(bet * (unit + margin))
         squares = squares + unit**2
         path[:, t] = wealth
-        weighing.add(labels[:, t], scores[:, t])
+        weights.add(labels[:, t], scores[:, t])
     return path
 
 
-class _Weighing:
+class _Weights:
     """lambda out of the labels so far."""
 
     def __init__(self, runs: int, per_label: int) -> None:

@@ -4,7 +4,7 @@ The page loads nothing from anywhere and runs no script. Whatever stands in a ca
 harmless (`page.words.visible`) and escaped, by the environment itself, so that no template can forget it; what is too
 much for a page is cut with a count. Files are replaced whole, the JSON last, so that a report with JSON is complete.
 
-Not covered: figures (`prove.evidence`), sentences (`prove.story`, `prove.statement`), pictures (`prove.page`).
+Not covered: figures (`prove.evidence`), sentences (`prove.summary`, `prove.methods`), pictures (`prove.page`).
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING
 
 from freehold.core.verdict import Verdict
 from freehold.errors import StateError
-from freehold.prove.page import differing, dots, pictures, traffic, words
+from freehold.prove.methods import state
+from freehold.prove.page import differences, dots, pictures, traffic, words
 from freehold.prove.page.basis import basis
 from freehold.prove.page.sheet import Sheet
 from freehold.prove.references import GLOSSARY
-from freehold.prove.statement import state
-from freehold.prove.story import tell
+from freehold.prove.summary import tell
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -91,15 +91,15 @@ def render(template: str, verdict: Verdict) -> str:
     )
 
 
-def _shown_differences(evidence: Sheet) -> list[differing.SideBySide]:
+def _shown_differences(evidence: Sheet) -> list[differences.SideBySide]:
     """The first differences, as many as a page bears; the others stand in the JSON."""
-    shown: list[differing.SideBySide] = []
+    shown: list[differences.SideBySide] = []
     chars = 0
     for row in evidence.rows("differences")[:_MOST_SHOWN]:
         chars += sum(len(words.visible(row.text(name))) for name in ("input", "wanted", "provider", "owned"))
         if shown and chars > _MOST_SHOWN_CHARS:
             break
-        shown.append(differing.side_by_side(row))
+        shown.append(differences.side_by_side(row))
     return shown
 
 

@@ -39,7 +39,7 @@ from freehold.core.language import language_of
 from freehold.core.slices import SliceShape, input_chars, input_text, label_of, top_fields
 from freehold.prove.betting import log_wealth
 from freehold.prove.cascade import lower_bound, upper_bound, usable_scores
-from freehold.prove.units import user_means_of
+from freehold.prove.cluster_means import user_means_of
 
 if TYPE_CHECKING:
     import numpy as np

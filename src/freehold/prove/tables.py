@@ -15,8 +15,8 @@ from freehold.core.engine import OwnedAnswer
 from freehold.core.intervals import wilson
 from freehold.core.scoring import field_name
 from freehold.prove.cascade import Cascade, CurvePoint
+from freehold.prove.evaluate import Evaluation
 from freehold.prove.settings import ProofFacts
-from freehold.prove.weighing import Examined
 
 MOST_ROWS = 60
 MOST_POINTS = 120
@@ -79,7 +79,7 @@ def curve_points(cascade: Cascade) -> list[CurvePoint]:
     return [point for point in cascade.curve if point in kept]
 
 
-def field_rows(examined: Examined) -> list[FieldRow]:
+def field_rows(examined: Evaluation) -> list[FieldRow]:
     """Agreement per field, worst first; all elements of a list are one field."""
     seen: Counter[str] = Counter()
     agreed: Counter[str] = Counter()
@@ -111,7 +111,7 @@ def agreement_interval(right: int, n: int, *, slices: int, calls_per_user: float
     return max(0.0, share - widening * (share - low)), min(1.0, share + widening * (high - share))
 
 
-def confidence_bins(examined: Examined) -> list[ConfidenceBin]:
+def confidence_bins(examined: Evaluation) -> list[ConfidenceBin]:
     """How many usable answers have which confidence; the last bin holds 1.0 too."""
     counts = [[0, 0] for _ in range(_BINS)]
     for guess, score in zip(examined.guesses, examined.scores, strict=True):
@@ -135,7 +135,7 @@ def speed(answers: Sequence[OwnedAnswer]) -> Speed:
     )
 
 
-def savings(examined: Examined, facts: ProofFacts) -> Savings:
+def savings(examined: Evaluation, facts: ProofFacts) -> Savings:
     """What the coverage saves of the provider's bill: a local answer is free, an audited one is paid for again.
 
     A call that may go local need not cost what others do (images, long answers by tools): what it costs on average, as

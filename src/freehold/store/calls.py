@@ -19,8 +19,8 @@ from freehold.store import schema
 from freehold.store.bodies import fold, unfold
 from freehold.store.database import Database
 from freehold.store.keys import count_calls
+from freehold.store.retention import SEEN_EVERY_S
 from freehold.store.rows import row_of, storable
-from freehold.store.upkeep import SEEN_EVERY_S
 
 StaticParts = Callable[[Call], Sequence[bytes]]
 
@@ -101,7 +101,7 @@ class CallTable:
             self._insert(connection, rows)
 
     def _insert_parts(self, connection: Connection, slices: Mapping[str, bytes]) -> None:
-        """Keep the parts that calls share, and say from time to time that they are in use (see `store.upkeep`)."""
+        """Keep the parts that calls share, and say from time to time that they are in use (see `store.retention`)."""
         now = time.time()
         statement = self._database.insert(schema.parts)
         seen = statement.on_conflict_do_update(

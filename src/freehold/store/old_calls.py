@@ -14,7 +14,7 @@ from sqlalchemy import text as sql
 
 from freehold.store import schema
 from freehold.store.database import Database
-from freehold.store.upkeep import Before, is_old
+from freehold.store.retention import Before, is_old
 
 _ROWS_PER_READ = 2000
 _ROWS_PER_WRITE = 200

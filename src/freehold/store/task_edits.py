@@ -20,7 +20,7 @@ from freehold.core.task import Task
 from freehold.errors import BusyError
 from freehold.store import schema
 from freehold.store.database import Database
-from freehold.store.taskbook import read_task, task_document
+from freehold.store.task_registry import read_task, task_document
 
 EditKind = Literal["merge", "split", "rename"]
 _IDS_PER_STATEMENT = 500

@@ -5,7 +5,7 @@ other finds that it must read again. `changed_at` changes with the figures alone
 row for every call that was watched. Beside them each gateway has a row of its own, which says up to when its calls are
 in the record.
 
-Not covered: what the state means (`freehold.watch`), who writes it (`loop.watching`).
+Not covered: what the state means (`freehold.watch`), who writes it (`loop.monitor`).
 """
 
 from __future__ import annotations

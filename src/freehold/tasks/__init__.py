@@ -8,8 +8,8 @@ from freehold.tasks.edits import is_edited
 from freehold.tasks.index import TaskIndex
 from freehold.tasks.near import NearPrompts
 from freehold.tasks.next_step import Sample, next_step
-from freehold.tasks.reading import Reading
 from freehold.tasks.sort import Sorted, sort_calls
+from freehold.tasks.sortable import Reading
 
 __all__ = [
     "NearPrompts",

@@ -22,7 +22,7 @@ from freehold.core.json_text import parse_json
 from freehold.core.kind import LABEL_CHARS, is_json, output_kind
 from freehold.core.scoring import normal_label
 from freehold.tasks.families import FAIR_SHARE, clusters, shared_ends
-from freehold.tasks.reading import Reading
+from freehold.tasks.sortable import Reading
 
 LEAST_SHARED_VOCABULARY = 0.5
 LEAST_ANSWERS = 8

@@ -14,7 +14,7 @@ from freehold.core.fingerprint import CHAT_DIALECTS, earlier_key, is_bare, key, 
 from freehold.core.fingerprint_v1 import KEY_START
 from freehold.core.task import Task, versions_of
 from freehold.core.template import Template, frame
-from freehold.tasks.grouping import OTHER, PART
+from freehold.tasks.groups import OTHER, PART
 from freehold.tasks.names import slug
 
 _REMEMBERED = 1024

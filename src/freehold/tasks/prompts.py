@@ -24,8 +24,8 @@ from freehold.core.template import Template, frame
 from freehold.core.template_induction import learn
 from freehold.tasks.edits import are_alike, is_edited, words_of
 from freehold.tasks.features import LEAST_SHARED_VOCABULARY, is_of_kind, shared_vocabulary
-from freehold.tasks.grouping import SETTLED_CALLS, Group
-from freehold.tasks.reading import Reading, by_time
+from freehold.tasks.groups import SETTLED_CALLS, Group
+from freehold.tasks.sortable import Reading, by_time
 
 LEAST_ALIKE_FIELDS = 0.5
 _LEARNT_FROM = 100

@@ -28,11 +28,11 @@ from freehold.core.template import Template
 from freehold.core.template_induction import learn, widen
 from freehold.tasks.edits import edited_words, is_edited
 from freehold.tasks.features import Feature, features, may_be_several
-from freehold.tasks.grouping import OTHER, PART, SETTLED_CALLS, Group, group_calls, of_feature
+from freehold.tasks.groups import OTHER, PART, SETTLED_CALLS, Group, group_calls, of_feature
 from freehold.tasks.index import TaskIndex
 from freehold.tasks.names import suggest, unique
 from freehold.tasks.prompts import LookBack, goes_beside, has_replaced, task_of_edit, version_template
-from freehold.tasks.reading import Reading, by_time
+from freehold.tasks.sortable import Reading, by_time
 
 KIND_ANSWERS = 20
 """How many new answers it takes to change what kind of answers a settled task is said to have."""

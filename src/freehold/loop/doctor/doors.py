@@ -7,7 +7,7 @@ import time
 from freehold.core.hosts import Hosts, read_hosts
 from freehold.loop.doctor.finding import Finding
 from freehold.settings import Settings
-from freehold.store import Store, read_facts
+from freehold.store import Store, read_diagnostics
 
 
 def check_doors(settings: Settings) -> list[Finding]:
@@ -31,7 +31,7 @@ def check_doors(settings: Settings) -> list[Finding]:
 
 def _valid_keys(settings: Settings) -> int | None:
     """How many keys let somebody in now; None while the database is not of this version."""
-    facts = read_facts(settings.database_url, check_s=0)
+    facts = read_diagnostics(settings.database_url, check_s=0)
     if facts is None:
         return 0
     if facts.version != facts.wanted:

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 from freehold.errors import FreeholdError
 from freehold.loop.doctor.doors import check_doors
-from freehold.loop.doctor.estate import check_estate, check_receipts
 from freehold.loop.doctor.finding import Finding
 from freehold.loop.doctor.machine import (
     check_extras,
@@ -18,9 +17,10 @@ from freehold.loop.doctor.machine import (
     check_state,
     check_wall_clock,
 )
+from freehold.loop.doctor.providers import ask_provider, check_skew
 from freehold.loop.doctor.record import check_database, check_journal
-from freehold.loop.doctor.rented import ask_provider, check_skew
 from freehold.loop.doctor.versions import check_versions
+from freehold.loop.doctor.workspace import check_receipts, check_workspace
 from freehold.settings import Settings
 
 _QUICK_CHECK_S = 10.0
@@ -40,7 +40,7 @@ def examine(settings: Settings, environment: Mapping[str, str], *, is_deep: bool
         yield from _made("doors", lambda: check_doors(settings))
         yield from _made("database", lambda: check_database(settings, check_s=3600 if is_deep else _QUICK_CHECK_S))
         yield from _made("journal", lambda: check_journal(settings))
-        yield from _made("estate", lambda: check_estate(settings, is_deep=is_deep))
+        yield from _made("workspace", lambda: check_workspace(settings, is_deep=is_deep))
         skews: list[float] = []
         yield from _made("receipts", lambda: check_receipts(settings))
         for name, answer in asked:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 import time
 
-from freehold.core.spoken import age
+from freehold.core.formatting import age
 from freehold.loop.doctor.finding import Finding, Level, size
 from freehold.record import read_backlog
 from freehold.settings import Settings
-from freehold.store import DatabaseFacts, read_facts
+from freehold.store import DatabaseDiagnostics, read_diagnostics
 
 _LARGE_BACKLOG_BYTES = 64 * 2**20
 
 
 def check_database(settings: Settings, *, check_s: float) -> list[Finding]:
     """Whether the database opens, is of this version and is whole."""
-    facts = read_facts(settings.database_url, check_s=check_s)
+    facts = read_diagnostics(settings.database_url, check_s=check_s)
     if facts is None:
         return [Finding("database", "ok", "none yet: the first `freehold up` makes it")]
     text = f"{facts.kind} {facts.server}, {size(facts.size_bytes)}, {_version(facts)}"
@@ -35,7 +35,7 @@ def check_database(settings: Settings, *, check_s: float) -> list[Finding]:
     return [Finding("database", "ok", text + note)]
 
 
-def _version(facts: DatabaseFacts) -> str:
+def _version(facts: DatabaseDiagnostics) -> str:
     return f"version {facts.version}" if facts.version else "without tables"
 
 

@@ -4,7 +4,7 @@
     mixed       people said it of some calls, by a correction or a bad rating: an answer is "as wanted"
     known       people said it of all calls: an answer is "right"
 
-Told from the evidence alone. Not covered: other words of a report (`prove.story`, `prove.cautions`).
+Told from the evidence alone. Not covered: other words of a report (`prove.summary`, `prove.risks`).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Figures as words, and text of calls made harmless to read.
 
-Whatever is not a finite number reads "unknown". Not covered: sentences (`prove.story`), escaping for HTML (the
+Whatever is not a finite number reads "unknown". Not covered: sentences (`prove.summary`), escaping for HTML (the
 templates do it, and `prove.page.svg` for what it draws).
 """
 
