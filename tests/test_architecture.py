@@ -204,3 +204,11 @@ def test_nothing_is_loaded_by_what_can_run_code() -> None:
                 wrong.append(f"{name}:{node.lineno} runs text as code")
     assert wrong == []
     assert loads
+
+
+def test_a_module_is_named_by_a_noun() -> None:
+    glossary = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    kept = set(re.findall(r"`(\w+)`", glossary.rpartition("## Names of modules")[2]))
+    verbs = {path.stem for path in PACKAGE.rglob("*.py") if re.search(r"(ing|ed)$", path.stem)}
+    assert verbs - kept == set(), "name it by what it is, or say in docs/glossary.md why it stays"
+    assert kept - verbs == set(), "the glossary lists modules that are gone"

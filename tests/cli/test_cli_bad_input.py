@@ -290,7 +290,7 @@ def test_a_table_of_settings_for_no_task_names_the_nearest(recorded: Run, tmp_pa
         "[tasks.triage-suport-desk] in freehold.toml is for no task, so that its settings do nothing."
         f" Did you mean [tasks.{TASK}]?"
     )
-    for verb in ("freeze", "train", "prove", "move", "exit", "label", "probe"):
+    for verb in ("freeze", "train", "prove", "move", "run", "label", "probe"):
         _refused(recorded(verb, TASK), words, 2)
     assert words not in recorded("back", TASK).stderr
     for verb in (("settings",), ("settings", "--json")):

@@ -189,9 +189,16 @@ def test_a_verdict_is_an_exit_code(
     assert result.stdout == "The proof.\n"
     assert result.stderr.splitlines()[-1].startswith("Next: ")
     assert json.loads(recorded("prove", name, "--json").stdout) == {"verdict": "move"}
-    moved = recorded("exit", name, "--move")
+    moved = recorded("run", name, "--move")
     assert moved.exit_code == result.exit_code
     assert ("freehold status" in moved.stderr) == (decision == "move")
+
+
+def test_the_earlier_name_of_run_goes_on_and_says_the_new_one(recorded: Run) -> None:
+    done = recorded("exit", "--help")
+    assert "freehold run" in done.stdout
+    assert "freehold run" in recorded("exit", "no such task").stderr
+    assert "exit " not in recorded("--help").stdout
 
 
 def test_a_correction_is_kept(recorded: Run) -> None:

@@ -16,7 +16,7 @@ from freehold.cli.label import label
 from freehold.cli.lineage import lineage
 from freehold.cli.operate import backup, doctor, prune, restore
 from freehold.cli.options import Root
-from freehold.cli.pipeline import exit_task, freeze, train, verify
+from freehold.cli.pipeline import exit_, freeze, run, train, verify
 from freehold.cli.probe import probe
 from freehold.cli.prove import prove
 from freehold.cli.receipts import receipts
@@ -44,7 +44,8 @@ _VERBS = (
     back,
     status,
     probe,
-    exit_task,
+    run,
+    exit_,
     receipts,
     lineage,
     keys,

@@ -1,8 +1,9 @@
-"""The verbs of the road: freeze, verify, train, and exit, which does all of them."""
+"""The verbs of the pipeline: freeze, verify, train, and run, which does all of it."""
 
 from __future__ import annotations
 
 import sys
+from copy import copy
 
 import click
 
@@ -102,7 +103,7 @@ def train(task: str, *, as_json: bool, **flags: Value | None) -> None:
     next_command(training.command(name) if training and training.is_too_little else f"freehold prove {name}")
 
 
-@click.command("exit")
+@click.command()
 @click.argument("task")
 @click.option("--move", "and_move", is_flag=True, help="Put the route in place when the verdict is move.")
 @setting_option("train.base", "--base")
@@ -113,10 +114,10 @@ def train(task: str, *, as_json: bool, **flags: Value | None) -> None:
 @setting_option("prove.undertrained", "--undertrained")
 @setting_option("route.audit_rate", "--audit-rate")
 @json_option
-def exit_task(task: str, *, and_move: bool, as_json: bool, **flags: Value | None) -> None:
-    """Walk TASK's whole road in one durable run.
+def run(task: str, *, and_move: bool, as_json: bool, **flags: Value | None) -> None:
+    """Run the whole pipeline of TASK: freeze, train, check, prove, and with --move also move.
 
-    That is freeze, train, check, prove, and with --move also move; killed at any point, the same command goes on.
+    The run is durable: killed at any point, the same command goes on.
     Exit code 0: the verdict is move. 3: hold, or more calls are needed. 1: the training was cut short, and the run
     stops before the proof; it goes on from there with more --minutes, or with --undertrained.
     """
@@ -127,6 +128,11 @@ def exit_task(task: str, *, and_move: bool, as_json: bool, **flags: Value | None
         name = workspace.task(task).name
         route = workspace.store.registry.route(verdict.task_id) if and_move else None
     show_verdict(verdict, name, as_json=as_json, route=route)
+
+
+exit_ = copy(run)
+exit_.name, exit_.hidden, exit_.deprecated = "exit", True, "It is called freehold run now."
+"""The name that this verb had."""
 
 
 def _figure(value: object) -> str:
