@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from statistics import mean, median
 from typing import Any
 
-from freehold.core import Call, Verdict
-from freehold.core.intervals import wilson
-from freehold.core.scoring import score
 from freehold.demo.traffic import Request
-from freehold.loop.sort import read_call
-from freehold.loop.workspace import Workspace
+from freehold.model import Call, Verdict
+from freehold.pipeline.workspace import Workspace
+from freehold.sort.run.sort import read_call
 from freehold.store import CallFilter
+from freehold.text.intervals import wilson
+from freehold.text.scoring import score
 
 Also = tuple[str, Callable[[str], str]]
 

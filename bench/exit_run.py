@@ -14,19 +14,19 @@ from typing import Any
 
 from exit_measure import Outcome, measure, outcomes
 
-from freehold.core import Verdict
-from freehold.core.ids import sha256_hex
 from freehold.demo.resume import freeze_before, owned_answers, send_missing
 from freehold.demo.rows import Row, default_prompt, read_folder, requests, write_answers
 from freehold.demo.traffic import GENTLE_CONCURRENCY, Request
 from freehold.demo.venue import venue
 from freehold.errors import DataError
-from freehold.loop.move import move_plan, put_route
-from freehold.loop.overview import overviews
-from freehold.loop.runs import prove_task, train_task
-from freehold.loop.sort import sort_new_calls
-from freehold.loop.workspace import Workspace, open_workspace
+from freehold.model import Verdict
+from freehold.model.ids import sha256_hex
+from freehold.pipeline.overview import overviews
+from freehold.pipeline.runs import prove_task, train_task
+from freehold.pipeline.workspace import Workspace, open_workspace
+from freehold.route.run.move import move_plan, put_route
 from freehold.settings import load_settings
+from freehold.sort.run.sort import sort_new_calls
 from freehold.terminal import reporting
 
 PROMPTS = Path(__file__).parent / "prompts"

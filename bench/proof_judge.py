@@ -21,7 +21,7 @@ from proof_error import ALPHA
 from proof_figures import Effort, Part, Row, Table, beside, bounded, chunks, control, tell
 from scipy.special import ndtri
 
-from freehold.prove.ppi import powered_log_wealth, powered_means
+from freehold.prove.stats.ppi import powered_log_wealth, powered_means
 
 LABELS, PER_LABEL = 300, 10
 DISCORDANCE, MARGIN = 0.10, 0.05

@@ -23,13 +23,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from freehold.core import Call, Route
-from freehold.core.confidence import untrained_head
-from freehold.core.ids import uuid7
-from freehold.loop.move import put_route
-from freehold.loop.sort import sort_new_calls
-from freehold.loop.workspace import Workspace, open_workspace
+from freehold.model import Call, Route
+from freehold.model.ids import uuid7
+from freehold.pipeline.workspace import Workspace, open_workspace
+from freehold.route.run.move import put_route
 from freehold.settings import load_settings
+from freehold.sort.run.sort import sort_new_calls
+from freehold.text.confidence import untrained_head
 
 WAIT_S = 60.0
 MODEL = "owned-1"

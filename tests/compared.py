@@ -18,17 +18,17 @@ from typing import Any
 import pytest
 from made import BEGAN_AT, a_call, answer_body, chat_body
 
-import freehold.loop.prove
-from freehold.core import Call, Example, ModelCard, OwnedAnswer
-from freehold.core.ids import sha256_hex
-from freehold.core.task import Task
-from freehold.dataset import load
-from freehold.loop.freeze import freeze
-from freehold.loop.kept_answers import KeptAnswers, answers_path
-from freehold.loop.progress import Progress
-from freehold.loop.sort import sort_new_calls
-from freehold.loop.workspace import Workspace, open_workspace
+import freehold.prove.run.prove
+from freehold.freeze import load
+from freehold.freeze.run.freeze import freeze
+from freehold.model import Call, Example, ModelCard, OwnedAnswer
+from freehold.model.ids import sha256_hex
+from freehold.model.task import Task
+from freehold.pipeline.progress import Progress
+from freehold.pipeline.workspace import Workspace, open_workspace
+from freehold.prove.run.kept_answers import KeptAnswers, answers_path
 from freehold.settings import ProviderSettings, load_settings
+from freehold.sort.run.sort import sort_new_calls
 
 Answer = tuple[int, dict[str, str], bytes]
 PRICE_USD = 100.0
@@ -193,4 +193,4 @@ def _no_engine(*_: object, **__: object) -> Iterator[str]:
 
 def without_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Start no engine: every answer is kept already."""
-    monkeypatch.setattr(freehold.loop.prove, "serving", _no_engine)
+    monkeypatch.setattr(freehold.prove.run.prove, "serving", _no_engine)

@@ -10,10 +10,10 @@ from typing import Any
 
 from click.testing import Result
 
-from freehold.core import Call
-from freehold.core.ids import sha256_hex
-from freehold.core.model import MODEL_FILE
-from freehold.loop.workspace import Workspace, open_workspace
+from freehold.model import Call
+from freehold.model.ids import sha256_hex
+from freehold.model.model_card import MODEL_FILE
+from freehold.pipeline.workspace import Workspace, open_workspace
 from freehold.settings import load_settings
 
 Run = Callable[..., Result]

@@ -12,10 +12,10 @@ from typing import Any
 from fidelity.upstream import Script, Seen, Upstream, served
 from gateway.scripted import Shelf, running
 
-from freehold.core import Call
 from freehold.gateway.app import Gateway
 from freehold.gateway.config import GatewaySettings, Provider, Router
-from freehold.gateway.http1.server import Limits
+from freehold.httpd.server import Limits
+from freehold.model import Call
 
 WAIT_S = 20
 PRICES = {"*": (1.0, 2.0)}

@@ -16,8 +16,8 @@ import pytest
 from click.testing import Result
 from made import Run, a_call, a_workspace, answer_body, chat_body, triage_calls, weights
 
-from freehold.core import ModelCard, Verdict
-from freehold.loop.workspace import Workspace
+from freehold.model import ModelCard, Verdict
+from freehold.pipeline.workspace import Workspace
 from freehold.store import CallFilter
 
 TASK = "triage-support-desk"

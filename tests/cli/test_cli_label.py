@@ -15,7 +15,7 @@ from compared import Answer, Rented, another, compared_workspace, rented, said, 
 from made import Run
 
 from freehold.cli.budgeted_batch import agree
-from freehold.core import Example
+from freehold.model import Example
 
 TASK = "write-reply-sentence"
 HOSTILE = "\x1b[2J\x1b]0;title\x07 \u202ereversed \x00 end"

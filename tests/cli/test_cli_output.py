@@ -12,9 +12,9 @@ import pytest
 from click.testing import Result
 from made import BEGAN_AT, Run, a_call, a_workspace, answer_body, weights
 
-from freehold.core import ModelCard, Verdict
-from freehold.core.route import Route
-from freehold.loop.workspace import Workspace
+from freehold.model import ModelCard, Verdict
+from freehold.model.route import Route
+from freehold.pipeline.workspace import Workspace
 from freehold.store import CallFilter
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -182,8 +182,8 @@ def test_a_verdict_is_an_exit_code(
     def proven(workspace: Workspace, *_rest: object, **_options: object) -> object:
         return workspace.store.registry.verdict("v1")
 
-    monkeypatch.setattr("freehold.loop.runs.prove_task", proven)
-    monkeypatch.setattr("freehold.loop.runs.run_task", proven)
+    monkeypatch.setattr("freehold.pipeline.runs.prove_task", proven)
+    monkeypatch.setattr("freehold.pipeline.runs.run_task", proven)
     result = recorded("prove", name)
     assert result.exit_code == (0 if decision == "move" else 3)
     assert result.stdout == "The proof.\n"

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from made import Run, a_workspace
 
-from freehold.core import ModelCard
-from freehold.loop import runs
-from freehold.loop.workspace import Workspace
+from freehold.model import ModelCard
+from freehold.pipeline import runs
+from freehold.pipeline.workspace import Workspace
 
 TASK = "triage-support-desk"
 NEXT = f"freehold train {TASK} --minutes 75"

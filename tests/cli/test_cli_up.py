@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 from made import a_workspace, chat_body, triage_calls
 
-from freehold.loop.sort import sort_new_calls
+from freehold.sort.run.sort import sort_new_calls
 from freehold.store import CallFilter
 
 WAIT_S = 60.0

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from made import BEGAN_AT, Run, a_call, a_workspace, answer_body, triage_calls
 
 from freehold.cli.commands import cli
-from freehold.core import ModelCard, Verdict
-from freehold.core.route import Route
-from freehold.loop.freeze import freeze
-from freehold.loop.progress import Progress
-from freehold.loop.sort import sort_new_calls
-from freehold.loop.workspace import Workspace
+from freehold.freeze.run.freeze import freeze
+from freehold.model import ModelCard, Verdict
+from freehold.model.route import Route
+from freehold.pipeline.progress import Progress
+from freehold.pipeline.workspace import Workspace
+from freehold.sort.run.sort import sort_new_calls
 from freehold.terminal import columns, folded, shorten
 
 WIDE = 80

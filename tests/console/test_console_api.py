@@ -17,11 +17,11 @@ from starlette.testclient import TestClient
 
 from freehold.console import build_console
 from freehold.console.api.operations import OPERATIONS
-from freehold.core.route import Route
 from freehold.errors import AwayError, UsageError
-from freehold.loop.keys import Grant, add_key
-from freehold.loop.sort import sort_new_calls
-from freehold.loop.workspace import Workspace
+from freehold.model.route import Route
+from freehold.ops.keys import Grant, add_key
+from freehold.pipeline.workspace import Workspace
+from freehold.sort.run.sort import sort_new_calls
 from freehold.store import CallFilter
 
 HERE = "http://127.0.0.1:8700"

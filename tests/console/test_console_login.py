@@ -12,10 +12,10 @@ from starlette.testclient import TestClient
 
 from freehold.console import Sessions, build_console
 from freehold.console.session import LONGEST_S
-from freehold.core.route import Route
-from freehold.core.task import Task
 from freehold.errors import UsageError
-from freehold.loop.workspace import Workspace
+from freehold.model.route import Route
+from freehold.model.task import Task
+from freehold.pipeline.workspace import Workspace
 
 HERE = "http://127.0.0.1:8700"
 OWN = {"origin": HERE}

@@ -16,8 +16,8 @@ from starlette.testclient import TestClient
 
 from freehold.console import build_console
 from freehold.console.pages import TASKS_PER_PAGE
-from freehold.core.task import Task
-from freehold.loop.workspace import Workspace, open_workspace
+from freehold.model.task import Task
+from freehold.pipeline.workspace import Workspace, open_workspace
 from freehold.settings import load_settings
 
 

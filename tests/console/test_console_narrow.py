@@ -13,9 +13,9 @@ from starlette.testclient import TestClient
 
 import freehold
 from freehold.console import build_console
-from freehold.core import Route, Verdict
-from freehold.loop.sort import sort_new_calls
-from freehold.loop.workspace import Workspace
+from freehold.model import Route, Verdict
+from freehold.pipeline.workspace import Workspace
+from freehold.sort.run.sort import sort_new_calls
 
 PACKAGE = Path(freehold.__file__).parent
 CSS = (PACKAGE / "console" / "templates" / "console.css").read_text(encoding="utf-8")

@@ -15,13 +15,13 @@ from starlette.testclient import TestClient
 from freehold.console import build_console
 from freehold.console.loopback import is_loopback
 from freehold.console.task_page import HEIGHT, WIDTH, gauge, ramp_drawing
-from freehold.core import Route, Verdict
-from freehold.core.task import Task
 from freehold.errors import StateError
-from freehold.loop.monitor_status import Evidence, RampProgress
-from freehold.loop.sort import sort_new_calls
-from freehold.loop.workspace import Workspace
+from freehold.model import Route, Verdict
+from freehold.model.task import Task
+from freehold.pipeline.workspace import Workspace
 from freehold.route import rolled_back
+from freehold.sort.run.sort import sort_new_calls
+from freehold.watch.run.monitor_status import Evidence, RampProgress
 
 HERE = "http://127.0.0.1:8700"
 HOSTILE = "<script>alert('x')</script>"

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freehold.core.confidence import FEATURES, LEAST_CONFIDENCE, Calibrator, features, untrained_head
-from freehold.core.engine import OwnedAnswer
+from freehold.model.engine import OwnedAnswer
+from freehold.text.confidence import FEATURES, LEAST_CONFIDENCE, Calibrator, features, untrained_head
 
 WIDTH = len(FEATURES)
 HEADS = st.builds(

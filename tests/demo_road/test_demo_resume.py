@@ -19,11 +19,11 @@ from freehold.demo.road import run_demo
 from freehold.demo.traffic import Reply, Request
 from freehold.demo.venue import _settings
 from freehold.errors import BusyError, EngineError, StateError
-from freehold.loop.locks import locked
-from freehold.loop.progress import Progress
-from freehold.loop.sort import sort_new_calls
+from freehold.pipeline.locks import locked
+from freehold.pipeline.progress import Progress
 from freehold.record import Backlog
 from freehold.settings import Value, load_settings
+from freehold.sort.run.sort import sort_new_calls
 from freehold.store import CallFilter
 
 

@@ -17,8 +17,8 @@ from freehold.demo.engine import wait_for_engine
 from freehold.demo.road import check_same
 from freehold.demo.script import FAST, Script, lookup_script, rows_script, whole_script
 from freehold.errors import DataError
-from freehold.loop.engines import engine_file
-from freehold.loop.progress import Progress
+from freehold.pipeline.progress import Progress
+from freehold.serve.run.engines import engine_file
 from freehold.settings.catalogue import declared
 
 ROWS = "".join(json.dumps({"id": str(n), "input": f"message {n}", "gold": "ab"[n % 2]}) + "\n" for n in range(30))

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from scripted import Scripted, Shelf, running, served
 
-from freehold.core import Message, Route
-from freehold.core.scoring import is_acceptable
 from freehold.gateway.app import Gateway
 from freehold.gateway.config import Assignment, GatewaySettings, Provider, Router
-from freehold.gateway.http1.server import Limits
+from freehold.httpd.server import Limits
+from freehold.model import Message, Route
 from freehold.route import withheld
+from freehold.text.scoring import is_acceptable
 
 SETTINGS = GatewaySettings(max_body_bytes=100_000, engine_timeout_s=0.3, record_wait_s=0.5)
 

@@ -20,11 +20,11 @@ from scripted import Shelf, running
 from test_gateway_bytes import CHAT_PATH, asking, send
 from tiny_llama import write_tiny_llama
 
-from freehold.core import Route
 from freehold.gateway.app import Gateway
 from freehold.gateway.config import Assignment, GatewaySettings, Provider, Router
-from freehold.gateway.http1.server import Limits
 from freehold.gateway.oversight import Oversight
+from freehold.httpd.server import Limits
+from freehold.model import Route
 from freehold.serve import Engine
 
 WAIT_S = 20.0

@@ -16,8 +16,8 @@ from conftest import Build, Town
 from scripted import Scripted, served
 from test_gateway_bytes import CHAT_PATH, asking, send
 
-from freehold.core import Call
 from freehold.gateway.config import GatewaySettings
+from freehold.model import Call
 from freehold.record import Delivery, read_exchange
 
 
@@ -153,7 +153,7 @@ import sys
 from pathlib import Path
 from freehold.gateway.app import Gateway
 from freehold.gateway.config import GatewaySettings, Provider, Router
-from freehold.gateway.http1.server import Limits
+from freehold.httpd.server import Limits
 from freehold.gateway.server import listen, run
 from freehold.record import Journal, Recorder
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from made import Run, a_call, a_workspace
 
-from freehold.core.key import key_hash, key_id
+from freehold.model.key import key_hash, key_id
 
 
 def test_a_key_is_made_and_shown_this_once(run: Run, tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ from gateway.scripted import Shelf, running
 
 from freehold.gateway.app import Gateway
 from freehold.gateway.config import GatewaySettings, Provider, Router
-from freehold.gateway.http1.server import Limits
 from freehold.gateway.server import most_connections
+from freehold.httpd.server import Limits
 
 WAIT_S = 20.0
 MOST = 5

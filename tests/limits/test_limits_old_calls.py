@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from made import BEGAN_AT, Run, a_call, a_workspace, triage_calls
 
-from freehold.core.route import Route
-from freehold.loop import old_calls
-from freehold.loop.freeze import freeze
-from freehold.loop.lineage import trace
-from freehold.loop.sort import sort_new_calls
-from freehold.loop.workspace import Workspace
+from freehold.freeze.run.freeze import freeze
+from freehold.model.route import Route
+from freehold.ops import old_calls
+from freehold.ops.lineage import trace
+from freehold.pipeline.workspace import Workspace
+from freehold.sort.run.sort import sort_new_calls
 from freehold.store import Before, CallFilter, Store
 
 DAY_S = 86400.0

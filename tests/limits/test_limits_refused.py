@@ -14,12 +14,12 @@ from fidelity.upstream import End, Seen, plain
 from made import Run, a_call, a_workspace
 from wired import wired
 
-from freehold.core.key import DAY_S, Key, key_hash, key_id, new_key_text
-from freehold.gateway.access import Accessed, AccessLog
-from freehold.gateway.admission import Admission
 from freehold.gateway.config import Provider
+from freehold.gateway.keys.admission import Admission
 from freehold.gateway.oversight import Oversight
 from freehold.gateway.refusal_counts import REFUSED_TAG, SAMPLE_BODY_BYTES, SAMPLES, RefusedCounts
+from freehold.gateway.telemetry.access import Accessed, AccessLog
+from freehold.model.key import DAY_S, Key, key_hash, key_id, new_key_text
 from freehold.store import Store
 
 CHAT = "/v1/chat/completions"

@@ -9,11 +9,11 @@ from typing import Any
 
 from made import a_call, a_workspace, answer_body, chat_body, triage_calls
 
-from freehold.core import Call, Route
-from freehold.loop.monitor import Monitor
-from freehold.loop.monitor_state import MonitorState, read_kept
-from freehold.loop.sort import sort_new_calls
-from freehold.loop.workspace import Workspace
+from freehold.model import Call, Route
+from freehold.pipeline.workspace import Workspace
+from freehold.sort.run.sort import sort_new_calls
+from freehold.watch.run.monitor import Monitor
+from freehold.watch.run.monitor_state import MonitorState, read_kept
 
 RIGHT, WRONG = '{"intent": "refund", "urgency": 1}', '{"intent": "other", "urgency": 9}'
 PUT_AT = 1_764_000_000.0

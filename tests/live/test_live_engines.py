@@ -14,14 +14,14 @@ from made import a_workspace, chat_body, weights
 
 from freehold.app.lazy_workspace import LazyWorkspace
 from freehold.app.wiring import GatewayContext, gateway_settings
-from freehold.core import ModelCard
-from freehold.core.dialects import read_request
+from freehold.dialects import read_request
 from freehold.errors import EngineError
 from freehold.gateway.oversight import Oversight
-from freehold.loop import engines
-from freehold.loop.directory import ServedModel
-from freehold.loop.engines import EngineList, Engines, engine_file
+from freehold.model import ModelCard
 from freehold.record import Journal, Recorder
+from freehold.route.run.directory import ServedModel
+from freehold.serve.run import engines
+from freehold.serve.run.engines import EngineList, Engines, engine_file
 from freehold.settings import load_settings
 
 

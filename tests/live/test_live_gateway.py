@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from rollback_scene import FAST, Gateway, Script, ask_in_step, both_sides, moved, teach
 
-from freehold.core import Route
-from freehold.loop.move import return_all
-from freehold.loop.route_status import route_status
+from freehold.model import Route
+from freehold.route.run.move import return_all
+from freehold.route.run.route_status import route_status
 
 TURNS = 110
 

@@ -12,12 +12,12 @@ import pytest
 from live.moved import PUT_AT, RIGHT, WRONG, Moved, a_moved_task, moved_in, plain
 from made import a_workspace
 
-from freehold.core import Route
 from freehold.errors import BusyError, StateError
-from freehold.loop.monitor import Monitor
-from freehold.loop.route_status import route_statuses
-from freehold.loop.workspace import Workspace
+from freehold.model import Route
+from freehold.pipeline.workspace import Workspace
+from freehold.route.run.route_status import route_statuses
 from freehold.store import Store
+from freehold.watch.run.monitor import Monitor
 
 
 def test_good_answers_change_nothing(moved: Moved) -> None:
@@ -88,7 +88,7 @@ def test_a_person_who_was_first_is_not_overruled(moved: Moved, monkeypatch: pyte
     def too_late(_workspace: Workspace, _route: Route) -> Route:
         raise BusyError("The route was changed by another process.", hint="Look.")
 
-    monkeypatch.setattr("freehold.loop.monitor.put_route", too_late)
+    monkeypatch.setattr("freehold.watch.run.monitor.put_route", too_late)
     moved.look()
     assert moved.route.kind == "cascade"
 

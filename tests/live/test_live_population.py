@@ -10,7 +10,7 @@ import pytest
 from made import answer_body
 from moved import RIGHT, Moved, a_moved_task
 
-from freehold.loop.route_status import route_status
+from freehold.route.run.route_status import route_status
 
 OF_ALL: dict[str, Any] = {"kinds": {"plain": 40}, "habits": []}
 

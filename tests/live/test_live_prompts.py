@@ -10,16 +10,16 @@ from live.moved import Moved
 from made import chat_body
 from rollback_scene import FAST, SYSTEM, Gateway, Script, both_sides, moved, teach
 
-from freehold.core import Asked, Message
-from freehold.core.dialects import read_request
-from freehold.core.task import versions_of
-from freehold.loop.directory import Directory
-from freehold.loop.overview import overviews
-from freehold.loop.prompt_news import prompt_news
-from freehold.loop.route_status import route_status
-from freehold.loop.sort import sort_new_calls
+from freehold.dialects import read_request
+from freehold.model import Asked, Message
+from freehold.model.task import versions_of
+from freehold.pipeline.overview import overviews
+from freehold.route.run.directory import Directory
+from freehold.route.run.route_status import route_status
+from freehold.sort import NearPrompts
+from freehold.sort.run.sort import sort_new_calls
 from freehold.store import CallFilter
-from freehold.tasks import NearPrompts
+from freehold.watch.run.prompt_news import prompt_news
 
 EDITED = SYSTEM.replace("of a shop", "of a small shop")
 

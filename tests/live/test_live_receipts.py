@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from moved import PUT_AT, RIGHT, WRONG, Moved, a_moved_task
 
-from freehold.core import Route
-from freehold.core.explanation import explain
-from freehold.core.live import Live, at_first, is_news
-from freehold.core.receipt import Receipt, verify
-from freehold.core.statement import headline
+from freehold.model import Route
+from freehold.model.explanation import explain
+from freehold.model.live import Live, at_first, is_news
+from freehold.model.receipt import Receipt, verify
+from freehold.model.statement import headline
 from freehold.store import WatchStep
 from freehold.watch.audits import audit_rate
 from freehold.watch.detector import new_detector, observe

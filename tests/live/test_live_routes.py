@@ -13,12 +13,12 @@ from click.testing import CliRunner, Result
 from made import a_workspace, triage_calls, weights
 
 from freehold.cli.commands import cli
-from freehold.core import ModelCard, Verdict
-from freehold.loop.freeze import freeze
-from freehold.loop.monitor import Monitor
-from freehold.loop.sort import sort_new_calls
-from freehold.loop.workspace import Workspace
+from freehold.freeze.run.freeze import freeze
+from freehold.model import ModelCard, Verdict
+from freehold.pipeline.workspace import Workspace
 from freehold.route import rolled_back
+from freehold.sort.run.sort import sort_new_calls
+from freehold.watch.run.monitor import Monitor
 
 
 @pytest.fixture

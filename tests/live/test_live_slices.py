@@ -11,11 +11,11 @@ import pytest
 from live.moved import RIGHT, WRONG, Moved, a_moved_task
 
 from freehold import route as routing
-from freehold.core import Verdict
-from freehold.core.slices import SliceShape
-from freehold.loop.live_baseline import tolerated_slices
-from freehold.loop.move import still_withheld
-from freehold.loop.route_status import route_statuses
+from freehold.model import Verdict
+from freehold.prove.run.live_baseline import tolerated_slices
+from freehold.route.run.move import still_withheld
+from freehold.route.run.route_status import route_statuses
+from freehold.text.slices import SliceShape
 
 SHAPE = SliceShape(field="intent", labels=("refund", "other"))
 BEARS = {"label:refund": 0.12, "label:other": 0.12}

@@ -6,9 +6,9 @@ import pytest
 from live.moved import PUT_AT, Moved
 from made import chat_body
 
-from freehold.core.task import versions_of
-from freehold.loop.route_status import route_statuses
-from freehold.loop.sort import sort_new_calls
+from freehold.model.task import versions_of
+from freehold.route.run.route_status import route_statuses
+from freehold.sort.run.sort import sort_new_calls
 
 
 def test_stale_evidence_is_said_and_raises_the_audit_rate(moved: Moved) -> None:

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from rollback_scene import FAST, Gateway, Script, both_sides, moved, teach
 
-from freehold.core import Route
-from freehold.core.dialects import read_request
-from freehold.core.receipt import Receipt
-from freehold.core.template import Template
-from freehold.loop.route_status import route_status
+from freehold.dialects import read_request
+from freehold.model import Route
+from freehold.model.receipt import Receipt
+from freehold.route.run.route_status import route_status
+from freehold.text.prompts.template import Template
 
 PROMPT = "You triage messages to the desk of {}. Today is {}. Answer with one JSON object: intent and urgency."
 SHOP, DAY = "Acme", "jueves 28 de mayo de 2026"

@@ -10,9 +10,7 @@ import pytest
 from live.moved import PUT_AT, WRONG, Moved, a_moved_task
 from rollback_scene import FAST, Gateway, Script, both_sides, moved, teach
 
-from freehold.core.ids import uuid7
-from freehold.loop.journal import delivering, journal_folder
-from freehold.loop.watermark import Watermark, under_way_folder
+from freehold.model.ids import uuid7
 from freehold.record import (
     Decision,
     Exchange,
@@ -23,6 +21,8 @@ from freehold.record import (
     forget_calls_under_way,
     oldest_under_way,
 )
+from freehold.record.run.journal import delivering, journal_folder
+from freehold.watch.run.watermark import Watermark, under_way_folder
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_another_gateway_says_how_far_its_calls_are_recorded(task: Moved, monkey
     """It may be slow, its database may have been away, or its clock behind; one that is silent is not waited for."""
     task.put()
     clock = Monotonic()
-    monkeypatch.setattr("freehold.loop.watermark.time", clock)
+    monkeypatch.setattr("freehold.watch.run.watermark.time", clock)
     watches = task.workspace.store.watches
     task.local()
     later = task.local()

@@ -12,8 +12,8 @@ import pytest
 from compared import PRICE_USD, Answer, rented, said
 
 from freehold.errors import SettingError, UpstreamError
-from freehold.loop.budgeted_batch import Budget, Replies, ask_all, total_usd
-from freehold.loop.provider_calls import Asking, Reply, Request, choose_judge
+from freehold.net.provider_client import Asking, Reply, Request, choose_judge
+from freehold.prove.run.budgeted_batch import Budget, Replies, ask_all, total_usd
 from freehold.settings import ProviderSettings
 
 COST_USD = 10 * PRICE_USD / 1e6

@@ -12,16 +12,16 @@ import pytest
 from compared import quiet
 from made import a_workspace, triage_calls
 
-from freehold.core import ModelCard, OwnedAnswer, Verdict
-from freehold.core.task import Task
 from freehold.errors import UndertrainedError
-from freehold.loop import prove as prove_stage
-from freehold.loop.freeze import freeze
-from freehold.loop.overview import overviews
-from freehold.loop.proof_plan import plan_proof
-from freehold.loop.runs import prove_task
-from freehold.loop.sort import sort_new_calls
-from freehold.loop.workspace import Workspace
+from freehold.freeze.run.freeze import freeze
+from freehold.model import ModelCard, OwnedAnswer, Verdict
+from freehold.model.task import Task
+from freehold.pipeline.overview import overviews
+from freehold.pipeline.runs import prove_task
+from freehold.pipeline.workspace import Workspace
+from freehold.prove.run import prove as prove_stage
+from freehold.prove.run.proof_plan import plan_proof
+from freehold.sort.run.sort import sort_new_calls
 
 NEXT = "freehold train triage-support-desk --minutes 75"
 CUT: dict[str, Any] = {"steps": 19, "examples": 1792, "seconds": 360.0, "epochs": 0.085, "ended_by": "minutes"}

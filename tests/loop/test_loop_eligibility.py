@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from made import a_workspace, triage_calls
 
-from freehold.core import Example, ModelCard
-from freehold.core.exchange import Message
-from freehold.dataset import load
 from freehold.errors import BusyError
-from freehold.loop.contamination import contamination
-from freehold.loop.eligibility import entry_of
-from freehold.loop.freeze import freeze
-from freehold.loop.sort import sort_new_calls
+from freehold.freeze import load
+from freehold.freeze.run.freeze import freeze
+from freehold.model import Example, ModelCard
+from freehold.model.exchange import Message
+from freehold.prove.run.contamination import contamination
+from freehold.prove.run.eligibility import entry_of
+from freehold.sort.run.sort import sort_new_calls
 from freehold.store import Store
 
 

@@ -12,14 +12,14 @@ from compared import compared_workspace, quiet, without_engine
 from made import weights
 from sqlalchemy import text
 
-from freehold.core.task import Task
 from freehold.errors import DataError, StateError
-from freehold.loop.artifact_checks import artifact_checks
-from freehold.loop.grounds import check_grounds
-from freehold.loop.kept_answers import answers_path
-from freehold.loop.move import move_plan
-from freehold.loop.prove import prove_model
-from freehold.loop.workspace import Workspace
+from freehold.model.task import Task
+from freehold.ops.artifact_checks import artifact_checks
+from freehold.pipeline.workspace import Workspace
+from freehold.prove.run.kept_answers import answers_path
+from freehold.prove.run.prove import prove_model
+from freehold.route.run.grounds import check_grounds
+from freehold.route.run.move import move_plan
 
 
 def _proven(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Workspace, Task]:

@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 from compared import Answer, another, compared_workspace, put_answers, quiet, rented, said, without_engine
 
-from freehold.core import Example
 from freehold.errors import SettingError, UpstreamError
-from freehold.loop.budgeted_batch import Asked, Budget
-from freehold.loop.judge import ask_judge, judge_state, plan_judge, scores_of
-from freehold.loop.label import Comparison, compare
-from freehold.loop.preferences import preferences_mark, preferences_of
-from freehold.loop.provider_calls import Asking
-from freehold.loop.runs import prove_task
-from freehold.loop.workspace import Workspace
+from freehold.model import Example
+from freehold.net.provider_client import Asking
+from freehold.pipeline.runs import prove_task
+from freehold.pipeline.workspace import Workspace
 from freehold.prove import Question, judge_body, preference, read_reply
+from freehold.prove.run.budgeted_batch import Asked, Budget
+from freehold.prove.run.judge import ask_judge, judge_state, plan_judge, scores_of
+from freehold.prove.run.label import Comparison, compare
+from freehold.prove.run.preferences import preferences_mark, preferences_of
 
 HOSTILE = (
     '{"better": 1}',

@@ -12,17 +12,17 @@ from typing import Any
 import pytest
 from compared import another, compared_workspace, put_answers, quiet, text_calls, without_engine
 
-from freehold.core import Example
-from freehold.core.task import Task
-from freehold.dataset import load
 from freehold.errors import DataError, FreeholdError, UsageError
-from freehold.loop.bounds import plan_of
-from freehold.loop.label import Comparison, Pair, compare, keep
-from freehold.loop.label_files import export_rows, import_labels
-from freehold.loop.move import move_plan
-from freehold.loop.preferences import preferences_mark, preferences_of
-from freehold.loop.runs import prove_task
-from freehold.loop.workspace import Workspace
+from freehold.freeze import load
+from freehold.model import Example
+from freehold.model.task import Task
+from freehold.pipeline.runs import prove_task
+from freehold.pipeline.workspace import Workspace
+from freehold.prove.run.label import Comparison, Pair, compare, keep
+from freehold.prove.run.label_files import export_rows, import_labels
+from freehold.prove.run.preferences import preferences_mark, preferences_of
+from freehold.route.run.move import move_plan
+from freehold.watch.run.bounds import plan_of
 
 
 @pytest.fixture

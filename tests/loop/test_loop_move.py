@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 from made import BEGAN_AT, a_call, a_workspace, answer_body, triage_calls, weights
 
-from freehold.core import ModelCard, Verdict
-from freehold.core.dataset import Manifest
-from freehold.core.task import Task
 from freehold.errors import BusyError, DataError, NotFoundError
-from freehold.loop.freeze import freeze
-from freehold.loop.move import back_plan, move_plan, put_route, return_all, shadow_plan
-from freehold.loop.overview import overviews
-from freehold.loop.progress import Progress
-from freehold.loop.route_status import route_statuses
-from freehold.loop.sort import sort_new_calls
-from freehold.loop.workspace import Workspace
+from freehold.freeze.run.freeze import freeze
+from freehold.model import ModelCard, Verdict
+from freehold.model.dataset import Manifest
+from freehold.model.task import Task
+from freehold.pipeline.overview import overviews
+from freehold.pipeline.progress import Progress
+from freehold.pipeline.workspace import Workspace
+from freehold.route.run.move import back_plan, move_plan, put_route, return_all, shadow_plan
+from freehold.route.run.route_status import route_statuses
+from freehold.sort.run.sort import sort_new_calls
 from freehold.store import CallFilter
 
 
@@ -115,7 +115,7 @@ def test_a_plan_that_is_out_of_date_is_refused_but_back_always_works(
     put_route(workspace, move_plan(workspace, task.name).route)
     plans = iter([stale_back, stale_back])
     monkeypatch.setattr(
-        "freehold.loop.move.back_plan", lambda *args: next(plans, None) or back_plan(workspace, task.name)
+        "freehold.route.run.move.back_plan", lambda *args: next(plans, None) or back_plan(workspace, task.name)
     )
     assert return_all(workspace, task.name).version == 4
 

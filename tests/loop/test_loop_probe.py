@@ -12,16 +12,16 @@ from typing import Any
 import pytest
 from compared import Answer, compared_workspace, quiet, rented, said, text_calls
 
-from freehold.core import Route
-from freehold.core.task import Task
 from freehold.errors import BusyError, DataError, UpstreamError
-from freehold.loop.budgeted_batch import Budget, Replies
-from freehold.loop.monitor import Monitor
-from freehold.loop.monitor_status import monitor_status_of
-from freehold.loop.probe import KINDS, Probe, ProbeFound, changes, plan_probe, probe, weigh
-from freehold.loop.provider_calls import Asking, Reply
-from freehold.loop.self_consistency import ask_again, plan_noise
-from freehold.loop.workspace import Workspace
+from freehold.model import Route
+from freehold.model.task import Task
+from freehold.net.provider_client import Asking, Reply
+from freehold.pipeline.workspace import Workspace
+from freehold.prove.run.budgeted_batch import Budget, Replies
+from freehold.prove.run.self_consistency import ask_again, plan_noise
+from freehold.watch.run.monitor import Monitor
+from freehold.watch.run.monitor_status import monitor_status_of
+from freehold.watch.run.probe import KINDS, Probe, ProbeFound, changes, plan_probe, probe, weigh
 
 ASKING = Asking({}, lambda _seconds: None)
 

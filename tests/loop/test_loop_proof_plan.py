@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from made import BEGAN_AT, a_workspace, triage_calls
 
-from freehold.core import Verdict
-from freehold.dataset import load
-from freehold.loop.freeze import freeze
-from freehold.loop.proof_plan import plan_proof
-from freehold.loop.sort import sort_new_calls
-from freehold.loop.workspace import Workspace
+from freehold.freeze import load
+from freehold.freeze.run.freeze import freeze
+from freehold.model import Verdict
+from freehold.pipeline.workspace import Workspace
 from freehold.prove import call_mark
+from freehold.prove.run.proof_plan import plan_proof
+from freehold.sort.run.sort import sort_new_calls
 
 SEEN: dict[str, Any] = {
     "calls": 400,

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from made import a_call, a_workspace, triage_calls
 
-from freehold.core import ModelCard
-from freehold.loop.freeze import freeze
-from freehold.loop.progress import Progress
-from freehold.loop.prove import _facts
-from freehold.loop.provider_answers import provider_answers
-from freehold.loop.sort import sort_new_calls
-from freehold.loop.workspace import Workspace
+from freehold.freeze.run.freeze import freeze
+from freehold.model import ModelCard
+from freehold.pipeline.progress import Progress
+from freehold.pipeline.workspace import Workspace
+from freehold.prove.run.prove import _facts
+from freehold.prove.run.provider_answers import provider_answers
+from freehold.sort.run.sort import sort_new_calls
 from freehold.store import DatasetRow
 
 

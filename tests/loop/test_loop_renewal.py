@@ -11,23 +11,23 @@ from typing import Any
 import pytest
 from made import BEGAN_AT, SYSTEM, a_call, a_workspace, chat_body, triage_calls, weights
 
-from freehold.core import Call, Example, ModelCard
-from freehold.core.dialects import read_request
-from freehold.core.engine import OwnedAnswer
-from freehold.core.route import Route
-from freehold.core.task import versions_of
-from freehold.core.template import Template
-from freehold.dataset import load
+from freehold.dialects import read_request
 from freehold.errors import DataError
-from freehold.loop import prove as prove_stage
-from freehold.loop.freeze import freeze
-from freehold.loop.move import move_plan, put_route
-from freehold.loop.progress import Progress
-from freehold.loop.prompt_news import prompt_news
-from freehold.loop.renewal import renew
-from freehold.loop.sort import sort_new_calls
-from freehold.loop.workspace import Workspace
+from freehold.freeze import load
+from freehold.freeze.run.freeze import freeze
+from freehold.model import Call, Example, ModelCard
+from freehold.model.engine import OwnedAnswer
+from freehold.model.route import Route
+from freehold.model.task import versions_of
+from freehold.pipeline.progress import Progress
+from freehold.pipeline.renewal import renew
+from freehold.pipeline.workspace import Workspace
+from freehold.prove.run import prove as prove_stage
+from freehold.route.run.move import move_plan, put_route
+from freehold.sort.run.sort import sort_new_calls
 from freehold.store import DatasetRow
+from freehold.text.prompts.template import Template
+from freehold.watch.run.prompt_news import prompt_news
 
 EDITED = SYSTEM.replace("of a shop", "of a small shop")
 LATER = BEGAN_AT + 100_000.0

@@ -15,11 +15,11 @@ from sqlalchemy import create_engine, inspect, text
 from walker import STAGES, Scripted
 
 import freehold.errors as errors
-from freehold.core.task import Task
 from freehold.errors import DataError, FreeholdError, StateError, error_of, plain_error
-from freehold.loop.pipeline import Plan, RunResult, run_pipeline
-from freehold.loop.run_serializer import FORM, JsonSerializer
-from freehold.loop.workspace import open_workspace
+from freehold.model.task import Task
+from freehold.pipeline.run_serializer import FORM, JsonSerializer
+from freehold.pipeline.workflow import Plan, RunResult, run_pipeline
+from freehold.pipeline.workspace import open_workspace
 from freehold.settings import load_settings
 from freehold.store.database import parse_url
 

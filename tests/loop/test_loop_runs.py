@@ -8,13 +8,13 @@ import pytest
 from compared import quiet
 from made import a_workspace, triage_calls
 
-from freehold.core import ModelCard
-from freehold.loop import runs
-from freehold.loop.freeze import freeze
-from freehold.loop.pipeline import Plan, RunResult
-from freehold.loop.sort import sort_new_calls
-from freehold.loop.workspace import Workspace
+from freehold.freeze.run.freeze import freeze
+from freehold.model import ModelCard
+from freehold.pipeline import runs
+from freehold.pipeline.workflow import Plan, RunResult
+from freehold.pipeline.workspace import Workspace
 from freehold.settings import SETTINGS
+from freehold.sort.run.sort import sort_new_calls
 
 OTHER = {
     "prove.contract": "B",

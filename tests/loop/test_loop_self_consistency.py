@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from compared import PRICE_USD, Answer, Rented, another, compared_workspace, quiet, rented, said, text_calls
 
-from freehold.core.call import Call
 from freehold.errors import BusyError, DataError
-from freehold.loop.budgeted_batch import Budget
-from freehold.loop.prove import kept_noise
-from freehold.loop.provider_calls import Asking
-from freehold.loop.self_consistency import NoiseFound, ask_again, plan_noise
+from freehold.model.call import Call
+from freehold.net.provider_client import Asking
+from freehold.prove.run.budgeted_batch import Budget
+from freehold.prove.run.prove import kept_noise
+from freehold.prove.run.self_consistency import NoiseFound, ask_again, plan_noise
 
 COST_USD = 10 * PRICE_USD / 1e6
 """What one answer of ten tokens costs."""

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from made import a_call, a_workspace, answer_body, chat_body, triage_calls
 
-from freehold.core import Asked, Message
-from freehold.core.dialects import read_request
-from freehold.core.route import Route
+from freehold.dialects import read_request
 from freehold.errors import DataError
-from freehold.loop.directory import Directory
-from freehold.loop.freeze import freeze
-from freehold.loop.overview import overviews, unsorted_calls
-from freehold.loop.sort import NO_TASK, read_call, sort_new_calls
+from freehold.freeze.run.freeze import freeze
+from freehold.model import Asked, Message
+from freehold.model.route import Route
+from freehold.pipeline.overview import overviews, unsorted_calls
+from freehold.route.run.directory import Directory
+from freehold.sort.run.sort import NO_TASK, read_call, sort_new_calls
 from freehold.store import CallFilter
 
 

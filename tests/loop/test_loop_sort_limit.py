@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 from made import Run, a_call, a_workspace, chat_body, triage_calls
 
-from freehold.core.effort import TooLongError
-from freehold.loop import sort as sort_stage
-from freehold.loop.doctor.workspace import check_workspace
-from freehold.loop.loose_calls import unsorted
-from freehold.loop.overview import overviews
-from freehold.loop.sort import SET_ASIDE, sort_new_calls, try_again
-from freehold.loop.workspace import Workspace
+from freehold.ops.doctor.workspace import check_workspace
+from freehold.pipeline.overview import overviews
+from freehold.pipeline.workspace import Workspace
+from freehold.sort import Reading
+from freehold.sort.run import sort as sort_stage
+from freehold.sort.run.loose_calls import unsorted
+from freehold.sort.run.sort import SET_ASIDE, sort_new_calls, try_again
 from freehold.store import CallFilter
-from freehold.tasks import Reading
+from freehold.text.effort import TooLongError
 
 HEAVY = "this one takes for ever"
 

@@ -7,18 +7,18 @@ from pathlib import Path
 import pytest
 from made import a_workspace, triage_calls
 
-from freehold.core import ModelCard
-from freehold.core.ids import sha256_hex
-from freehold.core.task import Task
 from freehold.errors import BusyError, NotFoundError, StateError
-from freehold.loop.freeze import freeze, verify_dataset
-from freehold.loop.locks import in_turn, locked
-from freehold.loop.progress import Progress
-from freehold.loop.sort import sort_new_calls
-from freehold.loop.steps import Steps
-from freehold.loop.train import model_file
-from freehold.loop.workspace import Workspace, open_workspace
+from freehold.freeze.run.freeze import freeze, verify_dataset
+from freehold.model import ModelCard
+from freehold.model.ids import sha256_hex
+from freehold.model.task import Task
+from freehold.pipeline.locks import in_turn, locked
+from freehold.pipeline.progress import Progress
+from freehold.pipeline.steps import Steps
+from freehold.pipeline.workspace import Workspace, open_workspace
 from freehold.settings import load_settings
+from freehold.sort.run.sort import sort_new_calls
+from freehold.train.run.train import model_file
 
 
 def _quiet(_progress: Progress) -> None:

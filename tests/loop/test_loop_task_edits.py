@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 from made import BEGAN_AT, Run, a_call, a_workspace, answer_body, chat_body
 
-from freehold.core import Call, ModelCard
-from freehold.core.dialects import read_request
-from freehold.core.route import Route
-from freehold.core.task import SplitRule, Task
+from freehold.dialects import read_request
 from freehold.errors import BusyError, DataError, NotFoundError, UsageError
-from freehold.loop.sort import sort_new_calls
-from freehold.loop.task_edits import apply_edit, merge_plan, rename_plan, split_plan, undo, undo_plan
-from freehold.loop.workspace import Workspace
+from freehold.model import Call, ModelCard
+from freehold.model.route import Route
+from freehold.model.task import SplitRule, Task
+from freehold.pipeline.workspace import Workspace
+from freehold.sort import TaskIndex
+from freehold.sort.run.sort import sort_new_calls
+from freehold.sort.run.task_edits import apply_edit, merge_plan, rename_plan, split_plan, undo, undo_plan
 from freehold.store import CallFilter
-from freehold.tasks import TaskIndex
 
 GATES = "You sort passengers' questions at the airport by gate. Answer with one word."
 MENUS = "You pick the dish that fits a guest's wish from the menu of the day. Answer with one word."

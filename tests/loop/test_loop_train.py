@@ -10,19 +10,19 @@ from pathlib import Path
 import pytest
 from made import a_workspace, triage_calls
 
-from freehold.core.task import Task
 from freehold.errors import ParityError, StateError
-from freehold.loop import prove as prove_stage
-from freehold.loop import train as train_stage
-from freehold.loop.freeze import freeze
-from freehold.loop.progress import Progress
-from freehold.loop.sort import sort_new_calls
-from freehold.loop.steps import Steps
-from freehold.loop.workspace import Workspace
+from freehold.freeze.run.freeze import freeze
+from freehold.model.task import Task
+from freehold.pipeline.progress import Progress
+from freehold.pipeline.steps import Steps
+from freehold.pipeline.workspace import Workspace
+from freehold.prove.run import prove as prove_stage
 from freehold.serve import Parity
+from freehold.sort.run.sort import sort_new_calls
 from freehold.store import DatasetRow
 from freehold.train import Progress as TrainProgress
 from freehold.train import Recipe, Trained
+from freehold.train.run import train as train_stage
 
 
 class Factory:

@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from freehold.core.task import Task
 from freehold.errors import DataError, FreeholdError
-from freehold.loop.pipeline import Plan, run_pipeline
-from freehold.loop.steps import Done
-from freehold.loop.workspace import open_workspace
+from freehold.model.task import Task
+from freehold.pipeline.steps import Done
+from freehold.pipeline.workflow import Plan, run_pipeline
+from freehold.pipeline.workspace import open_workspace
 from freehold.settings import load_settings
 
 STAGES = ("freeze", "train", "check", "prove", "move")

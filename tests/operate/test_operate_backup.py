@@ -18,14 +18,14 @@ from typing import Any
 import pytest
 from made import Run, a_workspace, triage_calls
 
-from freehold.core import ModelCard
-from freehold.core.ids import sha256_hex
 from freehold.errors import DataError, UsageError
-from freehold.loop.archives import _LEFT_FREE_BYTES, MANIFEST
-from freehold.loop.backup import Summary, back_up, restore
-from freehold.loop.progress import Progress
-from freehold.loop.sort import sort_new_calls
-from freehold.loop.workspace import Workspace
+from freehold.model import ModelCard
+from freehold.model.ids import sha256_hex
+from freehold.ops.archives import _LEFT_FREE_BYTES, MANIFEST
+from freehold.ops.backup import Summary, back_up, restore
+from freehold.pipeline.progress import Progress
+from freehold.pipeline.workspace import Workspace
+from freehold.sort.run.sort import sort_new_calls
 from freehold.store import CallFilter
 
 WAIT_S = 60.0
@@ -319,7 +319,7 @@ def test_a_backup_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.
     def refuse(source: Path, target: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("freehold.loop.backup.copy_sqlite", refuse)
+    monkeypatch.setattr("freehold.ops.backup.copy_sqlite", refuse)
     for name in ("b.tar.gz", "b"):
         with pytest.raises(OSError, match="No space"):
             _back_up(workspace, tmp_path / name)

@@ -13,16 +13,16 @@ from pathlib import Path
 import pytest
 from made import Run, a_workspace, triage_calls, weights
 
-from freehold.core import ModelCard
-from freehold.core.key import Key
-from freehold.core.model import MODEL_FILE
-from freehold.core.route import Route
-from freehold.loop.doctor import Finding, examine
-from freehold.loop.doctor.machine import check_gateway, check_wall_clock
-from freehold.loop.doctor.providers import check_skew
-from freehold.loop.doctor.versions import check_versions, compare_versions
-from freehold.loop.sort import sort_new_calls
+from freehold.model import ModelCard
+from freehold.model.key import Key
+from freehold.model.model_card import MODEL_FILE
+from freehold.model.route import Route
+from freehold.ops.doctor import Finding, examine
+from freehold.ops.doctor.machine import check_gateway, check_wall_clock
+from freehold.ops.doctor.providers import check_skew
+from freehold.ops.doctor.versions import check_versions, compare_versions
 from freehold.settings import Settings, load_settings
+from freehold.sort.run.sort import sort_new_calls
 
 KEY = "sk-canary-0123456789"
 

@@ -11,17 +11,17 @@ from pathlib import Path
 import pytest
 from made import a_workspace, triage_calls
 
-from freehold.loop.backup import back_up
-from freehold.loop.doctor.machine import check_state
-from freehold.loop.drafts import abandoned_drafts, draft_beside
-from freehold.loop.progress import Progress
-from freehold.loop.workspace import Workspace
+from freehold.ops.backup import back_up
+from freehold.ops.doctor.machine import check_state
+from freehold.ops.drafts import abandoned_drafts, draft_beside
+from freehold.pipeline.progress import Progress
+from freehold.pipeline.workspace import Workspace
 
 _BACKUP = """
 import click, os, sys
 from pathlib import Path
 from freehold.cli.boundary import Boundary
-from freehold.loop.backup import back_up
+from freehold.ops.backup import back_up
 from freehold.settings import load_settings
 
 state, target, number = sys.argv[1:]

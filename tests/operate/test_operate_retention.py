@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from made import BEGAN_AT, Run, a_call, a_workspace, answer_body, triage_calls
 
-from freehold.core.route import Route
-from freehold.loop import cleanup, retention
-from freehold.loop.freeze import freeze
-from freehold.loop.route_status import route_status
-from freehold.loop.sort import sort_new_calls
-from freehold.loop.workspace import Workspace
+from freehold.freeze.run.freeze import freeze
+from freehold.model.route import Route
+from freehold.ops import cleanup, retention
+from freehold.pipeline.workspace import Workspace
+from freehold.route.run.route_status import route_status
+from freehold.sort.run.sort import sort_new_calls
 from freehold.store import CallFilter
 
 DAY_S = 86400.0

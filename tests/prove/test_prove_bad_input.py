@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 from scripted_proof import FACTS, Answering, make_dataset, model
 
-from freehold.core.engine import OwnedAnswer
-from freehold.core.example import Example
 from freehold.errors import DataError, FreeholdError
+from freehold.model.engine import OwnedAnswer
+from freehold.model.example import Example
 from freehold.prove import Attempt, ProofBudget, ProofSettings, prove
 
 Row = dict[str, Any]

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from freehold.core.confidence import FEATURES, VALUE_FEATURES, untrained_head
-from freehold.core.engine import OwnedAnswer
+from freehold.model.engine import OwnedAnswer
 from freehold.prove.calibrator import features_for, fit_head, newton, ranking
+from freehold.text.confidence import FEATURES, VALUE_FEATURES, untrained_head
 
 
 def answers(rng: np.random.Generator, n: int) -> tuple[list[OwnedAnswer], list[bool]]:

@@ -12,7 +12,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.special import gammainc, gammaln
 
-from freehold.prove.confidence_sequence import _boundary, running_bounds
+from freehold.prove.stats.confidence_sequence import _boundary, running_bounds
 
 NAN = float("nan")
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from freehold.core.example import Example
-from freehold.core.exchange import Message
 from freehold.errors import SettingError
+from freehold.model.example import Example
+from freehold.model.exchange import Message
 from freehold.prove.evaluate import Evaluation, examine
 from freehold.prove.measure import Guess, hold_out, share_interval
 from freehold.prove.settings import ProofSettings

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from scripted_proof import FACTS, make_dataset, model
 
-from freehold.core.confidence import Calibrator
-from freehold.core.engine import OwnedAnswer
-from freehold.core.example import Example
 from freehold.errors import DataError, StateError
+from freehold.model.engine import OwnedAnswer
+from freehold.model.example import Example
 from freehold.prove import ProofSettings, prove
 from freehold.prove.folder import read_folder
+from freehold.text.confidence import Calibrator
 
 GOLDEN = Path(__file__).parent / "golden" / "report.txt"
 HOSTILE = "</pre><script>alert(1)</script><img src=https://evil.example/x onerror=alert(2)>"

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from scripted_proof import example
 
-from freehold.core.example import Example
+from freehold.model.example import Example
 from freehold.prove import Opinions, ProofSettings, draw_pairs
-from freehold.prove.judge import Drawn, compare_pairs, judged_pairs, planned_pairs, preferences
-from freehold.prove.judge import weigh_opinions as weigh
-from freehold.prove.ppi import powered_log_wealth
+from freehold.prove.labels.judge import Drawn, compare_pairs, judged_pairs, planned_pairs, preferences
+from freehold.prove.labels.judge import weigh_opinions as weigh
+from freehold.prove.stats.ppi import powered_log_wealth
 
 TEXT = "I am sorry about your order, number {}. It will come next week, and you need not do anything."
 

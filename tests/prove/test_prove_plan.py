@@ -9,10 +9,8 @@ import numpy as np
 import pytest
 from scipy.special import bdtr
 
-from freehold.core.verdict import Contract
+from freehold.model.verdict import Contract
 from freehold.prove.attempts import level
-from freehold.prove.betting import log_wealth
-from freehold.prove.cascade import lower_bound
 from freehold.prove.plan import (
     ASSUMED,
     LEAST_CALLS,
@@ -25,6 +23,8 @@ from freehold.prove.plan import (
     plan_whole,
 )
 from freehold.prove.settings import ProofSettings
+from freehold.prove.stats.betting import log_wealth
+from freehold.prove.stats.cascade import lower_bound
 
 FULL = ProofSettings()
 

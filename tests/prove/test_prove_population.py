@@ -14,16 +14,16 @@ import pytest
 from mixed import careful, mixed
 from scripted_proof import FACTS, example, make_dataset, model
 
-from freehold.core.engine import NOT_ASKED, OwnedAnswer
-from freehold.core.example import Example
-from freehold.core.verdict import Verdict
 from freehold.errors import DataError
+from freehold.model.engine import NOT_ASKED, OwnedAnswer
+from freehold.model.example import Example
+from freehold.model.verdict import Verdict
 from freehold.prove import Opinions, ProofBudget, ProofSettings, prove, rehearse, settled
-from freehold.prove.cascade import contract_a
 from freehold.prove.folder import read_folder
-from freehold.prove.judge import draw_pairs
+from freehold.prove.labels.judge import draw_pairs
 from freehold.prove.measure import Guess, hold_out, score_guesses
 from freehold.prove.metrics import read_metrics
+from freehold.prove.stats.cascade import contract_a
 
 
 def proven(path: Path, answering: object = None, **more: object) -> Verdict:

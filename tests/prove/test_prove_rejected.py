@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from freehold.core.example import Example
-from freehold.core.exchange import Message
+from freehold.model.example import Example
+from freehold.model.exchange import Message
 from freehold.prove.evaluate import Evaluation, examine
 from freehold.prove.measure import Guess, hold_out
 from freehold.prove.metrics import judge, read_metrics

@@ -16,12 +16,12 @@ import pytest
 from scripted_proof import FACTS, make_dataset, model
 
 import freehold.prove
-from freehold.core.verdict import Verdict
+from freehold.model.verdict import Verdict
 from freehold.prove import ProofSettings, prove
-from freehold.prove.page import dots, pictures
-from freehold.prove.page.sheet import Sheet
-from freehold.prove.report import render, write_reports
-from freehold.prove.summary import tell
+from freehold.prove.report import dots, pictures
+from freehold.prove.report.report import render, write_reports
+from freehold.prove.report.sheet import Sheet
+from freehold.prove.report.summary import tell
 
 CSS = Path(freehold.prove.__file__).parent / "templates" / "report.css"
 LARGEST_PAGE = 1_500_000
@@ -154,7 +154,7 @@ def at(evidence: dict[str, Any], path: str) -> Any:
 
 def sentences(verdict: Verdict) -> list[str]:
     story = tell(verdict, Sheet(verdict.evidence))
-    return [story.headline, *story.moves, *story.saves, *story.risks, *story.stays, *story.limitations, *story.notices]
+    return [story.headline, *story.moves, *story.saves, *story.risks, *story.stays, *story.unshown, *story.notices]
 
 
 def test_the_three_forms_tell_one_story(proven: Verdict, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from scripted_proof import example
 
-from freehold.core.example import Example
+from freehold.model.example import Example
 from freehold.prove import measure_noise
 
 

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from freehold.core.example import Example
-from freehold.core.exchange import Message
-from freehold.core.slices import SliceShape
 from freehold.errors import SettingError
+from freehold.model.example import Example
+from freehold.model.exchange import Message
 from freehold.prove.evaluate import Evaluation, examine, tune_on
 from freehold.prove.measure import Guess, ScoredSplit, hold_out, score_guesses
 from freehold.prove.policy import Tuning, find_policy
 from freehold.prove.settings import ProofSettings
 from freehold.prove.slices import Limit, Sliced, describe, judge, shape_slices
+from freehold.text.slices import SliceShape
 
 LABELS = ("billing", "cancel", "invoice", "track")
 LIMIT = Limit(share=0.10, delta=0.10, seed=0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from freehold.core.intervals import wilson
+from freehold.text.intervals import wilson
 
 
 def test_the_interval_that_the_module_tells() -> None:

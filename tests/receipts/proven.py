@@ -9,13 +9,13 @@ from pathlib import Path
 
 from made import BEGAN_AT, a_call, a_workspace, triage_calls
 
-from freehold.core import ModelCard, Verdict
-from freehold.core.task import Task
-from freehold.loop.freeze import freeze
-from freehold.loop.move import move_plan, put_route, return_all
-from freehold.loop.progress import Progress
-from freehold.loop.sort import sort_new_calls
-from freehold.loop.workspace import Workspace
+from freehold.freeze.run.freeze import freeze
+from freehold.model import ModelCard, Verdict
+from freehold.model.task import Task
+from freehold.pipeline.progress import Progress
+from freehold.pipeline.workspace import Workspace
+from freehold.route.run.move import move_plan, put_route, return_all
+from freehold.sort.run.sort import sort_new_calls
 
 SECRET = "Please call me on 0170 1234567"
 EVIDENCE = {

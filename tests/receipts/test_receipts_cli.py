@@ -14,10 +14,10 @@ from golden_text import check_golden
 from made import Run, a_workspace
 from proven import MODEL_BYTES, recorded_workspace, walked_workspace, write_report
 
-from freehold.core.receipt import Head, seal
-from freehold.core.route import Route
-from freehold.loop.doctor.workspace import check_receipts
-from freehold.loop.move import move_plan, put_route
+from freehold.model.receipt import Head, seal
+from freehold.model.route import Route
+from freehold.ops.doctor.workspace import check_receipts
+from freehold.route.run.move import move_plan, put_route
 from freehold.settings import load_settings
 
 DOCS = Path(__file__).parents[2] / "docs" / "receipts.md"

@@ -12,9 +12,9 @@ from golden_text import check_golden
 from made import Run, a_call, a_workspace, triage_calls
 from proven import SECRET, quiet, walked_workspace
 
-from freehold.loop.freeze import freeze
-from freehold.loop.lineage import trace
-from freehold.loop.sort import sort_new_calls
+from freehold.freeze.run.freeze import freeze
+from freehold.ops.lineage import trace
+from freehold.sort.run.sort import sort_new_calls
 
 
 def test_lineage_goes_from_a_call_to_its_models_and_back(walked: Run, tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_lineage_says_what_it_cannot_tell(walked: Run, tmp_path: Path) -> None:
 def test_a_dataset_that_names_one_call_an_example_is_told_to(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from freehold.core import Example
+    from freehold.model import Example
 
     write: Callable[[Example], dict[str, object]] = Example.to_row
     monkeypatch.setattr(Example, "to_row", lambda self: {k: v for k, v in write(self).items() if k != "also"})

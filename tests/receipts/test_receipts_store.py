@@ -13,16 +13,16 @@ from proven import EVIDENCE, SECRET, prove, quiet, recorded_workspace, walked_wo
 from sqlalchemy import create_engine, text
 
 import freehold
-from freehold.core import Verdict
-from freehold.core.receipt import START, Receipt, read_lines, seal, verify
-from freehold.core.route import Route, rented_route
-from freehold.core.statement import Setting, state_verdict
 from freehold.errors import BusyError
-from freehold.loop.backup import back_up, restore
-from freehold.loop.receipts import verify_database
-from freehold.loop.retention import prune, rule
-from freehold.loop.steps import Steps
-from freehold.loop.workspace import open_workspace
+from freehold.model import Verdict
+from freehold.model.receipt import START, Receipt, read_lines, seal, verify
+from freehold.model.route import Route, rented_route
+from freehold.model.statement import Setting, state_verdict
+from freehold.ops.backup import back_up, restore
+from freehold.ops.receipts import verify_database
+from freehold.ops.retention import prune, rule
+from freehold.pipeline.steps import Steps
+from freehold.pipeline.workspace import open_workspace
 from freehold.store import Store
 from freehold.store.receipts import code_version
 
@@ -142,7 +142,7 @@ def test_postgresql_refuses_to_empty_the_table(postgres: object, request: pytest
 
 _WRITER = """
 import sys
-from freehold.core.route import rented_route
+from freehold.model.route import rented_route
 from freehold.store import Store
 store = Store(sys.argv[1])
 for version in range(1, 9):
@@ -171,7 +171,7 @@ def test_processes_that_write_at_once_make_one_chain_without_gaps(url: str) -> N
 _KILLED = """
 import os, signal, sys
 import freehold.store.task_registry as task_registry
-from freehold.core.route import rented_route
+from freehold.model.route import rented_route
 from freehold.store import Store
 store = Store(sys.argv[1])
 append = task_registry.append_route

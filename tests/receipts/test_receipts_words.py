@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from freehold.core import Verdict
-from freehold.core.explanation import explain
-from freehold.core.receipt import START, seal
-from freehold.core.route import Route, rented_route
-from freehold.core.statement import Setting, headline, state_route, state_verdict
+from freehold.model import Verdict
+from freehold.model.explanation import explain
+from freehold.model.receipt import START, seal
+from freehold.model.route import Route, rented_route
+from freehold.model.statement import Setting, headline, state_route, state_verdict
 from freehold.route import canary, rolled_back, withholding
 
 SETTING = Setting(task="triage", model=None, code={"version": "1"}, account="ops")

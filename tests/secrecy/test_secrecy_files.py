@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from made import Run, a_workspace, triage_calls
 
-from freehold.loop.doctor.machine import check_state
-from freehold.loop.privacy import keep_private, open_to_others
-from freehold.loop.sort import sort_new_calls
+from freehold.ops.doctor.machine import check_state
+from freehold.ops.privacy import keep_private, open_to_others
 from freehold.settings import load_settings
+from freehold.sort.run.sort import sort_new_calls
 
 
 @pytest.fixture(autouse=True)

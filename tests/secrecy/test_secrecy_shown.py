@@ -11,9 +11,9 @@ import pytest
 from made import Run, a_call, a_workspace
 
 from freehold.app.log import PlainFormatter
-from freehold.core.key import new_key_text
 from freehold.errors import FreeholdError, SettingError
-from freehold.gateway.access import Accessed, access_line
+from freehold.gateway.telemetry.access import Accessed, access_line
+from freehold.model.key import new_key_text
 from freehold.sanitizer import masked, plain_json, plain_json_bytes
 from freehold.settings import load_settings
 from freehold.store.database import parse_url

@@ -9,12 +9,12 @@ import pytest
 from made import a_call
 from sqlalchemy import create_engine, text
 
-from freehold.core import Asked, Manifest, Message, ModelCard, Verdict
-from freehold.core.route import Route, rented_route
-from freehold.core.task import Task
-from freehold.core.template_induction import learn
 from freehold.errors import BusyError, StateError
+from freehold.model import Asked, Manifest, Message, ModelCard, Verdict
+from freehold.model.route import Route, rented_route
+from freehold.model.task import Task
 from freehold.store import CallFilter, Store
+from freehold.text.prompts.template_induction import learn
 
 
 def _task(key: str, **changes: object) -> Task:

@@ -7,13 +7,13 @@ from dataclasses import replace
 import pytest
 from made import a_call
 
-from freehold.core import Asked, Message
-from freehold.core.task import PromptVersion, SplitRule, Task
-from freehold.core.template import Template
-from freehold.core.template_induction import learn
 from freehold.errors import BusyError
+from freehold.model import Asked, Message
+from freehold.model.task import PromptVersion, SplitRule, Task
 from freehold.store import CallFilter, Store
 from freehold.store.task_registry import read_task, task_document
+from freehold.text.prompts.template import Template
+from freehold.text.prompts.template_induction import learn
 
 
 def _template(prompt: str) -> Template:

@@ -22,15 +22,16 @@ sys.path += [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "pr
 from scripted_proof import FACTS, make_dataset, model
 
 from freehold.cli.commands import cli
-from freehold.core.dataset import Manifest
-from freehold.core.key import Key
-from freehold.core.model import ModelCard
-from freehold.core.receipt import Receipt
-from freehold.core.route import Route
-from freehold.core.tags import RESERVED
-from freehold.core.verdict import Verdict
-from freehold.gateway import metrics
-from freehold.loop.pipeline import WORKFLOW
+from freehold.gateway.telemetry import metrics
+from freehold.model.dataset import Manifest
+from freehold.model.key import Key
+from freehold.model.model_card import ModelCard
+from freehold.model.receipt import Receipt
+from freehold.model.route import Route
+from freehold.model.tags import RESERVED
+from freehold.model.verdict import Verdict
+from freehold.pipeline.run_serializer import WORKFLOW
+from freehold.pipeline.workflow import WORKFLOW_VERSION
 from freehold.prove import ProofSettings, prove
 from freehold.record.read import Decision, Exchange, RequestSide, ResponseSide
 from freehold.settings import SETTINGS, TASK_SETTINGS
@@ -56,7 +57,7 @@ def names(folder: Path) -> dict[str, list[str]]:
         "documents": [f"{one.__name__}.{field.name}" for one in _DOCUMENTS for field in dataclasses.fields(one)],
         "evidence": sorted(set(paths(_evidence(folder)))),
         "tags": sorted(RESERVED),
-        "workflow": [WORKFLOW],
+        "workflow": [WORKFLOW, WORKFLOW_VERSION],
         "verbs": sorted(_verbs(("freehold",), cli)),
         "settings": [
             *(f"{one.key} {one.variable}" for one in SETTINGS),

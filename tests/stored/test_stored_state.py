@@ -20,10 +20,10 @@ from click.testing import Result
 from made import Run
 from stored.test_stored_names import paths
 
-from freehold.core.ids import uuid7
-from freehold.loop.sort import sort_new_calls
-from freehold.loop.workspace import Workspace, open_workspace
+from freehold.model.ids import uuid7
+from freehold.pipeline.workspace import Workspace, open_workspace
 from freehold.settings import load_settings
+from freehold.sort.run.sort import sort_new_calls
 from freehold.store import CallFilter
 
 HERE = Path(__file__).parent

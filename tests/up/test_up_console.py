@@ -19,10 +19,10 @@ from up.test_up_sorter import _is_gone, _until
 from freehold.app.console_link import CLIENT_HEADER, ConsoleLink
 from freehold.app.console_server import FromWorkers
 from freehold.app.sockets import console_socket
-from freehold.gateway.http1.asgi import AsgiApp, Event, answer_with
-from freehold.gateway.http1.request import Request
-from freehold.gateway.http1.server import Limits, Server
 from freehold.gateway.server import refuse
+from freehold.httpd.asgi import AsgiApp, Event, answer_with
+from freehold.httpd.request import Request
+from freehold.httpd.server import Limits, Server
 
 CHUNK = bytes(64 * 2**10)
 MOST_AHEAD_BYTES = 16 * 2**20

@@ -11,9 +11,9 @@ import pytest
 from made import a_workspace
 
 from freehold.errors import BusyError
-from freehold.loop.journal import catch_up, delivering, journal_folder
-from freehold.loop.workspace import Workspace
+from freehold.pipeline.workspace import Workspace
 from freehold.record import Decision, Exchange, Journal, RequestSide, ResponseSide
+from freehold.record.run.journal import catch_up, delivering, journal_folder
 from freehold.store import CallFilter
 
 WAIT_S = 30.0

@@ -13,9 +13,9 @@ from made import a_workspace
 from town import WAIT_S, Up, provider
 
 from freehold.app.lag import LagAlarm
-from freehold.loop.lag import lag_words
-from freehold.loop.locks import locked
+from freehold.pipeline.locks import locked
 from freehold.record import Backlog
+from freehold.record.run.lag import lag_words
 
 NOW = 1_764_000_000.0
 

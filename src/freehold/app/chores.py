@@ -12,8 +12,8 @@ from freehold.app.lifeline import end_without_parent
 from freehold.app.log import log_to_stderr
 from freehold.app.periodic import Periodic
 from freehold.app.startup import Startup
-from freehold.loop.cleanup import Cleanup
-from freehold.loop.sort import sort_new_calls
+from freehold.ops.cleanup import Cleanup
+from freehold.sort.run.sort import sort_new_calls
 
 _SORT_S = 5.0
 _LOOK_FOR_OLD_S = 60.0

@@ -21,11 +21,11 @@ from freehold.app.periodic import Periodic
 from freehold.app.session_secret import session_secret
 from freehold.app.startup import Startup
 from freehold.app.wiring import asks_for_keys, gateway_settings, limits
-from freehold.gateway.admission import Admission, ReadHeader
-from freehold.gateway.http1.asgi import AsgiApp, Event, answer_with
-from freehold.gateway.http1.request import ClientGoneError, Request
-from freehold.gateway.http1.server import Limits, Server
+from freehold.gateway.keys.admission import Admission, ReadHeader
 from freehold.gateway.server import follow_signals, loop_factory, refuse
+from freehold.httpd.asgi import AsgiApp, Event, answer_with
+from freehold.httpd.request import ClientGoneError, Request
+from freehold.httpd.server import Limits, Server
 from freehold.settings import Settings
 
 _FOLLOW_S = 0.5

@@ -16,13 +16,13 @@ from time import time
 from freehold.app.lag import LagAlarm
 from freehold.app.lazy_workspace import LazyWorkspace
 from freehold.app.periodic import give_way
-from freehold.core.call import Call
 from freehold.errors import BusyError
-from freehold.gateway.meter import Meter
-from freehold.gateway.metrics import Metrics, Sources, lag_gauge
-from freehold.gateway.tally import count_delivered
-from freehold.loop.journal import delivering, journal_folder
+from freehold.gateway.telemetry.meter import Meter
+from freehold.gateway.telemetry.metrics import Metrics, Sources, lag_gauge
+from freehold.gateway.telemetry.tally import count_delivered
+from freehold.model.call import Call
 from freehold.record import EVIDENCE_LANES, OTHER_LANES, Backlog, Pace, read_backlog
+from freehold.record.run.journal import delivering, journal_folder
 from freehold.settings import Settings
 
 _RETRY_S = 0.1

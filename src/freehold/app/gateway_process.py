@@ -33,14 +33,14 @@ from freehold.app.wiring import (
     traces,
 )
 from freehold.errors import FreeholdError
-from freehold.gateway.http1.server import OpenCounts
-from freehold.gateway.metrics import Metrics
 from freehold.gateway.oversight import Oversight
 from freehold.gateway.server import run
-from freehold.loop.journal import journal_folder
-from freehold.loop.watermark import under_way_folder
+from freehold.gateway.telemetry.metrics import Metrics
+from freehold.httpd.server import OpenCounts
 from freehold.record import Durability, Journal, Recorder, UnderWay, delivery_lag_s, delivery_problem
+from freehold.record.run.journal import journal_folder
 from freehold.settings import Settings
+from freehold.watch.run.watermark import under_way_folder
 
 _FOLLOW_S = 0.25
 _FIRST_LOOK_S = 5.0

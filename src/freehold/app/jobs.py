@@ -10,11 +10,11 @@ from contextlib import suppress
 from freehold.app.lazy_workspace import LazyWorkspace
 from freehold.app.periodic import Periodic
 from freehold.errors import FreeholdError
-from freehold.loop.directory import Directory
-from freehold.loop.engines import Engines
-from freehold.loop.heads import keep_head
-from freehold.loop.monitor import Monitor
+from freehold.ops.heads import keep_head
+from freehold.route.run.directory import Directory
+from freehold.serve.run.engines import Engines
 from freehold.settings import Settings
+from freehold.watch.run.monitor import Monitor
 
 _FOLLOW_S = 0.25
 _HEADS_S = 2.0

@@ -6,7 +6,7 @@ import logging
 import threading
 
 from freehold.errors import FreeholdError
-from freehold.loop.workspace import Workspace, open_workspace
+from freehold.pipeline.workspace import Workspace, open_workspace
 from freehold.settings import Settings
 from freehold.store import Store
 

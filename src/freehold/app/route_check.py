@@ -3,7 +3,7 @@
 Calls that ask at the same moment share one query: those that come while one is under way share the next. While the
 database does not answer, what is known holds, and only the first calls wait for it.
 
-Not covered: reading whole routes (`loop.directory`, several times a second).
+Not covered: reading whole routes (`route.run.directory`, several times a second).
 """
 
 from __future__ import annotations

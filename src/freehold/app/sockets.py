@@ -1,7 +1,7 @@
 """The socket that all workers accept from, bound by their parent: a worker that dies takes no waiting client along.
 
 The console has a socket of its own, in a folder that only this user may enter. Not covered: who may be listened to
-(`gateway.admission.needs_key`), how workers share what comes (`gateway.http1.acceptor`).
+(`gateway.keys.admission.needs_key`), how workers share what comes (`httpd.acceptor`).
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from freehold.gateway.http1.server import OpenCounts
 from freehold.gateway.server import listen
+from freehold.httpd.server import OpenCounts
 
 _BACKLOG = 4096
 _LONGEST_PATH_BYTES = 100

@@ -34,17 +34,17 @@ from freehold.app.periodic import Periodic
 from freehold.app.sockets import console_socket, listening
 from freehold.app.supervisor import Workers
 from freehold.app.wiring import gateway_settings, traces
-from freehold.core.ids import uuid7
 from freehold.errors import BusyError, StateError
-from freehold.gateway.admission import needs_key
-from freehold.gateway.tracing import Tracing, open_tracing
-from freehold.loop.journal import journal_folder
-from freehold.loop.locks import locked
-from freehold.loop.privacy import keep_private
-from freehold.loop.task_tables import unknown_tables
-from freehold.loop.watermark import under_way_folder
+from freehold.gateway.keys.admission import needs_key
+from freehold.gateway.telemetry.tracing import Tracing, open_tracing
+from freehold.model.ids import uuid7
+from freehold.ops.privacy import keep_private
+from freehold.pipeline.locks import locked
 from freehold.record import forget_calls_under_way
+from freehold.record.run.journal import journal_folder
 from freehold.settings import Settings
+from freehold.sort.run.task_tables import unknown_tables
+from freehold.watch.run.watermark import under_way_folder
 
 _OPEN_S = 5.0
 _TALLY_S = 1.0

@@ -14,30 +14,30 @@ from typing import cast
 from freehold import route as routing
 from freehold.app.lazy_workspace import LazyWorkspace
 from freehold.app.route_check import RouteCheck
-from freehold.core import Asked, Route
-from freehold.core.hosts import read_hosts
-from freehold.core.task import Task
-from freehold.gateway.access import AccessLog, AccessMode
-from freehold.gateway.admission import Admission, is_loopback
 from freehold.gateway.app import Gateway
-from freehold.gateway.budgets import Budgets
 from freehold.gateway.config import Assignment, Fallback, GatewaySettings, NewPrompt, Provider, Resilience, Router
-from freehold.gateway.http1.asgi import AsgiApp
-from freehold.gateway.http1.client import Timeouts
-from freehold.gateway.http1.server import Limits
-from freehold.gateway.meter import Meter
-from freehold.gateway.metrics import Metrics, Sources
+from freehold.gateway.keys.admission import Admission, is_loopback
+from freehold.gateway.keys.budgets import Budgets
+from freehold.gateway.keys.settlement import Settlement
 from freehold.gateway.origins import read_origins
 from freehold.gateway.oversight import Oversight
 from freehold.gateway.refusal_counts import RefusedCounts
 from freehold.gateway.server import most_connections, raise_file_limit
-from freehold.gateway.settlement import Settlement
-from freehold.gateway.tracing import is_wanted
-from freehold.loop.bounds import slow_ms
-from freehold.loop.directory import Directory
-from freehold.loop.engines import EngineList, engine_file
+from freehold.gateway.telemetry.access import AccessLog, AccessMode
+from freehold.gateway.telemetry.meter import Meter
+from freehold.gateway.telemetry.metrics import Metrics, Sources
+from freehold.gateway.telemetry.tracing import is_wanted
+from freehold.httpd.asgi import AsgiApp
+from freehold.httpd.client import Timeouts
+from freehold.httpd.server import Limits
+from freehold.model import Asked, Route
+from freehold.model.task import Task
 from freehold.record import Recorder
+from freehold.route.run.directory import Directory
+from freehold.serve.run.engines import EngineList, engine_file
 from freehold.settings import ProviderSettings, Settings
+from freehold.system.hosts import read_hosts
+from freehold.watch.run.bounds import slow_ms
 
 _TELL_S = 1.0
 

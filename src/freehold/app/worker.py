@@ -19,7 +19,7 @@ def main() -> None:
     chosen = _arguments()
     die_with_parent(chosen.parent)
     from freehold.app.gateway_process import say, serve  # takes a while, in which the parent may die
-    from freehold.gateway.http1.server import OpenCounts
+    from freehold.httpd.server import OpenCounts
 
     with socket.socket(fileno=chosen.listener) as listener:
         counts = None if chosen.counts is None else OpenCounts(chosen.counts, chosen.number)

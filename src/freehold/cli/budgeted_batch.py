@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING
 
 import click
 
-from freehold.core.formatting import usd
 from freehold.errors import UsageError
 from freehold.terminal import next_command, reporting, say, say_json, say_rows, tell, terminal_width
+from freehold.text.formatting import usd
 
 if TYPE_CHECKING:
-    from freehold.loop.budgeted_batch import Asked
-    from freehold.loop.self_consistency import NoiseFound
-    from freehold.loop.workspace import Workspace
+    from freehold.pipeline.workspace import Workspace
+    from freehold.prove.run.budgeted_batch import Asked
+    from freehold.prove.run.self_consistency import NoiseFound
 
 
 def show_noise(
     workspace: Workspace, task: str, count: int, *, model: str | None, budget: float | None, yes: bool, as_json: bool
 ) -> None:
     """Ask the provider again on `count` held-out calls, after agreeing to the cost, and show what came of it."""
-    from freehold.loop.budgeted_batch import Budget
-    from freehold.loop.provider_calls import Asking
-    from freehold.loop.self_consistency import ask_again, plan_noise
+    from freehold.net.provider_client import Asking
+    from freehold.prove.run.budgeted_batch import Budget
+    from freehold.prove.run.self_consistency import ask_again, plan_noise
 
     plan = plan_noise(workspace, task, count, model)
     if len(plan.examples) < count:
@@ -52,10 +52,10 @@ def show_noise(
 
 def ask_the_judge(workspace: Workspace, task: str, *, model: str | None, budget: float | None, yes: bool) -> None:
     """Let the judge of the settings compare what it has not compared yet, after agreeing to the cost."""
-    from freehold.loop.budgeted_batch import Budget
-    from freehold.loop.judge import ask_judge, plan_judge
-    from freehold.loop.label import compare
-    from freehold.loop.provider_calls import Asking
+    from freehold.net.provider_client import Asking
+    from freehold.prove.run.budgeted_batch import Budget
+    from freehold.prove.run.judge import ask_judge, plan_judge
+    from freehold.prove.run.label import compare
 
     with reporting() as report:
         comparison = compare(workspace, task, model, report)

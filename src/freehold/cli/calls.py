@@ -12,13 +12,13 @@ from click.core import ParameterSource
 
 from freehold.cli.options import SORTING_S, open_workspace
 from freehold.cli.spans import span_s
-from freehold.core.formatting import age, ms, usd
 from freehold.errors import UsageError
 from freehold.terminal import next_command, printable, say, say_json, say_rows, say_whole, shorten, tell
+from freehold.text.formatting import age, ms, usd
 
 if TYPE_CHECKING:
-    from freehold.loop.call_lookup import CallView
-    from freehold.loop.workspace import Workspace
+    from freehold.pipeline.workspace import Workspace
+    from freehold.record.run.call_lookup import CallView
 
 _ID_CHARS = 10
 _TASK_CHARS = 16
@@ -62,7 +62,7 @@ def correct(call_id: str, answer: str | None) -> None:
     ANSWER is read from stdin when it is not given. The correction replaces the provider's answer when the task is
     frozen next.
     """
-    from freehold.loop.call_lookup import correct_call
+    from freehold.record.run.call_lookup import correct_call
 
     text = answer if answer is not None else sys.stdin.read()
     with open_workspace() as workspace:
@@ -82,7 +82,7 @@ def rate(call_id: str, rating: str) -> None:
     No model learns from an answer that was rated bad, and a proof counts it as the provider's mistake. What should have
     been answered says more: freehold correct. The newest rating counts.
     """
-    from freehold.loop.call_lookup import rate_call
+    from freehold.record.run.call_lookup import rate_call
 
     with open_workspace() as workspace:
         call = rate_call(workspace, call_id, is_good=rating == "good")
@@ -105,9 +105,9 @@ def _check_no_filters(call_id: str) -> None:
 
 
 def _list(workspace: Workspace, options: dict[str, Any], *, as_json: bool) -> None:
-    from freehold.loop.call_lookup import CallFilter, count_calls, find_calls
-    from freehold.loop.loose_calls import unsorted
-    from freehold.loop.sort import SET_ASIDE, sort_new_calls
+    from freehold.record.run.call_lookup import CallFilter, count_calls, find_calls
+    from freehold.sort.run.loose_calls import unsorted
+    from freehold.sort.run.sort import SET_ASIDE, sort_new_calls
 
     sort_new_calls(workspace, most_s=SORTING_S)
     task_id = workspace.task(options["task"]).id if options["task"] else None
@@ -153,7 +153,7 @@ def _row(view: CallView, now: float) -> tuple[str, ...]:
 
 
 def _show(workspace: Workspace, call_id: str, *, as_json: bool) -> None:
-    from freehold.loop.call_lookup import feedback_on, find_call
+    from freehold.record.run.call_lookup import feedback_on, find_call
 
     view = find_call(workspace, call_id)
     plain = view.plain() | {"feedback": feedback_on(workspace, view.call)}

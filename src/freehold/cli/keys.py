@@ -11,13 +11,13 @@ import click
 
 from freehold.cli.options import json_option, open_workspace
 from freehold.cli.routes import NOTHING_CHANGED
-from freehold.core.formatting import age, usd
 from freehold.errors import UsageError
 from freehold.terminal import next_command, say, say_json, say_rows, tell
+from freehold.text.formatting import age, usd
 
 if TYPE_CHECKING:
-    from freehold.core import Key
-    from freehold.loop.keys import KeyView
+    from freehold.model import Key
+    from freehold.ops.keys import KeyView
 
 _UNITS = {"m": 60, "h": 3600, "d": 86400}
 
@@ -57,7 +57,7 @@ def add(name: str, *, expires: str | None, as_json: bool, **chosen: Any) -> None
 
     Give it to a client as its API key. Only its hash is kept.
     """
-    from freehold.loop.keys import Grant, add_key, has_unpriced_providers, unknown_tasks
+    from freehold.ops.keys import Grant, add_key, has_unpriced_providers, unknown_tasks
 
     with open_workspace() as workspace:
         key, text = add_key(workspace, name, Grant(expires_at=_moment(expires), **chosen))
@@ -79,8 +79,8 @@ def add(name: str, *, expires: str | None, as_json: bool, **chosen: Any) -> None
 @json_option
 def show(key: str, *, as_json: bool) -> None:
     """Show KEY, a name or an id, and what was used of it today and this minute."""
-    from freehold.loop.keys import key_view
-    from freehold.loop.refusal_summary import refused_words
+    from freehold.ops.keys import key_view
+    from freehold.ops.refusal_summary import refused_words
 
     with open_workspace() as workspace:
         view = key_view(workspace, key)
@@ -123,7 +123,7 @@ def revoke(key: str, *, dry_run: bool, yes: bool, as_json: bool) -> None:
 
     Running gateways follow within a second. A revoked key cannot be brought back; its name may be used again.
     """
-    from freehold.loop.keys import key_view, revoke_key
+    from freehold.ops.keys import key_view, revoke_key
 
     with open_workspace() as workspace:
         view = key_view(workspace, key)
@@ -143,7 +143,7 @@ def revoke(key: str, *, dry_run: bool, yes: bool, as_json: bool) -> None:
 
 
 def _list(*, as_json: bool) -> None:
-    from freehold.loop.keys import key_views
+    from freehold.ops.keys import key_views
 
     with open_workspace() as workspace:
         views = key_views(workspace)

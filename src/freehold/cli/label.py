@@ -18,8 +18,8 @@ from freehold.settings import Value
 from freehold.terminal import next_command, reporting, say_json, say_rows, tell, terminal_width
 
 if TYPE_CHECKING:
-    from freehold.loop.label import Comparison, Pair
-    from freehold.loop.workspace import Workspace
+    from freehold.pipeline.workspace import Workspace
+    from freehold.prove.run.label import Comparison, Pair
 
 _PAIRS = 20
 _LONGEST_TEXT = 20_000
@@ -70,8 +70,8 @@ def label(
     Pairs come in an order that the seed draws, each answer on a side that it draws, too. Each decision is kept at
     once. `freehold prove` uses them where nothing was corrected, and for free text.
     """
-    from freehold.loop.label import compare
-    from freehold.loop.label_files import import_labels
+    from freehold.prove.run.label import compare
+    from freehold.prove.run.label_files import import_labels
 
     if sum((export_to is not None, import_from is not None, is_listed)) > 1:
         raise UsageError("Of --export, --import and --list only one can be done.", hint="Give one of them.")
@@ -99,7 +99,7 @@ def drawn_by(flags: Mapping[str, Value | None]) -> str:
 
 
 def _session(workspace: Workspace, comparison: Comparison, count: int, by: str) -> None:
-    from freehold.loop.label import keep, source
+    from freehold.prove.run.label import keep, source
 
     source(by)
     pairs = comparison.open_pairs[:count]
@@ -159,7 +159,7 @@ def _folded(line: str, width: int) -> list[str]:
 
 
 def _export(comparison: Comparison, path: Path, count: int | None) -> None:
-    from freehold.loop.label_files import export_rows
+    from freehold.prove.run.label_files import export_rows
 
     pairs = comparison.open_pairs[:count]
     rows = export_rows(comparison, pairs)

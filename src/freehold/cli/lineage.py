@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from freehold.cli.options import json_option, open_workspace
-from freehold.core.explanation import flat
+from freehold.model.explanation import flat
 from freehold.terminal import next_command, say, say_json, tell, terminal_width
 
 if TYPE_CHECKING:
-    from freehold.core.lineage import Contents, Lineage, ModelLine, Use
+    from freehold.model.lineage import Contents, Lineage, ModelLine, Use
 
 _HASH_CHARS = 16
 _LEAST_WIDTH = 20
@@ -29,7 +29,7 @@ def lineage(id: str, *, is_all: bool, as_json: bool) -> None:  # noqa: A002  (th
 
     ID is a call, an example, a dataset, a model or a verdict; the beginning of one is enough, and of a call the end.
     """
-    from freehold.loop.lineage import calls_behind, trace
+    from freehold.ops.lineage import calls_behind, trace
 
     with open_workspace() as workspace:
         traced = trace(workspace, id)

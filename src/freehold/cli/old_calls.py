@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 
 from freehold.cli.options import open_workspace
 from freehold.cli.spans import span_s
-from freehold.core.formatting import age
 from freehold.terminal import next_command, reporting, say, say_json, say_rows, tell
+from freehold.text.formatting import age
 
 if TYPE_CHECKING:
-    from freehold.loop.old_calls import OldPlan
+    from freehold.ops.old_calls import OldPlan
 
 _MEBIBYTE = 2**20
 
 
 def prune_calls(older_than: str | None, task: str | None, *, is_dry_run: bool, shrink: bool, as_json: bool) -> None:
     """Show what is old and not needed, and delete it unless this is a dry run."""
-    from freehold.loop import old_calls
+    from freehold.ops import old_calls
 
     with open_workspace() as workspace:
         older_than_s = None if older_than is None else span_s(older_than, "--older-than")

@@ -14,7 +14,7 @@ from freehold.settings import SETTINGS, Settings, Value, load_settings
 from freehold.terminal import tell
 
 if TYPE_CHECKING:
-    from freehold.loop.workspace import Workspace
+    from freehold.pipeline.workspace import Workspace
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -55,10 +55,10 @@ def open_workspace(
 
     With a task, a table of settings that is for no task is a SettingError, where this `is_strict`.
     """
-    from freehold.loop import workspace as workspaces
-    from freehold.loop.heads import try_to_keep_head
-    from freehold.loop.privacy import keep_private
-    from freehold.loop.task_tables import check_tables
+    from freehold.ops.heads import try_to_keep_head
+    from freehold.ops.privacy import keep_private
+    from freehold.pipeline import workspace as workspaces
+    from freehold.sort.run.task_tables import check_tables
 
     settings = _load()
     keep_private(settings.state.absolute())
@@ -77,7 +77,7 @@ def open_workspace(
 
 def _catch_up(workspace: Workspace) -> None:
     """Let the record have all calls that were answered so far; says it when it cannot."""
-    from freehold.loop.journal import catch_up
+    from freehold.record.run.journal import catch_up
 
     waiting = catch_up(workspace)
     if waiting.calls:

@@ -27,7 +27,7 @@ def freeze(task: str, *, as_json: bool, **flags: Value | None) -> None:
 
     It is split into train, dev and proof by time and by user, session or conversation; duplicates are left out.
     """
-    from freehold.loop.runs import freeze_task
+    from freehold.pipeline.runs import freeze_task
 
     with open_workspace(flags, task=task) as workspace, reporting() as report:
         row = freeze_task(workspace, task, report)
@@ -55,7 +55,7 @@ def verify(dataset: str, *, as_json: bool) -> None:
 
     DATASET is a task, whose newest dataset is meant, or a folder.
     """
-    from freehold.loop.freeze import verify_dataset
+    from freehold.freeze.run.freeze import verify_dataset
 
     with open_workspace() as workspace:
         folder, problems = verify_dataset(workspace, dataset)
@@ -85,8 +85,8 @@ def train(task: str, *, as_json: bool, **flags: Value | None) -> None:
     Then the served model is checked to be the trained one. Killed at any point, the same command goes on from the
     last checkpoint.
     """
-    from freehold.loop.runs import train_task
-    from freehold.loop.train import undertraining
+    from freehold.pipeline.runs import train_task
+    from freehold.train.run.train import undertraining
 
     with open_workspace(flags, task=task) as workspace, reporting() as report:
         card = train_task(workspace, task, report)
@@ -121,7 +121,7 @@ def run(task: str, *, and_move: bool, as_json: bool, **flags: Value | None) -> N
     Exit code 0: the verdict is move. 3: hold, or more calls are needed. 1: the training was cut short, and the run
     stops before the proof; it goes on from there with more --minutes, or with --undertrained.
     """
-    from freehold.loop.runs import run_task
+    from freehold.pipeline.runs import run_task
 
     with open_workspace(flags, task=task) as workspace, reporting() as report:
         verdict = run_task(workspace, task, report, and_move=and_move)

@@ -29,9 +29,9 @@ def probe(task: str, *, count: int, budget: float | None, yes: bool, as_json: bo
     The calls are those of `freehold prove TASK --noise N`; each is a probe once. A change makes the proof behind TASK's
     route stale, with more audits. To be run by a schedule, with --yes. Exit code 0: no change found. 3: changed.
     """
-    from freehold.loop.budgeted_batch import Budget
-    from freehold.loop.probe import plan_probe, probe
-    from freehold.loop.provider_calls import Asking
+    from freehold.net.provider_client import Asking
+    from freehold.prove.run.budgeted_batch import Budget
+    from freehold.watch.run.probe import plan_probe, probe
 
     check_budget(budget)
     with open_workspace(flags, task=task) as workspace:

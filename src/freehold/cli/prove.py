@@ -17,7 +17,7 @@ from freehold.settings import Value
 from freehold.terminal import next_command, reporting, say, say_json, say_rows, tell
 
 if TYPE_CHECKING:
-    from freehold.core import Route, Verdict
+    from freehold.model import Route, Verdict
 
 HOLD_EXIT_CODE = 3
 
@@ -62,7 +62,7 @@ def prove(
     judge sharpens what they said and never stands alone.
     """
     from freehold.cli.budgeted_batch import ask_the_judge, check_budget, show_noise
-    from freehold.loop.runs import check_task_training, prove_task
+    from freehold.pipeline.runs import check_task_training, prove_task
 
     _check_alone(is_plan=is_plan, noise=noise, judge=flags.get("prove__judge"))
     check_budget(budget)
@@ -91,7 +91,7 @@ def _check_alone(*, is_plan: bool, noise: int | None, judge: Value | None) -> No
 
 
 def _show_plan(task: str, flags: dict[str, Value | None], *, as_json: bool) -> None:
-    from freehold.loop.proof_plan import plan_proof
+    from freehold.prove.run.proof_plan import plan_proof
 
     with open_workspace(flags, task=task) as workspace:
         plan = plan_proof(workspace, task)

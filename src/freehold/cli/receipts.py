@@ -16,10 +16,10 @@ from freehold.errors import DataError, NotFoundError, UsageError
 from freehold.terminal import next_command, reporting, say, say_json, say_rows, shorten, tell, terminal_width
 
 if TYPE_CHECKING:
-    from freehold.core.receipt import Head, Receipt
-    from freehold.loop.artifact_checks import ArtifactCheck
-    from freehold.loop.receipts import Neighbours, Verified
-    from freehold.loop.workspace import Workspace
+    from freehold.model.receipt import Head, Receipt
+    from freehold.ops.artifact_checks import ArtifactCheck
+    from freehold.ops.receipts import Neighbours, Verified
+    from freehold.pipeline.workspace import Workspace
 
 _HASH_CHARS = 12
 _LABEL_CHARS = 10
@@ -53,8 +53,8 @@ def show(receipt: str, *, files: bool, as_json: bool) -> None:
 
     RECEIPT is its number, the beginning of its hash, or the id of a verdict.
     """
-    from freehold.loop.artifact_checks import artifact_checks
-    from freehold.loop.receipts import find_receipt, neighbours
+    from freehold.ops.artifact_checks import artifact_checks
+    from freehold.ops.receipts import find_receipt, neighbours
 
     with open_workspace() as workspace:
         found = find_receipt(workspace, receipt)
@@ -80,8 +80,8 @@ def verify(file: Path | None, *, known: str | None, files: bool, as_json: bool) 
     nothing else, and without --head nobody can tell whether its end was cut off, or all of it was written anew. Exit
     code 1 when anything is wrong.
     """
-    from freehold.core.receipt import read_head
-    from freehold.loop.receipts import verify_database, verify_file
+    from freehold.model.receipt import read_head
+    from freehold.ops.receipts import verify_database, verify_file
 
     head = None if known is None else read_head(known)
     if file is not None and files:
@@ -104,8 +104,8 @@ def export(file: Path) -> None:
 
     Whoever has the file can verify it: freehold receipts verify FILE, or with a few lines of any language.
     """
-    from freehold.loop.receipts import export as write_all
-    from freehold.loop.receipts import export_file
+    from freehold.ops.receipts import export as write_all
+    from freehold.ops.receipts import export_file
 
     with open_workspace() as workspace:
         if workspace.store.receipts.head().number == 0:
@@ -163,8 +163,8 @@ def _older(workspace: Workspace) -> int:
 
 
 def _row(receipt: Receipt | str) -> tuple[str, ...]:
-    from freehold.core.explanation import moment
-    from freehold.core.statement import headline
+    from freehold.model.explanation import moment
+    from freehold.model.statement import headline
 
     if isinstance(receipt, str):
         return ("?", "", "", receipt, "")
@@ -178,7 +178,7 @@ def _row(receipt: Receipt | str) -> tuple[str, ...]:
 
 
 def _say_receipt(found: Receipt, around: Neighbours, looked: list[ArtifactCheck]) -> None:
-    from freehold.core.explanation import explain
+    from freehold.model.explanation import explain
 
     sealed = "its hash is that of what it says" if found.is_sealed else "CHANGED: its hash is not that of what it says"
     kind = {"verdict": "a verdict", "route": "a change of a route", "watch": "a step of the watch"}[found.kind]
@@ -205,7 +205,7 @@ def _labelled(label: str, text: str) -> str:
 
 
 def _neighbour(receipt: Receipt | str | None, at_end: str, *, wanted: str | None) -> str:
-    from freehold.core.statement import headline
+    from freehold.model.statement import headline
 
     if receipt is None:
         return at_end
@@ -220,8 +220,8 @@ def _neighbour(receipt: Receipt | str | None, at_end: str, *, wanted: str | None
 
 
 def _look(workspace: Workspace) -> list[ArtifactCheck]:
-    from freehold.core.receipt import Receipt
-    from freehold.loop.artifact_checks import artifact_checks
+    from freehold.model.receipt import Receipt
+    from freehold.ops.artifact_checks import artifact_checks
 
     sealed = (r for r in workspace.store.receipts.stream() if isinstance(r, Receipt) and r.is_sealed)
     return list(artifact_checks(workspace, sealed))

@@ -22,8 +22,8 @@ def renew(task: str, *, and_move: bool, as_json: bool, **flags: Value | None) ->
     After an edited prompt the owned model answers no call with it until that is proven. It is the task's next attempt.
     Exit code 0: move. 3: hold, or more calls are needed.
     """
-    from freehold.loop.move import move_plan, put_route
-    from freehold.loop.renewal import renew as renew_task
+    from freehold.pipeline.renewal import renew as renew_task
+    from freehold.route.run.move import move_plan, put_route
 
     route = None
     with open_workspace(flags, task=task) as workspace:

@@ -14,9 +14,9 @@ from freehold.settings import Value
 from freehold.terminal import next_command, say, say_json, tell
 
 if TYPE_CHECKING:
-    from freehold.core import Route
-    from freehold.loop.move import RoutePlan
-    from freehold.loop.workspace import Workspace
+    from freehold.model import Route
+    from freehold.pipeline.workspace import Workspace
+    from freehold.route.run.move import RoutePlan
 
 NOTHING_CHANGED = "Nothing was changed."
 
@@ -52,7 +52,7 @@ def move(
     With --ramp a canary, which becomes that cascade by itself; with --shadow a comparison that no client notices. The
     plan is shown first.
     """
-    from freehold.loop.move import move_plan, put_route, shadow_plan
+    from freehold.route.run.move import move_plan, put_route, shadow_plan
 
     _check(ramp=ramp, shadow=shadow, model=model, flags=flags)
     with open_workspace(flags, task=task) as workspace:
@@ -98,7 +98,7 @@ def _check(*, ramp: bool, shadow: bool, model: str | None, flags: Mapping[str, V
 @json_option
 def back(task: str, *, dry_run: bool, as_json: bool) -> None:
     """Return all of TASK's traffic to the provider at once."""
-    from freehold.loop.move import back_plan, return_all
+    from freehold.route.run.move import back_plan, return_all
 
     with open_workspace(task=task, is_strict=False) as workspace:  # a slip in the settings must not hold up a return
         plan, name = back_plan(workspace, task), workspace.task(task).name

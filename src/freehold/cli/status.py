@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from freehold.cli.options import SORTING_S, json_option, open_workspace
-from freehold.core.formatting import usd
 from freehold.terminal import next_command, say, say_json, say_rows, terminal_width
+from freehold.text.formatting import usd
 
 if TYPE_CHECKING:
-    from freehold.loop.monitor_status import MonitorStatus
-    from freehold.loop.route_status import RouteStatus
+    from freehold.route.run.route_status import RouteStatus
+    from freehold.watch.run.monitor_status import MonitorStatus
 
 
 @click.command()
@@ -26,11 +26,11 @@ def status(task: str | None, *, as_json: bool) -> None:
     With how the evidence stands: what was found, and what would take the route back; with how far the database is
     behind the calls, and what the gateway refused today. With TASK, that one in detail.
     """
-    from freehold.loop.lag import lag_row
-    from freehold.loop.loose_calls import unsorted
-    from freehold.loop.refusal_summary import refused_today, refused_words
-    from freehold.loop.route_status import route_status, route_statuses
-    from freehold.loop.sort import sort_new_calls
+    from freehold.ops.refusal_summary import refused_today, refused_words
+    from freehold.record.run.lag import lag_row
+    from freehold.route.run.route_status import route_status, route_statuses
+    from freehold.sort.run.loose_calls import unsorted
+    from freehold.sort.run.sort import sort_new_calls
 
     with open_workspace() as workspace:
         sort_new_calls(workspace, most_s=SORTING_S)

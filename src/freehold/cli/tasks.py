@@ -11,15 +11,15 @@ import click
 
 from freehold.cli.options import SORTING_S, json_option, open_workspace
 from freehold.cli.routes import NOTHING_CHANGED
-from freehold.core.formatting import count, ms, usd
 from freehold.errors import UsageError
 from freehold.terminal import next_command, say, say_json, say_rows, tell, terminal_width
+from freehold.text.formatting import count, ms, usd
 
 if TYPE_CHECKING:
-    from freehold.core.task import SplitBy
-    from freehold.loop.overview import TaskOverview
-    from freehold.loop.task_edits import EditPlan
-    from freehold.loop.workspace import Workspace
+    from freehold.model.task import SplitBy
+    from freehold.pipeline.overview import TaskOverview
+    from freehold.pipeline.workspace import Workspace
+    from freehold.sort.run.task_edits import EditPlan
 
 _dry_run = click.option("--dry-run", is_flag=True, help="Show the plan and change nothing.")
 _yes = click.option("--yes", "-y", is_flag=True, help="Do not ask (nothing is asked where there is no terminal).")
@@ -42,9 +42,9 @@ def tasks(ctx: click.Context, *, again: bool, as_json: bool) -> None:
 
 
 def _list(*, is_again: bool, as_json: bool) -> None:
-    from freehold.loop.loose_calls import unsorted
-    from freehold.loop.overview import overviews, unsorted_calls
-    from freehold.loop.sort import sort_new_calls, try_again
+    from freehold.pipeline.overview import overviews, unsorted_calls
+    from freehold.sort.run.loose_calls import unsorted
+    from freehold.sort.run.sort import sort_new_calls, try_again
 
     with open_workspace() as workspace:
         if is_again:
@@ -83,7 +83,7 @@ def merge(task: tuple[str, ...], *, dry_run: bool, yes: bool, as_json: bool) -> 
     Its calls and prompts become those of the first, whose name and route stay. What was made for it stays findable by
     its id. A moved task can only be the first.
     """
-    from freehold.loop.task_edits import merge_plan
+    from freehold.sort.run.task_edits import merge_plan
 
     with open_workspace() as workspace:
         _edit(workspace, merge_plan(workspace, task), dry_run=dry_run, yes=yes, as_json=as_json)
@@ -110,8 +110,8 @@ def split(
     as_json: bool,
 ) -> None:
     """Make those calls of TASK that one rule takes a task of their own, named NEW."""
-    from freehold.core.task import SplitRule
-    from freehold.loop.task_edits import split_plan
+    from freehold.model.task import SplitRule
+    from freehold.sort.run.task_edits import split_plan
 
     given: list[tuple[SplitBy, str]] = []
     if contains is not None:
@@ -137,7 +137,7 @@ def split(
 @json_option
 def rename(old: str, new: str, *, dry_run: bool, yes: bool, as_json: bool) -> None:
     """Give the task OLD the name NEW. A header freehold-task that says OLD still means it."""
-    from freehold.loop.task_edits import rename_plan
+    from freehold.sort.run.task_edits import rename_plan
 
     with open_workspace() as workspace:
         _edit(workspace, rename_plan(workspace, old, new), dry_run=dry_run, yes=yes, as_json=as_json)
@@ -149,7 +149,7 @@ def rename(old: str, new: str, *, dry_run: bool, yes: bool, as_json: bool) -> No
 @json_option
 def undo(*, dry_run: bool, yes: bool, as_json: bool) -> None:
     """Take the newest merge, split or rename back."""
-    from freehold.loop import task_edits
+    from freehold.sort.run import task_edits
 
     with open_workspace() as workspace:
         plan = task_edits.undo_plan(workspace)
@@ -182,7 +182,7 @@ def edits(*, as_json: bool) -> None:
 
 
 def _edit(workspace: Workspace, plan: EditPlan, *, dry_run: bool, yes: bool, as_json: bool) -> None:
-    from freehold.loop.task_edits import apply_edit
+    from freehold.sort.run.task_edits import apply_edit
 
     said: dict[str, object] = {"edit": plan.words, "calls": plan.calls, "tasks": [task.name for task in plan.after]}
     tell(plan.text)

@@ -23,10 +23,10 @@ from freehold.console.login import KeyWall
 from freehold.console.loopback import LoopbackOnly, is_loopback
 from freehold.console.session import Sessions
 from freehold.console.task_page import of_task
-from freehold.core.formatting import count, ms, usd
 from freehold.errors import FreeholdError
-from freehold.loop.overview import overview_of, overview_page
-from freehold.loop.workspace import Workspace
+from freehold.pipeline.overview import overview_of, overview_page
+from freehold.pipeline.workspace import Workspace
+from freehold.text.formatting import count, ms, usd
 
 TASKS_PER_PAGE = 50
 _HEADERS = {

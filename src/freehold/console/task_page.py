@@ -1,6 +1,6 @@
 """What the page of one task shows: how its ramp went, how the evidence stands, its verdicts, every change of its route.
 
-Not covered: endpoints (`console.pages`), the evidence itself (`loop.monitor_status`), calls and money
+Not covered: endpoints (`console.pages`), the evidence itself (`watch.run.monitor_status`), calls and money
 (`freehold status`).
 """
 
@@ -10,10 +10,10 @@ import math
 import time
 from dataclasses import dataclass
 
-from freehold.core import Route, Verdict
-from freehold.loop.monitor_status import Evidence, RampProgress
-from freehold.loop.overview import TaskOverview
-from freehold.loop.workspace import Workspace
+from freehold.model import Route, Verdict
+from freehold.pipeline.overview import TaskOverview
+from freehold.pipeline.workspace import Workspace
+from freehold.watch.run.monitor_status import Evidence, RampProgress
 
 WIDTH, HEIGHT = 440.0, 220.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44.0, 12.0, 28.0, 40.0

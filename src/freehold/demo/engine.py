@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from freehold.loop.engines import EngineList, engine_file
-from freehold.loop.progress import Progress, Reporter
-from freehold.loop.workspace import Workspace
+from freehold.pipeline.progress import Progress, Reporter
+from freehold.pipeline.workspace import Workspace
+from freehold.serve.run.engines import EngineList, engine_file
 
 LONGEST_WAIT_S = 600.0
 """An engine that is not there by then cannot be served at all, however busy the machine is."""

@@ -5,18 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from freehold.core import Example, OwnedAnswer
-from freehold.core.dialects import read_request
-from freehold.core.ids import canonical_json
-from freehold.core.template import Template
 from freehold.demo.traffic import CONCURRENCY, Reply, Request, send_all
+from freehold.dialects import read_request
 from freehold.errors import DataError, StateError
-from freehold.loop.journal import catch_up
-from freehold.loop.progress import Progress, Reporter
-from freehold.loop.prove import ask_model
-from freehold.loop.runs import freeze_task
-from freehold.loop.workspace import Workspace
+from freehold.model import Example, OwnedAnswer
+from freehold.model.ids import canonical_json
+from freehold.pipeline.progress import Progress, Reporter
+from freehold.pipeline.runs import freeze_task
+from freehold.pipeline.workspace import Workspace
+from freehold.prove.run.prove import ask_model
+from freehold.record.run.journal import catch_up
 from freehold.store import CallFilter, DatasetRow
+from freehold.text.prompts.template import Template
 
 LONGEST_STALL_S = 600.0
 

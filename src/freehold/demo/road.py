@@ -17,28 +17,28 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from freehold.core import Verdict
-from freehold.core.formatting import count, ms, usd
-from freehold.core.ids import sha256_hex
-from freehold.core.scoring import score
 from freehold.demo.engine import wait_for_engine
 from freehold.demo.resume import freeze_before, send_missing
 from freehold.demo.script import FAST, SEED, Script, lookup_script, rows_script, whole_script
 from freehold.demo.traffic import GENTLE_CONCURRENCY
 from freehold.demo.venue import Venue, venue
 from freehold.errors import DataError
-from freehold.loop.locks import locked
-from freehold.loop.move import move_plan, put_route
-from freehold.loop.overview import TaskOverview, overviews
-from freehold.loop.progress import Reporter
-from freehold.loop.route_status import route_statuses
-from freehold.loop.runs import prove_task, train_task
-from freehold.loop.sort import read_call, sort_new_calls
-from freehold.loop.train import pull_base
-from freehold.loop.workspace import Workspace, open_workspace
+from freehold.model import Verdict
+from freehold.model.ids import sha256_hex
+from freehold.pipeline.locks import locked
+from freehold.pipeline.overview import TaskOverview, overviews
+from freehold.pipeline.progress import Reporter
+from freehold.pipeline.runs import prove_task, train_task
+from freehold.pipeline.workspace import Workspace, open_workspace
+from freehold.route.run.move import move_plan, put_route
+from freehold.route.run.route_status import route_statuses
 from freehold.settings import load_settings
+from freehold.sort.run.sort import read_call, sort_new_calls
 from freehold.store import CallFilter
 from freehold.terminal import next_command, program, reporting, say, say_json, tell
+from freehold.text.formatting import count, ms, usd
+from freehold.text.scoring import score
+from freehold.train.run.train import pull_base
 
 CORRECTED_SHARE = 0.6
 SPEED = 20.0

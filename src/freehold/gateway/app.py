@@ -5,7 +5,7 @@
     /healthz /readyz /metrics   what probes and Prometheus ask
     the rest                    the application that was handed in (the console), or 404
 
-Not covered: HTTP itself (`gateway.http1`), settings, tables, and which task a request belongs to; they are handed in.
+Not covered: HTTP itself (`httpd`), settings, tables, and which task a request belongs to; they are handed in.
 """
 
 from __future__ import annotations
@@ -16,30 +16,30 @@ from dataclasses import replace
 
 from msgspec import structs
 
-from freehold.core.dialects import dialect_of
-from freehold.core.paths import Fault
+from freehold.dialects import dialect_of
+from freehold.dialects.paths import Fault
 from freehold.gateway.background import Background
 from freehold.gateway.checks import check
 from freehold.gateway.config import Assignment, GatewaySettings, Provider, Router
 from freehold.gateway.doors import Doors
 from freehold.gateway.engine_gate import EngineGate
 from freehold.gateway.errors import RefusedError, json_headers, mistaken_path, reply
-from freehold.gateway.exchange import CLIENT_GONE_STATUS
-from freehold.gateway.health import is_probe
-from freehold.gateway.http1.asgi import AsgiApp, answer_with
-from freehold.gateway.http1.client import Pool
-from freehold.gateway.http1.request import ClientGoneError, Request
+from freehold.gateway.keys.scope import Admitted
+from freehold.gateway.keys.stray_keys import check_body, check_place
 from freehold.gateway.models import is_about_models, is_model_list, sole_source, told_models
 from freehold.gateway.origins import is_preflight, preflight_headers, reading_headers
 from freehold.gateway.oversight import Oversight, is_from_this_machine
 from freehold.gateway.owned import Attempt, Owned, decision_of, fits, unfit, unproven
+from freehold.gateway.provider.exchange import CLIENT_GONE_STATUS
 from freehold.gateway.refuser import Refuser
 from freehold.gateway.rented import Rented
 from freehold.gateway.request_context import RequestContext
 from freehold.gateway.sampling import AUDIT, DROPPED, SHADOW, Toss, toss
-from freehold.gateway.scope import Admitted
-from freehold.gateway.stray_keys import check_body, check_place
 from freehold.gateway.targets import CALLS, PAGE_BODY_BYTES, fault_of, no_page, origin_form
+from freehold.gateway.telemetry.health import is_probe
+from freehold.httpd.asgi import AsgiApp, answer_with
+from freehold.httpd.client import Pool
+from freehold.httpd.request import ClientGoneError, Request
 from freehold.record import Decision, Exchange, GoneError, Recorder, ResponseSide
 
 _LOG = logging.getLogger("freehold.gateway")

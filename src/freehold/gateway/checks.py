@@ -1,14 +1,14 @@
 """What is wrong with a request, before anybody is asked.
 
-Not covered: keys (`gateway.admission`), and where a request goes.
+Not covered: keys (`gateway.keys.admission`), and where a request goes.
 """
 
 from __future__ import annotations
 
 from freehold.gateway.config import GatewaySettings
 from freehold.gateway.errors import RefusedError
-from freehold.gateway.http1.request import ClientGoneError
 from freehold.gateway.request_context import RequestContext
+from freehold.httpd.request import ClientGoneError
 
 
 def check(context: RequestContext, settings: GatewaySettings) -> None:

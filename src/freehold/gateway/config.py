@@ -11,12 +11,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from freehold.core.engine import OwnedAnswer
-from freehold.core.exchange import Asked, Message
-from freehold.core.hosts import Hosts
-from freehold.core.price import Price
-from freehold.core.route import Route
-from freehold.gateway.http1.client import Timeouts
+from freehold.httpd.client import Timeouts
+from freehold.model.engine import OwnedAnswer
+from freehold.model.exchange import Asked, Message
+from freehold.model.price import Price
+from freehold.model.route import Route
+from freehold.system.hosts import Hosts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

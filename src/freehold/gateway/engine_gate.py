@@ -17,12 +17,12 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from typing import Literal
 
-from freehold.core.engine import OwnedAnswer
 from freehold.gateway.config import Assignment, GatewaySettings, Router
 from freehold.gateway.engine_load import Allowance, EngineLoad, Pace, Reason, Ticket
-from freehold.gateway.http1.client import Pool, UpstreamError
-from freehold.gateway.provider_times import ProviderTimes, provider_seconds
-from freehold.gateway.upstream import is_alive
+from freehold.gateway.provider.provider_times import ProviderTimes, provider_seconds
+from freehold.gateway.provider.upstream import is_alive
+from freehold.httpd.client import Pool, UpstreamError
+from freehold.model.engine import OwnedAnswer
 from freehold.record import Exchange
 
 LONGEST_PULSE_S = 1.0

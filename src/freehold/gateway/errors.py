@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from freehold.core.call import Dialect
-from freehold.core.dialects import error_body
-from freehold.core.paths import Fault
+from freehold.dialects import error_body
+from freehold.dialects.paths import Fault
 from freehold.errors import FreeholdError
-from freehold.gateway.http1.client import Origin, UpstreamError
-from freehold.gateway.http1.heads import Header, plain
+from freehold.httpd.client import Origin, UpstreamError
+from freehold.httpd.heads import Header, plain
+from freehold.model.call import Dialect
 
 LONGEST_WAIT_S = 120
 """Client libraries wait out a `retry-after` of so many seconds, some of any number: that may hold them up for hours."""

@@ -11,13 +11,13 @@ import os
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
-from freehold.core.dialects.values import as_list, as_object, dump, parse_anyhow
+from freehold.dialects.values import as_list, as_object, dump, parse_anyhow
 from freehold.gateway.config import Provider
 from freehold.gateway.errors import RefusedError
-from freehold.gateway.http1.client import Pool, UpstreamError
-from freehold.gateway.provider_keys import lent_key
-from freehold.gateway.providers import address, upstream_head
+from freehold.gateway.provider.provider_keys import lent_key
+from freehold.gateway.provider.providers import address, upstream_head
 from freehold.gateway.request_context import RequestContext
+from freehold.httpd.client import Pool, UpstreamError
 
 _LARGEST_LIST_BYTES = 16 * 2**20
 Entry = dict[str, object]

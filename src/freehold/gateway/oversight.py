@@ -1,7 +1,7 @@
 """Oversight of calls: who is let in, what is counted and logged, and what probes are told.
 
 Every part can be absent: a gateway without any lets everybody in and counts nothing. Not covered: the parts themselves
-(`gateway.admission`, `meter`, `access`, `health`, `metrics`).
+(`gateway.keys.admission`, `meter`, `access`, `health`, `metrics`).
 """
 
 from __future__ import annotations
@@ -10,22 +10,22 @@ import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from freehold.core.key import Key
-from freehold.gateway.access import Accessed, AccessLog
-from freehold.gateway.admission import Admission, is_loopback
-from freehold.gateway.budgets import Budgets
 from freehold.gateway.config import Assignment, Provider
 from freehold.gateway.errors import RefusedError, json_headers, reply
-from freehold.gateway.estimates import likely_amount
-from freehold.gateway.health import HEALTHY, Readiness
-from freehold.gateway.http1.heads import Header
-from freehold.gateway.http1.request import Request
-from freehold.gateway.http1.server import Crowd
-from freehold.gateway.meter import Meter
-from freehold.gateway.metrics import CONTENT_TYPE
+from freehold.gateway.keys.admission import Admission, is_loopback
+from freehold.gateway.keys.budgets import Budgets
+from freehold.gateway.keys.estimates import likely_amount
+from freehold.gateway.keys.scope import Admitted
 from freehold.gateway.refusal_counts import REFUSED_TAG, RefusedCounts
 from freehold.gateway.request_context import RequestContext
-from freehold.gateway.scope import Admitted
+from freehold.gateway.telemetry.access import Accessed, AccessLog
+from freehold.gateway.telemetry.health import HEALTHY, Readiness
+from freehold.gateway.telemetry.meter import Meter
+from freehold.gateway.telemetry.metrics import CONTENT_TYPE
+from freehold.httpd.heads import Header
+from freehold.httpd.request import Request
+from freehold.httpd.server import Crowd
+from freehold.model.key import Key
 from freehold.record import Exchange, Recorder, UnderWay
 
 Page = tuple[int, list[Header], bytes]

@@ -14,24 +14,24 @@ from functools import partial
 
 from msgspec import structs
 
-from freehold.core.call import Arm
-from freehold.core.dialects import can_render, render_answer, render_stream
-from freehold.core.engine import OwnedAnswer
-from freehold.core.exchange import Asked, Usage
-from freehold.core.ids import uuid7
-from freehold.core.prefill import rest_after
-from freehold.core.route import Route
-from freehold.core.target import FEW_TOKENS
-from freehold.core.traits import is_seen
+from freehold.dialects import can_render, render_answer, render_stream
 from freehold.gateway.config import NEW_PROMPT, Assignment, GatewaySettings, Router
 from freehold.gateway.engine_gate import Ask, EngineGate, LeftAloneError
 from freehold.gateway.errors import json_headers
-from freehold.gateway.exchange import UNDECIDED
-from freehold.gateway.http1.client import Pool, UpstreamError
-from freehold.gateway.http1.heads import Header
+from freehold.gateway.provider.exchange import UNDECIDED
+from freehold.gateway.provider.upstream import ask_engine
 from freehold.gateway.request_context import RequestContext
-from freehold.gateway.upstream import ask_engine
+from freehold.httpd.client import Pool, UpstreamError
+from freehold.httpd.heads import Header
+from freehold.model.call import Arm
+from freehold.model.engine import OwnedAnswer
+from freehold.model.exchange import Asked, Usage
+from freehold.model.ids import uuid7
+from freehold.model.route import Route
 from freehold.record import Decision, Exchange, Recorder, ResponseSide
+from freehold.text.prefill import rest_after
+from freehold.text.target import FEW_TOKENS
+from freehold.text.traits import is_seen
 
 LOCAL_PROVIDER = "freehold"
 ENGINE_FAILED_STATUS = 503

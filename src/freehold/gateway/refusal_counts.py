@@ -18,8 +18,8 @@ from collections.abc import Callable, Mapping
 
 from msgspec.structs import replace
 
-from freehold.core.key import DAY_S
 from freehold.gateway.errors import RefusedError
+from freehold.model.key import DAY_S
 from freehold.record import Exchange
 
 SAMPLES = 5

@@ -9,16 +9,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from freehold.gateway.breaker import Breakers
 from freehold.gateway.config import GatewaySettings, Provider
 from freehold.gateway.errors import RefusedError
-from freehold.gateway.exchange import ProviderExchange
-from freehold.gateway.failover import Failover
-from freehold.gateway.http1.client import Pool
-from freehold.gateway.http1.request import ClientGoneError
-from freehold.gateway.providers import choose_provider
+from freehold.gateway.provider.breaker import Breakers
+from freehold.gateway.provider.exchange import ProviderExchange
+from freehold.gateway.provider.failover import Failover
+from freehold.gateway.provider.providers import choose_provider
+from freehold.gateway.provider.usage import UsageHabits
 from freehold.gateway.request_context import RequestContext
-from freehold.gateway.usage import UsageHabits
+from freehold.httpd.client import Pool
+from freehold.httpd.request import ClientGoneError
 from freehold.record import Decision, Exchange, GoneError, Recorder, ResponseSide
 
 

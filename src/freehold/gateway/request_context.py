@@ -14,15 +14,15 @@ from urllib.parse import parse_qs, unquote
 
 import msgspec
 
-from freehold.core.call import Dialect
-from freehold.core.dialects import BadBodyError, dialect_of, read_request
-from freehold.core.dialects.once import read_once
-from freehold.core.exchange import Asked
-from freehold.core.ids import uuid7
-from freehold.core.paths import API_PARAMETER, path_model
-from freehold.core.tags import is_reserved, reserved_among
-from freehold.gateway.http1.heads import Header
-from freehold.gateway.http1.request import Request
+from freehold.dialects import BadBodyError, dialect_of, read_request
+from freehold.dialects.once import read_once
+from freehold.dialects.paths import API_PARAMETER, path_model
+from freehold.httpd.heads import Header
+from freehold.httpd.request import Request
+from freehold.model.call import Dialect
+from freehold.model.exchange import Asked
+from freehold.model.ids import uuid7
+from freehold.model.tags import is_reserved, reserved_among
 from freehold.record import RequestSide, decode_body
 
 TASK_TAG = "freehold-task"

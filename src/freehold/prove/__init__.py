@@ -3,8 +3,8 @@
 from freehold.prove.attempts import Attempt, ProofBudget, call_mark, level
 from freehold.prove.dev_preview import Rehearsal, rehearse
 from freehold.prove.flow import prove
-from freehold.prove.judge import Opinions, draw_pairs, is_same, judged_pairs, planned_pairs, settled
-from freehold.prove.judge_prompt import Question, judge_body, preference, read_reply
+from freehold.prove.labels.judge import Opinions, draw_pairs, is_same, judged_pairs, planned_pairs, settled
+from freehold.prove.labels.judge_prompt import Question, judge_body, preference, read_reply
 from freehold.prove.metrics import metric_sources
 from freehold.prove.plan import LEAST_CALLS, PlanRow, Seen, plan_assumed, plan_cascade, plan_whole
 from freehold.prove.self_consistency import Noise, measure_noise

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from freehold.prove.cascade import lower_bound
 from freehold.prove.decide import Outcome
 from freehold.prove.policy import Policy, find_whole
-from freehold.prove.risks import slice_name
+from freehold.prove.report.risks import slice_name
 from freehold.prove.settings import ProofSettings
 from freehold.prove.slices import Sliced
+from freehold.prove.stats.cascade import lower_bound
 
 _MOST_NAMED = 4
 

@@ -29,8 +29,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from freehold.core.example import Example
-from freehold.core.ids import sha256_hex
+from freehold.model.example import Example
+from freehold.model.ids import sha256_hex
 
 _MARK_LENGTH = 12
 

@@ -9,7 +9,7 @@ names carry much of the doubt, and all tokens count. Measured (`bench/confidence
 fixed fields: ranking .81 by values and .80 by all from 60 dev calls, .84 by either from 150: little gain, no loss.
 On 750 answers with optional slots, laid along their tokens afterwards: .76 by values, .86 by all.
 
-Not covered: scoring (`core.confidence`).
+Not covered: scoring (`text.confidence`).
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from freehold.core.confidence import FEATURES, VALUE_FEATURES, Calibrator, figures, untrained_head
-from freehold.core.engine import OwnedAnswer
-from freehold.core.json_text import parse_json
-from freehold.core.scoring import leaves
+from freehold.model.engine import OwnedAnswer
+from freehold.text.confidence import FEATURES, VALUE_FEATURES, Calibrator, figures, untrained_head
+from freehold.text.json_text import parse_json
+from freehold.text.scoring import leaves
 
 if TYPE_CHECKING:
     import numpy as np

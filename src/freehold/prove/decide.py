@@ -35,7 +35,7 @@ what lies between it and 1 without being wrong, as it was asked.
 
 Rules 3 and 4 make different statements, each with its own error rate (alpha, delta); one verdict makes one of them.
 
-Not covered: the tests themselves (`prove.betting`, `prove.cascade`).
+Not covered: the tests themselves (`prove.stats.betting`, `prove.stats.cascade`).
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from freehold.core.confidence import LEAST_CONFIDENCE
-from freehold.core.verdict import Decision, NeedOf
-from freehold.prove.cascade import Cascade, CurvePoint, lower_bound
-from freehold.prove.judge import Compared
+from freehold.model.verdict import Decision, NeedOf
+from freehold.prove.labels.judge import Compared
 from freehold.prove.plan import LEAST_CALLS, Seen, calls_for_cascade, calls_for_whole, is_mostly_right, spread
 from freehold.prove.settings import ProofSettings
+from freehold.prove.stats.cascade import Cascade, CurvePoint, lower_bound
+from freehold.text.confidence import LEAST_CONFIDENCE
 
 REACH_CALLS = 2000
 REACH_TIMES = 4

@@ -11,14 +11,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from freehold.core.confidence import untrained_head
-from freehold.core.engine import OwnedAnswer
-from freehold.core.example import Example
+from freehold.model.engine import OwnedAnswer
+from freehold.model.example import Example
 from freehold.prove.folder import read_folder
 from freehold.prove.measure import Guess, compare, hold_out, score_guesses
 from freehold.prove.metrics import read_metrics
 from freehold.prove.plan import Seen
 from freehold.prove.settings import ProofSettings
+from freehold.text.confidence import untrained_head
 
 LEAST_ANSWERS = 20
 _POINTS = 40

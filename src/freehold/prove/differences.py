@@ -3,14 +3,14 @@
 First those that it would have answered itself, the surest first: a customer would have seen them. Then those that
 would have gone to the provider, the least alike first. Long texts are cut around the place where they begin to differ,
 and `cut` counts what is left out. A call that had to be left alone is among them only where it would not have been.
-Not covered: showing them (`prove.page.differences`).
+Not covered: showing them (`prove.report.differences`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from freehold.core.example import Example
+from freehold.model.example import Example
 from freehold.prove.evaluate import Evaluation
 from freehold.prove.measure import ScoredSplit
 

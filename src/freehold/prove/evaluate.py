@@ -11,12 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from freehold.core.scoring import Score
-from freehold.core.slices import SliceShape
 from freehold.prove.apply_policy import serve
-from freehold.prove.cascade import Cascade
 from freehold.prove.decide import Outcome, Paired, decide
-from freehold.prove.judge import Compared, Opinions, preferences, weigh_opinions
+from freehold.prove.labels.judge import Compared, Opinions, preferences, weigh_opinions
 from freehold.prove.measure import (
     Guess,
     MetricRow,
@@ -31,6 +28,9 @@ from freehold.prove.measure import (
 from freehold.prove.policy import Tuning, find_policy, tune
 from freehold.prove.settings import ProofSettings
 from freehold.prove.slices import Slice, Sliced, answered_locally, shape_slices, slice_calls
+from freehold.prove.stats.cascade import Cascade
+from freehold.text.scoring import Score
+from freehold.text.slices import SliceShape
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Gathers every figure of a proof into one JSON object: what the report shows and the verdict keeps.
 
-Not covered: computing the figures (`prove.measure`, `prove.tables`), showing them (`prove.report`).
+Not covered: computing the figures (`prove.measure`, `prove.report.tables`), showing them (`prove.report.report`).
 """
 
 from __future__ import annotations
@@ -11,27 +11,20 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from freehold import __version__
-from freehold.core.engine import NOT_ASKED, OwnedAnswer
-from freehold.core.json_text import JsonValue
-from freehold.core.slices import SliceShape
-from freehold.core.verdict import Verdict
+from freehold.model.engine import NOT_ASKED, OwnedAnswer
+from freehold.model.verdict import Verdict
 from freehold.prove.attempts import level
 from freehold.prove.calibrator import ranking
-from freehold.prove.cascade import Cascade, lower_bound
 from freehold.prove.decide import Paired, calls_needed, whole_calls
 from freehold.prove.differences import MOST_DIFFERENCES, difference_rows
 from freehold.prove.evaluate import Evaluation
 from freehold.prove.folder import Frozen
 from freehold.prove.forecast import MOST_TOLERATED, plan_ramp, plan_rollback
-from freehold.prove.intervals import share_interval
-from freehold.prove.judge import Compared
+from freehold.prove.labels.judge import Compared
 from freehold.prove.measure import ScoredSplit, can_replace, of_known, summarise
 from freehold.prove.population import population
-from freehold.prove.risks import is_enough
-from freehold.prove.sensitivity import Sensitivity
-from freehold.prove.settings import ProofFacts, ProofSettings
-from freehold.prove.slices import Slice, describe
-from freehold.prove.tables import (
+from freehold.prove.report.risks import is_enough
+from freehold.prove.report.tables import (
     MOST_ROWS,
     agreement_interval,
     confidence_bins,
@@ -40,7 +33,14 @@ from freehold.prove.tables import (
     savings,
     speed,
 )
+from freehold.prove.sensitivity import Sensitivity
+from freehold.prove.settings import ProofFacts, ProofSettings
+from freehold.prove.slices import Slice, describe
+from freehold.prove.stats.cascade import Cascade, lower_bound
+from freehold.prove.stats.intervals import share_interval
 from freehold.prove.tolerated_disagreement import borne, unlike
+from freehold.text.json_text import JsonValue
+from freehold.text.slices import SliceShape
 
 TURNED_TIMES = 3
 """The report says how soon it would be noticed that wrong answers are so many times as frequent as promised."""
@@ -194,8 +194,8 @@ def _after(
     """What would follow a move: the ramp, and how soon a rollback would come, by the bounds that live traffic has.
 
     Live, answers are held against the provider's. What a model differs by and is no worse is borne
-    (`prove.tolerated_disagreement`, `loop.bounds`), and where that is more than the risk there is no ramp
-    (`loop.move`).
+    (`prove.tolerated_disagreement`, `watch.run.bounds`), and where that is more than the risk there is no ramp
+    (`route.run.move`).
     """
     if owned.outcome.decision != "move":
         return {}

@@ -8,7 +8,7 @@ less well, which costs coverage; what is proven rests on the proof split alone.
 
 The held-out part is the traffic of its time with all of its answered calls. About some of them no owned model would be
 asked; those are not asked here either, and stay in every n. Kinds of requests that hardly any held-out call was of are
-left to the provider (`core.traits`): nothing would be shown of them.
+left to the provider (`text.traits`): nothing would be shown of them.
 
 All answers are scored first; then the proof takes its place among the task's attempts, which says what it may spend of
 alpha and delta; only then is anything tested.
@@ -25,26 +25,26 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from freehold.core.confidence import Calibrator
-from freehold.core.engine import NOT_ASKED, OwnedAnswer
-from freehold.core.example import Example
-from freehold.core.ids import canonical_json, sha256_hex
-from freehold.core.traits import LEAST_SEEN, kind_of
-from freehold.core.verdict import Verdict
 from freehold.errors import DataError
+from freehold.model.engine import NOT_ASKED, OwnedAnswer
+from freehold.model.example import Example
+from freehold.model.ids import canonical_json, sha256_hex
+from freehold.model.verdict import Verdict
 from freehold.prove.attempts import Attempt, ProofBudget, call_mark, level
-from freehold.prove.baseline import baselines
+from freehold.prove.baselines.baseline import baselines
 from freehold.prove.calibrator import features_for, fit_head
 from freehold.prove.evaluate import Evaluation, tune_on, weigh
 from freehold.prove.evidence import gather
 from freehold.prove.folder import Frozen, read_folder, read_split
-from freehold.prove.judge import Opinions, settled
+from freehold.prove.labels.judge import Opinions, settled
 from freehold.prove.measure import Guess, Scored, ScoredSplit, hold_out, score_guesses
 from freehold.prove.metrics import Metric, judge, read_metrics
 from freehold.prove.policy import Tuning
-from freehold.prove.report import write_reports
+from freehold.prove.report.report import write_reports
 from freehold.prove.sensitivity import sensitivity
 from freehold.prove.settings import ProofFacts, ProofSettings
+from freehold.text.confidence import Calibrator
+from freehold.text.traits import LEAST_SEEN, kind_of
 
 Answering = Callable[[Sequence[Example]], Sequence[OwnedAnswer]]
 Progress = Callable[[str, int, int], None]

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MOST_TOLERATED = 0.99
-"""A share of wrong answers above which audits can tell nothing (as in `loop.bounds`)."""
+"""A share of wrong answers above which audits can tell nothing (as in `watch.run.bounds`)."""
 _BETS, _SMALLEST_BET, _LARGEST_BET = 20, 0.01, 0.98
 _RUNS = 100
 _MOST_PAIRS = 20_000

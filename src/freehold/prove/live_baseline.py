@@ -10,9 +10,9 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from freehold.core.engine import OwnedAnswer
-from freehold.core.example import Example
-from freehold.core.refusals import is_refusal
+from freehold.model.engine import OwnedAnswer
+from freehold.model.example import Example
+from freehold.text.refusals import is_refusal
 
 _MOST_NAMES = 50
 _SLOWEST_SHARE = 0.05

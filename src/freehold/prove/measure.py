@@ -11,7 +11,8 @@ The split holds all answered calls of its time. About some no owned model would 
 answer is local there, and nothing is lost. Of some nobody knows what was wanted (`ScoredSplit.known`): shares of right
 answers are of the others, and say so by their n; what is decided, risk, coverage and the paired difference, is of all.
 
-Not covered: where the answers come from; what follows from them (`prove.evaluate`); a report's tables (`prove.tables`).
+Not covered: where the answers come from; what follows from them (`prove.evaluate`); a report's tables
+(`prove.report.tables`).
 """
 
 from __future__ import annotations
@@ -20,16 +21,16 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-from freehold.core.example import Example
-from freehold.core.scoring import Score, normal_label, normal_text
-from freehold.core.traits import kind_of
-from freehold.prove.betting import star, user_means
-from freehold.prove.confidence_sequence import running_bounds
+from freehold.model.example import Example
 from freehold.prove.decide import Paired
-from freehold.prove.intervals import mean_interval, share_interval
 from freehold.prove.metrics import Judged, Metric, check_fields, judge, judge_aside, read_metrics
 from freehold.prove.settings import ProofSettings
-from freehold.prove.tango import tango_interval, tango_z
+from freehold.prove.stats.betting import star, user_means
+from freehold.prove.stats.confidence_sequence import running_bounds
+from freehold.prove.stats.intervals import mean_interval, share_interval
+from freehold.prove.stats.tango import tango_interval, tango_z
+from freehold.text.scoring import Score, normal_label, normal_text
+from freehold.text.traits import kind_of
 
 LEAST_RIGHT = 0.1
 
@@ -149,7 +150,7 @@ def hold_out(
 ) -> ScoredSplit:
     """Score the provider on a split; without metrics, whether it answered what is wanted.
 
-    `unproven` are the kinds of requests (`core.traits`) that are left to the provider, as too few of them were seen.
+    `unproven` are the kinds of requests (`text.traits`) that are left to the provider, as too few of them were seen.
     """
     asked = tuple(metrics or read_metrics("exact"))
     check_fields(kind, asked, [example.target for example in examples if not example.is_aside])

@@ -3,14 +3,14 @@
     whole    cap(n_fixed(psi, m, difference)) users, at alpha of the attempt to come, 80% power
     cascade  the most of: Clopper-Pearson passes at the share of local and wrong calls seen, the coverage's lower bound
              does (90% power each, so 80% for both), and where users made several calls each, betting on them certifies
-    cap(n)   1.25 n, and 1.5 n below 250: what `prove.betting` needs for the power of a fixed sample of n (simulated)
+    cap(n)   1.25 n, and 1.5 n below 250: what `prove.stats.betting` needs for the power of a fixed n (simulated)
 
 psi and the difference are those seen; before anything was seen, ASSUMED says what to assume. A difference in the owned
 model's favour is planned as none. With J metrics that must all pass, each is given power 1 - .2/J. Where users made
 several calls each, calls are users times the calls per user seen. Checkable: psi = .10, m = .02, alpha = .05 and one
 call per user give 1.25 * 1,542 = 1,928 calls.
 
-Not covered: how quickly calls come (`freehold.loop`), whether the shares seen will hold: a plan promises nothing.
+Not covered: how quickly calls come (`freehold.pipeline`), whether the shares seen will hold: a plan promises nothing.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from freehold.prove.cascade import least_n
 from freehold.prove.settings import ProofSettings
-from freehold.prove.tango import n_fixed
+from freehold.prove.stats.cascade import least_n
+from freehold.prove.stats.tango import n_fixed
 
 LEAST_CALLS = 30
 MOST_LOCAL_WRONG = 0.25

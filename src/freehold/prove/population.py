@@ -7,7 +7,7 @@
     unspoken    calls of the same time that are not among the held-out ones: they failed, their users were learnt from,
                 or an earlier proof used them up
 
-All but the last are in every n of the proof. Not covered: how calls were held out (`freehold.dataset`).
+All but the last are in every n of the proof. Not covered: how calls were held out (`freehold.freeze`).
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from freehold.core.example import Example
-from freehold.core.json_text import JsonValue
-from freehold.core.traits import kind_of
+from freehold.model.example import Example
 from freehold.prove.evaluate import Evaluation
 from freehold.prove.folder import Frozen
 from freehold.prove.measure import ScoredSplit
+from freehold.text.json_text import JsonValue
+from freehold.text.traits import kind_of
 
 UNPROVEN = "unproven_kind"
 

@@ -18,7 +18,7 @@ Intervals are for calls, cluster-robust where users made several (`prove.measure
 the model now that it served when the calls were recorded; a change meanwhile counts as noise here, and shows.
 Checkable: 200 of 200 the same gives [.981, 1], so the margin is .019.
 
-Not covered: asking (`freehold.loop.self_consistency`).
+Not covered: asking (`freehold.prove.run.self_consistency`).
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from freehold.core.example import Example
-from freehold.core.scoring import score
-from freehold.prove.intervals import mean_interval
+from freehold.model.example import Example
 from freehold.prove.measure import Side, summarise
+from freehold.prove.stats.intervals import mean_interval
+from freehold.text.scoring import score
 
 LEAST_CALLS = 30
 MOST_DISAGREEMENT = 0.2

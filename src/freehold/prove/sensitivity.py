@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from freehold.core.verdict import Decision
+from freehold.model.verdict import Decision
 from freehold.prove.evaluate import Evaluation
 from freehold.prove.settings import ProofSettings
 

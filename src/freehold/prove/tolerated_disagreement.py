@@ -12,7 +12,7 @@ better later than it did in the proof, harm is noticed at a larger share.
 
 Checkable: 11 of 100 local answers unlike and right have an interval of [6.3, 18.6]: audits bear 18.6 points more.
 
-Not covered: what is done with it (`freehold.loop`), a ramp's pairs, which take the provider's answers for right.
+Not covered: what is done with it (`freehold.pipeline`), a ramp's pairs, which take the provider's answers for right.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from freehold.prove.evaluate import Evaluation
-from freehold.prove.intervals import share_interval
-from freehold.prove.judge import is_same
+from freehold.prove.labels.judge import is_same
 from freehold.prove.measure import ScoredSplit
+from freehold.prove.stats.intervals import share_interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from freehold.core import scoring
-from freehold.core.confidence import Calibrator
-from freehold.core.engine import OwnedAnswer
-from freehold.core.exchange import Message
-from freehold.core.model import ModelCard
-from freehold.core.route import Route, rented_route
-from freehold.core.slices import SliceShape
-from freehold.core.verdict import Verdict
 from freehold.errors import DataError, StateError, UsageError
+from freehold.model.engine import OwnedAnswer
+from freehold.model.exchange import Message
+from freehold.model.model_card import ModelCard
+from freehold.model.route import Route, rented_route
+from freehold.model.verdict import Verdict
+from freehold.text import scoring
+from freehold.text.confidence import Calibrator
+from freehold.text.slices import SliceShape
 
 
 def propose(

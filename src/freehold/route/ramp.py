@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from freehold.core.model import ModelCard
-from freehold.core.route import Route
-from freehold.core.verdict import Verdict
 from freehold.errors import DataError, UsageError
+from freehold.model.model_card import ModelCard
+from freehold.model.route import Route
+from freehold.model.verdict import Verdict
 from freehold.route.proposal import as_share, back
 
 SLICES = "slices"

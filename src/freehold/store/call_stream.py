@@ -1,7 +1,7 @@
 """Reading a task's calls as they come: in request order, with what was asked beside them.
 
 A page has no bodies, so that following a busy task costs little; the bodies of the calls that are to be compared are
-read after it. Also, how long the provider took. Not covered: what is made of them (`loop.monitor`).
+read after it. Also, how long the provider took. Not covered: what is made of them (`watch.run.monitor`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Row, and_, func, literal, or_, select
 
-from freehold.core.call import Call
+from freehold.model.call import Call
 from freehold.store import schema
 from freehold.store.calls import CallTable, Feedback
 from freehold.store.database import Database

@@ -1,6 +1,6 @@
 """Calls and feedback: written in batches, read by filter.
 
-Not covered: which task a call belongs to (`freehold.tasks` decides, `assign` writes it down).
+Not covered: which task a call belongs to (`freehold.sort` decides, `assign` writes it down).
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, update
 
-from freehold.core.call import Call
-from freehold.core.ids import uuid7
 from freehold.errors import StateError
+from freehold.model.call import Call
+from freehold.model.ids import uuid7
 from freehold.store import schema
 from freehold.store.bodies import fold, unfold
 from freehold.store.database import Database

@@ -1,6 +1,6 @@
 """Facts about a database, read without changing it: nothing is made, and nothing is migrated.
 
-Not covered: judging them (`loop.doctor`).
+Not covered: judging them (`ops.doctor`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Deleting calls whole: their rows, with bodies and figures.
 
 In small transactions, oldest first, so that whoever writes calls waits for moments only. Not covered: which calls are
-old, and which of them something else still needs (`loop.old_calls`).
+old, and which of them something else still needs (`ops.old_calls`).
 """
 
 from __future__ import annotations

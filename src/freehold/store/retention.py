@@ -6,7 +6,7 @@ stay too.
 
 A part is deleted when no call refers to it and none has for `_UNSEEN_S`. `CallTable.add` says at least every
 `SEEN_EVERY_S` that a part is in use, in the transaction that writes the call, so that a call that is written while the
-others are looked through keeps its part. Not covered: which calls are old (`loop.retention`).
+others are looked through keeps its part. Not covered: which calls are old (`ops.retention`).
 """
 
 from __future__ import annotations

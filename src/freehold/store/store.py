@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from freehold.core.call import Call
-from freehold.core.dialects import static_parts
+from freehold.dialects import static_parts
+from freehold.model.call import Call
 from freehold.store.attempts import AttemptTable
 from freehold.store.budgets import BudgetTable
 from freehold.store.call_stream import CallStream

@@ -14,18 +14,18 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row, Table, delete, func, insert, select, update
 
-from freehold.core.dataset import Manifest
-from freehold.core.model import ModelCard
-from freehold.core.route import Route, rented_route
-from freehold.core.task import PromptVersion, Task
-from freehold.core.template import Template
-from freehold.core.verdict import Verdict
 from freehold.errors import BusyError
+from freehold.model.dataset import Manifest
+from freehold.model.model_card import ModelCard
+from freehold.model.route import Route, rented_route
+from freehold.model.task import PromptVersion, Task
+from freehold.model.verdict import Verdict
 from freehold.store import schema
 from freehold.store.database import Database
 from freehold.store.documents import read_document
 from freehold.store.figures import TaskFigures, TaskTotal, count_providers, read_figures, read_totals
 from freehold.store.receipts import append_route, append_verdict, report_sums, take_turn
+from freehold.text.prompts.template import Template
 
 _IDS_PER_STATEMENT = 500
 

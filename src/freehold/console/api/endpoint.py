@@ -26,7 +26,7 @@ from freehold.console.api.operations import OPERATIONS, Asked, Operation
 from freehold.console.login import LetIn
 from freehold.console.loopback import is_from_here
 from freehold.errors import AwayError, FreeholdError, NotFoundError, UsageError
-from freehold.loop.workspace import Workspace
+from freehold.pipeline.workspace import Workspace
 
 API_PATH = "/api"
 

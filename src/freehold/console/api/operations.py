@@ -16,14 +16,14 @@ import msgspec
 
 from freehold import __version__
 from freehold.console.api import models as m
-from freehold.core import Call, Route, Verdict
-from freehold.core.task import Task
 from freehold.errors import NotFoundError
-from freehold.loop.call_lookup import CallFilter, CallView, find_call, find_calls
-from freehold.loop.keys import key_views
-from freehold.loop.move import return_all
-from freehold.loop.overview import TaskOverview, overview_of, overview_page
-from freehold.loop.workspace import Workspace
+from freehold.model import Call, Route, Verdict
+from freehold.model.task import Task
+from freehold.ops.keys import key_views
+from freehold.pipeline.overview import TaskOverview, overview_of, overview_page
+from freehold.pipeline.workspace import Workspace
+from freehold.record.run.call_lookup import CallFilter, CallView, find_call, find_calls
+from freehold.route.run.move import return_all
 
 _LATE_S = 2.0
 _POLL_S = 0.05
