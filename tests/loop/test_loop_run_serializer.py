@@ -126,7 +126,7 @@ def test_a_pickle_in_a_row_is_refused_and_never_read(place: Place, table: str, c
 def test_the_state_of_an_earlier_freehold_is_refused_and_the_hint_goes_on(place: Place) -> None:
     before = place.run_pipeline()
     place.poison("workflow_output", "output", "py_pickle")
-    with pytest.raises(StateError, match="1 walks in a form that can run code") as caught:
+    with pytest.raises(StateError, match="1 runs in a form that can run code") as caught:
         place.run_pipeline()
     said = caught.value.hint.partition("aside: ")[2].partition("; and")[0]
     if place.url.startswith("sqlite"):
@@ -140,7 +140,7 @@ def test_a_result_that_no_walk_gives_is_refused(place: Place) -> None:
     place.run_pipeline()
     said = JsonSerializer().serialize({"__class__": "os.system"})
     place.sql(f"UPDATE {place.table('workflow_output')} SET output = :said", said=said)
-    with pytest.raises(StateError, match="no walk gives"):
+    with pytest.raises(StateError, match="no run gives"):
         place.run_pipeline()
 
 

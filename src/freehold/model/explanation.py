@@ -18,7 +18,7 @@ _MOST_LISTED = 6
 _BY = {
     "proof": "the proof",
     "person": "a person",
-    "road": "`exit --move`, as a person had asked for beforehand",
+    "road": "`run --move`, as a person had asked for beforehand",
     "demo": "the demo",
     "api": "a caller of the HTTP API",
     "ramp": "the ramp: live evidence, and no person",

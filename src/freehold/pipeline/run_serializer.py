@@ -1,4 +1,4 @@
-"""How DBOS writes walks down: as JSON, so that whoever can write to that database cannot run code here.
+"""How DBOS writes runs down: as JSON, so that whoever can write to that database cannot run code here.
 
     {"value": ...}                                      inputs and results: text, numbers, lists, objects
     {"error": {"kind": ..., "message": ..., "hint": ...}}   an error of `freehold.errors`, or words about any other
@@ -62,7 +62,7 @@ class JsonSerializer(Serializer):
 
 def _unreadable() -> StateError:
     return StateError(
-        "The state of a walk is not in the form in which Freehold writes it: something else wrote to its database.",
+        "The state of a run is not in the form in which Freehold writes it: something else wrote to its database.",
         hint="Move loop.db* out of the state folder and give the command again; no dataset, model or verdict is lost.",
     )
 
@@ -83,7 +83,7 @@ def without_pickle() -> Iterator[None]:
 
 
 def check_form(url: str, place: str) -> None:
-    """StateError where a walk in the workflows' database at `url` is in another form; none of it is read."""
+    """StateError where a run in the workflows' database at `url` is in another form; none of it is read."""
     parsed = parse_url(url)
     is_sqlite = parsed.get_backend_name() == "sqlite"
     schema = None if is_sqlite else "dbos"
@@ -108,8 +108,8 @@ def _of_other_form(count: int, place: str, *, is_sqlite: bool) -> FreeholdError:
     aside = Path(place).parent / "old-walks"
     way = f"mkdir '{aside}' && mv '{place}'* '{aside}'/" if is_sqlite else f"{_FORGET} <> '{FORM}'"
     return StateError(
-        f"{place!r} holds {count:,} walks in a form that can run code when it is read: an earlier Freehold wrote them,"
+        f"{place!r} holds {count:,} runs in a form that can run code when it is read: an earlier Freehold wrote them,"
         " or somebody else did.",
         hint=f"Put them aside: {way}; and give the command again. Datasets, models and verdicts are kept elsewhere, and"
-        " a walk that was interrupted goes on from what it has made.",
+        " a run that was interrupted goes on from what it has made.",
     )

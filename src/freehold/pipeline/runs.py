@@ -1,4 +1,4 @@
-"""The walks that people ask for: one stage, or the whole road of a task."""
+"""The runs that people ask for: one stage, or the whole pipeline of a task."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ _OPTIONS = {
 def freeze_task(workspace: Workspace, name: str, report: Reporter) -> DatasetRow:
     """Freeze a task's calls."""
     task = _sorted_task(workspace, name)
-    walked = _walk(workspace, task, report, ("freeze",), mark=_mark(workspace, task))
-    return workspace.dataset_of(task, str(walked.dataset_hash))
+    result = _run(workspace, task, report, ("freeze",), mark=_mark(workspace, task))
+    return workspace.dataset_of(task, str(result.dataset_hash))
 
 
 def train_task(workspace: Workspace, name: str, report: Reporter) -> ModelCard:
     """Train, export and check a model on a task's newest dataset."""
     task = workspace.task(name)
     dataset = workspace.dataset(task)
-    walked = _walk(workspace, task, report, ("train", "check"), dataset_hash=dataset.id)
-    return workspace.model(task, walked.model_id)
+    result = _run(workspace, task, report, ("train", "check"), dataset_hash=dataset.id)
+    return workspace.model(task, result.model_id)
 
 
 def prove_task(workspace: Workspace, name: str, model_id: str | None, report: Reporter) -> Verdict:
@@ -45,8 +45,8 @@ def prove_task(workspace: Workspace, name: str, model_id: str | None, report: Re
     task = workspace.task(name)
     card = workspace.model(task, model_id)
     dataset, mark = workspace.dataset(task), preferences_mark(workspace, task, card) + _judges(workspace)
-    walked = _walk(workspace, task, report, ("prove",), dataset_hash=dataset.id, model_id=card.id, mark=mark)
-    return _verdict(workspace, task, walked)
+    result = _run(workspace, task, report, ("prove",), dataset_hash=dataset.id, model_id=card.id, mark=mark)
+    return _verdict(workspace, task, result)
 
 
 def check_task_training(workspace: Workspace, name: str, model_id: str | None) -> None:
@@ -57,15 +57,15 @@ def check_task_training(workspace: Workspace, name: str, model_id: str | None) -
 
 
 def run_task(workspace: Workspace, name: str, report: Reporter, *, and_move: bool) -> Verdict:
-    """Walk the whole road of a task in one durable run."""
+    """Run the whole pipeline of a task, durably."""
     task = _sorted_task(workspace, name)
     stages = ("freeze", "train", "check", "prove", "move") if and_move else ("freeze", "train", "check", "prove")
     return _verdict(
-        workspace, task, _walk(workspace, task, report, stages, mark=_mark(workspace, task) + _judges(workspace))
+        workspace, task, _run(workspace, task, report, stages, mark=_mark(workspace, task) + _judges(workspace))
     )
 
 
-def _walk(
+def _run(
     workspace: Workspace,
     task: Task,
     report: Reporter,
@@ -103,8 +103,8 @@ def _judges(workspace: Workspace) -> str:
     return "".join(proof_settings(workspace).sources)
 
 
-def _verdict(workspace: Workspace, task: Task, walked: RunResult) -> Verdict:
-    verdict = workspace.store.registry.verdict(str(walked.verdict_id))
+def _verdict(workspace: Workspace, task: Task, result: RunResult) -> Verdict:
+    verdict = workspace.store.registry.verdict(str(result.verdict_id))
     if verdict is None:
-        raise NotFoundError(f"Verdict {walked.verdict_id!r} is gone.", hint=f"Run: freehold prove {task.name}")
+        raise NotFoundError(f"Verdict {result.verdict_id!r} is gone.", hint=f"Run: freehold prove {task.name}")
     return verdict

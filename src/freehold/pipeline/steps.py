@@ -1,4 +1,4 @@
-"""The stages as the road runs them: each takes what the earlier ones gave and adds what it made.
+"""The steps of the pipeline: each runs a stage, takes what the earlier ones gave and adds what it made.
 
 A stage can be run again after a kill: it finds what is finished and does only the rest.
 """
@@ -22,12 +22,12 @@ from freehold.store import DatasetRow
 from freehold.train.run.train import check_model, model_file, train_model
 
 Done = dict[str, str | int | None]
-"""What a walk has made so far, by name; plain values, for they are written down by the workflow."""
+"""What a run has made so far, by name; plain values, for they are written down by the workflow."""
 
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """The stages of one task's road; `report` is told how each gets on."""
+    """The steps of one task's pipeline; `report` is told how each gets on."""
 
     workspace: Workspace
     task: Task

@@ -1,11 +1,11 @@
-"""The road as a durable workflow: freeze, train, check, prove, and move where that was asked.
+"""The pipeline as a durable workflow: freeze, train, check, prove, and move where that was asked.
 
-DBOS writes down each finished step. A walk that was killed goes on, when the same command is given again, at the step
-where it was. A walk that ended is not walked twice, unless what it made is gone or something newer took its place; one
-that failed starts a new attempt, and the stages themselves find what is already there (datasets are content-addressed,
+DBOS writes down each finished step. A run that was killed goes on at the step where it was when the same command is
+given again. A run that ended is not repeated, unless what it made is gone or something newer took its place. One that
+failed starts a new attempt, and the stages themselves find what is already there (datasets are content-addressed,
 training resumes from its checkpoint, answers are kept).
 
-One process walks one task's road at a time: a lock file says which. Not covered: what the steps do (`stages`).
+One process runs one task's pipeline at a time: a lock file says which. Not covered: what the steps do (`steps`).
 """
 
 from __future__ import annotations
@@ -36,11 +36,12 @@ _FAILED = ("ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Which part of a task's road to walk, what it starts from, and with which settings; equal plans are one walk.
+    """Which steps of a task's pipeline to run, from what, and with which settings; equal plans are one run.
 
-    `stages` is a run of `freeze`, `train`, `check`, `prove`, `move`. Without `freeze` (or `train`) the road starts from
-    the named dataset (or model). `mark` tells what was in the record when the plan was made: new calls make a plan that
-    freezes a new one, but a walk that was killed goes on although calls have come since.
+    `stages` are some of `freeze`, `train`, `check`, `prove`, `move`, in this order. Without `freeze` (or `train`) they
+    start from the named dataset (or model). `mark` tells what was in the record when the plan was made: new calls make
+    a plan that freezes a new one, but a run that was killed goes on although calls have come since. The ids of runs are
+    made of these fields and their names, so a field that is renamed would lose the runs that were interrupted.
     """
 
     task_id: str
@@ -63,7 +64,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
-    """What came of a walk; None for what its plan did not include."""
+    """What came of a run; None for what its plan did not include."""
 
     dataset_hash: str | None = None
     model_id: str | None = None
@@ -73,7 +74,7 @@ class RunResult:
 
 
 def run_pipeline(workspace: Workspace, task: Task, plan: Plan, stages: Steps) -> RunResult:
-    """Walk the plan, or go on with it where it was left; errors of the stages come through as they are."""
+    """Run the plan, or go on with it where it was left; errors of the stages come through as they are."""
     lock = workspace.folder("locks") / f"{task.id}.lock"
     with locked(lock, f"Work on task {task.name!r}"), _durable(workspace, plan, stages) as start:
         return RunResult(**start())
@@ -81,7 +82,7 @@ def run_pipeline(workspace: Workspace, task: Task, plan: Plan, stages: Steps) ->
 
 @contextmanager
 def _durable(workspace: Workspace, plan: Plan, stages: Steps) -> Iterator[Callable[[], dict[str, Any]]]:
-    """Start DBOS for one kind of walk: a killed one of this kind goes on by itself, others are left alone."""
+    """Start DBOS for one kind of run: a killed one of this kind goes on by itself, others are left alone."""
     from dbos import DBOS, SetWorkflowID
 
     from freehold.pipeline.run_serializer import WORKFLOW, JsonSerializer, check_form, without_pickle
@@ -93,7 +94,7 @@ def _durable(workspace: Workspace, plan: Plan, stages: Steps) -> Iterator[Callab
     body = _Body()
 
     @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=None)
-    def road(names: list[str], dataset_hash: str | None, model_id: str | None) -> Done:
+    def pipeline(names: list[str], dataset_hash: str | None, model_id: str | None) -> Done:
         done: Done = {"dataset_hash": dataset_hash, "model_id": model_id}
         with body.watched():
             for stage in names:
@@ -104,7 +105,7 @@ def _durable(workspace: Workspace, plan: Plan, stages: Steps) -> Iterator[Callab
         workflow_id = _unfinished(DBOS, plan.kind) or _attempt(DBOS, plan, stages)
         if DBOS.get_workflow_status(workflow_id) is None:
             with SetWorkflowID(workflow_id):
-                DBOS.start_workflow(road, list(plan.stages), plan.dataset_hash, plan.model_id)
+                DBOS.start_workflow(pipeline, list(plan.stages), plan.dataset_hash, plan.model_id)
         body.wait_until_written(lambda: _is_running(DBOS, workflow_id), place)
         body.raise_error()
         return _result(DBOS, workflow_id)
@@ -182,13 +183,13 @@ def _database(workspace: Workspace) -> tuple[str, str]:
 
 
 def _unfinished(dbos: Any, kind: str) -> str | None:
-    """The id of a walk of this kind that was killed before it ended."""
+    """The id of a run of this kind that was killed before it ended."""
     pending = dbos.list_workflows(status=list(_RUNNING), workflow_id_prefix=kind, load_input=False)
     return str(pending[0].workflow_id) if pending else None
 
 
 def _attempt(dbos: Any, plan: Plan, stages: Steps) -> str:
-    """The id of the walk to join: the first attempt that did not fail and whose work is still there."""
+    """The id of the run to join: the first attempt that did not fail and whose work is still there."""
     number = 0
     while True:
         workflow_id = f"{plan.name}-{number}"
@@ -202,7 +203,7 @@ def _attempt(dbos: Any, plan: Plan, stages: Steps) -> str:
 
 
 def _is_spent(dbos: Any, workflow_id: str, plan: Plan, stages: Steps) -> bool:
-    """Whether what a finished walk made is gone, or was replaced by something newer."""
+    """Whether what a finished run made is gone, or was replaced by something newer."""
     done = _result(dbos, workflow_id)
     return not all(stages.is_kept(stage, done) for stage in plan.stages)
 
@@ -213,12 +214,12 @@ def _is_running(dbos: Any, workflow_id: str) -> bool:
 
 
 def _result(dbos: Any, workflow_id: str) -> dict[str, Any]:
-    """What a finished walk gave; StateError where that is not what a walk gives."""
+    """What a finished run gave; StateError where that is not what a run gives."""
     result = dbos.retrieve_workflow(workflow_id).get_result()
     names = {field.name for field in fields(RunResult)}
     if not isinstance(result, dict) or not result.keys() <= names:
         raise StateError(
-            "A finished walk says something that no walk gives: something else wrote to its database.",
+            "A finished run says something that no run gives: something else wrote to its database.",
             hint="Move loop.db* out of the state folder, then give the command again; what was finished is kept.",
         )
     return {name: value if isinstance(value, str | int) else None for name, value in result.items()}
