@@ -111,7 +111,7 @@ def test_no_call_that_can_be_asked_again_is_said(tmp_path: Path) -> None:
 
 
 def test_no_answer_at_all_is_an_error_and_no_figure(tmp_path: Path) -> None:
-    with rented(repeating(0)) as provider, pytest.raises(DataError, match="the budget reaches for none"):
+    with rented(repeating(0)) as provider, pytest.raises(DataError, match="budget is smaller than the cost of one"):
         noise_of(tmp_path, provider, budget=0.0)
 
 

@@ -115,7 +115,7 @@ def train(task: str, *, as_json: bool, **flags: Value | None) -> None:
 @setting_option("route.audit_rate", "--audit-rate")
 @json_option
 def run(task: str, *, and_move: bool, as_json: bool, **flags: Value | None) -> None:
-    """Run the whole pipeline of TASK: freeze, train, check, prove, and with --move also move.
+    """Run freeze, train, check, prove (and move, with --move) for TASK.
 
     The run is durable: killed at any point, the same command goes on.
     Exit code 0: the verdict is move. 3: hold, or more calls are needed. 1: the training was cut short, and the run

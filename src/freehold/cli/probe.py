@@ -24,7 +24,7 @@ CHANGED_EXIT_CODE = 3
 @setting_option("watch.probe_patience", "--patience")
 @json_option
 def probe(task: str, *, count: int, budget: float | None, yes: bool, as_json: bool, **flags: Value | None) -> None:
-    """Ask the provider once more what it answered twice, and say whether it changed.
+    """Re-send recorded prompts and report whether the provider's model has changed.
 
     The calls are those of `freehold prove TASK --noise N`; each is a probe once. A change makes the proof behind TASK's
     route stale, with more audits. To be run by a schedule, with --yes. Exit code 0: no change found. 3: changed.

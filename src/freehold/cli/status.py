@@ -1,4 +1,4 @@
-"""`freehold status`: where traffic goes, how it has fared, and how the evidence stands."""
+"""`freehold status`: where traffic goes, with live metrics and evidence."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.argument("task", required=False)
 @json_option
 def status(task: str | None, *, as_json: bool) -> None:
-    """Show each task's route and how it has fared since it was put.
+    """Show each task's route and its live metrics since it was set.
 
     With how the evidence stands: what was found, and what would take the route back; with how far the database is
     behind the calls, and what the gateway refused today. With TASK, that one in detail.

@@ -173,10 +173,10 @@ def _no_answer(replies: Sequence[Reply]) -> DataError:
             f"Every second answer is another model's than the first: {', '.join(map(repr, others))}.",
             hint="The provider has changed its model: record new calls, then freeze and prove again.",
         )
-    return DataError(
-        f"The provider gave no second answer: {problems[0] if problems else 'the budget reaches for none'}.",
-        hint="Look at these calls: freehold calls." if problems else "Give a larger --budget.",
-    )
+    if problems:
+        text = f"The provider gave no second answer: {problems[0]}."
+        return DataError(text, hint="Look at these calls: freehold calls.")
+    return DataError("No request was sent: the budget is smaller than the cost of one.", hint="Give a larger --budget.")
 
 
 def _told(noise: Noise) -> dict[str, object]:

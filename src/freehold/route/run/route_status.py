@@ -19,7 +19,7 @@ from freehold.watch.run.prompt_news import PromptNews, prompt_news
 
 @dataclass(frozen=True, slots=True)
 class RouteStatus:
-    """A task's route and how it has fared since it was put in place; `standing` is None while nothing is watched."""
+    """A task's route and its live metrics since it was set; `standing` is None while nothing is watched."""
 
     task: str
     placed: Route
