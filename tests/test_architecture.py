@@ -34,7 +34,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "console": PURE | DRIVERS,
     "cli": PURE | DRIVERS | {"app", "settings", "demo", "terminal"},
     "__main__": {"cli"},
-    "__init__": set(),
+    "api": PURE | DRIVERS | {"settings"},
+    "__init__": {"api", "errors", "model", "pipeline"},
 }
 HEAVY = {
     "torch",

@@ -10,6 +10,7 @@ One process runs one task's pipeline at a time: a lock file says which. Not cove
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -89,6 +90,7 @@ def _durable(workspace: Workspace, plan: Plan, stages: Steps) -> Iterator[Callab
 
     url, place = _database(workspace)
     check_form(url, place)
+    _forget_closed_streams()
     config: Any = _config(plan, url) | {"serializer": JsonSerializer()}
     DBOS(config=config)
     body = _Body()
@@ -158,6 +160,14 @@ class _Body:
                         f"The outcome could not be written to {place!r}.",
                         hint="Free some space, then give the same command again; what was finished is kept.",
                     )
+
+
+def _forget_closed_streams() -> None:
+    """DBOS flushes the handlers of its log when it starts; one that a notebook or a test has closed would raise."""
+    log = logging.getLogger("dbos")
+    for handler in list(log.handlers):
+        if isinstance(handler, logging.StreamHandler) and handler.stream.closed:
+            log.removeHandler(handler)
 
 
 def _config(plan: Plan, url: str) -> dict[str, Any]:
