@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from freehold.errors import UsageError
 from freehold.model import Arm, ModelCard, Verdict
@@ -25,6 +25,9 @@ from freehold.pipeline.progress import Progress
 from freehold.pipeline.workspace import Workspace as _Opened
 from freehold.pipeline.workspace import open_workspace
 from freehold.settings import Value, load_settings
+
+if TYPE_CHECKING:
+    from freehold.route.run.move import RoutePlan
 
 OnProgress = Callable[[Progress], None]
 """Is told how far long work is."""
@@ -203,7 +206,7 @@ class Workspace:
         settings = self._settings if task is None else self._settings.for_task(self._opened.known_name(task))
         return _Opened(settings.override(self._overrides), self._opened.store)
 
-    def _plan(self, work: _Opened, task: str, kind: str) -> Any:
+    def _plan(self, work: _Opened, task: str, kind: str) -> RoutePlan:
         from freehold.route.run.move import move_plan, shadow_plan
 
         if kind not in ("cascade", "ramp", "shadow"):
