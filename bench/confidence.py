@@ -15,12 +15,12 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from freehold.core.confidence import FEATURES, VALUE_FEATURES
-from freehold.core.engine import OwnedAnswer
-from freehold.core.example import Example
-from freehold.core.ids import canonical_json, sha256_hex
-from freehold.core.scoring import is_acceptable, score
-from freehold.prove.head import features_for, fit_head, ranking
+from freehold.model.engine import OwnedAnswer
+from freehold.model.example import Example
+from freehold.model.ids import canonical_json, sha256_hex
+from freehold.prove.calibrator import features_for, fit_head, ranking
+from freehold.text.confidence import FEATURES, VALUE_FEATURES
+from freehold.text.scoring import is_acceptable, score
 
 RISK = 0.05
 SETS = {"all tokens": FEATURES, "value tokens": VALUE_FEATURES, "both": (*FEATURES, *VALUE_FEATURES)}

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from statistics import mean, median
 from typing import Any
 
-from freehold.core import Call, Verdict
-from freehold.core.intervals import wilson
-from freehold.core.scoring import score
 from freehold.demo.traffic import Request
-from freehold.loop.estate import Estate
-from freehold.loop.sorting import read_call
+from freehold.model import Call, Verdict
+from freehold.pipeline.workspace import Workspace
+from freehold.sort.run.sort import read_call
 from freehold.store import CallFilter
+from freehold.text.intervals import wilson
+from freehold.text.scoring import score
 
 Also = tuple[str, Callable[[str], str]]
 
@@ -34,13 +34,13 @@ class Outcome:
     rented_ms: float | None = None
 
 
-def outcomes(estate: Estate, requests: Sequence[Request], *, part: str) -> dict[str, Outcome]:
+def outcomes(workspace: Workspace, requests: Sequence[Request], *, part: str) -> dict[str, Outcome]:
     """The replay's outcome by row; the last whole call of a row counts."""
     wanted = {request.row: request for request in requests}
     answered: dict[str, Call] = {}
     local: dict[str, Call] = {}
     parents: dict[str, str] = {}
-    for call in estate.store.calls.stream(CallFilter(is_failed=False)):
+    for call in workspace.store.calls.stream(CallFilter(is_failed=False)):
         row = call.tags.get("row", "")
         if call.parent_id is None and call.tags.get("part") == part and row in wanted:
             answered[row] = call

@@ -14,19 +14,19 @@ from typing import Any
 
 from exit_measure import Outcome, measure, outcomes
 
-from freehold.core import Verdict
-from freehold.core.ids import sha256_hex
 from freehold.demo.resume import freeze_before, owned_answers, send_missing
 from freehold.demo.rows import Row, default_prompt, read_folder, requests, write_answers
 from freehold.demo.traffic import GENTLE_CONCURRENCY, Request
 from freehold.demo.venue import venue
 from freehold.errors import DataError
-from freehold.loop.estate import Estate, open_estate
-from freehold.loop.moving import move_plan, put_route
-from freehold.loop.overview import overviews
-from freehold.loop.sorting import sort_new_calls
-from freehold.loop.walks import prove_task, train_task
+from freehold.model import Verdict
+from freehold.model.ids import sha256_hex
+from freehold.pipeline.overview import overviews
+from freehold.pipeline.runs import prove_task, train_task
+from freehold.pipeline.workspace import Workspace, open_workspace
+from freehold.route.run.move import move_plan, put_route
 from freehold.settings import load_settings
+from freehold.sort.run.sort import sort_new_calls
 from freehold.terminal import reporting
 
 PROMPTS = Path(__file__).parent / "prompts"
@@ -64,29 +64,29 @@ def run(name: str, options: Options) -> dict[str, Any]:
         "route": {"slack_ms": 600_000.0},
     }
     with venue(folder, tables=tables, speed=SPEED, answers=answers, seed=options.seed) as place:
-        estate = open_estate(load_settings(place.config, environment={}).override(_splits(options)))
+        workspace = open_workspace(load_settings(place.config, environment={}).override(_splits(options)))
         try:
             with reporting() as report:
                 with clock.time("traffic"):
-                    send_missing(estate, place.base_url, train, part="before", report=report)
-                    task = _largest_task(estate)
+                    send_missing(workspace, place.base_url, train, part="before", report=report)
+                    task = _largest_task(workspace)
                 with clock.time("freeze"):
-                    dataset = freeze_before(estate, task, report)
+                    dataset = freeze_before(workspace, task, report)
                 with clock.time("train"):
-                    card = train_task(estate, task, report)
+                    card = train_task(workspace, task, report)
                 with clock.time("prove"):
-                    verdict = prove_task(estate, task, None, report)
+                    verdict = prove_task(workspace, task, None, report)
                 if verdict.decision == "move":
-                    put_route(estate, move_plan(estate, task).route)
+                    put_route(workspace, move_plan(workspace, task).route)
                     time.sleep(2)
                 with clock.time("replay"):
                     send_missing(
-                        estate, place.base_url, held_out, part="after", report=report, concurrency=GENTLE_CONCURRENCY
+                        workspace, place.base_url, held_out, part="after", report=report, concurrency=GENTLE_CONCURRENCY
                     )
-                    found = outcomes(estate, held_out, part="after")
-                    alone = _complete(estate, task, card.id, held_out, found, report)
+                    found = outcomes(workspace, held_out, part="after")
+                    alone = _complete(workspace, task, card.id, held_out, found, report)
         finally:
-            estate.store.close()
+            workspace.store.close()
     return _result(name, test_name, options, clock, dataset.manifest.counts, card.metrics, verdict, alone)
 
 
@@ -139,16 +139,16 @@ def _splits(options: Options) -> dict[str, str | int | float | bool | None]:
     return {"freeze.proof_max": options.proof, "freeze.dev_max": options.dev, "train.seed": options.seed}
 
 
-def _largest_task(estate: Estate) -> str:
-    sort_new_calls(estate)
-    found = overviews(estate)
+def _largest_task(workspace: Workspace) -> str:
+    sort_new_calls(workspace)
+    found = overviews(workspace)
     if not found:
         raise DataError("The traffic became no task.", hint="See: freehold calls")
     return found[0].name
 
 
 def _complete(
-    estate: Estate,
+    workspace: Workspace,
     task: str,
     model_id: str,
     held_out: list[Request],
@@ -157,7 +157,7 @@ def _complete(
 ) -> list[Outcome]:
     """Every held-out row with an owned answer: asked now where the route did not ask for one."""
     missing = [request for request in held_out if found[request.row].owned_text is None]
-    answers = owned_answers(estate, task, model_id, missing, report) if missing else []
+    answers = owned_answers(workspace, task, model_id, missing, report) if missing else []
     for request, answer in zip(missing, answers, strict=True):
         found[request.row] = replace(
             found[request.row], owned_text=answer.text, owned_tokens=answer.output_tokens, owned_ms=answer.latency_ms

@@ -65,9 +65,9 @@ def _body(content: Callable[[int, int], str], call: int, messages: int) -> bytes
 
 def _sorting_ms(content: Callable[[int, int], str]) -> float:
     """Milliseconds that the decision takes, the median of some rounds."""
-    from freehold.core.dialects import read_request
-    from freehold.core.exchange import Answer
-    from freehold.tasks import Reading, sort_calls
+    from freehold.dialects import read_request
+    from freehold.model.exchange import Answer
+    from freehold.sort import Reading, sort_calls
 
     calls = [
         Reading(
@@ -88,19 +88,19 @@ def _sorting_ms(content: Callable[[int, int], str]) -> float:
 
 def _round_s(folder: Path, bodies: list[bytes]) -> float:
     """Seconds until calls of these bodies have their tasks, in a new record."""
-    from freehold.core import Call
-    from freehold.loop.estate import open_estate
-    from freehold.loop.sorting import sort_new_calls
+    from freehold.model import Call
+    from freehold.pipeline.workspace import open_workspace
     from freehold.settings import load_settings
+    from freehold.sort.run.sort import sort_new_calls
 
-    estate = open_estate(load_settings(environment={}, state=str(folder)))
+    workspace = open_workspace(load_settings(environment={}, state=str(folder)))
     try:
-        estate.store.calls.add([_call(Call, number, body) for number, body in enumerate(bodies)])
+        workspace.store.calls.add([_call(Call, number, body) for number, body in enumerate(bodies)])
         began = time.perf_counter()
-        sort_new_calls(estate)
+        sort_new_calls(workspace)
         return time.perf_counter() - began
     finally:
-        estate.store.close()
+        workspace.store.close()
 
 
 def _call(make: Callable[..., object], number: int, body: bytes) -> object:

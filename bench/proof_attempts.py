@@ -15,7 +15,7 @@ from proof_figures import Effort, Part, Row, Table, beside, bounded, control, te
 from proof_power import star_stops
 
 from freehold.prove.attempts import level
-from freehold.prove.cascade import contract_a
+from freehold.prove.stats.cascade import contract_a
 
 ATTEMPTS = 20
 MARGIN, DISCORDANCE, CAP = 0.05, 0.15, 300

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from proof_figures import Row, at_most, bounded, control, told
 from proof_online import NEVER
 
-from freehold.core.intervals import wilson
+from freehold.text.intervals import wilson
 from freehold.watch.audits import CALM
 from freehold.watch.detector import BETS
 

@@ -17,8 +17,8 @@ from proof_cutoffs import CONTRACT_A, CONTRACT_B
 from proof_draws import OVERSURE, PLAIN, Floats, Ranked
 from proof_figures import Effort, Part, Row, Table, at_least, bounded, control, tell
 
-from freehold.prove.cascade import contract_a
-from freehold.prove.contract_b import candidates, contract_b
+from freehold.prove.stats.cascade import contract_a
+from freehold.prove.stats.contract_b import candidates, contract_b
 
 RISK, DELTA = 0.05, 0.10
 CALLS = 1_000

@@ -11,7 +11,7 @@ run would answer locally. Contract A bounds wrong local answers among all calls,
     bonferroni   Learn then Test over 50 thresholds, each at delta / 50 (arXiv 2110.01052)
     one_start    fixed-sequence testing from the strictest threshold down, until the first failure
 
-Not covered: what Freehold does (`prove.cascade`, `prove.contract_b`).
+Not covered: what Freehold does (`prove.stats.cascade`, `prove.stats.contract_b`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import bdtr
 
-from freehold.prove.cascade import upper_bound
+from freehold.prove.stats.cascade import upper_bound
 
 Marks = NDArray[np.bool_]
 Counts = NDArray[np.int64]

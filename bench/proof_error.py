@@ -20,7 +20,7 @@ from proof_figures import Effort, Part, Row, Table, beside, bounded, chunks, con
 from proof_rivals import bootstrap, paired_t, tango_once, tango_peeked
 from proof_running import running_rows
 
-from freehold.prove.betting import log_wealth
+from freehold.prove.stats.betting import log_wealth
 
 ALPHA = 0.05
 MARGINS = (0.01, 0.02, 0.03, 0.05)
@@ -46,7 +46,7 @@ def measure(effort: Effort) -> Part:
 
 
 def certified(units: Floats, margin: float, alpha: float = ALPHA) -> int:
-    """How many runs of `prove.betting` certify at any look."""
+    """How many runs of `prove.stats.betting` certify at any look."""
     path = log_wealth(units, margin, alpha=alpha, cap=units.shape[1])
     return int((path.max(axis=1) >= math.log(1 / alpha)).sum())
 

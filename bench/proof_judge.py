@@ -7,7 +7,7 @@
 300 labels, ten judged pairs to each, 10% of pairs differ, margin 5%: once for a model exactly at the margin, once for
 an equal one. Judge alone and PPI++ decide by a normal bound; people alone and the corrected judge bet at every label.
 
-Not covered: asking a judge (`prove.judging`).
+Not covered: asking a judge (`prove.judge`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from proof_error import ALPHA
 from proof_figures import Effort, Part, Row, Table, beside, bounded, chunks, control, tell
 from scipy.special import ndtri
 
-from freehold.prove.ppi import powered_log_wealth, powered_means
+from freehold.prove.stats.ppi import powered_log_wealth, powered_means
 
 LABELS, PER_LABEL = 300, 10
 DISCORDANCE, MARGIN = 0.10, 0.05

@@ -3,9 +3,10 @@
 A trained model: what `bench/exit.py` kept of a data set, that is, the calls of its proof split and all held-out rows of
 its replay with the answer and the confidence that the gateway gave them.
 
-A bag of words stands in where no run is kept: the linear classifier of `prove.linear`, learnt in a second from a seeded
-sample of the training rows and asked on all held-out rows, with the probability it gives as its confidence. It cannot
-write an answer, so it is asked for a part of one (`PARTS`). The final number of gsm8k is beyond it.
+A bag of words stands in where no run is kept: the linear classifier of `prove.baselines.linear`, learnt in a second
+from a seeded sample of the training rows and asked on all held-out rows, with the probability it gives as its
+confidence. It cannot write an answer, so it is asked for a part of one (`PARTS`). The final number of gsm8k is beyond
+it.
 
 Not covered: making a trained model's answers (`exit.py`), splitting (`proof_splits`).
 """
@@ -23,17 +24,17 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from freehold.core import Call
-from freehold.core.confidence import ConfidenceHead
-from freehold.core.engine import OwnedAnswer
-from freehold.core.ids import canonical_json, sha256_hex
-from freehold.core.scoring import is_acceptable, score
 from freehold.demo.rows import read_folder as read_rows
 from freehold.errors import FreeholdError
-from freehold.loop.sorting import read_call
+from freehold.model import Call
+from freehold.model.engine import OwnedAnswer
+from freehold.model.ids import canonical_json, sha256_hex
+from freehold.prove.baselines.linear import fit_linear
 from freehold.prove.folder import read_folder
-from freehold.prove.linear import fit_linear
+from freehold.sort.run.sort import read_call
 from freehold.store import CallFilter, Store
+from freehold.text.confidence import Calibrator
+from freehold.text.scoring import is_acceptable, score
 
 _QUESTION_WORDS = ("what", "who", "whom", "whose", "when", "where", "which", "why", "how")
 
@@ -100,10 +101,10 @@ def kept_pool(folder: Path) -> Pool | None:
             shutil.copy(file, copy)
         store = Store(f"sqlite:///{Path(copy) / 'freehold.db'}")
         try:
-            verdicts = store.book.verdicts(proof.task_id)
+            verdicts = store.registry.verdicts(proof.task_id)
             if not verdicts:
                 return None
-            head = ConfidenceHead.from_json(verdicts[0].head)
+            head = Calibrator.from_json(verdicts[0].head)
             rows += _replayed(store, gold, proof.kind, answers, head)
         finally:
             store.close()
@@ -115,7 +116,7 @@ def kept_pool(folder: Path) -> Pool | None:
 
 
 def _replayed(
-    store: Store, gold: dict[str, str], kind: str, answers: dict[str, OwnedAnswer], head: ConfidenceHead
+    store: Store, gold: dict[str, str], kind: str, answers: dict[str, OwnedAnswer], head: Calibrator
 ) -> Iterator[tuple[float, bool]]:
     """Each held-out row once: as the gateway scored it, or as it was asked afterwards."""
     local: dict[str, Call] = {}

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from proof_figures import Effort, Part, Row, at_least, bounded, control, tell
 
-from freehold.prove.cascade import contract_a
+from freehold.prove.stats.cascade import contract_a
 
 RISK, DELTA = 0.05, 0.10
 CALLS, LATER = 1_000, 2_000_000

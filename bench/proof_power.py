@@ -18,8 +18,8 @@ from proof_error import ALPHA
 from proof_figures import Effort, Part, Row, Table, at_least, at_most, chunks, rate_error, tell
 from proof_rivals import Stops, asymptotic, bootstrap, group, mixture, paired_t, tango_once
 
-from freehold.prove.betting import log_wealth
-from freehold.prove.tango import n_fixed
+from freehold.prove.stats.betting import log_wealth
+from freehold.prove.stats.tango import n_fixed
 
 CAP_TIMES = 1.25
 OURS, TANGO = "Freehold (betting, every look)", "Tango, one look"
@@ -110,7 +110,7 @@ def _methods(
 
 
 def star_stops(units: Floats, margin: float, *, alpha: float = ALPHA) -> Stops:
-    """The unit at which `prove.betting` certifies, 0 where it never does."""
+    """The unit at which `prove.stats.betting` certifies, 0 where it never does."""
     certifies = log_wealth(units, margin, alpha=alpha, cap=units.shape[1]) >= math.log(1 / alpha)
     return np.where(certifies.any(axis=1), certifies.argmax(axis=1) + 1, 0)
 

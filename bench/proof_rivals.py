@@ -1,4 +1,5 @@
-"""Tests that others decide by, for the same question as `prove.betting`: is the owned model no worse by more than m?
+"""Tests that others decide by, for the same question as `prove.stats.betting`: is the owned model
+no worse by more than m?
 
 Each takes differences of shape (runs, cap) and says at which unit each run certifies (0: never).
 
@@ -29,7 +30,7 @@ Stops = NDArray[np.int64]
 
 
 def tango(worse: Floats, better: Floats, n: Floats | int, margin: float) -> Floats:
-    """Tango's z for many tables at once; `prove.tango` has the formula."""
+    """Tango's z for many tables at once; `prove.stats.tango` has the formula."""
     half_b = -(worse + better) - (2 * n - better + worse) * margin
     root = np.sqrt(np.maximum(half_b**2 - 8 * n * worse * margin * (1 + margin), 0.0))
     variance = n * (2 * (-half_b + root) / (4 * np.asarray(n)) - margin * (1 + margin))

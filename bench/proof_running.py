@@ -12,7 +12,7 @@ import numpy as np
 from proof_draws import Floats
 from proof_figures import Effort, Row, bounded, control, tell
 
-from freehold.prove.running import running_bounds
+from freehold.prove.stats.confidence_sequence import running_bounds
 
 ALPHA = 0.05
 DISCORDANCE = 0.20

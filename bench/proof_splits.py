@@ -22,8 +22,8 @@ from proof_cutoffs import naive_a, naive_b
 from proof_figures import Effort, Part, Row, Table, at_most, bounded, control, tell
 from proof_pools import PARTS, Pool, kept_pool, words_pool
 
-from freehold.prove.cascade import CurvePoint, contract_a, lower_bound
-from freehold.prove.contract_b import candidates, contract_b
+from freehold.prove.stats.cascade import CurvePoint, contract_a, lower_bound
+from freehold.prove.stats.contract_b import candidates, contract_b
 
 USELESS = "gsm8k"
 RISK, DELTA = 0.05, 0.10

@@ -29,9 +29,9 @@ from pathlib import Path
 
 from rollback_scene import FAST, Behaviour, Gateway, Script, ask_in_step, both_sides, moved, teach
 
-from freehold.app.holding import RouteCheck
-from freehold.core import Route
-from freehold.gateway.config import Placed
+from freehold.app.route_check import RouteCheck
+from freehold.gateway.config import Assignment
+from freehold.model import Route
 from freehold.store import Store
 
 GOOD_CALLS = 50
@@ -110,18 +110,18 @@ async def one_run(folder: Path, share: float, audit_rate: float, seed: int, most
     script = Script(owned=turning(share, turns_at, seed))
     async with both_sides(script) as origin:
         gateway = Gateway(folder, origin, *FAST)
-        task_id = teach(gateway.estate)
+        task_id = teach(gateway.workspace)
         await gateway.start()
         try:
-            route = moved(gateway.estate, task_id, audit_rate=audit_rate)
+            route = moved(gateway.workspace, task_id, audit_rate=audit_rate)
             await gateway.until_local()
             numbers = range(10_000, turns_at + most)
             answered = await ask_in_step(gateway, task_id, route.version, numbers)
-            now = gateway.estate.store.book.route(task_id)
-            watch = gateway.estate.store.watches.get(task_id).document["watch"]
+            now = gateway.workspace.store.registry.route(task_id)
+            watch = gateway.workspace.store.watches.get(task_id).document["watch"]
         finally:
             await gateway.stop()
-            gateway.estate.store.close()
+            gateway.workspace.store.close()
     after = [one for one in answered if one.number >= turns_at]
     wrong = sum(one.text == script.answer(one.number, "wrong") for one in after)
     return len(after), wrong, int(watch["audited"]), now.reason if now.decided_by == "rollback" else ""
@@ -152,18 +152,18 @@ async def one_ramp(folder: Path, share: float, turns_at: int, seed: int, most: i
     script = Script(owned=turning(share, 10_000 + turns_at, seed))
     async with both_sides(script) as origin:
         gateway = Gateway(folder, origin, *FAST)
-        task_id = teach(gateway.estate)
+        task_id = teach(gateway.workspace)
         await gateway.start()
         try:
             changes = {"harm": HARM, "shadow_rate": 1.0, "audit_rate": 0.5}
-            route = moved(gateway.estate, task_id, "canary", **changes)
+            route = moved(gateway.workspace, task_id, "canary", **changes)
             await asyncio.sleep(FOLLOWED_S)
             answered = await ask_in_step(gateway, task_id, route.version, range(10_000, 10_000 + most))
-            now = gateway.estate.store.book.route(task_id)
-            ramp = gateway.estate.store.watches.get(task_id).document["watch"]["ramp"]
+            now = gateway.workspace.store.registry.route(task_id)
+            ramp = gateway.workspace.store.watches.get(task_id).document["watch"]["ramp"]
         finally:
             await gateway.stop()
-            gateway.estate.store.close()
+            gateway.workspace.store.close()
     wrong = sum(one.text == script.answer(one.number, "wrong") for one in answered)
     ended = now.decided_by if now.version > route.version else ""
     return ended, len(answered), wrong, max(step[1] for step in ramp["history"])
@@ -194,9 +194,9 @@ async def check_cost_ms() -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="freehold-check-") as folder:
         store = Store(f"sqlite:///{folder}/freehold.db")
         route = Route(task_id="t", version=1, kind="cascade", model_id="m")
-        store.book.put_route(route)
-        check = RouteCheck(store.book.newest_versions)
-        placed = Placed(task_id="t", task_key="t", route=route)
+        store.registry.put_route(route)
+        check = RouteCheck(store.registry.newest_versions)
+        placed = Assignment(task_id="t", task_key="t", route=route)
 
         async def checked() -> float:
             began_at = time.perf_counter()

@@ -23,13 +23,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from freehold.core import Call, Route
-from freehold.core.confidence import untrained_head
-from freehold.core.ids import uuid7
-from freehold.loop.estate import Estate, open_estate
-from freehold.loop.moving import put_route
-from freehold.loop.sorting import sort_new_calls
+from freehold.model import Call, Route
+from freehold.model.ids import uuid7
+from freehold.pipeline.workspace import Workspace, open_workspace
+from freehold.route.run.move import put_route
 from freehold.settings import load_settings
+from freehold.sort.run.sort import sort_new_calls
+from freehold.text.confidence import untrained_head
 
 WAIT_S = 60.0
 MODEL = "owned-1"
@@ -159,7 +159,7 @@ class Gateway:
         own = ["[gateway]", f"port = {self.port}", "[providers.scripted]", f'base_url = "{origin}/v1"']
         prices = ["[providers.scripted.prices]", '"gpt*" = [2.5, 10.0]']
         (folder / "freehold.toml").write_text("\n".join([*top, *own, *prices, *lines]) + "\n", encoding="utf-8")
-        self.estate = open_estate(load_settings(folder / "freehold.toml", environment={}, state=str(self.state)))
+        self.workspace = open_workspace(load_settings(folder / "freehold.toml", environment={}, state=str(self.state)))
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
@@ -273,7 +273,7 @@ async def _asked(
     return Answered(number, call_id, int(head.split(b" ", 2)[1]), arm, text)
 
 
-def teach(estate: Estate, count: int = 60, system: str = SYSTEM) -> str:
+def teach(workspace: Workspace, count: int = 60, system: str = SYSTEM) -> str:
     """Let the record have calls of one task, sorted; returns the task's id."""
     script = Script()
     began_at = time.time() - 7200
@@ -292,18 +292,18 @@ def teach(estate: Estate, count: int = 60, system: str = SYSTEM) -> str:
         )
         for number in range(count)
     ]
-    estate.store.calls.add(calls)
-    sort_new_calls(estate)
-    (task,) = estate.store.book.tasks()
+    workspace.store.calls.add(calls)
+    sort_new_calls(workspace)
+    (task,) = workspace.store.registry.tasks()
     return task.id
 
 
-def moved(estate: Estate, task_id: str, kind: str = "cascade", **changes: Any) -> Route:
+def moved(workspace: Workspace, task_id: str, kind: str = "cascade", **changes: Any) -> Route:
     """Put a route on which every whole answer of the owned model is used."""
-    task = estate.task(task_id)
+    task = workspace.task(task_id)
     values: dict[str, Any] = {
         "task_id": task_id,
-        "version": estate.store.book.route(task_id).version + 1,
+        "version": workspace.store.registry.route(task_id).version + 1,
         "kind": kind,
         "model_id": MODEL,
         "verdict_id": "verdict1",
@@ -314,14 +314,14 @@ def moved(estate: Estate, task_id: str, kind: str = "cascade", **changes: Any) -
         "template": task.template.to_json(),
         "risk": 0.05,
     }
-    return put_route(estate, Route(**{**values, **changes}))
+    return put_route(workspace, Route(**{**values, **changes}))
 
 
-async def watched(estate: Estate, task_id: str, version: int, call_id: str) -> bool:
+async def watched(workspace: Workspace, task_id: str, version: int, call_id: str) -> bool:
     """Wait until the watch of this version has seen this call; False when the route has gone on."""
     deadline = time.monotonic() + WAIT_S
-    while estate.store.book.newest_versions([task_id]).get(task_id) == version:
-        row = estate.store.watches.get(task_id).document
+    while workspace.store.registry.newest_versions([task_id]).get(task_id) == version:
+        row = workspace.store.watches.get(task_id).document
         if row.get("route_version") == version and row["cursor"][1] >= call_id:
             return True
         assert time.monotonic() < deadline, (row.get("cursor"), call_id)
@@ -334,7 +334,7 @@ async def ask_in_step(gateway: Gateway, task_id: str, version: int, numbers: Seq
     answered = []
     for number in numbers:
         answered.append(await gateway.ask(number))
-        if not await watched(gateway.estate, task_id, version, answered[-1].call_id):
+        if not await watched(gateway.workspace, task_id, version, answered[-1].call_id):
             break
     return answered
 

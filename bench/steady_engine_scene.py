@@ -157,13 +157,13 @@ class Scene:
 
     def result(self) -> dict[str, Any]:
         """The calls with their tags, what became of the route, and the provider's own times."""
-        store = self.gateway.estate.store
+        store = self.gateway.workspace.store
         known = {call.id: call for call in store.calls.stream(CallFilter(task_id=self.task_id, since=1.0))}
         for noted in self.calls:
             call = known.get(noted.get("id", ""))
             noted["engine"] = call.tags.get("engine") if call else None
-        route = store.book.route(self.task_id)
-        taken_back = sum(one.decided_by == "rollback" for one in store.book.route_history(self.task_id))
+        route = store.registry.route(self.task_id)
+        taken_back = sum(one.decided_by == "rollback" for one in store.registry.route_history(self.task_id))
         return {"calls": self.calls, "route": route.kind, "taken_back": taken_back}
 
 
@@ -179,7 +179,7 @@ async def _run(case: str, folder: Path, seconds: float) -> dict[str, Any]:
     async with _served(provide) as origin:
         with _engine() as engine:
             gateway = Gateway(folder, origin)
-            task_id = teach(gateway.estate)
+            task_id = teach(gateway.workspace)
             await gateway.start()
             try:
                 times = await _warm_up(gateway, engine, task_id)
@@ -189,7 +189,7 @@ async def _run(case: str, folder: Path, seconds: float) -> dict[str, Any]:
                 return {**scene.result(), **notes, "provider_s": times, "log": gateway.log}
             finally:
                 await gateway.stop()
-                gateway.estate.store.close()
+                gateway.workspace.store.close()
 
 
 async def _warm_up(gateway: Gateway, engine: Engine, task_id: str) -> list[float]:
@@ -203,7 +203,7 @@ async def _warm_up(gateway: Gateway, engine: Engine, task_id: str) -> list[float
     times = [time_s for at in range(0, WARM_UP, 4) for time_s in await asyncio.gather(*map(timed, range(at, at + 4)))]
     await asyncio.sleep(_SETTLE_S)
     (gateway.state / "run" / "engines.json").write_text(json.dumps({MODEL: engine.url}), encoding="utf-8")
-    moved(gateway.estate, task_id, expected={"owned_p95_ms": 1000 * ANSWER_S * PROVEN_AT_ONCE})
+    moved(gateway.workspace, task_id, expected={"owned_p95_ms": 1000 * ANSWER_S * PROVEN_AT_ONCE})
     await gateway.until_local()
     await asyncio.sleep(1.0)
     return times

@@ -57,7 +57,7 @@ async def _measure(options: Options, scene: Scene) -> tuple[list[Turn], list[Tur
     async with both_sides(script) as origin:
         lines = ["[providers.load]", f'base_url = "http://127.0.0.1:{upstream_port}/v1"', f"models = {LOADS_MODEL}"]
         gateway = Gateway(options.folder / "gateway", origin, *lines, environment=options.environment)
-        task_id = teach(gateway.estate)
+        task_id = teach(gateway.workspace)
         await gateway.start()
         try:
             options.tell(f"{runs} rollbacks, no other work")
@@ -72,7 +72,7 @@ async def _measure(options: Options, scene: Scene) -> tuple[list[Turn], list[Tur
             raise BenchError(f"the scene did not come up: {str(error)[-300:]}") from error
         finally:
             await gateway.stop()
-            gateway.estate.store.close()
+            gateway.workspace.store.close()
     return quiet, busy
 
 
@@ -81,7 +81,7 @@ async def _turn(gateway: Gateway, script: Script, task_id: str, run: int) -> Tur
     begin = 10_000 * (run + 1)
     turns_at = begin + GOOD_CALLS
     script.owned = lambda number: "wrong" if number >= turns_at else "right"
-    version = moved(gateway.estate, task_id, audit_rate=1.0).version
+    version = moved(gateway.workspace, task_id, audit_rate=1.0).version
     await gateway.until_local()
     turned_at = time.monotonic()
     for number in range(begin, turns_at + MOST_CALLS):
@@ -98,7 +98,7 @@ async def _turn(gateway: Gateway, script: Script, task_id: str, run: int) -> Tur
 
 
 def _is_taken_back(gateway: Gateway, task_id: str, version: int) -> bool:
-    return gateway.estate.store.book.newest_versions([task_id]).get(task_id) != version
+    return gateway.workspace.store.registry.newest_versions([task_id]).get(task_id) != version
 
 
 def _row(name: str, turns: list[Turn], figure: Callable[[Turn], float | None], unit: str) -> Row:

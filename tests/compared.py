@@ -1,4 +1,4 @@
-"""An estate whose model answered every held-out call, and a rented provider over HTTP that tests script.
+"""A workspace whose model answered every held-out call, and a rented provider over HTTP that tests script.
 
 Nothing was trained: answers are kept where a proof keeps them, and no engine is started.
 """
@@ -18,17 +18,17 @@ from typing import Any
 import pytest
 from made import BEGAN_AT, a_call, answer_body, chat_body
 
-import freehold.loop.proving
-from freehold.core import Call, Example, ModelCard, OwnedAnswer
-from freehold.core.ids import sha256_hex
-from freehold.core.task import Task
-from freehold.dataset import load
-from freehold.loop.estate import Estate, open_estate
-from freehold.loop.freezing import freeze
-from freehold.loop.kept_answers import KeptAnswers, answers_path
-from freehold.loop.progress import Progress
-from freehold.loop.sorting import sort_new_calls
+import freehold.prove.run.prove
+from freehold.freeze import load
+from freehold.freeze.run.freeze import freeze
+from freehold.model import Call, Example, ModelCard, OwnedAnswer
+from freehold.model.ids import sha256_hex
+from freehold.model.task import Task
+from freehold.pipeline.progress import Progress
+from freehold.pipeline.workspace import Workspace, open_workspace
+from freehold.prove.run.kept_answers import KeptAnswers, answers_path
 from freehold.settings import ProviderSettings, load_settings
+from freehold.sort.run.sort import sort_new_calls
 
 Answer = tuple[int, dict[str, str], bytes]
 PRICE_USD = 100.0
@@ -137,24 +137,24 @@ def another(example: Example) -> str:
     return f"Other words about this: {example.incumbent}"
 
 
-def compared_estate(
+def compared_workspace(
     folder: Path,
     *,
     provider: ProviderSettings | None = None,
     calls: list[Call] | None = None,
     owned: Callable[[Example], str] = another,
     **values: Any,
-) -> tuple[Estate, Task]:
-    """An estate with one frozen task whose model answered what `owned` says; half of the calls are held out."""
+) -> tuple[Workspace, Task]:
+    """A workspace with one frozen task whose model answered what `owned` says; half of the calls are held out."""
     settings = load_settings(environment={}, state=str(folder))
     settings = settings.override({key.replace("__", "."): value for key, value in values.items()})
-    estate = open_estate(replace(settings, providers=(provider,)) if provider else settings)
-    estate.store.calls.add(text_calls(160) if calls is None else calls)
-    sort_new_calls(estate)
-    (task,) = estate.store.book.tasks()
+    workspace = open_workspace(replace(settings, providers=(provider,)) if provider else settings)
+    workspace.store.calls.add(text_calls(160) if calls is None else calls)
+    sort_new_calls(workspace)
+    (task,) = workspace.store.registry.tasks()
     holding = settings.override({"freeze.proof_share": 0.5, "freeze.dev_share": 0.2})
-    dataset_hash = freeze(replace(estate, settings=holding), task, quiet)
-    models = estate.folder("models") / "model-1"
+    dataset_hash = freeze(replace(workspace, settings=holding), task, quiet)
+    models = workspace.folder("models") / "model-1"
     models.mkdir(exist_ok=True)
     (models / "model.gguf").write_bytes(_WEIGHTS)
     card = ModelCard(
@@ -170,15 +170,15 @@ def compared_estate(
         files={"model.gguf": sha256_hex(_WEIGHTS)},
         parity={"is_ok": True},
     )
-    estate.store.book.put_model(card)
-    put_answers(estate, task, owned)
-    return estate, task
+    workspace.store.registry.put_model(card)
+    put_answers(workspace, task, owned)
+    return workspace, task
 
 
-def put_answers(estate: Estate, task: Task, owned: Callable[[Example], str]) -> None:
+def put_answers(workspace: Workspace, task: Task, owned: Callable[[Example], str]) -> None:
     """Keep these answers of the model to all held-out calls."""
-    frozen = load(Path(estate.dataset(task).path))
-    path = answers_path(estate, "model-1")
+    frozen = load(Path(workspace.dataset(task).path))
+    path = answers_path(workspace, "model-1")
     path.unlink(missing_ok=True)
     kept = KeptAnswers(path, sha256_hex(_WEIGHTS))
     for example in (*frozen.dev, *frozen.proof):
@@ -193,4 +193,4 @@ def _no_engine(*_: object, **__: object) -> Iterator[str]:
 
 def without_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Start no engine: every answer is kept already."""
-    monkeypatch.setattr(freehold.loop.proving, "serving", _no_engine)
+    monkeypatch.setattr(freehold.prove.run.prove, "serving", _no_engine)

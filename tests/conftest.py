@@ -19,7 +19,7 @@ from click.testing import CliRunner, Result
 from made import Run
 
 from freehold.cli.commands import cli
-from freehold.core.ids import uuid7
+from freehold.model.ids import uuid7
 from freehold.store import Store
 
 _NEEDS = {

@@ -10,10 +10,10 @@ from typing import Any
 
 from click.testing import Result
 
-from freehold.core import Call
-from freehold.core.ids import sha256_hex
-from freehold.core.model import MODEL_FILE
-from freehold.loop.estate import Estate, open_estate
+from freehold.model import Call
+from freehold.model.ids import sha256_hex
+from freehold.model.model_card import MODEL_FILE
+from freehold.pipeline.workspace import Workspace, open_workspace
 from freehold.settings import load_settings
 
 Run = Callable[..., Result]
@@ -91,7 +91,7 @@ def _letters(number: int) -> str:
     return " ".join(words)
 
 
-def an_estate(folder: Path, **values: Any) -> Estate:
-    """An estate in a folder, with default settings but for `values`, whose dots are double underscores."""
+def a_workspace(folder: Path, **values: Any) -> Workspace:
+    """A workspace in a folder, with default settings but for `values`, whose dots are double underscores."""
     settings = load_settings(environment={}, state=str(folder))
-    return open_estate(settings.override({key.replace("__", "."): value for key, value in values.items()}))
+    return open_workspace(settings.override({key.replace("__", "."): value for key, value in values.items()}))

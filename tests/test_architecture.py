@@ -14,24 +14,28 @@ from freehold.cli.reference import reference
 
 PACKAGE = Path(freehold.__file__).parent
 ROOT = Path(__file__).parent.parent
-STAGES = {"record", "tasks", "dataset", "train", "serve", "prove", "route", "watch"}
-BASE = {"core", "errors", "sanitizer"}
+STAGES = {"record", "sort", "freeze", "train", "serve", "prove", "route", "watch"}
+PURE = {"model", "text", "dialects", "system", "errors", "sanitizer"}
+DRIVERS = {"run", "pipeline", "ops", "net"}
+"""What may read the store and run stages; `run` is the folder of that name in each stage."""
 MAY_IMPORT: dict[str, set[str]] = {
-    "core": BASE,
+    **dict.fromkeys(PURE, PURE),
     "errors": {"sanitizer"},
     "sanitizer": set(),
+    "httpd": set(),
     "settings": {"errors", "sanitizer"},
-    "terminal": {"loop", "sanitizer"},
-    "store": BASE,
-    **dict.fromkeys(STAGES, BASE),
-    "gateway": BASE | STAGES | {"store"},
-    "loop": BASE | STAGES | {"store", "settings"},
-    "demo": BASE | {"loop", "settings", "store", "terminal"},
-    "app": BASE | STAGES | {"store", "settings", "loop", "gateway", "console"},
-    "console": BASE | {"loop"},
-    "cli": BASE | {"app", "loop", "settings", "demo", "terminal"},
+    "terminal": {"pipeline", "sanitizer"},
+    "store": PURE,
+    **dict.fromkeys(STAGES, PURE),
+    **dict.fromkeys(DRIVERS, PURE | STAGES | DRIVERS | {"store", "settings"}),
+    "gateway": PURE | STAGES | {"store", "httpd"},
+    "demo": PURE | DRIVERS | {"settings", "store", "terminal"},
+    "app": PURE | STAGES | DRIVERS | {"store", "settings", "gateway", "httpd", "console"},
+    "console": PURE | DRIVERS,
+    "cli": PURE | DRIVERS | {"app", "settings", "demo", "terminal"},
     "__main__": {"cli"},
-    "__init__": set(),
+    "api": PURE | DRIVERS | {"settings"},
+    "__init__": {"api", "errors", "model", "pipeline"},
 }
 HEAVY = {
     "torch",
@@ -50,7 +54,7 @@ HEAVY = {
     "openai",
     "rich",
 }
-LONGEST_MODULE, LONGEST_FUNCTION = 310, 45
+LONGEST_MODULE, LONGEST_FUNCTION = 500, 45
 
 
 def _modules() -> dict[str, ast.Module]:
@@ -59,7 +63,9 @@ def _modules() -> dict[str, ast.Module]:
 
 
 def _part(name: str) -> str:
-    return name.split("/")[0].removesuffix(".py")
+    """The room of a module, by its path or its dotted name without the package's; drivers of stages are one room."""
+    pieces = name.removesuffix(".py").replace("/", ".").split(".")
+    return "run" if pieces[0] in STAGES and pieces[1:2] == ["run"] else pieces[0]
 
 
 def _imports(tree: ast.AST) -> set[str]:
@@ -86,16 +92,17 @@ def test_each_part_imports_only_what_it_may() -> None:
             pieces = target.split(".")
             if pieces[0] != "freehold" or len(pieces) < 2 or pieces[1] == "__version__":
                 continue
-            if pieces[1] != part and pieces[1] not in MAY_IMPORT[part]:
+            room = _part(".".join(pieces[1:]))
+            if room not in {part, *MAY_IMPORT[part]}:
                 wrong.append(f"{name} imports {target}")
     assert not wrong
     assert len(modules) > 150
 
 
-def test_core_and_errors_need_only_the_standard_library_and_a_quick_json_parser() -> None:
+def test_pure_rooms_need_only_the_standard_library_and_a_quick_json_parser() -> None:
     checked = 0
     for name, tree in _modules().items():
-        if _part(name) in ("core", "errors"):
+        if _part(name) in PURE:
             checked += 1
             roots = {target.split(".")[0] for target in _imports(tree)}
             assert roots <= set(sys.stdlib_module_names) | {"freehold", "msgspec"}, name
@@ -204,3 +211,11 @@ def test_nothing_is_loaded_by_what_can_run_code() -> None:
                 wrong.append(f"{name}:{node.lineno} runs text as code")
     assert wrong == []
     assert loads
+
+
+def test_a_module_is_named_by_a_noun() -> None:
+    glossary = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    kept = set(re.findall(r"`(\w+)`", glossary.rpartition("## Names of modules")[2]))
+    verbs = {path.stem for path in PACKAGE.rglob("*.py") if re.search(r"(ing|ed)$", path.stem)}
+    assert verbs - kept == set(), "name it by what it is, or say in docs/glossary.md why it stays"
+    assert kept - verbs == set(), "the glossary lists modules that are gone"

@@ -12,10 +12,10 @@ from typing import Any
 from fidelity.upstream import Script, Seen, Upstream, served
 from gateway.scripted import Shelf, running
 
-from freehold.core import Call
 from freehold.gateway.app import Gateway
-from freehold.gateway.config import GatewaySettings, Provider, Switchboard
-from freehold.gateway.http1.server import Limits
+from freehold.gateway.config import GatewaySettings, Provider, Router
+from freehold.httpd.server import Limits
+from freehold.model import Call
 
 WAIT_S = 20
 PRICES = {"*": (1.0, 2.0)}
@@ -75,6 +75,6 @@ def wired(
         known = [make(url) for make in providers or both]
         shelf = Shelf(PRICES)
         own = settings or GatewaySettings(record_wait_s=5)
-        gateway = Gateway(own, known, shelf, Switchboard(), options.get("other"), options.get("oversight"))  # type: ignore[arg-type]
+        gateway = Gateway(own, known, shelf, Router(), options.get("other"), options.get("oversight"))  # type: ignore[arg-type]
         with running(gateway, Limits(body_bytes=own.max_body_bytes)) as port:
             yield Wired(port, upstream, shelf)

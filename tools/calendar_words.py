@@ -1,4 +1,4 @@
-"""Writes core/calendar_words.txt: names of months and weekdays, and the words between them, in all languages.
+"""Writes text/calendar_words.txt: names of months and weekdays, and the words between them, in all languages.
 
 The words are facts of the Unicode CLDR, read through Babel, which Freehold itself does not need:
 
@@ -7,7 +7,7 @@ The words are facts of the Unicode CLDR, read through Babel, which Freehold itse
 Babel has the Gregorian calendar alone; the months of the other calendars below are those of CLDR's JSON
 (unicode-org/cldr-json: ca-persian, ca-islamic, ca-hebrew, ca-ethiopic), with their common Latin spellings.
 
-Not covered: what the words are used for (`freehold.core.dates`).
+Not covered: what the words are used for (`freehold.text.dates.dates`).
 """
 
 from __future__ import annotations

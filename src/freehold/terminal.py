@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
-from freehold.loop.progress import Progress, Reporter
+from freehold.pipeline.progress import Progress, Reporter
 from freehold.sanitizer import plain_json
 
 _LEAST_WIDTH = 8

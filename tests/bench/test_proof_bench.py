@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from freehold.prove.tango import tango_z
+from freehold.prove.stats.tango import tango_z
 
 BENCH = Path(__file__).parents[2] / "bench"
 

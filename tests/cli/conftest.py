@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from made import BEGAN_AT, Run, a_call, an_estate, triage_calls
+from made import BEGAN_AT, Run, a_call, a_workspace, triage_calls
 
 
 @pytest.fixture
 def recorded(run: Run, tmp_path: Path) -> Run:
     """The same, with 120 calls of one task, a failed one and a list of models in the record."""
-    estate = an_estate(tmp_path / ".freehold")
+    workspace = a_workspace(tmp_path / ".freehold")
     calls = triage_calls(120)
     ids = {call.id: f"0190{number:08x}-7abc-{number:010x}" for number, call in enumerate(calls)}
     numbered = [a_call(**{name: getattr(c, name) for name in FIELDS} | {"id": ids[c.id]}) for c in calls]
@@ -24,8 +24,8 @@ def recorded(run: Run, tmp_path: Path) -> Run:
         request_body=b"",
         cost_usd=None,
     )
-    estate.store.calls.add([*numbered, failed, models])
-    estate.store.close()
+    workspace.store.calls.add([*numbered, failed, models])
+    workspace.store.close()
     return run
 
 

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
-from made import Run, a_call, an_estate, answer_body, chat_body, triage_calls, weights
+from made import Run, a_call, a_workspace, answer_body, chat_body, triage_calls, weights
 
-from freehold.core import ModelCard, Verdict
-from freehold.loop.estate import Estate
+from freehold.model import ModelCard, Verdict
+from freehold.pipeline.workspace import Workspace
 from freehold.store import CallFilter
 
 TASK = "triage-support-desk"
@@ -80,17 +80,17 @@ def test_an_unknown_verb_or_option_is_a_usage_error(run: Run) -> None:
 
 
 def _record(folder: Path, answers: list[str]) -> None:
-    estate = an_estate(folder / ".freehold")
+    workspace = a_workspace(folder / ".freehold")
     calls = triage_calls(len(answers))
     bodies = [answer_body(answer) for answer in answers]
     fields = ("created_at", "request_body", "session_key")
-    estate.store.calls.add(
+    workspace.store.calls.add(
         [
             a_call(**{name: getattr(call, name) for name in fields}, response_body=body)
             for call, body in zip(calls, bodies, strict=True)
         ]
     )
-    estate.store.close()
+    workspace.store.close()
 
 
 def test_too_few_calls(run: Run, tmp_path: Path) -> None:
@@ -125,10 +125,10 @@ def test_answers_that_are_not_the_json_that_was_asked_for(run: Run, tmp_path: Pa
 
 
 def test_calls_that_all_failed(run: Run, tmp_path: Path) -> None:
-    estate = an_estate(tmp_path / ".freehold")
+    workspace = a_workspace(tmp_path / ".freehold")
     bodies = [chat_body(f"message {n}") for n in range(60)]
-    estate.store.calls.add([a_call(request_body=body, status=500, response_body=b"oops") for body in bodies])
-    estate.store.close()
+    workspace.store.calls.add([a_call(request_body=body, status=500, response_body=b"oops") for body in bodies])
+    workspace.store.close()
     listed = run("tasks")
     assert "60 calls belong to no task" in listed.stderr
     assert listed.stderr.splitlines()[-1] == "Next: freehold calls --failed"
@@ -218,10 +218,10 @@ for words in (['tasks'], ['calls'], ['freeze', {TASK!r}], ['verify', {TASK!r}], 
     ],
 )
 def test_a_disk_that_refuses(recorded: Run, monkeypatch: pytest.MonkeyPatch, number: int, words: str) -> None:
-    def refuse(_self: Estate, name: str) -> Path:
+    def refuse(_self: Workspace, name: str) -> Path:
         raise OSError(number, "the disk's own words", f"/state/{name}")
 
-    monkeypatch.setattr(Estate, "folder", refuse)
+    monkeypatch.setattr(Workspace, "folder", refuse)
     result = recorded("freeze", TASK)
     _refused(result, words)
     assert "/state/" in result.stderr
@@ -241,9 +241,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_disk_that_is_full(run: Run, small_disk: Path) -> None:
     state = small_disk / "state"
-    estate = an_estate(state)
-    estate.store.calls.add(triage_calls(300))
-    estate.store.close()
+    workspace = a_workspace(state)
+    workspace.store.calls.add(triage_calls(300))
+    workspace.store.close()
     run("--state", str(state), "tasks")
     checked = 0
     for left in (8, 230, 370):
@@ -258,16 +258,16 @@ def test_a_disk_that_is_full(run: Run, small_disk: Path) -> None:
     assert checked >= 2
     filler.unlink()
     assert run("--state", str(state), "freeze", TASK).exit_code == 0
-    estate = an_estate(state)
-    assert estate.store.calls.count(CallFilter()) == 300
-    estate.store.close()
+    workspace = a_workspace(state)
+    assert workspace.store.calls.count(CallFilter()) == 300
+    workspace.store.close()
 
 
 def test_a_disk_that_is_read_only(run: Run, small_disk: Path) -> None:
     state = small_disk / "state"
-    estate = an_estate(state)
-    estate.store.calls.add(triage_calls(5))
-    estate.store.close()
+    workspace = a_workspace(state)
+    workspace.store.calls.add(triage_calls(5))
+    workspace.store.close()
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     _refused(run("--state", str(state), "tasks"), "cannot be opened for writing")
     _refused(run("--state", str(small_disk / "other"), "tasks"), "Choose another --state.")
@@ -290,7 +290,7 @@ def test_a_table_of_settings_for_no_task_names_the_nearest(recorded: Run, tmp_pa
         "[tasks.triage-suport-desk] in freehold.toml is for no task, so that its settings do nothing."
         f" Did you mean [tasks.{TASK}]?"
     )
-    for verb in ("freeze", "train", "prove", "move", "exit", "label", "probe"):
+    for verb in ("freeze", "train", "prove", "move", "run", "label", "probe"):
         _refused(recorded(verb, TASK), words, 2)
     assert words not in recorded("back", TASK).stderr
     for verb in (("settings",), ("settings", "--json")):
@@ -344,12 +344,12 @@ def test_an_ending_in_capitals_is_an_archive_too(recorded: Run, tmp_path: Path) 
 
 def test_a_return_or_a_move_to_the_route_of_now_changes_nothing(recorded: Run, tmp_path: Path) -> None:
     recorded("freeze", TASK)
-    estate = an_estate(tmp_path / ".freehold")
+    workspace = a_workspace(tmp_path / ".freehold")
     returned = recorded("back", TASK)
     assert returned.exit_code == 0
     assert returned.stdout == f"{TASK}: rented, version 0, as before\n"
     assert f"This is the route of {TASK} already. Nothing was changed." in returned.stderr
-    _prove(estate)
+    _prove(workspace)
     assert json.loads(recorded("move", TASK, "--json").stdout)["version"] == 1
     again = recorded("move", TASK)
     assert again.exit_code == 0
@@ -358,18 +358,18 @@ def test_a_return_or_a_move_to_the_route_of_now_changes_nothing(recorded: Run, t
     assert json.loads(recorded("move", TASK, "--audit-rate", "0.5", "--json").stdout)["version"] == 2
     assert json.loads(recorded("back", TASK, "--json").stdout)["version"] == 3
     assert json.loads(recorded("back", TASK, "--json").stdout)["version"] == 3
-    (task,) = (task for task in estate.store.book.tasks() if task.name == TASK)
-    assert [route.version for route in estate.store.book.route_history(task.id)] == [3, 2, 1]
-    estate.store.close()
+    (task,) = (task for task in workspace.store.registry.tasks() if task.name == TASK)
+    assert [route.version for route in workspace.store.registry.route_history(task.id)] == [3, 2, 1]
+    workspace.store.close()
 
 
-def _prove(estate: Estate) -> None:
-    (task,) = (task for task in estate.store.book.tasks() if task.name == TASK)
-    (dataset,) = estate.store.book.datasets(task.id)
+def _prove(workspace: Workspace) -> None:
+    (task,) = (task for task in workspace.store.registry.tasks() if task.name == TASK)
+    (dataset,) = workspace.store.registry.datasets(task.id)
     made = {"task_id": task.id, "dataset_hash": dataset.id}
-    file = weights(estate.folder("models") / "m1")
-    estate.store.book.put_model(
+    file = weights(workspace.folder("models") / "m1")
+    workspace.store.registry.put_model(
         ModelCard(id="m1", base="b", base_sha256="c", recipe={}, seed=0, metrics={}, **file, **made)
     )
     shown = {"decision": "move", "threshold": 0.8, "coverage": 0.6, "margin": 0.02, "risk": 0.05, "report_path": "/r"}
-    estate.store.book.put_verdict(Verdict(id="v1", model_id="m1", **made, **shown))
+    workspace.store.registry.put_verdict(Verdict(id="v1", model_id="m1", **made, **shown))

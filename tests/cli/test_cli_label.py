@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 from click.testing import Result
-from compared import Answer, Rented, another, compared_estate, rented, said, text_calls, without_engine
+from compared import Answer, Rented, another, compared_workspace, rented, said, text_calls, without_engine
 from made import Run
 
-from freehold.cli.second_opinion import agree
-from freehold.core import Example
+from freehold.cli.budgeted_batch import agree
+from freehold.model import Example
 
 TASK = "write-reply-sentence"
 HOSTILE = "\x1b[2J\x1b]0;title\x07 \u202ereversed \x00 end"
@@ -39,21 +39,21 @@ def provider() -> Iterator[Rented]:
 
 @pytest.fixture
 def desk(run: Run, tmp_path: Path, provider: Rented, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    """The command line beside an estate with one text task whose model answered everything, and a rented provider."""
+    """The command line beside a workspace with one text task whose model answered everything, and a rented provider."""
     without_engine(monkeypatch)
     monkeypatch.setenv("USER", "anna")
-    _estate(tmp_path, provider, another)
+    _workspace(tmp_path, provider, another)
     return run
 
 
-def _estate(
+def _workspace(
     folder: Path, provider: Rented, owned: Callable[[Example], str], prices: str = '"*" = [100.0, 100.0]'
 ) -> None:
     url, prices = f"http://127.0.0.1:{provider.port}/v1", '"*" = [100.0, 100.0]'
     config = f'[providers.rented]\nbase_url = "{url}"\n[providers.rented.prices]\n{prices}\n'
     (folder / "freehold.toml").write_text(config)
-    estate, _ = compared_estate(folder / ".freehold", provider=provider.settings(), owned=owned)
-    estate.store.close()
+    workspace, _ = compared_workspace(folder / ".freehold", provider=provider.settings(), owned=owned)
+    workspace.store.close()
 
 
 def refused(result: Result, words: str, code: int = 2) -> None:
@@ -273,7 +273,7 @@ def test_no_terminal_obeys_what_an_answer_says(
     run: Run, tmp_path: Path, provider: Rented, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     without_engine(monkeypatch)
-    _estate(tmp_path, provider, lambda example: HOSTILE + "long " * 30_000)
+    _workspace(tmp_path, provider, lambda example: HOSTILE + "long " * 30_000)
     result = run("label", TASK, "--by", "anna", stdin="1\nq\n")
     assert "\\x1b[2J" in result.stderr
     assert not {"\x1b", "\x07", "\u202e", "\x00"} & set(result.stderr)

@@ -10,11 +10,11 @@ from types import SimpleNamespace
 
 import pytest
 from click.testing import Result
-from made import BEGAN_AT, Run, a_call, an_estate, answer_body, weights
+from made import BEGAN_AT, Run, a_call, a_workspace, answer_body, weights
 
-from freehold.core import ModelCard, Verdict
-from freehold.core.route import Route
-from freehold.loop.estate import Estate
+from freehold.model import ModelCard, Verdict
+from freehold.model.route import Route
+from freehold.pipeline.workspace import Workspace
 from freehold.store import CallFilter
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -38,10 +38,10 @@ def _task_name(run: Run) -> str:
 
 def _prove(folder: Path, decision: str) -> str:
     """Put a model, a verdict with its report and a route into the record."""
-    estate = an_estate(folder / ".freehold")
-    (task,) = (task for task in estate.store.book.tasks() if task.kind == "json")
-    (dataset,) = estate.store.book.datasets(task.id)
-    report = estate.folder("proofs") / "v1"
+    workspace = a_workspace(folder / ".freehold")
+    (task,) = (task for task in workspace.store.registry.tasks() if task.kind == "json")
+    (dataset,) = workspace.store.registry.datasets(task.id)
+    report = workspace.folder("proofs") / "v1"
     report.mkdir()
     for name, text in (
         ("report.txt", "The proof.\n"),
@@ -49,7 +49,7 @@ def _prove(folder: Path, decision: str) -> str:
         ("report.html", ""),
     ):
         (report / name).write_text(text)
-    estate.store.book.put_model(
+    workspace.store.registry.put_model(
         ModelCard(
             id="m1",
             task_id=task.id,
@@ -59,10 +59,10 @@ def _prove(folder: Path, decision: str) -> str:
             recipe={},
             seed=0,
             metrics={},
-            **weights(estate.folder("models") / "m1"),
+            **weights(workspace.folder("models") / "m1"),
         )
     )
-    estate.store.book.put_verdict(
+    workspace.store.registry.put_verdict(
         Verdict(
             id="v1",
             task_id=task.id,
@@ -76,7 +76,7 @@ def _prove(folder: Path, decision: str) -> str:
             report_path=str(report / "report.html"),
         )
     )
-    estate.store.close()
+    workspace.store.close()
     return task.name
 
 
@@ -154,17 +154,17 @@ def test_a_refused_move_changes_nothing(recorded: Run, tmp_path: Path, monkeypat
 
 def test_a_status_wide_in_figures_fits_80_columns(recorded: Run, tmp_path: Path) -> None:
     name = _task_name(recorded)
-    estate = an_estate(tmp_path / ".freehold")
-    task = estate.task(name)
-    estate.store.book.put_route(Route(task_id=task.id, version=1, kind="cascade", model_id="m", created_at=1.0))
-    calls = estate.store.calls.find(CallFilter(task_id=task.id))
+    workspace = a_workspace(tmp_path / ".freehold")
+    task = workspace.task(name)
+    workspace.store.registry.put_route(Route(task_id=task.id, version=1, kind="cascade", model_id="m", created_at=1.0))
+    calls = workspace.store.calls.find(CallFilter(task_id=task.id))
     owned = [replace(call, id=f"o{call.id[1:]}", arm="owned", latency_ms=123.0) for call in calls]
     audits = [
         replace(call, id=f"a{call.id[1:]}", arm="audit", parent_id=f"o{call.id[1:]}", latency_ms=12345.0)
         for call in calls
     ]
-    estate.store.calls.add([*owned, *audits])
-    estate.store.close()
+    workspace.store.calls.add([*owned, *audits])
+    workspace.store.close()
     lines = recorded("status").stdout.splitlines()
     assert lines[1].startswith(f"{name}  cascade"), "the name is whole"
     assert "  audits agree with the provider: 100% [97%, 100%], n=120" in lines
@@ -179,19 +179,26 @@ def test_a_verdict_is_an_exit_code(
     recorded("freeze", name)
     _prove(tmp_path, decision)
 
-    def proven(estate: Estate, *_rest: object, **_options: object) -> object:
-        return estate.store.book.verdict("v1")
+    def proven(workspace: Workspace, *_rest: object, **_options: object) -> object:
+        return workspace.store.registry.verdict("v1")
 
-    monkeypatch.setattr("freehold.loop.walks.prove_task", proven)
-    monkeypatch.setattr("freehold.loop.walks.walk_task", proven)
+    monkeypatch.setattr("freehold.pipeline.runs.prove_task", proven)
+    monkeypatch.setattr("freehold.pipeline.runs.run_task", proven)
     result = recorded("prove", name)
     assert result.exit_code == (0 if decision == "move" else 3)
     assert result.stdout == "The proof.\n"
     assert result.stderr.splitlines()[-1].startswith("Next: ")
     assert json.loads(recorded("prove", name, "--json").stdout) == {"verdict": "move"}
-    moved = recorded("exit", name, "--move")
+    moved = recorded("run", name, "--move")
     assert moved.exit_code == result.exit_code
     assert ("freehold status" in moved.stderr) == (decision == "move")
+
+
+def test_the_earlier_name_of_run_goes_on_and_says_the_new_one(recorded: Run) -> None:
+    done = recorded("exit", "--help")
+    assert "freehold run" in done.stdout
+    assert "freehold run" in recorded("exit", "no such task").stderr
+    assert "exit " not in recorded("--help").stdout
 
 
 def test_a_correction_is_kept(recorded: Run) -> None:
@@ -237,9 +244,9 @@ def test_json_is_all_that_stands_on_stdout(recorded: Run) -> None:
 
 
 def test_hostile_text_is_shown_and_not_obeyed(run: Run, tmp_path: Path) -> None:
-    estate = an_estate(tmp_path / ".freehold")
-    estate.store.calls.add([a_call(response_body=answer_body("\x1b[2Jgone\u202e"), user_key="\x1b]0;title\x07")])
-    estate.store.close()
+    workspace = a_workspace(tmp_path / ".freehold")
+    workspace.store.calls.add([a_call(response_body=answer_body("\x1b[2Jgone\u202e"), user_key="\x1b]0;title\x07")])
+    workspace.store.close()
     listed = run("calls").stdout
     shown = run("calls", listed.splitlines()[1].split()[0]).stdout
     for text in (listed, shown):
@@ -266,11 +273,11 @@ def _exit(code: int) -> None:
 
 
 def test_a_call_that_only_the_provider_can_answer_names_the_field(run: Run, tmp_path: Path) -> None:
-    estate = an_estate(tmp_path / ".freehold")
+    workspace = a_workspace(tmp_path / ".freehold")
     request = json.loads(a_call().request_body)
     bodies = [json.dumps({**request, **more}).encode() for more in ({"stop": ["\n"], "n": 2}, {"stop": None})]
-    estate.store.calls.add([a_call(id=f"call-{n}", request_body=body) for n, body in enumerate(bodies)])
-    estate.store.close()
+    workspace.store.calls.add([a_call(id=f"call-{n}", request_body=body) for n, body in enumerate(bodies)])
+    workspace.store.close()
     assert re.search(r"^provider_fields +stop, n$", run("calls", "call-0").stdout, re.M)
     assert json.loads(run("calls", "call-0", "--json").stdout)["provider_fields"] == "stop, n"
     assert "provider_fields" not in run("calls", "call-1").stdout

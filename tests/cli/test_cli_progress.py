@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from freehold import terminal
-from freehold.loop.progress import Progress
+from freehold.pipeline.progress import Progress
 
 LONG_S = 60.0
 

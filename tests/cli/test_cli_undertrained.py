@@ -7,20 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made import Run, an_estate
+from made import Run, a_workspace
 
-from freehold.core import ModelCard
-from freehold.loop import walks
-from freehold.loop.estate import Estate
+from freehold.model import ModelCard
+from freehold.pipeline import runs
+from freehold.pipeline.workspace import Workspace
 
 TASK = "triage-support-desk"
 NEXT = f"freehold train {TASK} --minutes 75"
 CUT: dict[str, Any] = {"steps": 19, "examples": 1792, "seconds": 360.0, "epochs": 0.085, "ended_by": "minutes"}
 
 
-def _card(estate: Estate, metrics: dict[str, Any]) -> ModelCard:
-    (task,) = (task for task in estate.store.book.tasks() if task.name == TASK)
-    (dataset,) = estate.store.book.datasets(task.id)
+def _card(workspace: Workspace, metrics: dict[str, Any]) -> ModelCard:
+    (task,) = (task for task in workspace.store.registry.tasks() if task.name == TASK)
+    (dataset,) = workspace.store.registry.datasets(task.id)
     return ModelCard(
         id="m1",
         task_id=task.id,
@@ -40,9 +40,9 @@ def undertrained(recorded: Run, tmp_path: Path) -> Run:
     """A task with a model that made 19 steps."""
     assert recorded("tasks").exit_code == 0
     assert recorded("freeze", TASK).exit_code == 0
-    estate = an_estate(tmp_path / ".freehold")
-    estate.store.book.put_model(_card(estate, CUT))
-    estate.store.close()
+    workspace = a_workspace(tmp_path / ".freehold")
+    workspace.store.registry.put_model(_card(workspace, CUT))
+    workspace.store.close()
     return recorded
 
 
@@ -77,7 +77,7 @@ def test_a_training_says_at_once_that_it_was_too_little(
     undertrained: Run, monkeypatch: pytest.MonkeyPatch, is_cut_short: bool
 ) -> None:
     metrics = CUT if is_cut_short else CUT | {"steps": 2240, "epochs": 10.0, "ended_by": "epochs"}
-    monkeypatch.setattr(walks, "train_task", lambda estate, *_: _card(estate, metrics))
+    monkeypatch.setattr(runs, "train_task", lambda workspace, *_: _card(workspace, metrics))
     result = undertrained("train", TASK)
     assert result.exit_code == 0
     assert ("The training was cut short" in result.stderr) is is_cut_short

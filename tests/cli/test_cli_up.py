@@ -19,9 +19,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from made import an_estate, chat_body, triage_calls
+from made import a_workspace, chat_body, triage_calls
 
-from freehold.loop.sorting import sort_new_calls
+from freehold.sort.run.sort import sort_new_calls
 from freehold.store import CallFilter
 
 WAIT_S = 60.0
@@ -165,17 +165,17 @@ def test_one_gateway_per_folder_and_per_port(tmp_path: Path, provider: str) -> N
         assert "Traceback" not in said
         gateway.ask(1)
         assert gateway.kill(signal.SIGTERM) == 0
-    estate = an_estate(tmp_path / ".freehold")
-    assert estate.store.calls.count(CallFilter(is_failed=False)) == 1
-    estate.store.close()
+    workspace = a_workspace(tmp_path / ".freehold")
+    assert workspace.store.calls.count(CallFilter(is_failed=False)) == 1
+    workspace.store.close()
 
 
 def test_a_table_of_settings_for_no_task_is_a_warning_and_no_more(tmp_path: Path, provider: str) -> None:
-    estate = an_estate(tmp_path / ".freehold")
-    estate.store.calls.add(triage_calls(30))
-    sort_new_calls(estate)
-    (task,) = estate.store.book.tasks()
-    estate.store.close()
+    workspace = a_workspace(tmp_path / ".freehold")
+    workspace.store.calls.add(triage_calls(30))
+    sort_new_calls(workspace)
+    (task,) = workspace.store.registry.tasks()
+    workspace.store.close()
     gateway = Gateway(tmp_path, provider)
     with (tmp_path / "freehold.toml").open("a") as file:
         file.write(f"[tasks.{task.name}]\nmargin = 0.05\n[tasks.{task.name}s]\nmargin = 0.05\n")
@@ -200,9 +200,9 @@ def test_what_a_client_has_is_in_the_record_whenever_the_gateway_is_killed(tmp_p
             gateway.start()
         received = [answer.result(WAIT_S) for answer in answers]
         assert gateway.kill(signal.SIGTERM) == 0
-    estate = an_estate(tmp_path / ".freehold")
-    calls = {call.id: call for call in estate.store.calls.find(CallFilter(is_failed=False))}
-    estate.store.close()
+    workspace = a_workspace(tmp_path / ".freehold")
+    calls = {call.id: call for call in workspace.store.calls.find(CallFilter(is_failed=False))}
+    workspace.store.close()
     assert len({call_id for call_id, _ in received}) == REQUESTS
     for row, (call_id, text) in enumerate(received):
         call = calls[call_id]

@@ -13,15 +13,15 @@ import pytest
 from click.testing import Result
 from hypothesis import given
 from hypothesis import strategies as st
-from made import BEGAN_AT, Run, a_call, an_estate, answer_body, triage_calls
+from made import BEGAN_AT, Run, a_call, a_workspace, answer_body, triage_calls
 
 from freehold.cli.commands import cli
-from freehold.core import ModelCard, Verdict
-from freehold.core.route import Route
-from freehold.loop.estate import Estate
-from freehold.loop.freezing import freeze
-from freehold.loop.progress import Progress
-from freehold.loop.sorting import sort_new_calls
+from freehold.freeze.run.freeze import freeze
+from freehold.model import ModelCard, Verdict
+from freehold.model.route import Route
+from freehold.pipeline.progress import Progress
+from freehold.pipeline.workspace import Workspace
+from freehold.sort.run.sort import sort_new_calls
 from freehold.terminal import columns, folded, shorten
 
 WIDE = 80
@@ -41,31 +41,31 @@ def at_80(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """The command line, told that it has 80 columns, with long names, wide answers and large figures in its record."""
     monkeypatch.setenv("COLUMNS", str(WIDE))
     (tmp_path / "freehold.toml").write_text(PROVIDERS, encoding="utf-8")
-    estate = an_estate(tmp_path / ".freehold")
+    workspace = a_workspace(tmp_path / ".freehold")
     calls = [replace(call, tags={"freehold-task": LONG}, cost_usd=1234.5) for call in triage_calls(120)]
     wide = replace(calls[-1], id="0199-wide", created_at=BEGAN_AT + 9e3, response_body=answer_body(WIDE_ANSWER))
     broken = a_call(id="0199-broken", created_at=BEGAN_AT + 9e3, status=502, error="upstream_unreachable_for_a_while")
-    estate.store.calls.add([*calls, wide, broken, a_call(dialect="other", path="/v1/models", request_body=b"")])
-    estate.store.calls.add_feedback("0199-wide", "comment", "a comment of many words " * 12, BEGAN_AT)
-    sort_new_calls(estate)
-    _move(estate)
-    estate.store.close()
+    workspace.store.calls.add([*calls, wide, broken, a_call(dialect="other", path="/v1/models", request_body=b"")])
+    workspace.store.calls.add_feedback("0199-wide", "comment", "a comment of many words " * 12, BEGAN_AT)
+    sort_new_calls(workspace)
+    _move(workspace)
+    workspace.store.close()
     return run
 
 
-def _move(estate: Estate) -> None:
-    task = estate.task(LONG)
+def _move(workspace: Workspace) -> None:
+    task = workspace.task(LONG)
 
     def quiet(_progress: Progress) -> None:
         """Say nothing."""
 
-    made = {"task_id": task.id, "dataset_hash": freeze(estate, task, quiet)}
-    estate.store.book.put_model(
+    made = {"task_id": task.id, "dataset_hash": freeze(workspace, task, quiet)}
+    workspace.store.registry.put_model(
         ModelCard(id="m" * 16, base="b", base_sha256="c", recipe={}, seed=0, metrics={}, path="/m" * 60, **made)
     )
     shown = {"decision": "need", "need": 12345, "threshold": 0.8, "coverage": 0.6, "margin": 0.02, "risk": 0.05}
-    estate.store.book.put_verdict(Verdict(id="v" * 16, model_id="m" * 16, report_path="/r", **made, **shown))
-    estate.store.book.put_route(
+    workspace.store.registry.put_verdict(Verdict(id="v" * 16, model_id="m" * 16, report_path="/r", **made, **shown))
+    workspace.store.registry.put_route(
         Route(
             task_id=task.id,
             version=1,

@@ -10,18 +10,18 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis.errors import Unsatisfiable
-from made import an_estate, triage_calls
+from made import a_workspace, triage_calls
 from schemathesis import Case, GenerationMode
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from freehold.console import build_console
 from freehold.console.api.operations import OPERATIONS
-from freehold.core.route import Route
 from freehold.errors import AwayError, UsageError
-from freehold.loop.estate import Estate
-from freehold.loop.keys import Grant, add_key
-from freehold.loop.sorting import sort_new_calls
+from freehold.model.route import Route
+from freehold.ops.keys import Grant, add_key
+from freehold.pipeline.workspace import Workspace
+from freehold.sort.run.sort import sort_new_calls
 from freehold.store import CallFilter
 
 HERE = "http://127.0.0.1:8700"
@@ -38,8 +38,8 @@ def _let_in(header: Callable[[bytes], str]) -> str | None:
 
 
 @pytest.fixture(scope="module")
-def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
-    opened = an_estate(tmp_path_factory.mktemp("api"))
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    opened = a_workspace(tmp_path_factory.mktemp("api"))
     opened.store.calls.add(triage_calls(40))
     sort_new_calls(opened)
     yield opened
@@ -47,8 +47,8 @@ def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
 
 
 @pytest.fixture(scope="module")
-def app(estate: Estate) -> Starlette:
-    return build_console(estate, is_simulated=False, let_in=_let_in)
+def app(workspace: Workspace) -> Starlette:
+    return build_console(workspace, is_simulated=False, let_in=_let_in)
 
 
 @pytest.fixture
@@ -96,9 +96,9 @@ def test_the_document_names_every_operation(client: TestClient) -> None:
     assert len(named) == 10
 
 
-def test_keys_are_shown_with_their_limits_and_without_their_secrets(client: TestClient, estate: Estate) -> None:
+def test_keys_are_shown_with_their_limits_and_without_their_secrets(client: TestClient, workspace: Workspace) -> None:
     grant = Grant(usd_per_day=5.0, paths=["/v1/chat/*"], methods=["post"])
-    key, text = add_key(estate, "app", grant)
+    key, text = add_key(workspace, "app", grant)
     answer = client.get("/api/keys")
     shown = next(one for one in answer.json()["keys"] if one["id"] == key.id)
     assert (shown["paths"], shown["methods"], shown["usd_per_day"]) == (["/v1/chat/*"], ["POST"], 5.0)
@@ -107,21 +107,21 @@ def test_keys_are_shown_with_their_limits_and_without_their_secrets(client: Test
     assert key.sha256 not in answer.text
 
 
-def test_calls_are_read_page_by_page(client: TestClient, estate: Estate) -> None:
+def test_calls_are_read_page_by_page(client: TestClient, workspace: Workspace) -> None:
     seen: list[str] = []
     before: str | None = ""
     while before is not None:
         page = client.get("/api/calls", params={"limit": "15", **({"before": before} if before else {})}).json()
         seen += [call["id"] for call in page["calls"]]
         before = page["next"]
-    assert len(seen) == len(set(seen)) == estate.store.calls.count(CallFilter())
+    assert len(seen) == len(set(seen)) == workspace.store.calls.count(CallFilter())
     assert len(seen) >= 40
     assert client.get("/api/calls", params={"since": "null"}).status_code == 400
     assert seen == sorted(seen, reverse=True)
 
 
-def test_feedback_is_kept_with_its_call(client: TestClient, estate: Estate) -> None:
-    name = estate.store.book.tasks()[0].name
+def test_feedback_is_kept_with_its_call(client: TestClient, workspace: Workspace) -> None:
+    name = workspace.store.registry.tasks()[0].name
     call = client.get("/api/calls", params={"limit": "1", "task": name}).json()["calls"][0]["id"]
     told = [
         {"kind": "correction", "value": " {} "},
@@ -138,8 +138,8 @@ def test_feedback_is_kept_with_its_call(client: TestClient, estate: Estate) -> N
         ("number", "0.25"),
         ("comment", "<b>no</b>"),
     ]
-    task = estate.store.book.tasks()[0]
-    assert estate.store.calls.corrections(task.id)[call] == "{}"
+    task = workspace.store.registry.tasks()[0]
+    assert workspace.store.calls.corrections(task.id)[call] == "{}"
 
 
 @pytest.mark.parametrize(
@@ -165,12 +165,12 @@ def test_feedback_that_cannot_be_read(client: TestClient, body: bytes, kind: str
 
 
 def test_callers_elsewhere_tell_feedback_with_a_key_and_see_nothing(
-    app: Starlette, estate: Estate, no_waiting: None
+    app: Starlette, workspace: Workspace, no_waiting: None
 ) -> None:
     elsewhere = TestClient(app, base_url=ELSEWHERE, client=("203.0.113.9", 4711), raise_server_exceptions=False)
     theirs, others = triage_calls(2)
     theirs_id, others_id = "0192" + theirs.id[4:], "0193" + others.id[4:]
-    estate.store.calls.add([replace(theirs, id=theirs_id, key_id="goodkey1"), replace(others, id=others_id)])
+    workspace.store.calls.add([replace(theirs, id=theirs_id, key_id="goodkey1"), replace(others, id=others_id)])
     body = {"kind": "boolean", "value": True}
     assert elsewhere.get("/api/tasks").status_code == 403
     assert elsewhere.get(f"/api/calls/{theirs_id}", headers=GOOD).status_code == 403
@@ -188,11 +188,11 @@ def test_a_page_elsewhere_that_resolves_to_this_machine_gets_nothing(app: Starle
     assert response.status_code == 403
 
 
-def test_a_task_goes_back_with_a_reason(client: TestClient, estate: Estate) -> None:
-    task = estate.store.book.tasks()[0]
+def test_a_task_goes_back_with_a_reason(client: TestClient, workspace: Workspace) -> None:
+    task = workspace.store.registry.tasks()[0]
     name, before = task.name, client.post(f"/api/tasks/{task.name}/back", json={"reason": "none"}).json()
     assert (before["kind"], before["version"]) == ("rented", 0), "what is with the provider stays as it is"
-    estate.store.book.put_route(Route(task_id=task.id, version=1, kind="cascade", model_id="m", created_at=1.0))
+    workspace.store.registry.put_route(Route(task_id=task.id, version=1, kind="cascade", model_id="m", created_at=1.0))
     route = client.post(f"/api/tasks/{name}/back", json={"reason": "pager 1812"}).json()
     assert (route["kind"], route["reason"], route["decided_by"]) == ("rented", "pager 1812", "api")
     history = client.get(f"/api/tasks/{name}/routes").json()["routes"]
@@ -204,7 +204,7 @@ def test_a_database_that_is_away_is_said_so(app: Starlette, monkeypatch: pytest.
     def away(*_: object) -> object:
         raise AwayError("The database does not answer.", hint="Start it.")
 
-    monkeypatch.setattr("freehold.store.taskbook.TaskBook.names", away)
+    monkeypatch.setattr("freehold.store.task_registry.TaskRegistry.names", away)
     response = TestClient(app, base_url=HERE, raise_server_exceptions=False).get("/api/tasks")
     assert response.status_code == 503
     assert response.json()["error"] == {

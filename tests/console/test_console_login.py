@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from made import a_call, an_estate, triage_calls
+from made import a_call, a_workspace, triage_calls
 from starlette.testclient import TestClient
 
 from freehold.console import Sessions, build_console
 from freehold.console.session import LONGEST_S
-from freehold.core.route import Route
-from freehold.core.task import Task
 from freehold.errors import UsageError
-from freehold.loop.estate import Estate
+from freehold.model.route import Route
+from freehold.model.task import Task
+from freehold.pipeline.workspace import Workspace
 
 HERE = "http://127.0.0.1:8700"
 OWN = {"origin": HERE}
@@ -41,11 +41,11 @@ class Known:
 
 
 @pytest.fixture
-def estate(tmp_path: Path) -> Iterator[Estate]:
-    opened = an_estate(tmp_path)
-    opened.store.book.put_tasks([Task(id="t1", name="triage", key="k")])
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
+    opened = a_workspace(tmp_path)
+    opened.store.registry.put_tasks([Task(id="t1", name="triage", key="k")])
     opened.store.calls.add([a_call(task_id="t1"), *triage_calls(3)])
-    opened.store.book.put_route(Route(task_id="t1", version=1, kind="cascade", model_id="m", created_at=1.0))
+    opened.store.registry.put_route(Route(task_id="t1", version=1, kind="cascade", model_id="m", created_at=1.0))
     yield opened
     opened.store.close()
 
@@ -56,9 +56,9 @@ def known() -> Known:
 
 
 @pytest.fixture
-def client(estate: Estate, known: Known) -> TestClient:
+def client(workspace: Workspace, known: Known) -> TestClient:
     app = build_console(
-        estate, is_simulated=False, let_in=known.let_in, sessions=Sessions(b"secret" * 6, known.may_look)
+        workspace, is_simulated=False, let_in=known.let_in, sessions=Sessions(b"secret" * 6, known.may_look)
     )
     return TestClient(app, base_url=HERE, raise_server_exceptions=False, follow_redirects=False)
 
@@ -114,7 +114,7 @@ def test_another_key_opens_nothing_and_is_not_repeated(client: TestClient, key: 
     assert client.get("/").status_code == 401
 
 
-def test_a_page_elsewhere_neither_logs_in_nor_changes_anything(client: TestClient, estate: Estate) -> None:
+def test_a_page_elsewhere_neither_logs_in_nor_changes_anything(client: TestClient, workspace: Workspace) -> None:
     for origin in ("https://evil.example", "null", "http://127.0.0.1:3000", ""):
         headers = {"origin": origin} if origin else {}
         assert client.post("/login", data={"key": "fhk_good"}, headers=headers).status_code == 403
@@ -122,9 +122,9 @@ def test_a_page_elsewhere_neither_logs_in_nor_changes_anything(client: TestClien
     for origin in ("https://evil.example", "null", "http://127.0.0.1:3000", ""):
         headers = {"origin": origin} if origin else {}
         assert client.post("/api/tasks/triage/back", json={}, headers=headers).status_code == 403
-    assert estate.store.book.route("t1").kind == "cascade"
+    assert workspace.store.registry.route("t1").kind == "cascade"
     assert client.post("/api/tasks/triage/back", json={}, headers=OWN).status_code == 200
-    assert estate.store.book.route("t1").kind == "rented"
+    assert workspace.store.registry.route("t1").kind == "rented"
 
 
 @pytest.mark.parametrize(
@@ -152,6 +152,6 @@ def test_a_session_is_sealed_and_ends() -> None:
         assert sessions.key_of(forged, 1000.0) is None
 
 
-def test_without_required_keys_this_machine_is_not_asked(estate: Estate) -> None:
-    free = TestClient(build_console(estate, is_simulated=False), base_url=HERE)
+def test_without_required_keys_this_machine_is_not_asked(workspace: Workspace) -> None:
+    free = TestClient(build_console(workspace, is_simulated=False), base_url=HERE)
     assert free.get("/").status_code == free.get("/api/tasks").status_code == 200

@@ -8,14 +8,14 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from made import BEGAN_AT, an_estate, triage_calls
+from made import BEGAN_AT, a_workspace, triage_calls
 from starlette.testclient import TestClient
 
 import freehold
 from freehold.console import build_console
-from freehold.core import Route, Verdict
-from freehold.loop.estate import Estate
-from freehold.loop.sorting import sort_new_calls
+from freehold.model import Route, Verdict
+from freehold.pipeline.workspace import Workspace
+from freehold.sort.run.sort import sort_new_calls
 
 PACKAGE = Path(freehold.__file__).parent
 CSS = (PACKAGE / "console" / "templates" / "console.css").read_text(encoding="utf-8")
@@ -55,20 +55,22 @@ class Page(HTMLParser):
 
 @pytest.fixture
 def pages(tmp_path: Path) -> Iterator[dict[str, Page]]:
-    estate = an_estate(tmp_path)
-    estate.store.calls.add(triage_calls(60))
-    sort_new_calls(estate)
-    task_id = _moved(estate)
-    client = TestClient(build_console(estate, is_simulated=False), base_url="http://127.0.0.1:8700")
+    workspace = a_workspace(tmp_path)
+    workspace.store.calls.add(triage_calls(60))
+    sort_new_calls(workspace)
+    task_id = _moved(workspace)
+    client = TestClient(build_console(workspace, is_simulated=False), base_url="http://127.0.0.1:8700")
     yield {path: Page(client.get(path).text) for path in ("/", f"/tasks/{task_id}")}
-    estate.store.close()
+    workspace.store.close()
 
 
-def _moved(estate: Estate) -> str:
-    (task,) = estate.store.book.tasks()
+def _moved(workspace: Workspace) -> str:
+    (task,) = workspace.store.registry.tasks()
     shown = {"decision": "move", "coverage": 0.6, "margin": 0.02, "risk": 0.05, "report_path": "/r"}
-    estate.store.book.put_verdict(Verdict(id="v1", task_id=task.id, model_id="m", dataset_hash="d", **shown))
-    estate.store.book.put_route(Route(task_id=task.id, version=1, kind="cascade", model_id="m", created_at=BEGAN_AT))
+    workspace.store.registry.put_verdict(Verdict(id="v1", task_id=task.id, model_id="m", dataset_hash="d", **shown))
+    workspace.store.registry.put_route(
+        Route(task_id=task.id, version=1, kind="cascade", model_id="m", created_at=BEGAN_AT)
+    )
     return task.id
 
 

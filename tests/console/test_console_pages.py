@@ -9,37 +9,37 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from made import a_call, an_estate, triage_calls
+from made import a_call, a_workspace, triage_calls
 from starlette.testclient import TestClient
 
 from freehold.console import build_console
 from freehold.console.loopback import is_loopback
 from freehold.console.task_page import HEIGHT, WIDTH, gauge, ramp_drawing
-from freehold.core import Route, Verdict
-from freehold.core.task import Task
 from freehold.errors import StateError
-from freehold.loop.estate import Estate
-from freehold.loop.sorting import sort_new_calls
-from freehold.loop.standing import Evidence, RampProgress
+from freehold.model import Route, Verdict
+from freehold.model.task import Task
+from freehold.pipeline.workspace import Workspace
 from freehold.route import rolled_back
+from freehold.sort.run.sort import sort_new_calls
+from freehold.watch.run.monitor_status import Evidence, RampProgress
 
 HERE = "http://127.0.0.1:8700"
 HOSTILE = "<script>alert('x')</script>"
 
 
 @pytest.fixture
-def estate(tmp_path: Path) -> Iterator[Estate]:
-    opened = an_estate(tmp_path)
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
+    opened = a_workspace(tmp_path)
     yield opened
     opened.store.close()
 
 
-def _client(estate: Estate, *, is_simulated: bool = False) -> TestClient:
-    return TestClient(build_console(estate, is_simulated=is_simulated), base_url=HERE, raise_server_exceptions=False)
+def _client(workspace: Workspace, *, is_simulated: bool = False) -> TestClient:
+    return TestClient(build_console(workspace, is_simulated=is_simulated), base_url=HERE, raise_server_exceptions=False)
 
 
-def _proven(estate: Estate, task_id: str, report: Path) -> None:
-    estate.store.book.put_verdict(
+def _proven(workspace: Workspace, task_id: str, report: Path) -> None:
+    workspace.store.registry.put_verdict(
         Verdict(
             id="v1",
             task_id=task_id,
@@ -53,22 +53,22 @@ def _proven(estate: Estate, task_id: str, report: Path) -> None:
     )
 
 
-def test_an_empty_record_says_how_to_begin(estate: Estate) -> None:
-    page = _client(estate).get("/")
+def test_an_empty_record_says_how_to_begin(workspace: Workspace) -> None:
+    page = _client(workspace).get("/")
     assert page.status_code == 200
     assert f"OPENAI_BASE_URL={HERE}/v1" in page.text
     assert "0 calls in 0 tasks" in page.text
     assert "spend unknown" in re.sub(r"\s+", " ", page.text)
 
 
-def test_tasks_with_figures_verdict_route_and_report(estate: Estate, tmp_path: Path) -> None:
-    estate.store.calls.add(triage_calls(60))
-    sort_new_calls(estate)
-    (task,) = estate.store.book.tasks()
+def test_tasks_with_figures_verdict_route_and_report(workspace: Workspace, tmp_path: Path) -> None:
+    workspace.store.calls.add(triage_calls(60))
+    sort_new_calls(workspace)
+    (task,) = workspace.store.registry.tasks()
     report = tmp_path / "report.html"
     report.write_text("<p>the proof</p>")
-    _proven(estate, task.id, report)
-    client = _client(estate)
+    _proven(workspace, task.id, report)
+    client = _client(workspace)
     page = client.get("/").text
     for words in (task.name, "$30.00", "600 + 120", "100 ms", "hold", 'href="/reports/v1"', "rented"):
         assert words in page
@@ -78,34 +78,36 @@ def test_tasks_with_figures_verdict_route_and_report(estate: Estate, tmp_path: P
     assert client.get("/reports/v1").status_code == 404
 
 
-def test_hostile_names_are_text(estate: Estate) -> None:
-    estate.store.book.put_tasks([Task(id="t", name=HOSTILE, key="k")])
-    estate.store.calls.add([a_call(task_id="t")])
-    page = _client(estate).get("/").text
+def test_hostile_names_are_text(workspace: Workspace) -> None:
+    workspace.store.registry.put_tasks([Task(id="t", name=HOSTILE, key="k")])
+    workspace.store.calls.add([a_call(task_id="t")])
+    page = _client(workspace).get("/").text
     assert HOSTILE not in page
     assert "&lt;script&gt;" in page
 
 
-def test_a_route_that_was_taken_back_says_why_and_runs_no_script(estate: Estate) -> None:
-    estate.store.book.put_tasks([Task(id="t", name="triage", key="k")])
-    estate.store.calls.add([a_call(task_id="t")])
+def test_a_route_that_was_taken_back_says_why_and_runs_no_script(workspace: Workspace) -> None:
+    workspace.store.registry.put_tasks([Task(id="t", name="triage", key="k")])
+    workspace.store.calls.add([a_call(task_id="t")])
     moved = Route(task_id="t", version=1, kind="cascade", model_id="m")
-    estate.store.book.put_route(moved)
-    estate.store.book.put_route(rolled_back(moved, created_at=1e9, reason=f"7 of 9 disagreed {HOSTILE}"))
-    page = _client(estate).get("/").text
+    workspace.store.registry.put_route(moved)
+    workspace.store.registry.put_route(rolled_back(moved, created_at=1e9, reason=f"7 of 9 disagreed {HOSTILE}"))
+    page = _client(workspace).get("/").text
     assert '<small class="hold">rolled back 2001-09-0' in page
     assert "7 of 9 disagreed &lt;script&gt;" in page
     assert HOSTILE not in page
 
 
-def test_a_task_has_a_page_with_its_verdicts_and_every_change_of_its_route(estate: Estate, tmp_path: Path) -> None:
-    estate.store.book.put_tasks([Task(id="t1", name=HOSTILE, key="k")])
-    estate.store.calls.add([a_call(task_id="t1")])
-    _proven(estate, "t1", tmp_path / "report.html")
+def test_a_task_has_a_page_with_its_verdicts_and_every_change_of_its_route(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    workspace.store.registry.put_tasks([Task(id="t1", name=HOSTILE, key="k")])
+    workspace.store.calls.add([a_call(task_id="t1")])
+    _proven(workspace, "t1", tmp_path / "report.html")
     moved = Route(task_id="t1", version=1, kind="cascade", model_id="m", created_at=9e8)
-    estate.store.book.put_route(moved)
-    estate.store.book.put_route(rolled_back(moved, created_at=1e9, reason=f"7 of 9 disagreed {HOSTILE}"))
-    client = _client(estate, is_simulated=True)
+    workspace.store.registry.put_route(moved)
+    workspace.store.registry.put_route(rolled_back(moved, created_at=1e9, reason=f"7 of 9 disagreed {HOSTILE}"))
+    client = _client(workspace, is_simulated=True)
     assert 'href="/tasks/t1"' in client.get("/").text
     page = client.get("/tasks/t1").text
     for words in (
@@ -145,9 +147,9 @@ def test_a_detector_is_shown_on_a_log_scale(evidence: float, part: float) -> Non
     assert (shown.patience, shown.tolerated) == ("73,000", "5.0%")
 
 
-def test_pages_run_no_script_and_load_nothing(estate: Estate) -> None:
-    client = _client(estate)
-    estate.store.book.put_tasks([Task(id="t", name="triage", key="k")])
+def test_pages_run_no_script_and_load_nothing(workspace: Workspace) -> None:
+    client = _client(workspace)
+    workspace.store.registry.put_tasks([Task(id="t", name="triage", key="k")])
     for path in ("/", "/tasks/t", "/tasks/none", "/reports/none", "/nothing"):
         headers = client.get(path).headers
         policy = headers["content-security-policy"]
@@ -157,8 +159,8 @@ def test_pages_run_no_script_and_load_nothing(estate: Estate) -> None:
     assert "http://" not in client.get("/").text.replace(HERE, "")
 
 
-def test_what_is_not_there_is_404(estate: Estate) -> None:
-    client = _client(estate)
+def test_what_is_not_there_is_404(workspace: Workspace) -> None:
+    client = _client(workspace)
     for path in ("/tasks/none", "/reports/none", "/reports/..%2f..%2fetc%2fpasswd", "/nothing", f"/{HOSTILE}"):
         answer = client.get(path)
         assert answer.status_code == 404
@@ -166,13 +168,13 @@ def test_what_is_not_there_is_404(estate: Estate) -> None:
     assert client.post("/").status_code == 405
 
 
-def test_simulation_is_said(estate: Estate) -> None:
-    assert "simulated" in _client(estate, is_simulated=True).get("/").text
-    assert "simulated" not in _client(estate).get("/").text
+def test_simulation_is_said(workspace: Workspace) -> None:
+    assert "simulated" in _client(workspace, is_simulated=True).get("/").text
+    assert "simulated" not in _client(workspace).get("/").text
 
 
-def test_a_name_that_was_rebound_to_this_machine_is_refused(estate: Estate) -> None:
-    client = _client(estate)
+def test_a_name_that_was_rebound_to_this_machine_is_refused(workspace: Workspace) -> None:
+    client = _client(workspace)
     for host in (
         "evil.example",
         "evil.example:8700",
@@ -190,10 +192,12 @@ def test_a_name_that_was_rebound_to_this_machine_is_refused(estate: Estate) -> N
     assert not is_loopback("[::1")
 
 
-def test_a_record_that_cannot_be_read_is_a_page_that_says_so(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_estate: Estate, **_page: int) -> object:
+def test_a_record_that_cannot_be_read_is_a_page_that_says_so(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_workspace: Workspace, **_page: int) -> object:
         raise StateError("The database is damaged.", hint="Restore a backup.")
 
     monkeypatch.setattr("freehold.console.pages.overview_page", fail)
-    answer = _client(estate).get("/")
+    answer = _client(workspace).get("/")
     assert (answer.status_code, answer.text) == (500, "The database is damaged. Restore a backup.\n")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from freehold.core import Dialect
-from freehold.core.dialects import StreamAssembler, read_answer
-from freehold.core.exchange import Answer
+from freehold.dialects import StreamAssembler, read_answer
+from freehold.model import Dialect
+from freehold.model.exchange import Answer
 
 
 def data(*chunks: Any, done: bool = True) -> bytes:

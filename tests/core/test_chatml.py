@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jinja2 import Environment
 
-from freehold.core import Message
-from freehold.core.chatml import END, START, TEMPLATE, answer, escape, render, turns, unescape
-from freehold.core.engine import owned_body, read_owned
+from freehold.model import Message
+from freehold.model.engine import owned_body, read_owned
+from freehold.text.chatml import END, START, TEMPLATE, answer, escape, render, turns, unescape
 
 MESSAGES = st.lists(
     st.builds(

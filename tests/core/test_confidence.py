@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freehold.core.confidence import FEATURES, LEAST_CONFIDENCE, ConfidenceHead, features, untrained_head
-from freehold.core.engine import OwnedAnswer
+from freehold.model.engine import OwnedAnswer
+from freehold.text.confidence import FEATURES, LEAST_CONFIDENCE, Calibrator, features, untrained_head
 
 WIDTH = len(FEATURES)
 HEADS = st.builds(
-    lambda w, bias: ConfidenceHead(mean=(0.5,) * WIDTH, scale=(0.1,) * WIDTH, weights=tuple(w), bias=bias),
+    lambda w, bias: Calibrator(mean=(0.5,) * WIDTH, scale=(0.1,) * WIDTH, weights=tuple(w), bias=bias),
     st.lists(st.floats(-1e6, 1e6), min_size=WIDTH, max_size=WIDTH),
     st.floats(-1e9, 1e9),
 )
@@ -54,13 +54,13 @@ def test_the_untrained_head_prefers_surer_answers() -> None:
 
 
 @given(HEADS, st.lists(st.floats(-1e30, 1.0), min_size=1, max_size=40))
-def test_any_head_gives_a_confidence_to_any_finite_answer(head: ConfidenceHead, logprobs: list[float]) -> None:
+def test_any_head_gives_a_confidence_to_any_finite_answer(head: Calibrator, logprobs: list[float]) -> None:
     assert LEAST_CONFIDENCE <= head.score(answer(*logprobs)) <= 1.0
 
 
 @given(HEADS, st.lists(st.floats(-20, 0), min_size=1, max_size=10))
-def test_a_round_trip_changes_no_bit(head: ConfidenceHead, logprobs: list[float]) -> None:
-    again = ConfidenceHead.from_json(json.loads(json.dumps(head.to_json())))
+def test_a_round_trip_changes_no_bit(head: Calibrator, logprobs: list[float]) -> None:
+    again = Calibrator.from_json(json.loads(json.dumps(head.to_json())))
     assert again == head
     assert again.score(answer(*logprobs)) == head.score(answer(*logprobs))
 
@@ -68,20 +68,18 @@ def test_a_round_trip_changes_no_bit(head: ConfidenceHead, logprobs: list[float]
 def test_a_head_that_an_older_version_stored_scores_as_it_did() -> None:
     """As stored before there were value tokens: the same features by name, whatever else this version knows."""
     stored = {"features": list(FEATURES), "mean": [-0.5] * WIDTH, "scale": [2.0] * WIDTH, "weights": [0.1] * WIDTH}
-    head = ConfidenceHead.from_json({**stored, "bias": 1.0})
+    head = Calibrator.from_json({**stored, "bias": 1.0})
     figures = features((-0.1, -2.0, -0.3))
     assert figures is not None
     logit = 1.0 + sum(0.1 * (x + 0.5) / 2.0 for x in figures)
     assert head.score(answer(-0.1, -2.0, -0.3)) == pytest.approx(1 / (1 + math.exp(-logit)))
-    fewer = ConfidenceHead.from_json(
-        {"features": ["mean"], "mean": [0.0], "scale": [1.0], "weights": [1.0], "bias": 0.0}
-    )
+    fewer = Calibrator.from_json({"features": ["mean"], "mean": [0.0], "scale": [1.0], "weights": [1.0], "bias": 0.0})
     assert fewer.score(answer(-1.0, -1.0)) == pytest.approx(1 / (1 + math.e))
 
 
 def test_value_tokens_count_where_the_head_asks_for_them() -> None:
     flat = {"mean": [0.0], "scale": [1.0], "weights": [1.0], "bias": 0.0}
-    of_values = ConfidenceHead.from_json({"features": ["value_mean"], **flat})
+    of_values = Calibrator.from_json({"features": ["value_mean"], **flat})
     given = OwnedAnswer(text='{"a":1}', logprobs=(0.0, 0.0, -2.0), value_logprobs=(-2.0,))
     assert of_values.score(given) == pytest.approx(1 / (1 + math.exp(2)))
     untold = replace(given, value_logprobs=())
@@ -93,10 +91,10 @@ def test_value_tokens_count_where_the_head_asks_for_them() -> None:
 def test_a_head_of_features_that_are_not_known_is_refused() -> None:
     other = {**untrained_head().to_json(), "features": ["mean", "of a later version"]}
     with pytest.raises(ValueError, match="of a later version"):
-        ConfidenceHead.from_json(other)
+        Calibrator.from_json(other)
     with pytest.raises(ValueError, match="1 features, not 11"):
-        ConfidenceHead.from_json({**untrained_head().to_json(), "features": ["mean"]})
+        Calibrator.from_json({**untrained_head().to_json(), "features": ["mean"]})
     with pytest.raises(ValueError, match="finite"):
-        ConfidenceHead(mean=(0.0,) * WIDTH, scale=(0.0,) * WIDTH, weights=(0.0,) * WIDTH, bias=0.0)
+        Calibrator(mean=(0.0,) * WIDTH, scale=(0.0,) * WIDTH, weights=(0.0,) * WIDTH, bias=0.0)
     with pytest.raises(ValueError, match="features"):
-        ConfidenceHead(mean=(), scale=(), weights=(), bias=0.0)
+        Calibrator(mean=(), scale=(), weights=(), bias=0.0)

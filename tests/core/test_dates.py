@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from freehold.core import Asked, Message
-from freehold.core.calendar_words import calendar_words
-from freehold.core.dates import is_date, is_id, spots
-from freehold.core.fingerprint import mask
-from freehold.core.moments import is_of, says_a_day
-from freehold.core.template_induction import learn
+from freehold.model import Asked, Message
+from freehold.text.dates.calendar_words import calendar_words
+from freehold.text.dates.dates import is_date, is_id, spots
+from freehold.text.dates.moments import is_of, says_a_day
+from freehold.text.prompts.fingerprint import mask
+from freehold.text.prompts.template_induction import learn
 
 DAYS = {
     "en": ("Thursday, May 28, 2026", "Friday, May 29, 2026", "Monday, June 1, 2026"),

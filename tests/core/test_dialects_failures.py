@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from core.made_streams import answered, assembled, chat, chunk, data, named
 
-from freehold.core import Dialect
-from freehold.core.dialects import read_answer
-from freehold.core.endings import ending_of
+from freehold.dialects import read_answer
+from freehold.dialects.endings import ending_of
+from freehold.model import Dialect
 
 ANSWERING: tuple[Dialect, ...] = ("openai-chat", "openai-responses", "openai-completions", "anthropic-messages")
 BODIES: list[tuple[dict[str, Any], str]] = [

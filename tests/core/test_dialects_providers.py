@@ -10,7 +10,7 @@ from core.made_streams import answered, assembled, chunk, data, named
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freehold.core import Dialect
+from freehold.model import Dialect
 
 
 def filtered(finish: str | None = None) -> dict[str, Any]:

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freehold.core import Dialect, Message, Usage
-from freehold.core.dialects import (
+from freehold.dialects import (
     BadBodyError,
     dialect_of,
     error_body,
@@ -18,6 +17,7 @@ from freehold.core.dialects import (
     read_request,
     static_parts,
 )
+from freehold.model import Dialect, Message, Usage
 
 DIALECTS: tuple[Dialect, ...] = get_args(Dialect)
 REQUEST_KEYS = ("model", "messages", "role", "content", "type", "text", "input", "instructions", "prompt", "tools")

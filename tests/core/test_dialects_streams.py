@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freehold.core import Dialect, Usage
-from freehold.core.dialects import StreamAssembler, can_render, read_answer, render_answer, render_stream
+from freehold.dialects import StreamAssembler, can_render, read_answer, render_answer, render_stream
+from freehold.model import Dialect, Usage
 
 ANSWERING: tuple[Dialect, ...] = ("openai-chat", "openai-responses", "openai-completions", "anthropic-messages")
 LOCAL: dict[str, Any] = {"id": "0197-ab", "model": "m1", "usage": Usage(3, None, 2), "created": 1700000000}

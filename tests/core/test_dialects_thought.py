@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from core.made_streams import answered, chat, chunk, data, named
 
-from freehold.core import Dialect
-from freehold.core.dialects import read_answer
-from freehold.core.dialects.thought import split_thought
+from freehold.dialects import read_answer
+from freehold.dialects.thought import split_thought
+from freehold.model import Dialect
 
 MARKED = [
     ("<think>hm</think>yes", "hm", "yes"),

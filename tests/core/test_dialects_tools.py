@@ -10,7 +10,7 @@ from core.made_streams import answered, chat, chunk, data, named
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freehold.core.dialects import read_answer
+from freehold.dialects import read_answer
 
 Told = list[tuple[str, str]]
 

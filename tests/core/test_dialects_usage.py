@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from core.made_streams import answered, chat, chunk, data
 
-from freehold.core.dialects import read_answer
-from freehold.core.exchange import Usage
+from freehold.dialects import read_answer
+from freehold.model.exchange import Usage
 
 DETAILS = "completion_tokens_details"
 TOLD: list[tuple[str, dict[str, Any], tuple[int | None, ...]]] = [

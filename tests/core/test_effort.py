@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from freehold.core.effort import TooLongError, check_effort, effort
+from freehold.text.effort import TooLongError, check_effort, effort
 
 
 def _work_without_end() -> None:

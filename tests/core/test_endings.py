@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from freehold.core.endings import Ending, ending_of
+from freehold.dialects.endings import Ending, ending_of
 
 BY_PROVIDER: dict[str, dict[str, Ending]] = {
     "OpenAI chat": {

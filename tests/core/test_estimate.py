@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freehold.core.estimate import estimated_usage, request_tokens, text_tokens
-from freehold.core.exchange import Answer, ToolCall, Usage
+from freehold.model.exchange import Answer, ToolCall, Usage
+from freehold.text.estimate import estimated_usage, request_tokens, text_tokens
 
 # counted with the tokenizer of SmolLM2, which is one for English
 COUNTED = [

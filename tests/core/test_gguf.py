@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from freehold.core.gguf import MOST_KEYS, MOST_VALUES, check_gguf
 from freehold.errors import DataError
+from freehold.system.gguf import MOST_KEYS, MOST_VALUES, check_gguf
 
 UINT8, STRING, ARRAY = 0, 8, 9
 MOST_BYTES = 2**20

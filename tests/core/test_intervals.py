@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from scipy.stats import binomtest
 
-from freehold.core.intervals import wilson
+from freehold.text.intervals import wilson
 
 
 @pytest.mark.parametrize(("k", "n"), [(8, 10), (0, 5), (5, 5), (37, 1000), (1, 2)])

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freehold.core import Answer
-from freehold.core.json_text import is_bare_json, parse_json
-from freehold.core.kind import is_json, output_kind
+from freehold.model import Answer
+from freehold.text.json_text import is_bare_json, parse_json
+from freehold.text.output_kind import is_json, output_kind
 
 VALUE = {"topic": "brakes", "n": [1, {"a": "}"}]}
 BARE = json.dumps(VALUE)

@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from freehold.core import Answer, ToolCall
-from freehold.core.kind import output_kind
+from freehold.model import Answer, ToolCall
+from freehold.text.output_kind import output_kind
 
 TOOL = Answer(tool_calls=(ToolCall("1", "find", "{}"),))
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from freehold.core import Dialect
-from freehold.core.paths import call_fault, dialect_of, key_header, path_model, provider_target, speaks_azure
+from freehold.dialects.paths import call_fault, dialect_of, key_header, path_model, provider_target, speaks_azure
+from freehold.model import Dialect
 
 DIALECTS: list[tuple[str, Dialect]] = [
     ("/v1/chat/completions", "openai-chat"),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freehold.core.prefill import rest_after
+from freehold.text.prefill import rest_after
 
 JSON: Any = st.dictionaries(
     st.text(max_size=4),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from freehold.core import Usage
-from freehold.core.price import cost_usd
+from freehold.model import Usage
+from freehold.model.price import cost_usd
 
 PRICES = {"m": (1.0, 2.0), "m-*": (10.0, 20.0), "m-long-*": (100.0, 200.0)}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from freehold.core.refusals import is_refusal
+from freehold.text.refusals import is_refusal
 
 
 @pytest.mark.parametrize(

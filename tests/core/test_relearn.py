@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from freehold.core import Asked, Message
-from freehold.core.part import Part
-from freehold.core.relearn import relearn
-from freehold.core.template import Template
-from freehold.core.template_induction import learn
+from freehold.model import Asked, Message
+from freehold.text.prompts.part import Part
+from freehold.text.prompts.relearn import relearn
+from freehold.text.prompts.template import Template
+from freehold.text.prompts.template_induction import learn
 
 NOON = 1_779_969_600.0
 """2026-05-28, 12:00 UTC."""

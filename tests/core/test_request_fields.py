@@ -17,9 +17,9 @@ import openai.types.responses.response_create_params as openai_responses
 import pytest
 
 from freehold.cli.request_fields import page
-from freehold.core.dialects import read_request
-from freehold.core.dialects.fields import FIELDS, fields_left_to_provider
-from freehold.core.exchange import Asked, Dialect
+from freehold.dialects import read_request
+from freehold.dialects.fields import FIELDS, fields_left_to_provider
+from freehold.model.exchange import Asked, Dialect
 
 DOCS = Path(__file__).parents[2] / "docs"
 SDK_TYPES: tuple[tuple[Dialect, Any], ...] = (

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freehold.core.schema import blank, keeps_to, schema_of
+from freehold.text.schema import blank, keeps_to, schema_of
 
 REFERRED = {
     "$defs": {

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freehold.core.json_text import parse_json
-from freehold.core.scoring import field_name, is_acceptable, leaves, normal_label, normal_text, score
+from freehold.text.json_text import parse_json
+from freehold.text.scoring import field_name, is_acceptable, leaves, normal_label, normal_text, score
 
 SCALARS = st.none() | st.booleans() | st.integers(-9, 9) | st.floats(-1e3, 1e3) | st.text(max_size=6)
 VALUES = st.recursive(

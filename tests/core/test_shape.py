@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freehold.core.dialects import read_request
-from freehold.core.exchange import Asked
-from freehold.core.fingerprint import key
-from freehold.core.shape import MOST_FIELDS, difference, format_shape, likeness, outline, tools_shape
+from freehold.dialects import read_request
+from freehold.model.exchange import Asked
+from freehold.text.prompts.fingerprint import key
+from freehold.text.prompts.request_shape import MOST_FIELDS, difference, format_shape, likeness, outline, tools_shape
 
 STEP = {"type": "object", "properties": {"text": {"type": "string"}, "done": {"type": "boolean"}}}
 PLAIN = {

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freehold.core.exchange import Message
-from freehold.core.language import language_of
-from freehold.core.slices import SliceShape, label_of, top_fields
+from freehold.model.exchange import Message
+from freehold.text.language import language_of
+from freehold.text.slices import SliceShape, label_of, top_fields
 
 SHAPE = SliceShape(field="intent", labels=("refund", "null"), lengths=(5, 10), languages=("de", "en"))
 

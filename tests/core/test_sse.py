@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freehold.core.sse import SseEvent, SseParser, sse_bytes
+from freehold.dialects.sse import SseEvent, SseParser, sse_bytes
 
 STREAMS = st.lists(
     st.sampled_from(

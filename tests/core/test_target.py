@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from freehold.core import Answer, Asked, Message, ToolCall
-from freehold.core.exchange import Usage
-from freehold.core.target import Habits, habits_of, shown_text, whole_text, why_no_target
+from freehold.model import Answer, Asked, Message, ToolCall
+from freehold.model.exchange import Usage
+from freehold.text.target import Habits, habits_of, shown_text, whole_text, why_no_target
 
 FORM = json.dumps({"type": "json_schema", "schema": {"type": "object", "required": ["a"]}})
 CALL = (ToolCall("1", "find", '{"q": 1}'),)

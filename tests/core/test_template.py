@@ -10,12 +10,12 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from freehold.core import Asked, Message
-from freehold.core.alignment import MIN_VARIANTS
-from freehold.core.fingerprint import key, mask
-from freehold.core.ids import sha256_hex
-from freehold.core.template import Part, Template
-from freehold.core.template_induction import MOST_IDLE, MOST_PARTS, learn, widen
+from freehold.model import Asked, Message
+from freehold.model.ids import sha256_hex
+from freehold.text.prompts.alignment import MIN_VARIANTS
+from freehold.text.prompts.fingerprint import key, mask
+from freehold.text.prompts.template import Part, Template
+from freehold.text.prompts.template_induction import MOST_IDLE, MOST_PARTS, learn, widen
 
 INSTRUCTIONS = "Classify the message as one of: refund, delivery, other.\nMessage: "
 THINGS = ["kettle", "lamp", "teapot", "desk", "chair", "mirror", "vase", "rug", "clock", "shelf", "stove", "bowl"]

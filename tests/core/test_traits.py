@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from freehold.core import Asked, Message
-from freehold.core.traits import LEAST_SEEN, is_seen, kind_of, traits_of
+from freehold.model import Asked, Message
+from freehold.text.traits import LEAST_SEEN, is_seen, kind_of, traits_of
 
 USER, SAID = Message("user", "a"), Message("assistant", "b")
 

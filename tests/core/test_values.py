@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freehold.core.engine import read_owned
-from freehold.core.scoring import leaves
-from freehold.core.values import Token, value_logprobs, value_spans
+from freehold.model.engine import read_owned
+from freehold.text.json_tokens import Token, value_logprobs, value_spans
+from freehold.text.scoring import leaves
 
 
 def values_in(text: str) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from made import an_estate, triage_calls
+from made import a_workspace, triage_calls
 
 from freehold.demo import resume
 from freehold.demo.processes import free_port, watched
@@ -19,11 +19,11 @@ from freehold.demo.road import run_demo
 from freehold.demo.traffic import Reply, Request
 from freehold.demo.venue import _settings
 from freehold.errors import BusyError, EngineError, StateError
-from freehold.loop.locks import locked
-from freehold.loop.progress import Progress
-from freehold.loop.sorting import sort_new_calls
+from freehold.pipeline.locks import locked
+from freehold.pipeline.progress import Progress
 from freehold.record import Backlog
 from freehold.settings import Value, load_settings
+from freehold.sort.run.sort import sort_new_calls
 from freehold.store import CallFilter
 
 
@@ -36,11 +36,11 @@ def _request(row: int) -> Request:
 
 
 def test_only_what_is_missing_is_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    estate = an_estate(tmp_path)
+    workspace = a_workspace(tmp_path)
     kept = [*triage_calls(1, tags={"row": "0", "part": "before"}), *triage_calls(1, tags={"row": "1", "part": "after"})]
     failed = triage_calls(1, tags={"row": "2", "part": "before"}, status=500)
     audit = triage_calls(1, tags={"row": "3", "part": "before"}, parent_id="x", arm="audit")
-    estate.store.calls.add([*kept, *failed, *audit])
+    workspace.store.calls.add([*kept, *failed, *audit])
     sent: list[str] = []
 
     def send_all(
@@ -52,36 +52,36 @@ def test_only_what_is_missing_is_sent(tmp_path: Path, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(resume, "send_all", send_all)
     seen: list[Progress] = []
-    resume.send_missing(estate, "http://x", [_request(n) for n in range(4)], part="before", report=seen.append)
+    resume.send_missing(workspace, "http://x", [_request(n) for n in range(4)], part="before", report=seen.append)
     assert sent == ["1", "2", "3"]
     assert seen[-1].is_last
 
 
 def test_a_dataset_waits_for_a_record_that_is_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    estate = an_estate(tmp_path)
+    workspace = a_workspace(tmp_path)
     left = [3, 3, 2, 2, 1, 0]
-    monkeypatch.setattr(resume, "catch_up", lambda _estate: Backlog(calls=left.pop(0)))
+    monkeypatch.setattr(resume, "catch_up", lambda _workspace: Backlog(calls=left.pop(0)))
     seen: list[Progress] = []
-    resume.wait_until_recorded(estate, seen.append)
+    resume.wait_until_recorded(workspace, seen.append)
     assert left == []
     assert [progress.note.split()[0] for progress in seen] == ["3", "3", "2", "2", "1"]
-    monkeypatch.setattr(resume, "catch_up", lambda _estate: Backlog(calls=7, problem="the disk is full"))
+    monkeypatch.setattr(resume, "catch_up", lambda _workspace: Backlog(calls=7, problem="the disk is full"))
     with pytest.raises(StateError, match=r"7 answered calls are not recorded: the disk is full\..*same command"):
-        resume.wait_until_recorded(estate, _quiet, stall_s=0.0)
+        resume.wait_until_recorded(workspace, _quiet, stall_s=0.0)
 
 
 def test_nobody_trains_on_what_came_after_the_proof(tmp_path: Path) -> None:
-    estate = an_estate(tmp_path)
-    estate.store.calls.add(triage_calls(120, tags={"part": "before"}))
-    sort_new_calls(estate)
-    (task,) = estate.store.book.tasks()
-    first = resume.freeze_before(estate, task.name, _quiet)
-    corrected = estate.store.calls.find(CallFilter(limit=1))[0]
-    estate.store.calls.add_feedback(corrected.id, "correction", '{"intent": "refund", "urgency": 9}', 1.0)
-    second = resume.freeze_before(estate, task.name, _quiet)
+    workspace = a_workspace(tmp_path)
+    workspace.store.calls.add(triage_calls(120, tags={"part": "before"}))
+    sort_new_calls(workspace)
+    (task,) = workspace.store.registry.tasks()
+    first = resume.freeze_before(workspace, task.name, _quiet)
+    corrected = workspace.store.calls.find(CallFilter(limit=1))[0]
+    workspace.store.calls.add_feedback(corrected.id, "correction", '{"intent": "refund", "urgency": 9}', 1.0)
+    second = resume.freeze_before(workspace, task.name, _quiet)
     assert second.id != first.id
-    estate.store.calls.add(triage_calls(40, tags={"part": "after"}, task_id=task.id, created_at=1.9e9))
-    assert resume.freeze_before(estate, task.name, _quiet).id == second.id
+    workspace.store.calls.add(triage_calls(40, tags={"part": "after"}, task_id=task.id, created_at=1.9e9))
+    assert resume.freeze_before(workspace, task.name, _quiet).id == second.id
 
 
 def test_a_venues_settings_can_be_read(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from made import an_estate
+from made import a_workspace
 
 from freehold.cli.commands import cli
 from freehold.demo.answers import FileAnswers
@@ -17,9 +17,9 @@ from freehold.demo.engine import wait_for_engine
 from freehold.demo.road import check_same
 from freehold.demo.script import FAST, Script, lookup_script, rows_script, whole_script
 from freehold.errors import DataError
-from freehold.loop.engines import engine_file
-from freehold.loop.progress import Progress
-from freehold.settings.declared import declared
+from freehold.pipeline.progress import Progress
+from freehold.serve.run.engines import engine_file
+from freehold.settings.catalogue import declared
 
 ROWS = "".join(json.dumps({"id": str(n), "input": f"message {n}", "gold": "ab"[n % 2]}) + "\n" for n in range(30))
 
@@ -90,9 +90,9 @@ def test_a_part_of_the_shops_task_and_own_rows_are_two_things(part: str, tmp_pat
 
 
 def test_the_route_is_put_to_use_once_the_gateway_serves_the_model(tmp_path: Path) -> None:
-    estate = an_estate(tmp_path)
+    workspace = a_workspace(tmp_path)
     seen: list[Progress] = []
-    path = engine_file(estate.settings)
+    path = engine_file(workspace.settings)
     path.parent.mkdir(parents=True)
     path.write_text('{"another": "http://127.0.0.1:1"}', encoding="utf-8")
 
@@ -101,8 +101,8 @@ def test_the_route_is_put_to_use_once_the_gateway_serves_the_model(tmp_path: Pat
         if len(seen) == 2:
             path.write_text('{"another": "http://127.0.0.1:1", "m1": "http://127.0.0.1:2"}', encoding="utf-8")
 
-    assert wait_for_engine(estate, "m1", report)
+    assert wait_for_engine(workspace, "m1", report)
     assert seen[-1].is_last
     assert len(seen) == 3
-    assert not wait_for_engine(estate, "m2", report, longest_s=0.0)
-    estate.store.close()
+    assert not wait_for_engine(workspace, "m2", report, longest_s=0.0)
+    workspace.store.close()

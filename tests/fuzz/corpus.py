@@ -9,7 +9,7 @@ from fidelity.asks import KNOWN
 from fidelity.streams import STREAMS, events
 from fidelity.values import odd, value
 
-from freehold.core import Dialect
+from freehold.model import Dialect
 
 DIALECTS: tuple[Dialect, ...] = (
     "openai-chat",

@@ -11,9 +11,9 @@ from random import Random
 
 from fuzz import corpus
 
-from freehold.core import Dialect
-from freehold.core.dialects import BadBodyError, StreamAssembler, read_answer, read_request, static_parts
-from freehold.core.sse import SseParser
+from freehold.dialects import BadBodyError, StreamAssembler, read_answer, read_request, static_parts
+from freehold.dialects.sse import SseParser
+from freehold.model import Dialect
 
 Target = Callable[[bytes, Random], None]
 

@@ -12,9 +12,9 @@ from fuzz.targets import TARGETS
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freehold.core import Dialect
-from freehold.core.dialects import StreamAssembler
-from freehold.core.sse import SseParser
+from freehold.dialects import StreamAssembler
+from freehold.dialects.sse import SseParser
+from freehold.model import Dialect
 
 STREAMS = corpus.streams(Random(1))
 CUTS = st.lists(st.floats(min_value=0, max_value=1), max_size=20)

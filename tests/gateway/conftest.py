@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from scripted import Scripted, Shelf, running, served
 
-from freehold.core import Message, Route
-from freehold.core.scoring import is_acceptable
 from freehold.gateway.app import Gateway
-from freehold.gateway.config import GatewaySettings, Placed, Provider, Switchboard
-from freehold.gateway.http1.server import Limits
+from freehold.gateway.config import Assignment, GatewaySettings, Provider, Router
+from freehold.httpd.server import Limits
+from freehold.model import Message, Route
 from freehold.route import withheld
+from freehold.text.scoring import is_acceptable
 
 SETTINGS = GatewaySettings(max_body_bytes=100_000, engine_timeout_s=0.3, record_wait_s=0.5)
 
@@ -46,14 +46,14 @@ class Plan:
     route: Route | None = None
     draw: float = 0.99
 
-    def switchboard(self, engine_url: str) -> Switchboard:
-        def find(asked: Any, explicit: str | None) -> Placed | None:
+    def router(self, engine_url: str) -> Router:
+        def find(asked: Any, explicit: str | None) -> Assignment | None:
             if explicit == "explode":
-                raise RuntimeError("the switchboard is broken")
+                raise RuntimeError("the router is broken")
             if self.route is None:
                 return None
             messages = tuple(m for m in asked.messages if m.role == "user")
-            return Placed(task_id="t1", task_key=explicit or "triage", route=self.route, messages=messages[-1:])
+            return Assignment(task_id="t1", task_key=explicit or "triage", route=self.route, messages=messages[-1:])
 
         def is_json(route: Route, text: str, response_format: str | None) -> bool:
             return is_acceptable("json", text, response_format)
@@ -61,7 +61,7 @@ class Plan:
         def confidence(route: Route, answer: Any) -> float:
             return 1.0 + min(answer.logprobs)
 
-        return Switchboard(
+        return Router(
             find=find,
             engine_url=lambda model_id: engine_url if model_id == "m1" else None,
             confidence=confidence,
@@ -103,7 +103,7 @@ def build(plan: Plan) -> Iterator[Build]:
             )
             known = [p(base) for p in providers or both]
             shelf = Shelf({name: price for provider in known for name, price in provider.prices.items()})
-            gateway = Gateway(settings, known, shelf, plan.switchboard(base), options.get("other"))
+            gateway = Gateway(settings, known, shelf, plan.router(base), options.get("other"))
             limits = options.get("limits", Limits(body_bytes=settings.max_body_bytes))
             port = stack.enter_context(running(gateway, limits))
             return Town(port, upstream_port, upstream, shelf)

@@ -17,10 +17,10 @@ from typing import Any
 import uvicorn
 import uvloop
 
-from freehold.core import Call
 from freehold.gateway.app import Gateway
-from freehold.gateway.http1.server import Limits
 from freehold.gateway.server import listen, serve
+from freehold.httpd.server import Limits
+from freehold.model import Call
 from freehold.record import Exchange, GoneError, read_exchange
 
 WAIT_S = 20.0

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from scripted import CHAT, served
 from test_gateway_bytes import CHAT_PATH, asking, send
 
-from freehold.core import Call
-from freehold.gateway.breaker import Breakers
 from freehold.gateway.config import Fallback, Provider, Resilience
-from freehold.gateway.http1.client import Timeouts
+from freehold.gateway.provider.breaker import Breakers
+from freehold.httpd.client import Timeouts
+from freehold.model import Call
 
 BACKUP_TEXT = "from the backup"
 

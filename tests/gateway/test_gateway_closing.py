@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scripted import as_data, as_sse, chat_chunks, message_events, response_events, tool_chunks
 
-from freehold.gateway.closing import ClosingScan
+from freehold.gateway.provider.stream_end import ClosingScan
 
 STREAMS: dict[str, tuple[Any, list[bytes]]] = {
     "chat": ("openai-chat", as_data(chat_chunks(with_usage=True))),

@@ -9,10 +9,10 @@ import pytest
 from fidelity.upstream import End, Seen, plain
 from wired import wired
 
-from freehold.core.hosts import Hosts, read_hosts
 from freehold.errors import SettingError
 from freehold.gateway.config import GatewaySettings, Provider
 from freehold.gateway.origins import read_origins
+from freehold.system.hosts import Hosts, read_hosts
 
 CHAT = "/v1/chat/completions"
 BODY = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scripted import as_data, chat_chunks
 
-from freehold.core.dialects.model_name import with_added_model, with_model
+from freehold.dialects.model_name import with_added_model, with_model
 from freehold.gateway.config import Provider
-from freehold.gateway.edits import UsageStrip, with_usage
-from freehold.gateway.providers import address, upstream_target
+from freehold.gateway.provider.edits import UsageStrip, with_usage
+from freehold.gateway.provider.providers import address, upstream_target
 
 OPTION = b'"stream_options":{"include_usage":true}'
 

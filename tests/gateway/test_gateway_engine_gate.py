@@ -20,11 +20,11 @@ from scripted import Shelf, running
 from test_gateway_bytes import CHAT_PATH, asking, send
 from tiny_llama import write_tiny_llama
 
-from freehold.core import Route
 from freehold.gateway.app import Gateway
-from freehold.gateway.config import GatewaySettings, Placed, Provider, Switchboard
-from freehold.gateway.http1.server import Limits
+from freehold.gateway.config import Assignment, GatewaySettings, Provider, Router
 from freehold.gateway.oversight import Oversight
+from freehold.httpd.server import Limits
+from freehold.model import Route
 from freehold.serve import Engine
 
 WAIT_S = 20.0
@@ -127,7 +127,7 @@ class Scene:
     sides: Sides
     shelf: Shelf
     gateway: Gateway
-    placed: Placed
+    placed: Assignment
     port: int = 0
 
     def ask(self, number: int = 0) -> tuple[str, dict[str, str]]:
@@ -161,13 +161,13 @@ def a_scene(*, engine_url: str = "", kind: str = "cascade", **changes: Any) -> I
     sides, shelf = Sides(), Shelf({})
     sides.run()
     route = Route(task_id="t1", version=1, kind=kind, model_id="m1", threshold=0.5, shadow_rate=1.0)  # type: ignore[arg-type]
-    placed = Placed(task_id="t1", task_key="triage", route=route, **{"slack_s": 5.0, **changes})
+    placed = Assignment(task_id="t1", task_key="triage", route=route, **{"slack_s": 5.0, **changes})
 
-    def find(asked: Any, explicit: str | None) -> Placed:
+    def find(asked: Any, explicit: str | None) -> Assignment:
         return replace(placed, messages=asked.messages)
 
     url = f"http://127.0.0.1:{sides.port}"
-    board = Switchboard(find=find, engine_url=lambda model_id: engine_url or url, confidence=lambda route, answer: 1.0)
+    board = Router(find=find, engine_url=lambda model_id: engine_url or url, confidence=lambda route, answer: 1.0)
     providers = [Provider(name="up", base_url=f"{url}/v1")]
     gateway = Gateway(GatewaySettings(), providers, shelf, board, None, Oversight())  # type: ignore[arg-type]
     with running(gateway, Limits()) as port:

@@ -15,7 +15,7 @@ from freehold.gateway.engine_load import (
     Pace,
     Ticket,
 )
-from freehold.gateway.provider_times import WINDOW, ProviderTimes, provider_seconds
+from freehold.gateway.provider.provider_times import WINDOW, ProviderTimes, provider_seconds
 from freehold.record import Decision, Exchange, RequestSide, ResponseSide
 
 ALLOWED = Allowance(0.5, provider_s=0.2)

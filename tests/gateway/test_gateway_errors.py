@@ -16,8 +16,8 @@ from test_gateway_bytes import CHAT_PATH, asking, send
 
 from freehold.errors import BusyError
 from freehold.gateway.config import Provider
-from freehold.gateway.http1.client import Timeouts
 from freehold.gateway.server import listen
+from freehold.httpd.client import Timeouts
 
 
 def openai_error(body: bytes) -> dict[str, Any]:

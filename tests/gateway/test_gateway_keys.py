@@ -18,12 +18,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wired import Wired, wired
 
-from freehold.core.key import DAY_S, Key, KeyUsage, key_hash, key_id, new_key_text
-from freehold.gateway.admission import Admission
 from freehold.gateway.config import Provider
+from freehold.gateway.errors import RefusedError, reply
+from freehold.gateway.keys.admission import Admission
 from freehold.gateway.oversight import Oversight
-from freehold.gateway.provider_keys import PLACEHOLDERS, is_key
-from freehold.gateway.refusal import RefusedError, reply
+from freehold.gateway.provider.provider_keys import PLACEHOLDERS, is_key
+from freehold.model.key import DAY_S, Key, KeyUsage, key_hash, key_id, new_key_text
 
 NO_KEYS = [
     "", "Bearer", "Bearer ", "none", "Bearer none", "DUMMY_KEY", "Bearer DUMMY_KEY", "dummy", "EMPTY", "null",

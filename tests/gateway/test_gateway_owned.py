@@ -11,7 +11,7 @@ from conftest import Plan, Town, route
 from openai import OpenAI
 from test_gateway_bytes import CHAT_PATH, asking, send
 
-from freehold.core.dialects import read_answer
+from freehold.dialects import read_answer
 
 LOCAL = '{"intent": "local"}'
 

@@ -16,8 +16,8 @@ from conftest import Build, Town
 from scripted import Scripted, served
 from test_gateway_bytes import CHAT_PATH, asking, send
 
-from freehold.core import Call
 from freehold.gateway.config import GatewaySettings
+from freehold.model import Call
 from freehold.record import Delivery, read_exchange
 
 
@@ -152,14 +152,14 @@ GATEWAY = """
 import sys
 from pathlib import Path
 from freehold.gateway.app import Gateway
-from freehold.gateway.config import GatewaySettings, Provider, Switchboard
-from freehold.gateway.http1.server import Limits
+from freehold.gateway.config import GatewaySettings, Provider, Router
+from freehold.httpd.server import Limits
 from freehold.gateway.server import listen, run
 from freehold.record import Journal, Recorder
 
 provider = Provider(name="up", base_url=f"http://127.0.0.1:{sys.argv[2]}")
 recorder = Recorder(Journal(Path(sys.argv[1])))
-gateway = Gateway(GatewaySettings(), [provider], recorder, Switchboard())
+gateway = Gateway(GatewaySettings(), [provider], recorder, Router())
 taken = listen("127.0.0.1", 0)
 run(gateway, taken, Limits(), on_ready=lambda: print(taken.getsockname()[1], flush=True))
 print("closed with", len(recorder.close()), flush=True)

@@ -10,7 +10,7 @@ import pytest
 from fidelity.upstream import End, Seen, plain
 from wired import wired
 
-from freehold.core.key import new_key_text
+from freehold.model.key import new_key_text
 
 CHAT = "/v1/chat/completions"
 KEY = new_key_text()

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from wired import wired
 
 from freehold.gateway.config import GatewaySettings
-from freehold.gateway.passage import Passage
+from freehold.gateway.provider.passage import Passage
 
 CHAT = "/v1/chat/completions"
 ASK: dict[str, Any] = {"model": "m", "stream": True, "stream_options": {"include_usage": True}, "messages": []}

@@ -14,9 +14,9 @@ from test_gateway_bytes import CHAT_PATH, asking, send
 from test_gateway_owned import ask
 
 import freehold
-from freehold.core.tags import RESERVED, is_reserved
-from freehold.gateway.refused import REFUSED_TAG, SAMPLES
-from freehold.loop.observing import is_audit_due, is_shadow_due
+from freehold.gateway.refusal_counts import REFUSED_TAG, SAMPLES
+from freehold.model.tags import RESERVED, is_reserved
+from freehold.watch.run.observations import is_audit_due, is_shadow_due
 
 PACKAGE = Path(freehold.__file__).parent
 SPELLINGS = ("{}=due", " {} = due", "team=a,{}=due", "{}")

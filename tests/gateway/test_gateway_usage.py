@@ -16,8 +16,8 @@ from fidelity.upstream import LAST_CHUNK, SSE_HEAD, End, Script, Seen, chunk, pl
 from wired import wired
 
 from freehold.gateway.config import GatewaySettings, Provider, Resilience
-from freehold.gateway.http1.client import Origin
-from freehold.gateway.usage import BELIEVED_S, MOST_HABITS, UsageHabits, habit_of, refuses_option
+from freehold.gateway.provider.usage import BELIEVED_S, MOST_HABITS, UsageHabits, habit_of, refuses_option
+from freehold.httpd.client import Origin
 
 CHAT = "/v1/chat/completions"
 USAGE = {"prompt_tokens": 12, "completion_tokens": 3, "total_tokens": 15}

@@ -8,7 +8,7 @@ import pytest
 from conftest import Plan, Town, route
 from openai import OpenAI
 
-from freehold.core.slices import SliceShape
+from freehold.text.slices import SliceShape
 
 SHAPE = SliceShape(field="intent", labels=("local", "refund"), lengths=(10, 60), languages=("de", "en"))
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from freehold.gateway.http1.client import Origin, Pool, Response, Timeouts, UpstreamError
-from freehold.gateway.http1.request import ClientGoneError, Request
-from freehold.gateway.http1.server import Limits, Server
+from freehold.httpd.client import Origin, Pool, Response, Timeouts, UpstreamError
+from freehold.httpd.request import ClientGoneError, Request
+from freehold.httpd.server import Limits, Server
 
 WAIT_S = 20.0
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"

@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from freehold.gateway.http1.request import Request
-from freehold.gateway.http1.server import Limits, OpenCounts, Server
+from freehold.httpd.request import Request
+from freehold.httpd.server import Limits, OpenCounts, Server
 
 WAIT_S = 20.0
 
@@ -108,7 +108,7 @@ async def test_too_many_open_files_are_waited_out(monkeypatch: pytest.MonkeyPatc
             raise OSError(24, "Too many open files")
         return accept(listener)
 
-    monkeypatch.setattr("freehold.gateway.http1.acceptor._AFTER_FAILURE_S", 0.01)
+    monkeypatch.setattr("freehold.httpd.acceptor._AFTER_FAILURE_S", 0.01)
     async with _servers(1) as (port, _):
         monkeypatch.setattr("socket.socket.accept", refuse_once)
         writer = await _connect(port)

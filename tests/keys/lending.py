@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from freehold.core import Key
-from freehold.core.key import key_hash, key_id, new_key_text
+from freehold.model import Key
+from freehold.model.key import key_hash, key_id, new_key_text
 
 NOON = 1_764_072_000.0  # 2025-11-25 12:00 UTC, the beginning of a minute
 

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lending import NOON, a_key, bringing
 
-from freehold.core import Key, KeyUsage
 from freehold.errors import SettingError
-from freehold.gateway.admission import Admission, needs_key
-from freehold.gateway.refusal import RefusedError
+from freehold.gateway.errors import RefusedError
+from freehold.gateway.keys.admission import Admission, needs_key
+from freehold.model import Key, KeyUsage
 
 
 def _admission(*keys: Key, usage: Mapping[str, KeyUsage] | None = None, is_required: bool = False) -> Admission:

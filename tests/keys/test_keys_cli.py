@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from made import Run, a_call, an_estate
+from made import Run, a_call, a_workspace
 
-from freehold.core.key import key_hash, key_id
+from freehold.model.key import key_hash, key_id
 
 
 def test_a_key_is_made_and_shown_this_once(run: Run, tmp_path: Path) -> None:
@@ -22,9 +22,9 @@ def test_a_key_is_made_and_shown_this_once(run: Run, tmp_path: Path) -> None:
     assert made.stderr == (
         f"Key 'search app' (anything). Keep it now: it is shown this once.\nNext: freehold keys show {public}\n"
     )
-    estate = an_estate(tmp_path / ".freehold")
-    (kept,) = estate.store.keys.all_keys()
-    estate.store.close()
+    workspace = a_workspace(tmp_path / ".freehold")
+    (kept,) = workspace.store.keys.all_keys()
+    workspace.store.close()
     assert (kept.sha256, kept.id, kept.name) == (key_hash(text), public, "search app")
     for said in (run("keys"), run("keys", "list", "--json"), run("keys", "show", public, "--json")):
         assert "search app" in said.stdout
@@ -60,10 +60,10 @@ def test_limits_and_scopes_are_kept_and_told(run: Run) -> None:
 def test_usage_is_shown(run: Run, tmp_path: Path) -> None:
     public = key_id(run("keys", "add", "app").stdout.strip())
     now = time.time()
-    estate = an_estate(tmp_path / ".freehold")
+    workspace = a_workspace(tmp_path / ".freehold")
     calls = [a_call(key_id=public, created_at=now, latency_ms=0.0) for _ in range(3)]
-    estate.store.calls.add([*calls, a_call(key_id=public, created_at=now, latency_ms=0.0, cost_usd=None)])
-    estate.store.close()
+    workspace.store.calls.add([*calls, a_call(key_id=public, created_at=now, latency_ms=0.0, cost_usd=None)])
+    workspace.store.close()
     shown = json.loads(run("keys", "show", "app", "--json").stdout)
     assert (shown["requests_today"], shown["tokens_today"], shown["usd_today"]) == (4, 48, 1.5)
     assert "4 requests, 48 tokens, $1.50, 1 calls of unknown cost" in run("keys", "show", "app").stdout
@@ -72,11 +72,11 @@ def test_usage_is_shown(run: Run, tmp_path: Path) -> None:
 def test_estimated_calls_are_called_so(run: Run, tmp_path: Path) -> None:
     public = key_id(run("keys", "add", "app").stdout.strip())
     now = time.time()
-    estate = an_estate(tmp_path / ".freehold")
+    workspace = a_workspace(tmp_path / ".freehold")
     left = a_call(key_id=public, created_at=now, latency_ms=0.0, error="client_gone", is_estimated=True)
     old = a_call(key_id=public, created_at=now - 3 * 86_400, latency_ms=0.0, is_estimated=True)
-    estate.store.calls.add([left, old, a_call(key_id=public, created_at=now, latency_ms=0.0)])
-    estate.store.close()
+    workspace.store.calls.add([left, old, a_call(key_id=public, created_at=now, latency_ms=0.0)])
+    workspace.store.close()
     assert "2 requests, 24 tokens, $1.00, 1 calls estimated" in run("keys", "show", "app").stdout
     assert json.loads(run("keys", "show", "app", "--json").stdout)["estimated_today"] == 1
     shown = run("calls", left.id).stdout

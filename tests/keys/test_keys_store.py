@@ -16,8 +16,8 @@ from made import a_call
 from sqlalchemy import create_engine, text
 
 import freehold.store
-from freehold.core import Call, KeyUsage
 from freehold.errors import BusyError
+from freehold.model import Call, KeyUsage
 from freehold.store import CallFilter, Store
 
 MINUTE, DAY = int(NOON // 60), int(NOON // 86_400)

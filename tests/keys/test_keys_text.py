@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lending import NOON, a_key
 
-from freehold.core.key import holds_key, key_hash, key_id, new_key_text, sent_key
+from freehold.model.key import holds_key, key_hash, key_id, new_key_text, sent_key
 
 TEXTS = [new_key_text() for _ in range(200)]
 

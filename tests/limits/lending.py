@@ -9,11 +9,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from freehold.core.budget import NOTHING, Amount, Demand, Lease, leased
-from freehold.core.key import DAY_S, MINUTE_S, Key, KeyUsage, key_hash, key_id, new_key_text
 from freehold.errors import FreeholdError
-from freehold.gateway.budgets import Budgets
-from freehold.gateway.settlement import Cost
+from freehold.gateway.keys.budgets import Budgets
+from freehold.gateway.keys.settlement import Cost
+from freehold.model.budget import NOTHING, Amount, Demand, Lease, leased
+from freehold.model.key import DAY_S, MINUTE_S, Key, KeyUsage, key_hash, key_id, new_key_text
 from freehold.record import Decision, Exchange, RequestSide, ResponseSide
 
 NOON = 1_764_072_000.0  # 2025-11-25 12:00 UTC, the beginning of a minute

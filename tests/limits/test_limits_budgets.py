@@ -12,13 +12,13 @@ from contextlib import ExitStack
 import pytest
 from limits.lending import NOON, Ledger, a_key, ended, gateway, kept, settled
 
-from freehold.core.budget import NOTHING, Amount, Demand
-from freehold.core.exchange import Dialect
-from freehold.gateway import budgets as module
-from freehold.gateway.budgets import Budgets
-from freehold.gateway.purse import Purse
-from freehold.gateway.refusal import RefusedError
-from freehold.gateway.settlement import Settlement
+from freehold.gateway.errors import RefusedError
+from freehold.gateway.keys import budgets as module
+from freehold.gateway.keys.budgets import Budgets
+from freehold.gateway.keys.purse import Purse
+from freehold.gateway.keys.settlement import Settlement
+from freehold.model.budget import NOTHING, Amount, Demand
+from freehold.model.exchange import Dialect
 from freehold.record import Decision, Exchange, RequestSide, ResponseSide, read_exchange
 from freehold.store import Store
 from freehold.store.budgets import LEASE_S

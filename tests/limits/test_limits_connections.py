@@ -16,9 +16,9 @@ import pytest
 from gateway.scripted import Shelf, running
 
 from freehold.gateway.app import Gateway
-from freehold.gateway.config import GatewaySettings, Provider, Switchboard
-from freehold.gateway.http1.server import Limits
+from freehold.gateway.config import GatewaySettings, Provider, Router
 from freehold.gateway.server import most_connections
+from freehold.httpd.server import Limits
 
 WAIT_S = 20.0
 MOST = 5
@@ -28,7 +28,7 @@ MOST = 5
 def a_gateway(**limits: float) -> Iterator[tuple[int, Gateway]]:
     """A gateway that serves MOST connections at once."""
     provider = Provider(name="up", base_url="http://127.0.0.1:9/v1", prices={})
-    gateway = Gateway(GatewaySettings(record_wait_s=5), [provider], Shelf({}), Switchboard())  # type: ignore[arg-type]
+    gateway = Gateway(GatewaySettings(record_wait_s=5), [provider], Shelf({}), Router())  # type: ignore[arg-type]
     with running(gateway, Limits(connections=MOST, **limits)) as port:  # type: ignore[arg-type]
         yield port, gateway
 
@@ -123,7 +123,7 @@ def test_the_soft_limit_of_files_is_raised_and_connections_are_bounded_below_the
     code = """
 import resource
 resource.setrlimit(resource.RLIMIT_NOFILE, (256, 1024))
-from freehold.app.building import limits
+from freehold.app.wiring import limits
 from freehold.settings import load_settings
 print(limits(load_settings(environment={})).connections, *resource.getrlimit(resource.RLIMIT_NOFILE))
 """

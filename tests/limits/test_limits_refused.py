@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 from fidelity.upstream import End, Seen, plain
-from made import Run, a_call, an_estate
+from made import Run, a_call, a_workspace
 from wired import wired
 
-from freehold.core.key import DAY_S, Key, key_hash, key_id, new_key_text
-from freehold.gateway.access import Accessed, AccessLog
-from freehold.gateway.admission import Admission
 from freehold.gateway.config import Provider
+from freehold.gateway.keys.admission import Admission
 from freehold.gateway.oversight import Oversight
-from freehold.gateway.refused import REFUSED_TAG, SAMPLE_BODY_BYTES, SAMPLES, RefusedCounts
+from freehold.gateway.refusal_counts import REFUSED_TAG, SAMPLE_BODY_BYTES, SAMPLES, RefusedCounts
+from freehold.gateway.telemetry.access import Accessed, AccessLog
+from freehold.model.key import DAY_S, Key, key_hash, key_id, new_key_text
 from freehold.store import Store
 
 CHAT = "/v1/chat/completions"
@@ -104,12 +104,12 @@ def test_counts_wait_for_a_store_that_fails_and_a_new_day_has_new_samples() -> N
 
 def test_the_store_adds_up_what_gateways_tell(url: str) -> None:
     store = Store(url)
-    store.refused.add({(DAY, "bad_body", ""): 3, (DAY, "too_many_tokens", "k1"): 4})
-    store.refused.add({(DAY, "bad_body", ""): 2, (DAY + 1, "bad_body", ""): 7})
-    store.refused.add({})
-    assert store.refused.of_day(DAY) == {"bad_body": 5, "too_many_tokens": 4}
-    assert store.refused.of_day(DAY, key_id="k1") == {"too_many_tokens": 4}
-    assert store.refused.of_day(DAY + 2) == {}
+    store.refusal_counts.add({(DAY, "bad_body", ""): 3, (DAY, "too_many_tokens", "k1"): 4})
+    store.refusal_counts.add({(DAY, "bad_body", ""): 2, (DAY + 1, "bad_body", ""): 7})
+    store.refusal_counts.add({})
+    assert store.refusal_counts.of_day(DAY) == {"bad_body": 5, "too_many_tokens": 4}
+    assert store.refusal_counts.of_day(DAY, key_id="k1") == {"too_many_tokens": 4}
+    assert store.refusal_counts.of_day(DAY + 2) == {}
     store.close()
 
 
@@ -139,9 +139,9 @@ def test_the_log_of_refused_requests_is_bounded_and_says_what_it_leaves_out() ->
 
 def test_status_and_the_key_say_what_was_refused_today(run: Run, tmp_path: Path) -> None:
     made = json.loads(run("keys", "add", "app", "--json").stdout)
-    estate = an_estate(tmp_path / ".freehold")
-    estate.store.refused.add({(int(time.time() // DAY_S), "too_many_tokens", made["id"]): 12})
-    estate.store.close()
+    workspace = a_workspace(tmp_path / ".freehold")
+    workspace.store.refusal_counts.add({(int(time.time() // DAY_S), "too_many_tokens", made["id"]): 12})
+    workspace.store.close()
     assert "refused today (UTC): 12 requests (too_many_tokens 12)" in run("status").stdout
     assert "12 requests (too_many_tokens 12) refused" in run("keys", "show", "app").stdout
     assert json.loads(run("keys", "show", "app", "--json").stdout)["refused_today"] == {"too_many_tokens": 12}

@@ -13,13 +13,13 @@ from limits.lending import Ledger, a_key, gateway, kept
 from made import Run
 from wired import PRICES, Wired, wired
 
-from freehold.core.dialects import BadBodyError
-from freehold.core.dialects.once import named_models, read_once
-from freehold.core.key import Key
-from freehold.core.likely_cost import FILE_TOKENS, likely_usage, most_usd
-from freehold.gateway.admission import Admission
+from freehold.dialects import BadBodyError
+from freehold.dialects.once import named_models, read_once
 from freehold.gateway.config import Fallback, Provider, Resilience
+from freehold.gateway.keys.admission import Admission
 from freehold.gateway.oversight import Oversight
+from freehold.model.key import Key
+from freehold.text.likely_cost import FILE_TOKENS, likely_usage, most_usd
 
 CHAT = "/v1/chat/completions"
 MESSAGES: list[object] = [{"role": "user", "content": "hello"}]

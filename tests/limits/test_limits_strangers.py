@@ -11,11 +11,11 @@ import pytest
 from fidelity.upstream import End, Seen, plain
 from wired import WAIT_S, Wired, wired
 
-from freehold.core.key import Key, key_hash, key_id, new_key_text
-from freehold.gateway.admission import Admission
-from freehold.gateway.http1 import request as http_request
-from freehold.gateway.http1.request import Request
+from freehold.gateway.keys.admission import Admission
 from freehold.gateway.oversight import Oversight
+from freehold.httpd import request as http_request
+from freehold.httpd.request import Request
+from freehold.model.key import Key, key_hash, key_id, new_key_text
 
 DECLARED = 50 * 2**20
 SENT = b"x" * 2**16

@@ -17,4 +17,4 @@ def moved(tmp_path: Path) -> Iterator[Moved]:
     """A task that was moved, its store open."""
     moved = a_moved_task(tmp_path)
     yield moved
-    moved.estate.store.close()
+    moved.workspace.store.close()

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from made import a_call, an_estate, answer_body, chat_body, triage_calls
+from made import a_call, a_workspace, answer_body, chat_body, triage_calls
 
-from freehold.core import Call, Route
-from freehold.loop.estate import Estate
-from freehold.loop.sorting import sort_new_calls
-from freehold.loop.watched import Kept, read_kept
-from freehold.loop.watching import Watching
+from freehold.model import Call, Route
+from freehold.pipeline.workspace import Workspace
+from freehold.sort.run.sort import sort_new_calls
+from freehold.watch.run.monitor import Monitor
+from freehold.watch.run.monitor_state import MonitorState, read_kept
 
 RIGHT, WRONG = '{"intent": "refund", "urgency": 1}', '{"intent": "other", "urgency": 9}'
 PUT_AT = 1_764_000_000.0
@@ -23,7 +23,7 @@ PUT_AT = 1_764_000_000.0
 class Moved:
     """One moved task; `now` is the watch's clock, `clock` the time of the next call."""
 
-    estate: Estate
+    workspace: Workspace
     task_id: str
     now: float = PUT_AT + 3600.0
     clock: float = PUT_AT + 1.0
@@ -31,15 +31,15 @@ class Moved:
     asked: list[Call] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.watching = Watching(self.estate, clock=lambda: self.now)
+        self.watching = Monitor(self.workspace, clock=lambda: self.now)
 
     @property
     def route(self) -> Route:
-        return self.estate.store.book.route(self.task_id)
+        return self.workspace.store.registry.route(self.task_id)
 
     @property
-    def kept(self) -> Kept:
-        kept = read_kept(self.estate.store.watches.get(self.task_id).document)
+    def kept(self) -> MonitorState:
+        kept = read_kept(self.workspace.store.watches.get(self.task_id).document)
         assert kept is not None
         return kept
 
@@ -50,7 +50,7 @@ class Moved:
 
     def put(self, kind: str = "cascade", **changes: Any) -> Route:
         """The next route, as it is put at PUT_AT."""
-        task = self.estate.task(self.task_id)
+        task = self.workspace.task(self.task_id)
         values: dict[str, Any] = {
             "task_id": self.task_id,
             "version": self.route.version + 1,
@@ -64,7 +64,7 @@ class Moved:
             "created_at": PUT_AT,
         }
         route = Route(**{**values, **changes})
-        self.estate.store.book.put_route(route)
+        self.workspace.store.registry.put_route(route)
         return route
 
     def local(self, *, audit: str | None = RIGHT, owned: str = RIGHT, is_due: bool = True, **changes: Any) -> Call:
@@ -77,7 +77,7 @@ class Moved:
             body = answer_body(audit) if audit else b""
             status = 200 if audit else 503
             calls.append(self._beside(call, arm="audit", response_body=body, status=status, propensity=0.5))
-        self.estate.store.calls.add(calls)
+        self.workspace.store.calls.add(calls)
         return call
 
     def rented(self, *, shadow: str | None = None, shadow_tags: Any = None, tags: Any = None, **changes: Any) -> Call:
@@ -87,7 +87,7 @@ class Moved:
         calls = [call]
         if shadow:
             calls.append(self._beside(call, arm="shadow", response_body=answer_body(shadow), tags=shadow_tags or {}))
-        self.estate.store.calls.add(calls)
+        self.workspace.store.calls.add(calls)
         return call
 
     def look(self, times: int = 1) -> None:
@@ -120,16 +120,16 @@ class Moved:
 
 
 def a_moved_task(folder: Path, **settings: Any) -> Moved:
-    """A task in an estate of its own; no route is put yet."""
-    return moved_in(an_estate(folder, **settings))
+    """A task in a workspace of its own; no route is put yet."""
+    return moved_in(a_workspace(folder, **settings))
 
 
-def moved_in(estate: Estate) -> Moved:
-    """A task in this estate."""
-    estate.store.calls.add(triage_calls(60))
-    sort_new_calls(estate)
-    (task,) = estate.store.book.tasks()
-    return Moved(estate, task.id)
+def moved_in(workspace: Workspace) -> Moved:
+    """A task in this workspace."""
+    workspace.store.calls.add(triage_calls(60))
+    sort_new_calls(workspace)
+    (task,) = workspace.store.registry.tasks()
+    return Moved(workspace, task.id)
 
 
 def plain(value: object) -> object:

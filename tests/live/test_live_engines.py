@@ -10,18 +10,18 @@ from typing import Any
 
 import pytest
 from live.moved import Moved
-from made import an_estate, chat_body, weights
+from made import a_workspace, chat_body, weights
 
-from freehold.app.building import Surroundings, gateway_settings
-from freehold.app.late import LateEstate
-from freehold.core import ModelCard
-from freehold.core.dialects import read_request
+from freehold.app.lazy_workspace import LazyWorkspace
+from freehold.app.wiring import GatewayContext, gateway_settings
+from freehold.dialects import read_request
 from freehold.errors import EngineError
 from freehold.gateway.oversight import Oversight
-from freehold.loop import engines
-from freehold.loop.directory import ServedModel
-from freehold.loop.engines import EngineList, Engines, engine_file
+from freehold.model import ModelCard
 from freehold.record import Journal, Recorder
+from freehold.route.run.directory import ServedModel
+from freehold.serve.run import engines
+from freehold.serve.run.engines import EngineList, Engines, engine_file
 from freehold.settings import load_settings
 
 
@@ -56,8 +56,8 @@ def test_a_model_file_that_comes_back_is_served(
     clock = Clock()
     monkeypatch.setattr(engines, "Engine", Fake)
     monkeypatch.setattr(engines, "time", clock)
-    estate = an_estate(tmp_path / ".freehold")
-    keeper, listed = Engines(estate.settings, lambda: estate.store), EngineList(engine_file(estate.settings))
+    workspace = a_workspace(tmp_path / ".freehold")
+    keeper, listed = Engines(workspace.settings, lambda: workspace.store), EngineList(engine_file(workspace.settings))
     wanted = {"m1": ServedModel(str(tmp_path), "")}
     for _ in range(3):
         keeper.keep(wanted)
@@ -73,8 +73,8 @@ def test_a_model_file_that_comes_back_is_served(
     assert listed.url("m1") == "http://127.0.0.1:1"
     keeper.stop()
     assert keeper.urls() == {}
-    assert json.loads(engine_file(estate.settings).read_text(encoding="utf-8")) == {"m1": "http://127.0.0.1:1"}
-    estate.store.close()
+    assert json.loads(engine_file(workspace.settings).read_text(encoding="utf-8")) == {"m1": "http://127.0.0.1:1"}
+    workspace.store.close()
 
 
 def test_a_card_that_names_another_file_than_its_route_is_not_served(
@@ -82,24 +82,24 @@ def test_a_card_that_names_another_file_than_its_route_is_not_served(
 ) -> None:
     """Whoever swaps the file and the hash on its card has still not proven it."""
     monkeypatch.setattr(engines, "Engine", Fake)
-    estate = an_estate(tmp_path / ".freehold")
+    workspace = a_workspace(tmp_path / ".freehold")
     of = {"base": "b", "base_sha256": "0", "dataset_hash": "d", "recipe": {}, "seed": 0, "metrics": {}}
-    estate.store.book.put_model(ModelCard(id="m1", task_id="t", **weights(tmp_path, b"another"), **of))
-    keeper = Engines(estate.settings, lambda: estate.store)
+    workspace.store.registry.put_model(ModelCard(id="m1", task_id="t", **weights(tmp_path, b"another"), **of))
+    keeper = Engines(workspace.settings, lambda: workspace.store)
     keeper.keep({"m1": ServedModel(str(tmp_path), hashlib.sha256(b"model").hexdigest())})
     assert keeper.urls() == {}
     assert "another file than its route was proven with" in caplog.text
-    estate.store.close()
+    workspace.store.close()
 
 
 def test_a_request_brings_what_bounds_its_call(moved: Moved) -> None:
-    settings = moved.estate.settings
-    task = moved.estate.task(moved.task_id)
+    settings = moved.workspace.settings
+    task = moved.workspace.task(moved.task_id)
     own = replace(settings, tasks={task.name: {"slack_ms": 900.0}})
     for number in range(5):
         moved.rented(latency_ms=1000.0 + number, gateway_ms=400.0)
     moved.rented(latency_ms=1.0, status=503)
-    around = Surroundings(own, LateEstate(own))
+    around = GatewayContext(own, LazyWorkspace(own))
     asked = read_request("openai-chat", chat_body("refund of order 7 please"))
     around.directory.refresh()
     moved.put(expected={"owned_p95_ms": 120.0})
@@ -112,8 +112,8 @@ def test_a_request_brings_what_bounds_its_call(moved: Moved) -> None:
 
 
 def test_a_model_without_an_engine_is_told_of(moved: Moved, tmp_path: Path) -> None:
-    settings = moved.estate.settings
-    around = Surroundings(settings, LateEstate(settings))
+    settings = moved.workspace.settings
+    around = GatewayContext(settings, LazyWorkspace(settings))
     around.refresh()
     assert around.unserved() == []
     moved.put(model_path="/models/m1")

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from rollback_scene import FAST, Gateway, Script, ask_in_step, both_sides, moved, teach
 
-from freehold.core import Route
-from freehold.loop.faring import live_view
-from freehold.loop.moving import return_all
+from freehold.model import Route
+from freehold.route.run.move import return_all
+from freehold.route.run.route_status import route_status
 
 TURNS = 110
 
@@ -26,15 +26,15 @@ class Scene:
 
     @property
     def route(self) -> Route:
-        return self.gateway.estate.store.book.route(self.task_id)
+        return self.gateway.workspace.store.registry.route(self.task_id)
 
     @property
     def seen(self) -> dict[str, Any]:
-        return dict(self.gateway.estate.store.watches.get(self.task_id).document["watch"])
+        return dict(self.gateway.workspace.store.watches.get(self.task_id).document["watch"])
 
     async def put(self, kind: str = "cascade", **changes: Any) -> Route:
         """Put a route and wait until the worker lets the owned model answer."""
-        route = moved(self.gateway.estate, self.task_id, kind, **changes)
+        route = moved(self.gateway.workspace, self.task_id, kind, **changes)
         await self.gateway.until_local()
         return route
 
@@ -44,11 +44,11 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     script = Script()
     async with both_sides(script) as origin:
         gateway = Gateway(tmp_path, origin, *FAST)
-        task_id = teach(gateway.estate)
+        task_id = teach(gateway.workspace)
         await gateway.start()
         yield Scene(gateway, script, task_id)
         await gateway.stop()
-        gateway.estate.store.close()
+        gateway.workspace.store.close()
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ async def test_every_fifth_bad_answer_is_enough(scene: Scene) -> None:
     answered = await ask_in_step(scene.gateway, scene.task_id, route.version, range(TURNS - 10, TURNS + 600))
     assert scene.route.decided_by == "rollback", len(answered)
     assert 40 < len(answered) < 400
-    view = live_view(scene.gateway.estate, scene.gateway.estate.task(scene.task_id))
+    view = route_status(scene.gateway.workspace, scene.gateway.workspace.task(scene.task_id))
     assert view.standing is not None
     assert view.standing.audited >= len(answered)
     assert "of the last" in view.remarks[0]
@@ -106,8 +106,8 @@ async def test_a_killed_gateway_goes_on_with_the_evidence_it_had(scene: Scene) -
     await scene.gateway.start()
     await ask_in_step(scene.gateway, scene.task_id, route.version, [1])
     after = scene.seen
-    estate = scene.gateway.estate
-    recorded = estate.store.following.page(scene.task_id, route.version, (0.0, ""), 1e12, 999)
+    workspace = scene.gateway.workspace
+    recorded = workspace.store.call_stream.page(scene.task_id, route.version, (0.0, ""), 1e12, 999)
     assert (after["calls"], after["repeated"]) == (len(recorded), 0)
     assert after["audited"] >= before["audited"] >= 6
     answered = await ask_in_step(scene.gateway, scene.task_id, route.version, range(TURNS + 3, TURNS + 30))
@@ -126,7 +126,7 @@ async def test_a_canary_becomes_a_cascade_by_itself(scene: Scene) -> None:
     assert 'freehold_route_share{task="triage-support-desk",route="cascade"} 1\n' in page
     assert 'freehold_route_audit_rate{task="triage-support-desk",route="cascade"} 1' in page
     assert {one.status for one in later} == {200}
-    calls = scene.gateway.estate.store.following.page(scene.task_id, route.version, (0.0, ""), 1e12, 999)
+    calls = scene.gateway.workspace.store.call_stream.page(scene.task_id, route.version, (0.0, ""), 1e12, 999)
     tossed = [call for call in calls if call.tags.get("owned") != "withdrawn"]
     assert {call.tags["coin"] for call in tossed} == {"owned", "rented"}
     assert all((call.tags["coin"] == "owned") == (call.arm == "owned") for call in tossed)
@@ -138,8 +138,8 @@ async def test_a_canary_becomes_a_cascade_by_itself(scene: Scene) -> None:
 @pytest.mark.slow
 async def test_a_shadow_is_noticed_by_nobody(scene: Scene) -> None:
     scene.script.owned = lambda number: "wrong" if number % 2 else "right"
-    moved(scene.gateway.estate, scene.task_id, "shadow", risk=None, threshold=None, shadow_rate=1.0)
-    while not (scene.gateway.estate.store.watches.get(scene.task_id).document.get("watch") or {}).get("calls"):
+    moved(scene.gateway.workspace, scene.task_id, "shadow", risk=None, threshold=None, shadow_rate=1.0)
+    while not (scene.gateway.workspace.store.watches.get(scene.task_id).document.get("watch") or {}).get("calls"):
         await scene.gateway.ask(0)
         await asyncio.sleep(0.01)
     answered = await ask_in_step(scene.gateway, scene.task_id, 1, range(100, 130))
@@ -164,24 +164,24 @@ async def test_no_gateway_uses_a_model_that_was_taken_back(
     async with both_sides(script) as origin:
         gateways = [Gateway(tmp_path / name, origin, *FAST, database_url=url) for name in ("one", "two")]
         one, two = gateways
-        task_id = teach(one.estate)
+        task_id = teach(one.workspace)
         for gateway in gateways:
             await gateway.start()
         try:
             for round_number in range(5):
                 route = await Scene(one, script, task_id).put(audit_rate=0.0)
                 await two.until_local()
-                return_all(one.estate, task_id)
+                return_all(one.workspace, task_id)
                 answered = await asyncio.gather(*(gateway.ask(100 + round_number) for gateway in gateways))
                 assert [got.arm for got in answered] == ["rented", "rented"], route
             script.owned = lambda number: "wrong" if number >= TURNS else "right"
             route = await Scene(one, script, task_id).put(audit_rate=1.0)
             await two.until_local()
             await ask_in_step(two, task_id, route.version, range(TURNS, TURNS + 30))
-            assert one.estate.store.book.route(task_id).decided_by == "rollback"
+            assert one.workspace.store.registry.route(task_id).decided_by == "rollback"
             assert [(await gateway.ask(500)).arm for gateway in gateways] == ["rented", "rented"]
-            assert one.estate.store.watches.get(task_id).document["watch"]["repeated"] == 0
+            assert one.workspace.store.watches.get(task_id).document["watch"]["repeated"] == 0
         finally:
             for gateway in gateways:
                 await gateway.stop()
-                gateway.estate.store.close()
+                gateway.workspace.store.close()

@@ -13,21 +13,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freehold.app.holding import RouteCheck
-from freehold.core import Message, OwnedAnswer, Route
-from freehold.core.example import Example
-from freehold.core.live import Live, as_of_now
-from freehold.core.schema import keeps_to
+from freehold.app.route_check import RouteCheck
 from freehold.errors import AwayError
 from freehold.gateway.background import Background
-from freehold.gateway.chance import toss
-from freehold.gateway.config import Placed
-from freehold.prove.expected import expected
+from freehold.gateway.config import Assignment
+from freehold.gateway.sampling import toss
+from freehold.model import Message, OwnedAnswer, Route
+from freehold.model.example import Example
+from freehold.model.live import Live, as_of_now
+from freehold.prove.live_baseline import expected
+from freehold.text.schema import keeps_to
 
 
-def placed(kind: str = "canary", *, share: float = 1.0, version: int = 1, **changes: Any) -> Placed:
+def placed(kind: str = "canary", *, share: float = 1.0, version: int = 1, **changes: Any) -> Assignment:
     values: dict[str, Any] = {"task_id": "t", "version": version, "kind": kind, "model_id": "m"}
-    return Placed(task_id="t", task_key="k", route=Route(**{**values, **changes}), share=share)
+    return Assignment(task_id="t", task_key="k", route=Route(**{**values, **changes}), share=share)
 
 
 @given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1), st.integers(0, 2**32))

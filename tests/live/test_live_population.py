@@ -10,7 +10,7 @@ import pytest
 from made import answer_body
 from moved import RIGHT, Moved, a_moved_task
 
-from freehold.loop.faring import live_view
+from freehold.route.run.route_status import route_status
 
 OF_ALL: dict[str, Any] = {"kinds": {"plain": 40}, "habits": []}
 
@@ -40,7 +40,7 @@ NO_TARGETS = {
 def audited(moved: Moved, audit: bytes, status: int = 200) -> None:
     call = moved.local(audit=None)
     beside = moved._beside(call, arm="audit", response_body=audit, status=status, propensity=0.5)
-    moved.estate.store.calls.add([beside])
+    moved.workspace.store.calls.add([beside])
 
 
 @pytest.mark.parametrize("name", NO_TARGETS)
@@ -52,7 +52,7 @@ def test_a_local_answer_is_wrong_where_the_provider_gave_none_that_could_be_want
     watch = moved.kept.watch
     assert (watch.audited, watch.missing, moved.kept.unreadable) == (3, 0, 0)
     assert moved.evidence("contract") > 20
-    figures = live_view(moved.estate, moved.estate.task(moved.task_id)).figures
+    figures = route_status(moved.workspace, moved.workspace.task(moved.task_id)).figures
     assert (figures.audits, figures.agreed, figures.local_wrong) == (3, 0, 1.0)
 
 
@@ -70,8 +70,8 @@ def test_an_audit_that_failed_is_missing_and_no_evidence(moved: Moved) -> None:
 def test_a_correction_says_more_than_what_the_provider_left_out(moved: Moved) -> None:
     moved.put(expected=OF_ALL)
     audited(moved, NO_TARGETS["tool_calls"])
-    call = next(iter(moved.estate.store.following.page(moved.task_id, 1, (0.0, ""), 1e12, 1)))
-    moved.estate.store.calls.add_feedback(call.id, "correction", RIGHT, 1.0)
+    call = next(iter(moved.workspace.store.call_stream.page(moved.task_id, 1, (0.0, ""), 1e12, 1)))
+    moved.workspace.store.calls.add_feedback(call.id, "correction", RIGHT, 1.0)
     moved.look()
     detector = moved.kept.watch.detector("contract")
     assert detector is not None
@@ -108,7 +108,7 @@ def test_calls_about_which_no_model_is_asked_are_calls_that_were_not_answered_lo
         detector = moved.kept.watch.detector("contract")
         assert detector is not None
         assert detector.observed == decided
-    figures = live_view(moved.estate, moved.estate.task(moved.task_id)).figures
+    figures = route_status(moved.workspace, moved.workspace.task(moved.task_id)).figures
     assert (figures.calls, figures.local) == (6, 0), "those that do not fit are with the sorter once more"
 
 
@@ -127,7 +127,7 @@ def test_a_pair_is_lost_where_the_provider_gave_no_answer_that_could_be_wanted(m
     for body in (NO_TARGETS["tool_calls"], answer_body(RIGHT)):
         call = moved._call(response_body=body, tags={"shadow": "due"})
         shadow = moved._beside(call, arm="shadow", response_body=answer_body(RIGHT), tags={})
-        moved.estate.store.calls.add([call, shadow])
+        moved.workspace.store.calls.add([call, shadow])
     moved.look()
     assert moved.kept.watch.ramp is not None
     assert moved.kept.watch.ramp.mean == pytest.approx(-0.5)

@@ -10,16 +10,16 @@ from live.moved import Moved
 from made import chat_body
 from rollback_scene import FAST, SYSTEM, Gateway, Script, both_sides, moved, teach
 
-from freehold.core import Asked, Message
-from freehold.core.dialects import read_request
-from freehold.core.task import versions_of
-from freehold.loop.directory import Directory
-from freehold.loop.faring import live_view
-from freehold.loop.overview import overviews
-from freehold.loop.prompt_news import prompt_news
-from freehold.loop.sorting import sort_new_calls
+from freehold.dialects import read_request
+from freehold.model import Asked, Message
+from freehold.model.task import versions_of
+from freehold.pipeline.overview import overviews
+from freehold.route.run.directory import Directory
+from freehold.route.run.route_status import route_status
+from freehold.sort import NearPrompts
+from freehold.sort.run.sort import sort_new_calls
 from freehold.store import CallFilter
-from freehold.tasks import NearPrompts
+from freehold.watch.run.prompt_news import prompt_news
 
 EDITED = SYSTEM.replace("of a shop", "of a small shop")
 
@@ -30,25 +30,25 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
         gateway = Gateway(tmp_path, origin, *FAST)
         yield gateway
         await gateway.stop()
-        gateway.estate.store.close()
+        gateway.workspace.store.close()
 
 
 async def test_an_edited_prompt_is_seen_with_its_first_call(gateway: Gateway) -> None:
-    task_id = teach(gateway.estate, 80)
+    task_id = teach(gateway.workspace, 80)
     await gateway.start()
-    route = moved(gateway.estate, task_id)
+    route = moved(gateway.workspace, task_id)
     await gateway.until_local()
-    store = gateway.estate.store
+    store = gateway.workspace.store
     asked = [await gateway.ask(200 + number, EDITED) for number in range(3)]
     assert {one.arm for one in asked} == {"rented"}
     await gateway.until(lambda: all(store.calls.get(one.call_id) is not None for one in asked))
     for one in asked:  # before anything was sorted, each call says what it is
         call = store.calls.get(one.call_id)
         assert call is not None
-        assert call.task_key == gateway.estate.task(task_id).key
+        assert call.task_key == gateway.workspace.task(task_id).key
         assert (call.tags["owned"], call.tags["new_prompt"]) == ("new_prompt", "2")
-    sort_new_calls(gateway.estate)
-    await gateway.until(lambda: len(versions_of(gateway.estate.task(task_id))) == 2)
+    sort_new_calls(gateway.workspace)
+    await gateway.until(lambda: len(versions_of(gateway.workspace.task(task_id))) == 2)
 
     def compared() -> int:
         return sum("new_prompt" in call.tags for call in store.calls.find(CallFilter(task_id=task_id, arm="shadow")))
@@ -60,22 +60,22 @@ async def test_an_edited_prompt_is_seen_with_its_first_call(gateway: Gateway) ->
     owned = await gateway.ask(400)
     assert owned.arm == "owned"
     await gateway.until(lambda: store.calls.get(owned.call_id) is not None)
-    task = gateway.estate.task(task_id)
-    news = prompt_news(gateway.estate, task, store.book.route(task_id))
+    task = gateway.workspace.task(task_id)
+    news = prompt_news(gateway.workspace, task, store.registry.route(task_id))
     assert news is not None
     assert (news.number, news.calls, news.last - news.calls) == (2, news.calls, 1)
     assert news.calls >= 4
     assert news.compared >= 1
-    view = live_view(gateway.estate, task)
+    view = route_status(gateway.workspace, task)
     assert view.remarks[0].startswith("new prompt (version 2) since ")
     assert "the owned model answers none of them" in view.remarks[0]
     assert "+ small" in view.remarks[0]
-    assert overviews(gateway.estate)[0].remarks[0] == view.remarks[0]
+    assert overviews(gateway.workspace)[0].remarks[0] == view.remarks[0]
     page = await gateway.page("/metrics")
     share = next(line for line in page.splitlines() if line.startswith("freehold_route_share{"))
     assert 0.0 < float(share.split()[-1]) < 1.0
     assert 'freehold_new_prompt_calls_total{task="' in page
-    assert store.book.route(task_id) == route
+    assert store.registry.route(task_id) == route
 
 
 def test_what_was_compared_under_a_new_prompt_is_no_evidence_on_the_route(moved: Moved) -> None:
@@ -91,10 +91,10 @@ def test_what_was_compared_under_a_new_prompt_is_no_evidence_on_the_route(moved:
 
 def test_a_directory_tells_versions_from_values(moved: Moved) -> None:
     moved.put()
-    estate = moved.estate
-    directory = Directory(lambda: estate.store)
+    workspace = moved.workspace
+    directory = Directory(lambda: workspace.store)
     directory.refresh()
-    (system,) = {part.pieces[0] for part in estate.task(moved.task_id).template.parts if part.pieces[0]}
+    (system,) = {part.pieces[0] for part in workspace.task(moved.task_id).template.parts if part.pieces[0]}
 
     def found(prompt: str) -> tuple[bool, int | None]:
         one = directory.find(read_request("openai-chat", chat_body("refund please", prompt)), None)
@@ -110,7 +110,7 @@ def test_a_directory_tells_versions_from_values(moved: Moved) -> None:
     for number in range(5):
         body = chat_body(f"refund {number}", f"{system} Be brief.")
         moved.rented(task_id=None, route_version=0, request_body=body)
-    sort_new_calls(estate)
+    sort_new_calls(workspace)
     directory.refresh()
     assert found(f"{system} Be brief.") == (False, 2)
     assert found(f"{system} Be brief, please.") == (False, 3)
@@ -121,7 +121,7 @@ def test_a_directory_tells_versions_from_values(moved: Moved) -> None:
 
 
 def test_near_prompts_are_found_by_their_words_and_remembered(moved: Moved) -> None:
-    task = moved.estate.task(moved.task_id)
+    task = moved.workspace.task(moved.task_id)
     near = NearPrompts([task])
     (system,) = {part.pieces[0] for part in task.template.parts if part.pieces[0]}
 

@@ -9,8 +9,8 @@ from live.moved import PUT_AT, RIGHT, WRONG, Moved
 def test_a_canary_ramps_to_a_cascade_by_itself(moved: Moved) -> None:
     moved.put("canary", harm=0.1, shadow_rate=1.0, audit_rate=0.3)
     moved.look()
-    assert moved.estate.store.watches.lives()[moved.task_id].share == 0.1
-    assert moved.estate.store.watches.lives()[moved.task_id].audit_rate == 0.5
+    assert moved.workspace.store.watches.lives()[moved.task_id].share == 0.1
+    assert moved.workspace.store.watches.lives()[moved.task_id].audit_rate == 0.5
     shares = []
     for _ in range(12):
         for _ in range(10):
@@ -18,7 +18,7 @@ def test_a_canary_ramps_to_a_cascade_by_itself(moved: Moved) -> None:
         moved.look()
         if moved.route.kind == "cascade":
             break
-        shares.append(moved.estate.store.watches.lives()[moved.task_id].share)
+        shares.append(moved.workspace.store.watches.lives()[moved.task_id].share)
     assert shares == sorted(shares)
     assert (moved.route.kind, moved.route.decided_by, moved.route.audit_rate) == ("cascade", "ramp", 0.3)
     assert moved.route.reason.startswith("ramped: after")
@@ -40,7 +40,7 @@ def test_the_cascade_that_a_canary_becomes_goes_on_with_its_evidence(moved: Move
     assert (after.route_version, after.ramp, after.detector("harm")) == (2, None, None)
     for name in ("contract", "validity", "refusals"):
         assert after.detector(name) == before.detector(name)
-    live = moved.estate.store.watches.lives()[moved.task_id]
+    live = moved.workspace.store.watches.lives()[moved.task_id]
     assert (live.share, live.audit_rate) == (1.0, pytest.approx(0.15))
     assert any("gpt-5" in reason for reason in live.stale)
 

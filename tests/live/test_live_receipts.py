@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from moved import PUT_AT, RIGHT, WRONG, Moved, a_moved_task
 
-from freehold.core import Route
-from freehold.core.explanation import explain
-from freehold.core.live import Live, at_first, is_news
-from freehold.core.receipt import Receipt, verify
-from freehold.core.statement import headline
+from freehold.model import Route
+from freehold.model.explanation import explain
+from freehold.model.live import Live, at_first, is_news
+from freehold.model.receipt import Receipt, verify
+from freehold.model.statement import headline
 from freehold.store import WatchStep
 from freehold.watch.audits import audit_rate
 from freehold.watch.detector import new_detector, observe
@@ -26,7 +26,7 @@ def moved(tmp_path: Path) -> Moved:
 
 def told(moved: Moved) -> list[Receipt]:
     """The receipts, which make a whole chain."""
-    found = list(moved.estate.store.receipts.stream())
+    found = list(moved.workspace.store.receipts.stream())
     assert list(verify(found)) == []
     return [receipt for receipt in found if isinstance(receipt, Receipt)]
 
@@ -95,10 +95,10 @@ def test_a_step_and_the_row_that_it_is_of_are_written_together_or_not_at_all(
 ) -> None:
     route = moved.put(audit_rate=0.05)
     moved.look()
-    row = moved.estate.store.watches.get(moved.task_id)
+    row = moved.workspace.store.watches.get(moved.task_id)
     now = replace(at_first(route), audit_rate=0.5)
     step = WatchStep(route=route, told=at_first(route), now=now, seen={"calls": 3})
-    assert not moved.estate.store.watches.put(replace(row, revision=row.revision + 1), step)
+    assert not moved.workspace.store.watches.put(replace(row, revision=row.revision + 1), step)
     assert len(told(moved)) == 1, "whoever lost the race tells nothing"
 
     def fail(*_: object) -> None:
@@ -107,9 +107,9 @@ def test_a_step_and_the_row_that_it_is_of_are_written_together_or_not_at_all(
     with monkeypatch.context() as patched:
         patched.setattr("freehold.store.watches.append_watch", fail)
         with pytest.raises(ZeroDivisionError):
-            moved.estate.store.watches.put(row, step)
-    assert moved.estate.store.watches.get(moved.task_id) == row
-    assert moved.estate.store.watches.put(row, step)
+            moved.workspace.store.watches.put(row, step)
+    assert moved.workspace.store.watches.get(moved.task_id) == row
+    assert moved.workspace.store.watches.put(row, step)
     assert told(moved)[-1].content["figures"] == {"calls": 3}
 
 

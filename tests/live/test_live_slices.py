@@ -11,11 +11,11 @@ import pytest
 from live.moved import RIGHT, WRONG, Moved, a_moved_task
 
 from freehold import route as routing
-from freehold.core import Verdict
-from freehold.core.slices import SliceShape
-from freehold.loop.expecting import tolerated_slices
-from freehold.loop.faring import live_views
-from freehold.loop.moving import still_withheld
+from freehold.model import Verdict
+from freehold.prove.run.live_baseline import tolerated_slices
+from freehold.route.run.move import still_withheld
+from freehold.route.run.route_status import route_statuses
+from freehold.text.slices import SliceShape
 
 SHAPE = SliceShape(field="intent", labels=("refund", "other"))
 BEARS = {"label:refund": 0.12, "label:other": 0.12}
@@ -27,7 +27,7 @@ def moved(tmp_path: Path) -> Iterator[Moved]:
     moved = a_moved_task(tmp_path)
     moved.put(risk=0.6, head={"slices": SHAPE.to_json()}, expected={"slices": BEARS}, verdict_id="v1")
     yield moved
-    moved.estate.store.close()
+    moved.workspace.store.close()
 
 
 def turn(moved: Moved, calls: int = 90) -> None:
@@ -54,7 +54,7 @@ def test_it_alone_is_withheld_and_the_rest_of_the_evidence_goes_on(moved: Moved)
     assert after.detector("contract") == before.detector("contract")
     assert after.detector("slice:label:other") is None
     assert after.detector("slice:label:refund") == before.detector("slice:label:refund")
-    remarks = live_views(moved.estate)[0].remarks
+    remarks = route_statuses(moved.workspace)[0].remarks
     assert remarks[0].startswith("withheld 20")
     assert "evidence of harm" in remarks[1]
     moved.look(3)
@@ -77,7 +77,7 @@ def test_good_slices_stay(moved: Moved) -> None:
 
 def test_a_canary_keeps_its_ramp(moved: Moved) -> None:
     canary: Any = replace(moved.route, version=2, kind="canary", harm=0.02, shadow_rate=1.0)
-    moved.estate.store.book.put_route(canary)
+    moved.workspace.store.registry.put_route(canary)
     moved.look()
     for _ in range(40):
         moved.rented(shadow=RIGHT, tags={"audit_rate": "0.5"})
@@ -97,8 +97,8 @@ def test_moving_the_same_verdict_again_does_not_bring_it_back(moved: Moved) -> N
     turn(moved)
     moved.look()
     again = replace(moved.route, version=3, withheld=("length:long",), decided_by="person")
-    assert still_withheld(moved.estate, again) == ("length:long", "label:other")
-    assert still_withheld(moved.estate, replace(again, verdict_id="v2")) == ("length:long",)
+    assert still_withheld(moved.workspace, again) == ("length:long", "label:other")
+    assert still_withheld(moved.workspace, replace(again, verdict_id="v2")) == ("length:long",)
 
 
 def test_a_proof_says_what_each_slice_may_bear() -> None:

@@ -6,9 +6,9 @@ import pytest
 from live.moved import PUT_AT, Moved
 from made import chat_body
 
-from freehold.core.task import versions_of
-from freehold.loop.faring import live_views
-from freehold.loop.sorting import sort_new_calls
+from freehold.model.task import versions_of
+from freehold.route.run.route_status import route_statuses
+from freehold.sort.run.sort import sort_new_calls
 
 
 def test_stale_evidence_is_said_and_raises_the_audit_rate(moved: Moved) -> None:
@@ -16,13 +16,13 @@ def test_stale_evidence_is_said_and_raises_the_audit_rate(moved: Moved) -> None:
     for _ in range(6):
         moved.rented(model_answered="gpt-5")
     moved.look()
-    live = moved.estate.store.watches.lives()[moved.task_id]
+    live = moved.workspace.store.watches.lives()[moved.task_id]
     assert "gpt-5" in live.stale[0]
     assert live.audit_rate == pytest.approx(0.15)
-    assert any(line.startswith("stale: rented model changed") for line in live_views(moved.estate)[0].remarks)
+    assert any(line.startswith("stale: rented model changed") for line in route_statuses(moved.workspace)[0].remarks)
     moved.now = PUT_AT + 91 * 86400
     moved.look()
-    assert any("days ago" in reason for reason in moved.estate.store.watches.lives()[moved.task_id].stale)
+    assert any("days ago" in reason for reason in moved.workspace.store.watches.lives()[moved.task_id].stale)
 
 
 def test_a_stale_verdict_stays_stale_until_another_is_moved(moved: Moved) -> None:
@@ -32,7 +32,7 @@ def test_a_stale_verdict_stays_stale_until_another_is_moved(moved: Moved) -> Non
         moved.rented(model_answered="gpt-5")
     moved.look()
     moved.put("rented")
-    lives = moved.estate.store.watches.lives
+    lives = moved.workspace.store.watches.lives
     for verdict_id, reasons, rate in (("v1", 1, 0.15), ("v1", 1, 0.15), ("v2", 0, 0.05)):
         moved.put(expected=expected, verdict_id=verdict_id, audit_rate=0.05)
         moved.look()
@@ -49,7 +49,7 @@ def test_a_clock_that_went_back_makes_no_verdict_fresh(moved: Moved) -> None:
     moved.now = PUT_AT - 7200
     moved.look()
     assert moved.kept.restarts == 1
-    assert len(moved.estate.store.watches.lives()[moved.task_id].stale) == 1
+    assert len(moved.workspace.store.watches.lives()[moved.task_id].stale) == 1
 
 
 def test_a_prompt_that_was_changed_is_said(moved: Moved) -> None:
@@ -63,7 +63,7 @@ def test_a_prompt_that_was_changed_is_said(moved: Moved) -> None:
             moved.rented(route_version=0, request_body=chat_body("refund", system="Another prompt altogether."))
             moved.rented(route_version=0)
     moved.look()
-    (reason,) = moved.estate.store.watches.lives()[moved.task_id].stale
+    (reason,) = moved.workspace.store.watches.lives()[moved.task_id].stale
     assert reason.startswith("template changed: ")
     assert (moved.kept.watch.calls, moved.route.kind) == (400, "cascade")
 
@@ -72,17 +72,17 @@ def test_a_prompt_that_was_edited_by_a_word_is_said(moved: Moved) -> None:
     """Its calls go on as the task's, in a new version of its prompt, which was not proven."""
     moved.put(audit_rate=0.05)
     moved.local(is_due=False)
-    (system,) = {part.pieces[0] for part in moved.estate.task(moved.task_id).template.parts if part.pieces[0]}
+    (system,) = {part.pieces[0] for part in moved.workspace.task(moved.task_id).template.parts if part.pieces[0]}
     for number in range(60):
         for prompt in (f"{system} Be brief.", "Write a poem about the season that the user names."):
             body = chat_body(f"refund {number}", system=prompt)
             call = moved.rented(task_id=None, route_version=0, request_body=body)
-    sort_new_calls(moved.estate)
-    assert len(moved.estate.store.book.tasks()) == 2
-    assert versions_of(moved.estate.task(moved.task_id))[1].changed == ("+ Be brief.",)
+    sort_new_calls(moved.workspace)
+    assert len(moved.workspace.store.registry.tasks()) == 2
+    assert versions_of(moved.workspace.task(moved.task_id))[1].changed == ("+ Be brief.",)
     moved.now = call.created_at + 60
     moved.look()
-    live = moved.estate.store.watches.lives()[moved.task_id]
+    live = moved.workspace.store.watches.lives()[moved.task_id]
     assert [reason.partition(":")[0] for reason in live.stale] == ["template changed"]
     assert live.audit_rate == pytest.approx(0.15)
     assert moved.kept.watch.calls == 61
@@ -102,17 +102,17 @@ def test_a_prompt_that_was_rewritten_is_said(moved: Moved, before: int, after: i
         call = moved.rented(task_id=None, route_version=0, request_body=body)
     for _ in range(after):
         call = moved.local()
-    sort_new_calls(moved.estate)
+    sort_new_calls(moved.workspace)
     moved.now = max(call.created_at, PUT_AT + 2 * before) + 1
     moved.look()
-    live = moved.estate.store.watches.lives()[moved.task_id]
+    live = moved.workspace.store.watches.lives()[moved.task_id]
     assert [reason.partition(":")[0] for reason in live.stale] == (["prompt replaced"] if is_said else [])
     assert live.audit_rate == pytest.approx(0.15 if is_said else 0.05)
     for _ in range(before):
         moved.local()
     moved.now = moved.clock + 10
     moved.look()
-    assert moved.estate.store.watches.lives()[moved.task_id].stale == ()
+    assert moved.workspace.store.watches.lives()[moved.task_id].stale == ()
 
 
 def test_a_task_that_came_beside_a_moved_one_takes_no_place(moved: Moved) -> None:
@@ -122,7 +122,7 @@ def test_a_task_that_came_beside_a_moved_one_takes_no_place(moved: Moved) -> Non
         if number > 40:
             body = chat_body(f"refund {number}", system="Name the season of which the user writes, in one word.")
             moved.rented(task_id=None, route_version=0, request_body=body)
-    sort_new_calls(moved.estate)
+    sort_new_calls(moved.workspace)
     moved.now = moved.clock + 1
     moved.look()
-    assert moved.estate.store.watches.lives()[moved.task_id].stale == ()
+    assert moved.workspace.store.watches.lives()[moved.task_id].stale == ()

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from rollback_scene import FAST, Gateway, Script, both_sides, moved, teach
 
-from freehold.core import Route
-from freehold.core.dialects import read_request
-from freehold.core.receipt import Receipt
-from freehold.core.template import Template
-from freehold.loop.faring import live_view
+from freehold.dialects import read_request
+from freehold.model import Route
+from freehold.model.receipt import Receipt
+from freehold.route.run.route_status import route_status
+from freehold.text.prompts.template import Template
 
 PROMPT = "You triage messages to the desk of {}. Today is {}. Answer with one JSON object: intent and urgency."
 SHOP, DAY = "Acme", "jueves 28 de mayo de 2026"
@@ -35,14 +35,14 @@ class Scene:
 
     @property
     def route(self) -> Route:
-        return self.gateway.estate.store.book.route(self.task_id)
+        return self.gateway.workspace.store.registry.route(self.task_id)
 
     def watched(self, name: str) -> int:
-        watch = self.gateway.estate.store.watches.get(self.task_id).document.get("watch") or {}
+        watch = self.gateway.workspace.store.watches.get(self.task_id).document.get("watch") or {}
         return int(watch.get(name, 0))
 
     async def put(self, **changes: Any) -> Route:
-        route = moved(self.gateway.estate, self.task_id, audit_rate=1.0, **changes)
+        route = moved(self.gateway.workspace, self.task_id, audit_rate=1.0, **changes)
         await self.gateway.until_local(PROMPT.format(SHOP, DAY))
         return route
 
@@ -56,11 +56,11 @@ class Scene:
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     async with both_sides(Script()) as origin:
         gateway = Gateway(tmp_path, origin, *FAST)
-        task_id = teach(gateway.estate, system=PROMPT.format(SHOP, DAY))
+        task_id = teach(gateway.workspace, system=PROMPT.format(SHOP, DAY))
         await gateway.start()
         yield Scene(gateway, task_id)
         await gateway.stop()
-        gateway.estate.store.close()
+        gateway.workspace.store.close()
 
 
 async def test_at_midnight_nothing_happens(scene: Scene) -> None:
@@ -91,13 +91,13 @@ async def test_a_route_of_an_earlier_version_learns_at_midnight_what_it_did_not_
         (message,) = Template.from_json(now.template).strip(asked) or ()
         assert message.content == "x"
     await scene.gateway.until(lambda: scene.watched("audited") > audited)
-    estate = scene.gateway.estate
-    newest = estate.store.receipts.newest(1)[0]
+    workspace = scene.gateway.workspace
+    newest = workspace.store.receipts.newest(1)[0]
     assert isinstance(newest, Receipt)
     assert (newest.kind, newest.content["decided_by"]) == ("route", "template")
-    view = live_view(estate, estate.task(scene.task_id))
+    view = route_status(workspace, workspace.task(scene.task_id))
     assert view.remarks[0].startswith("template relearned ")
-    assert [one.version for one in estate.store.book.route_history(scene.task_id)] == [2, 1]
+    assert [one.version for one in workspace.store.registry.route_history(scene.task_id)] == [2, 1]
 
 
 async def test_a_name_that_varies_with_callers_is_learnt_when_three_were_seen(scene: Scene) -> None:

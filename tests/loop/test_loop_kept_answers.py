@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from freehold.core import Example, Message, OwnedAnswer
-from freehold.loop.kept_answers import KEY_FILE, KeptAnswers, seal_at
+from freehold.model import Example, Message, OwnedAnswer
+from freehold.prove.run.kept_answers import KEY_FILE, KeptAnswers, seal_at
 
 Lines = list[bytes]
 

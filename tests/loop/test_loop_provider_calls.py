@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from fidelity.upstream import End, Seen, Upstream, plain, served
 
-from freehold.core import Call
-from freehold.core.call import Dialect
-from freehold.loop.noise import _request
-from freehold.loop.provider_calls import Asking, Reply, Request, ask
+from freehold.model import Call
+from freehold.model.call import Dialect
+from freehold.net.provider_client import Asking, Reply, Request, ask
+from freehold.prove.run.self_consistency import _request
 from freehold.settings import ProviderSettings
 
 MESSAGE = {"content": [{"type": "text", "text": "refund"}], "stop_reason": "end_turn", "model": "claude-x"}

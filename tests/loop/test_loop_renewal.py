@@ -9,25 +9,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made import BEGAN_AT, SYSTEM, a_call, an_estate, chat_body, triage_calls, weights
+from made import BEGAN_AT, SYSTEM, a_call, a_workspace, chat_body, triage_calls, weights
 
-from freehold.core import Call, Example, ModelCard
-from freehold.core.dialects import read_request
-from freehold.core.engine import OwnedAnswer
-from freehold.core.route import Route
-from freehold.core.task import versions_of
-from freehold.core.template import Template
-from freehold.dataset import load
+from freehold.dialects import read_request
 from freehold.errors import DataError
-from freehold.loop import proving
-from freehold.loop.estate import Estate
-from freehold.loop.freezing import freeze
-from freehold.loop.moving import move_plan, put_route
-from freehold.loop.progress import Progress
-from freehold.loop.prompt_news import prompt_news
-from freehold.loop.renewal import renew
-from freehold.loop.sorting import sort_new_calls
+from freehold.freeze import load
+from freehold.freeze.run.freeze import freeze
+from freehold.model import Call, Example, ModelCard
+from freehold.model.engine import OwnedAnswer
+from freehold.model.route import Route
+from freehold.model.task import versions_of
+from freehold.pipeline.progress import Progress
+from freehold.pipeline.renewal import renew
+from freehold.pipeline.workspace import Workspace
+from freehold.prove.run import prove as prove_stage
+from freehold.route.run.move import move_plan, put_route
+from freehold.sort.run.sort import sort_new_calls
 from freehold.store import DatasetRow
+from freehold.text.prompts.template import Template
+from freehold.watch.run.prompt_news import prompt_news
 
 EDITED = SYSTEM.replace("of a shop", "of a small shop")
 LATER = BEGAN_AT + 100_000.0
@@ -54,21 +54,21 @@ def edited_calls(count: int, *, prompt: str = EDITED, **changes: Any) -> list[Ca
 
 
 @pytest.fixture
-def estate(tmp_path: Path) -> Iterator[Estate]:
-    opened = an_estate(tmp_path)
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
+    opened = a_workspace(tmp_path)
     opened.store.calls.add(triage_calls(150))
     sort_new_calls(opened)
     yield opened
     opened.store.close()
 
 
-def frozen(estate: Estate) -> DatasetRow:
-    (task,) = estate.store.book.tasks()
-    return estate.dataset_of(task, freeze(estate, task, quiet))
+def frozen(workspace: Workspace) -> DatasetRow:
+    (task,) = workspace.store.registry.tasks()
+    return workspace.dataset_of(task, freeze(workspace, task, quiet))
 
 
-def with_setting(estate: Estate, prompts: str) -> Estate:
-    return Estate(estate.settings.override({"freeze.prompts": prompts}), estate.store)
+def with_setting(workspace: Workspace, prompts: str) -> Workspace:
+    return Workspace(workspace.settings.override({"freeze.prompts": prompts}), workspace.store)
 
 
 def examples(row: DatasetRow) -> list[Example]:
@@ -76,12 +76,12 @@ def examples(row: DatasetRow) -> list[Example]:
     return [*splits.train, *splits.dev, *splits.proof]
 
 
-def test_a_dataset_of_all_versions_shows_the_model_the_same_of_each(estate: Estate) -> None:
-    estate.store.calls.add(edited_calls(150))
-    sort_new_calls(estate)
-    (task,) = estate.store.book.tasks()
+def test_a_dataset_of_all_versions_shows_the_model_the_same_of_each(workspace: Workspace) -> None:
+    workspace.store.calls.add(edited_calls(150))
+    sort_new_calls(workspace)
+    (task,) = workspace.store.registry.tasks()
     assert len(versions_of(task)) == 2
-    row = frozen(with_setting(estate, "all"))
+    row = frozen(with_setting(workspace, "all"))
     found = examples(row)
     assert {len(example.messages) for example in found} == {1}
     assert {example.messages[0].role for example in found} == {"user"}
@@ -91,10 +91,10 @@ def test_a_dataset_of_all_versions_shows_the_model_the_same_of_each(estate: Esta
     assert not template.fits(read_request("openai-chat", chat_body("x", SYSTEM)))
 
 
-def test_a_dataset_of_the_newest_version_counts_what_it_leaves_out(estate: Estate) -> None:
-    estate.store.calls.add(edited_calls(150))
-    sort_new_calls(estate)
-    row = frozen(with_setting(estate, "newest"))
+def test_a_dataset_of_the_newest_version_counts_what_it_leaves_out(workspace: Workspace) -> None:
+    workspace.store.calls.add(edited_calls(150))
+    sort_new_calls(workspace)
+    row = frozen(with_setting(workspace, "newest"))
     assert all(example.created_at >= LATER for example in examples(row))
     assert row.manifest.dropped["earlier_prompt"] == 150
 
@@ -103,13 +103,13 @@ def test_a_dataset_of_the_newest_version_counts_what_it_leaves_out(estate: Estat
 def test_old_answers_count_unless_the_new_prompt_asks_for_other_fields(
     tmp_path: Path, is_field_new: bool, left_out: int
 ) -> None:
-    estate = an_estate(tmp_path / "fields")
+    workspace = a_workspace(tmp_path / "fields")
     fields = ("intent", "urgency", "topic", "mood")[: 4 if is_field_new else 3]
     for calls, names in ((triage_calls(150), ("intent", "urgency", "topic")), (edited_calls(150), fields)):
         typed = {name: {"type": "integer" if name == "urgency" else "string"} for name in names}
         schema = {"type": "object", "properties": typed}
         form = {"type": "json_schema", "json_schema": {"name": "triage", "schema": schema}}
-        estate.store.calls.add(
+        workspace.store.calls.add(
             [
                 a_call(
                     created_at=call.created_at,
@@ -120,14 +120,14 @@ def test_old_answers_count_unless_the_new_prompt_asks_for_other_fields(
                 for call in calls
             ]
         )
-        sort_new_calls(estate)
-    row = frozen(estate)
+        sort_new_calls(workspace)
+    row = frozen(workspace)
     assert row.manifest.dropped.get("earlier_prompt", 0) == left_out
-    estate.store.close()
+    workspace.store.close()
 
 
 @contextmanager
-def right_answers(*_given: object) -> Iterator[proving.Answering]:
+def right_answers(*_given: object) -> Iterator[prove_stage.Answering]:
     """A model that answers as was wanted, and is sure of it."""
 
     def answer(asked: Sequence[Example]) -> list[OwnedAnswer]:
@@ -136,10 +136,10 @@ def right_answers(*_given: object) -> Iterator[proving.Answering]:
     yield answer
 
 
-def moved(estate: Estate) -> Route:
+def moved(workspace: Workspace) -> Route:
     """A model that was trained and proven on the first prompt, and its route."""
-    row = frozen(estate)
-    (task,) = estate.store.book.tasks()
+    row = frozen(workspace)
+    (task,) = workspace.store.registry.tasks()
     card = ModelCard(
         id="m1",
         task_id=task.id,
@@ -149,11 +149,11 @@ def moved(estate: Estate) -> Route:
         recipe={},
         seed=0,
         metrics={"max_output_tokens": 64},
-        **weights(estate.state / "models" / "m1"),
+        **weights(workspace.state / "models" / "m1"),
         parity={"is_ok": True},
     )
-    estate.store.book.put_model(card)
-    estate.store.book.put_route(
+    workspace.store.registry.put_model(card)
+    workspace.store.registry.put_route(
         Route(
             task_id=task.id,
             version=1,
@@ -166,40 +166,40 @@ def moved(estate: Estate) -> Route:
             expected={"newest_call_at": LATER - 1},
         )
     )
-    return estate.store.book.route(task.id)
+    return workspace.store.registry.route(task.id)
 
 
-def test_a_verdict_is_renewed_without_a_training(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(proving, "asking", right_answers)
-    route = moved(estate)
-    (task,) = estate.store.book.tasks()
+def test_a_verdict_is_renewed_without_a_training(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prove_stage, "asking", right_answers)
+    route = moved(workspace)
+    (task,) = workspace.store.registry.tasks()
     with pytest.raises(DataError, match="the one that its model was proven with"):
-        renew(estate, task.name, quiet)
-    estate.store.calls.add(edited_calls(40))
-    sort_new_calls(estate)
-    task = estate.task(task.name)
-    news = prompt_news(estate, task, route)
+        renew(workspace, task.name, quiet)
+    workspace.store.calls.add(edited_calls(40))
+    sort_new_calls(workspace)
+    task = workspace.task(task.name)
+    news = prompt_news(workspace, task, route)
     assert news is not None
     assert (news.number, news.calls, news.last, news.needed) == (2, 40, 40, 75)
     assert f"35 more calls, then: freehold renew {task.name}" in news.words
-    estate.store.calls.add([*edited_calls(300)[40:]])
-    sort_new_calls(estate)
-    news = prompt_news(estate, task, route)
+    workspace.store.calls.add([*edited_calls(300)[40:]])
+    sort_new_calls(workspace)
+    news = prompt_news(workspace, task, route)
     assert news is not None
     assert f"prove the model with it: freehold renew {task.name}" in news.words
-    renewed = renew(estate, task.name, quiet)
+    renewed = renew(workspace, task.name, quiet)
     assert (renewed.version, renewed.verdict.decision, renewed.verdict.model_id) == (2, "move", "m1")
-    assert [model.id for model in estate.store.book.models(task.id)] == ["m1"]
-    dataset = estate.dataset_of(task, renewed.verdict.dataset_hash)
+    assert [model.id for model in workspace.store.registry.models(task.id)] == ["m1"]
+    dataset = workspace.dataset_of(task, renewed.verdict.dataset_hash)
     assert dataset.manifest.dropped["earlier_prompt"] == 150
     assert dataset.manifest.counts["proof"] > 100
-    put_route(estate, move_plan(estate, task.name).route)
-    now = estate.store.book.route(task.id)
+    put_route(workspace, move_plan(workspace, task.name).route)
+    now = workspace.store.registry.route(task.id)
     assert (now.version, now.verdict_id) == (2, renewed.verdict.id)
     template = Template.from_json(now.template)
     stripped = template.strip(read_request("openai-chat", chat_body("where is it?", EDITED)))
     assert stripped is not None
     assert [message.content for message in stripped] == ["where is it?"]
-    assert prompt_news(estate, estate.task(task.name), now) is None
+    assert prompt_news(workspace, workspace.task(task.name), now) is None
     with pytest.raises(DataError):
-        renew(estate, task.name, quiet)
+        renew(workspace, task.name, quiet)

@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made import BEGAN_AT, Run, a_call, an_estate, answer_body, chat_body
+from made import BEGAN_AT, Run, a_call, a_workspace, answer_body, chat_body
 
-from freehold.core import Call, ModelCard
-from freehold.core.dialects import read_request
-from freehold.core.route import Route
-from freehold.core.task import SplitRule, Task
+from freehold.dialects import read_request
 from freehold.errors import BusyError, DataError, NotFoundError, UsageError
-from freehold.loop.estate import Estate
-from freehold.loop.sorting import sort_new_calls
-from freehold.loop.task_edits import apply_edit, merge_plan, rename_plan, split_plan, undo, undo_plan
+from freehold.model import Call, ModelCard
+from freehold.model.route import Route
+from freehold.model.task import SplitRule, Task
+from freehold.pipeline.workspace import Workspace
+from freehold.sort import TaskIndex
+from freehold.sort.run.sort import sort_new_calls
+from freehold.sort.run.task_edits import apply_edit, merge_plan, rename_plan, split_plan, undo, undo_plan
 from freehold.store import CallFilter
-from freehold.tasks import TaskIndex
 
 GATES = "You sort passengers' questions at the airport by gate. Answer with one word."
 MENUS = "You pick the dish that fits a guest's wish from the menu of the day. Answer with one word."
@@ -44,51 +44,56 @@ def _call(prompt: str, number: int, changes: dict[str, Any]) -> Call:
 
 
 @pytest.fixture
-def estate(tmp_path: Path) -> Iterator[Estate]:
-    opened = an_estate(tmp_path / ".freehold")
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
+    opened = a_workspace(tmp_path / ".freehold")
     opened.store.calls.add([*calls(GATES, 60), *calls(MENUS, 60)])
     sort_new_calls(opened)
-    assert sorted(task.name for task in opened.store.book.tasks()) == ["pick-dish-fits", "sort-passengers-questions"]
+    assert sorted(task.name for task in opened.store.registry.tasks()) == [
+        "pick-dish-fits",
+        "sort-passengers-questions",
+    ]
     yield opened
     opened.store.close()
 
 
-def where(estate: Estate) -> dict[str, str]:
+def where(workspace: Workspace) -> dict[str, str]:
     """Which task each call belongs to, by name."""
-    names = {task.id: task.name for task in estate.store.book.tasks()}
-    found = estate.store.calls.find(CallFilter())
+    names = {task.id: task.name for task in workspace.store.registry.tasks()}
+    found = workspace.store.calls.find(CallFilter())
     return {call.id: names.get(call.task_id or "", "none") for call in found}
 
 
-def as_seen(estate: Estate) -> tuple[dict[str, str], list[Task]]:
-    return where(estate), estate.store.book.tasks()
+def as_seen(workspace: Workspace) -> tuple[dict[str, str], list[Task]]:
+    return where(workspace), workspace.store.registry.tasks()
 
 
-def moved(estate: Estate, name: str) -> None:
-    task = estate.task(name)
+def moved(workspace: Workspace, name: str) -> None:
+    task = workspace.task(name)
     template = task.template.to_json()
-    estate.store.book.put_route(Route(task_id=task.id, version=1, kind="cascade", model_id="m", template=template))
+    workspace.store.registry.put_route(
+        Route(task_id=task.id, version=1, kind="cascade", model_id="m", template=template)
+    )
 
 
-def test_merging_moves_calls_prompts_and_attempts_and_new_calls_follow(estate: Estate) -> None:
-    gates, menus = estate.task("sort-passengers-questions"), estate.task("pick-dish-fits")
-    estate.store.attempts.claim(menus.id, "proof-1", ["c1"], 1.0)
-    estate.store.book.put_model(a_card(menus.id))
-    plan = merge_plan(estate, [gates.name, menus.name])
+def test_merging_moves_calls_prompts_and_attempts_and_new_calls_follow(workspace: Workspace) -> None:
+    gates, menus = workspace.task("sort-passengers-questions"), workspace.task("pick-dish-fits")
+    workspace.store.attempts.claim(menus.id, "proof-1", ["c1"], 1.0)
+    workspace.store.registry.put_model(a_card(menus.id))
+    plan = merge_plan(workspace, [gates.name, menus.name])
     assert plan.calls == 60
     assert "60 change their task" in plan.text
-    assert set(where(estate).values()) == {gates.name, menus.name}  # a plan changes nothing
-    apply_edit(estate, plan)
-    assert set(where(estate).values()) == {gates.name}
-    estate.store.calls.add(calls(MENUS, 5, first=200))
-    sort_new_calls(estate)
-    (task,) = estate.store.book.tasks()
-    assert set(where(estate).values()) == {gates.name}
-    assert estate.task(menus.name) == estate.task(menus.id) == task
-    assert [attempt.id for attempt in estate.store.attempts.of_task(task.id)] == ["proof-1"]
-    assert estate.model(task, "m1").task_id == menus.id
+    assert set(where(workspace).values()) == {gates.name, menus.name}  # a plan changes nothing
+    apply_edit(workspace, plan)
+    assert set(where(workspace).values()) == {gates.name}
+    workspace.store.calls.add(calls(MENUS, 5, first=200))
+    sort_new_calls(workspace)
+    (task,) = workspace.store.registry.tasks()
+    assert set(where(workspace).values()) == {gates.name}
+    assert workspace.task(menus.name) == workspace.task(menus.id) == task
+    assert [attempt.id for attempt in workspace.store.attempts.of_task(task.id)] == ["proof-1"]
+    assert workspace.model(task, "m1").task_id == menus.id
     with pytest.raises(NotFoundError):
-        estate.model(task)
+        workspace.model(task)
     index = TaskIndex([task])
     assert index.find(read_request("openai-chat", chat_body("x", MENUS))) == task
     assert index.find(read_request("openai-chat", chat_body("x")), menus.name) == task
@@ -100,20 +105,20 @@ def a_card(task_id: str) -> ModelCard:
     )
 
 
-def test_a_merge_is_undone_with_the_calls_that_came_since(estate: Estate) -> None:
-    before = as_seen(estate)
-    apply_edit(estate, merge_plan(estate, ["sort-passengers-questions", "pick-dish-fits"]))
+def test_a_merge_is_undone_with_the_calls_that_came_since(workspace: Workspace) -> None:
+    before = as_seen(workspace)
+    apply_edit(workspace, merge_plan(workspace, ["sort-passengers-questions", "pick-dish-fits"]))
     since = [call_at(call) for call in (*calls(MENUS, 5, first=300), *calls(GATES, 5, first=300))]
-    estate.store.calls.add(since)
-    sort_new_calls(estate)
-    undo(estate, undo_plan(estate))
-    now, tasks = as_seen(estate)
+    workspace.store.calls.add(since)
+    sort_new_calls(workspace)
+    undo(workspace, undo_plan(workspace))
+    now, tasks = as_seen(workspace)
     assert {call: task for call, task in now.items() if call in before[0]} == before[0]
     assert [now[call.id] for call in since] == ["pick-dish-fits"] * 5 + ["sort-passengers-questions"] * 5
     assert [replace(task, template=old.template) for task, old in zip(tasks, before[1], strict=True)] == before[1]
     assert [task.template for task in tasks] == [task.template for task in before[1]]
     with pytest.raises(NotFoundError):
-        undo_plan(estate)
+        undo_plan(workspace)
 
 
 def call_at(call: Call) -> Call:
@@ -121,57 +126,59 @@ def call_at(call: Call) -> Call:
     return replace(call, created_at=4_000_000_000.0 + call.created_at)
 
 
-def test_a_moved_task_can_only_be_the_first(estate: Estate) -> None:
-    moved(estate, "pick-dish-fits")
+def test_a_moved_task_can_only_be_the_first(workspace: Workspace) -> None:
+    moved(workspace, "pick-dish-fits")
     with pytest.raises(DataError, match="is moved"):
-        merge_plan(estate, ["sort-passengers-questions", "pick-dish-fits"])
-    plan = merge_plan(estate, ["pick-dish-fits", "sort-passengers-questions"])
+        merge_plan(workspace, ["sort-passengers-questions", "pick-dish-fits"])
+    plan = merge_plan(workspace, ["pick-dish-fits", "sort-passengers-questions"])
     assert "stays moved" in plan.text
-    apply_edit(estate, plan)
-    assert estate.store.book.route(estate.task("pick-dish-fits").id).kind == "cascade"
+    apply_edit(workspace, plan)
+    assert workspace.store.registry.route(workspace.task("pick-dish-fits").id).kind == "cascade"
 
 
 @pytest.mark.parametrize("names", [["pick-dish-fits"], ["pick-dish-fits", "pick-dish-fits"]])
-def test_one_task_cannot_be_merged(estate: Estate, names: list[str]) -> None:
+def test_one_task_cannot_be_merged(workspace: Workspace, names: list[str]) -> None:
     with pytest.raises(UsageError):
-        merge_plan(estate, names)
+        merge_plan(workspace, names)
 
 
 @pytest.mark.parametrize(
     ("by", "text"), [("begins", "Summarise in a line:"), ("contains", "marise in a")], ids=["begins", "contains"]
 )
-def test_splitting_takes_calls_along_and_new_calls_follow(estate: Estate, by: Any, text: str) -> None:
-    menus = estate.task("pick-dish-fits")
-    estate.store.attempts.claim(menus.id, "proof-1", ["c1"], 1.0)
-    plan = split_plan(estate, menus.name, SplitRule(parent="", by=by, text=text), "Short Lines")
+def test_splitting_takes_calls_along_and_new_calls_follow(workspace: Workspace, by: Any, text: str) -> None:
+    menus = workspace.task("pick-dish-fits")
+    workspace.store.attempts.claim(menus.id, "proof-1", ["c1"], 1.0)
+    plan = split_plan(workspace, menus.name, SplitRule(parent="", by=by, text=text), "Short Lines")
     assert plan.calls == 12
-    apply_edit(estate, plan)
-    part = estate.task("short-lines")
-    assert sorted(where(estate).values()).count("short-lines") == 12
-    assert [attempt.id for attempt in estate.store.attempts.of_task(part.id)] == ["proof-1"]
-    estate.store.calls.add(calls(MENUS, 10, first=500))
-    sort_new_calls(estate)
-    assert sorted(where(estate).values()).count("short-lines") == 14
-    assert sorted(where(estate).values()).count("pick-dish-fits") == 56
-    assert len(estate.store.book.tasks()) == 3
+    apply_edit(workspace, plan)
+    part = workspace.task("short-lines")
+    assert sorted(where(workspace).values()).count("short-lines") == 12
+    assert [attempt.id for attempt in workspace.store.attempts.of_task(part.id)] == ["proof-1"]
+    workspace.store.calls.add(calls(MENUS, 10, first=500))
+    sort_new_calls(workspace)
+    assert sorted(where(workspace).values()).count("short-lines") == 14
+    assert sorted(where(workspace).values()).count("pick-dish-fits") == 56
+    assert len(workspace.store.registry.tasks()) == 3
 
 
-def test_a_split_is_undone(estate: Estate) -> None:
-    before = as_seen(estate)
+def test_a_split_is_undone(workspace: Workspace) -> None:
+    before = as_seen(workspace)
     rule = SplitRule(parent="", by="begins", text="Summarise")
-    apply_edit(estate, split_plan(estate, "pick-dish-fits", rule, "lines"))
-    undo(estate, undo_plan(estate))
-    assert as_seen(estate) == before
-    apply_edit(estate, split_plan(estate, "pick-dish-fits", rule, "lines"))
-    moved(estate, "lines")
+    apply_edit(workspace, split_plan(workspace, "pick-dish-fits", rule, "lines"))
+    undo(workspace, undo_plan(workspace))
+    assert as_seen(workspace) == before
+    apply_edit(workspace, split_plan(workspace, "pick-dish-fits", rule, "lines"))
+    moved(workspace, "lines")
     with pytest.raises(DataError, match="is moved"):
-        undo_plan(estate)
+        undo_plan(workspace)
 
 
-def test_splitting_a_moved_task_says_what_happens(estate: Estate) -> None:
-    moved(estate, "pick-dish-fits")
+def test_splitting_a_moved_task_says_what_happens(workspace: Workspace) -> None:
+    moved(workspace, "pick-dish-fits")
     rule = SplitRule(parent="", by="begins", text="Summarise")
-    assert "the provider answers what begins with 'Summarise'" in split_plan(estate, "pick-dish-fits", rule, "l").text
+    assert (
+        "the provider answers what begins with 'Summarise'" in split_plan(workspace, "pick-dish-fits", rule, "l").text
+    )
 
 
 @pytest.mark.parametrize(
@@ -187,45 +194,45 @@ def test_splitting_a_moved_task_says_what_happens(estate: Estate) -> None:
         ("begins", "Summarise", " ", UsageError),
     ],
 )
-def test_rules_that_part_nothing_are_refused(estate: Estate, by: Any, text: str, name: str, error: type) -> None:
+def test_rules_that_part_nothing_are_refused(workspace: Workspace, by: Any, text: str, name: str, error: type) -> None:
     with pytest.raises(error):
-        split_plan(estate, "pick-dish-fits", SplitRule(parent="", by=by, text=text), name)
+        split_plan(workspace, "pick-dish-fits", SplitRule(parent="", by=by, text=text), name)
 
 
-def test_a_renamed_task_is_known_by_both_names(estate: Estate) -> None:
-    before = as_seen(estate)
-    apply_edit(estate, rename_plan(estate, "pick-dish-fits", "Dishes"))
-    task = estate.task("dishes")
-    assert estate.task("pick-dish-fits") == task
+def test_a_renamed_task_is_known_by_both_names(workspace: Workspace) -> None:
+    before = as_seen(workspace)
+    apply_edit(workspace, rename_plan(workspace, "pick-dish-fits", "Dishes"))
+    task = workspace.task("dishes")
+    assert workspace.task("pick-dish-fits") == task
     assert TaskIndex([task]).find(read_request("openai-chat", chat_body("x")), "pick-dish-fits") == task
-    estate.store.calls.add(calls(MENUS, 3, first=400, tags={"freehold-task": "Pick dish fits"}))
-    sort_new_calls(estate)
-    assert sorted(where(estate).values()).count("dishes") == 63
-    apply_edit(estate, rename_plan(estate, "dishes", "pick-dish-fits"))
-    undo(estate, undo_plan(estate))
-    undo(estate, undo_plan(estate))
-    assert [task.name for task in estate.store.book.tasks()] == [task.name for task in before[1]]
+    workspace.store.calls.add(calls(MENUS, 3, first=400, tags={"freehold-task": "Pick dish fits"}))
+    sort_new_calls(workspace)
+    assert sorted(where(workspace).values()).count("dishes") == 63
+    apply_edit(workspace, rename_plan(workspace, "dishes", "pick-dish-fits"))
+    undo(workspace, undo_plan(workspace))
+    undo(workspace, undo_plan(workspace))
+    assert [task.name for task in workspace.store.registry.tasks()] == [task.name for task in before[1]]
 
 
 @pytest.mark.parametrize("name", ["sort-passengers-questions", "pick-dish-fits", "", "x" * 60])
-def test_a_name_that_is_taken_or_none_is_refused(estate: Estate, name: str) -> None:
+def test_a_name_that_is_taken_or_none_is_refused(workspace: Workspace, name: str) -> None:
     with pytest.raises(UsageError):
-        rename_plan(estate, "pick-dish-fits", name)
+        rename_plan(workspace, "pick-dish-fits", name)
 
 
-def test_a_plan_that_is_out_of_date_changes_nothing(estate: Estate) -> None:
-    plan = rename_plan(estate, "pick-dish-fits", "dishes")
-    apply_edit(estate, rename_plan(estate, "pick-dish-fits", "meals"))
+def test_a_plan_that_is_out_of_date_changes_nothing(workspace: Workspace) -> None:
+    plan = rename_plan(workspace, "pick-dish-fits", "dishes")
+    apply_edit(workspace, rename_plan(workspace, "pick-dish-fits", "meals"))
     with pytest.raises(BusyError):
-        apply_edit(estate, plan)
-    assert [edit.words for edit in estate.store.task_edits.history()] == ["rename 'pick-dish-fits' to 'meals'"]
+        apply_edit(workspace, plan)
+    assert [edit.words for edit in workspace.store.task_edits.history()] == ["rename 'pick-dish-fits' to 'meals'"]
 
 
-def test_the_command_line_shows_its_plan_first(estate: Estate, run: Run) -> None:
+def test_the_command_line_shows_its_plan_first(workspace: Workspace, run: Run) -> None:
     done = run("tasks", "merge", "pick-dish-fits", "sort-passengers-questions", "--dry-run", "--json")
     assert json.loads(done.stdout)["is_dry_run"] is True
     assert "60 change their task" in done.stderr
-    assert len(estate.store.book.tasks()) == 2
+    assert len(workspace.store.registry.tasks()) == 2
     assert run("tasks", "rename", "pick-dish-fits", "dishes").exit_code == 0
     assert run("tasks", "split", "dishes", "lines", "--begins", "Summarise").exit_code == 0
     assert run("tasks", "merge", "lines", "sort-passengers-questions", "-y").exit_code == 0
@@ -235,4 +242,4 @@ def test_the_command_line_shows_its_plan_first(estate: Estate, run: Run) -> None
         assert run("tasks", "undo").exit_code == 0
     assert run("tasks", "undo").exit_code == 2
     assert run("tasks", "split", "dishes", "lines").exit_code == 2
-    assert {task.name for task in estate.store.book.tasks()} == {"pick-dish-fits", "sort-passengers-questions"}
+    assert {task.name for task in workspace.store.registry.tasks()} == {"pick-dish-fits", "sort-passengers-questions"}

@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from freehold.core.task import Task
 from freehold.errors import DataError, FreeholdError
-from freehold.loop.estate import open_estate
-from freehold.loop.road import Plan, walk
-from freehold.loop.stages import Done
+from freehold.model.task import Task
+from freehold.pipeline.steps import Done
+from freehold.pipeline.workflow import Plan, run_pipeline
+from freehold.pipeline.workspace import open_workspace
 from freehold.settings import load_settings
 
 STAGES = ("freeze", "train", "check", "prove", "move")
@@ -28,7 +28,7 @@ MAKES: dict[str, Done] = {
 
 @dataclass(frozen=True)
 class Scripted:
-    """Stages that write down that they ran, and hang, fail or break where the script says so."""
+    """Steps that write down that they ran, and hang, fail or break where the script says so."""
 
     folder: Path
     script: dict[str, str]
@@ -53,19 +53,19 @@ class Scripted:
 
 
 def walked(folder: Path, plan: dict[str, Any], script: dict[str, str]) -> dict[str, Any]:
-    """What came of a walk, or its error as name, message and hint."""
-    estate = open_estate(load_settings(environment={}, state=str(folder / "state")))
+    """What came of a run, or its error as name, message and hint."""
+    workspace = open_workspace(load_settings(environment={}, state=str(folder / "state")))
     task = Task(id="task1", name="triage", key="k")
     options = tuple((key, value) for key, value in plan.get("options", []))
     wanted = Plan(task_id=task.id, stages=STAGES, mark=plan["mark"], options=options)
     try:
-        return {"walked": asdict(walk(estate, task, wanted, Scripted(folder, script)))}
+        return {"walked": asdict(run_pipeline(workspace, task, wanted, Scripted(folder, script)))}
     except FreeholdError as error:
         return {"error": [type(error).__name__, error.message, error.hint]}
     except ZeroDivisionError as error:
         return {"error": [type(error).__name__, str(error), ""]}
     finally:
-        estate.store.close()
+        workspace.store.close()
 
 
 if __name__ == "__main__":

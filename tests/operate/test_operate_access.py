@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from freehold.gateway.access import Accessed, AccessLog, AccessMode, access_line
-from freehold.gateway.health import Readiness
+from freehold.gateway.telemetry.access import Accessed, AccessLog, AccessMode, access_line
+from freehold.gateway.telemetry.health import Readiness
 
 CALL = Accessed(
     at=1_763_900_000.25,

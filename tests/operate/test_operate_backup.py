@@ -16,16 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made import Run, an_estate, triage_calls
+from made import Run, a_workspace, triage_calls
 
-from freehold.core import ModelCard
-from freehold.core.ids import sha256_hex
 from freehold.errors import DataError, UsageError
-from freehold.loop.archives import _LEFT_FREE_BYTES, MANIFEST
-from freehold.loop.backup import Summary, back_up, restore
-from freehold.loop.estate import Estate
-from freehold.loop.progress import Progress
-from freehold.loop.sorting import sort_new_calls
+from freehold.model import ModelCard
+from freehold.model.ids import sha256_hex
+from freehold.ops.archives import _LEFT_FREE_BYTES, MANIFEST
+from freehold.ops.backup import Summary, back_up, restore
+from freehold.pipeline.progress import Progress
+from freehold.pipeline.workspace import Workspace
+from freehold.sort.run.sort import sort_new_calls
 from freehold.store import CallFilter
 
 WAIT_S = 60.0
@@ -35,19 +35,19 @@ def _quiet(progress: Progress) -> None:
     """Say nothing."""
 
 
-def _fill(folder: Path) -> Estate:
-    """An estate with calls, a task, a model, a proof, something in the journal and what belongs in no backup."""
-    estate = an_estate(folder)
-    estate.store.calls.add(triage_calls(60))
-    sort_new_calls(estate)
-    (task, *_) = estate.store.book.tasks()
+def _fill(folder: Path) -> Workspace:
+    """A workspace with calls, a task, a model, a proof, something in the journal and what belongs in no backup."""
+    workspace = a_workspace(folder)
+    workspace.store.calls.add(triage_calls(60))
+    sort_new_calls(workspace)
+    (task, *_) = workspace.store.registry.tasks()
     for name, data in (("models/m1/model.gguf", b"GGUF" * 5000), ("proofs/v1/report.txt", b"proof"), ("logs/a", b"x")):
-        path = estate.state / name
+        path = workspace.state / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-    (estate.state / "journal" / "w1").mkdir(parents=True)
-    (estate.state / "journal" / "w1" / "00000001.log").write_bytes(b"waiting")
-    estate.store.book.put_model(
+    (workspace.state / "journal" / "w1").mkdir(parents=True)
+    (workspace.state / "journal" / "w1" / "00000001.log").write_bytes(b"waiting")
+    workspace.store.registry.put_model(
         ModelCard(
             id="m1",
             task_id=task.id,
@@ -57,28 +57,28 @@ def _fill(folder: Path) -> Estate:
             recipe={},
             seed=0,
             metrics={},
-            path=str(estate.state / "models" / "m1"),
+            path=str(workspace.state / "models" / "m1"),
         )
     )
-    return estate
+    return workspace
 
 
-def _back_up(estate: Estate, target: Path, *, with_models: bool = True) -> Summary:
-    return back_up(estate.settings, target, _quiet, with_models=with_models)
+def _back_up(workspace: Workspace, target: Path, *, with_models: bool = True) -> Summary:
+    return back_up(workspace.settings, target, _quiet, with_models=with_models)
 
 
 @pytest.mark.parametrize("name", ["backup.tar.gz", "backup"])
 def test_what_is_restored_is_what_was_backed_up(tmp_path: Path, name: str) -> None:
-    estate = _fill(tmp_path / "old")
-    calls = estate.store.calls.find(CallFilter())
-    made = _back_up(estate, tmp_path / name)
-    estate.store.close()
+    workspace = _fill(tmp_path / "old")
+    calls = workspace.store.calls.find(CallFilter())
+    made = _back_up(workspace, tmp_path / name)
+    workspace.store.close()
     again = restore(tmp_path / name, tmp_path / "new", _quiet)
     assert (made.files, made.size_bytes) == (again.files, again.size_bytes)
-    restored = an_estate(tmp_path / "new")
+    restored = a_workspace(tmp_path / "new")
     assert restored.store.calls.find(CallFilter()) == calls
-    (task, *_) = restored.store.book.tasks()
-    (card,) = restored.store.book.models(task.id)
+    (task, *_) = restored.store.registry.tasks()
+    (card,) = restored.store.registry.models(task.id)
     assert card.path == str(tmp_path / "new" / "models" / "m1"), "paths lead into the new folder"
     assert (Path(card.path) / "model.gguf").read_bytes() == b"GGUF" * 5000
     restored.store.close()
@@ -90,21 +90,21 @@ def test_what_is_restored_is_what_was_backed_up(tmp_path: Path, name: str) -> No
 
 
 def test_models_can_be_left_out(tmp_path: Path) -> None:
-    estate = _fill(tmp_path / "old")
-    _back_up(estate, tmp_path / "b.tar.gz", with_models=False)
-    estate.store.close()
+    workspace = _fill(tmp_path / "old")
+    _back_up(workspace, tmp_path / "b.tar.gz", with_models=False)
+    workspace.store.close()
     restore(tmp_path / "b.tar.gz", tmp_path / "new", _quiet)
     assert not (tmp_path / "new" / "models").exists()
 
 
 def test_a_backup_that_is_made_while_calls_come_has_all_that_came_before_it(tmp_path: Path) -> None:
-    estate, goes_on, many = _fill(tmp_path / "old"), threading.Event(), threading.Event()
+    workspace, goes_on, many = _fill(tmp_path / "old"), threading.Event(), threading.Event()
     written: list[str] = []
 
     def write() -> None:
         while not goes_on.is_set() and len(written) < 5000:
             batch = triage_calls(5)
-            estate.store.calls.add(batch)
+            workspace.store.calls.add(batch)
             written.extend(call.id for call in batch)
             if len(written) > 100:
                 many.set()
@@ -115,23 +115,23 @@ def test_a_backup_that_is_made_while_calls_come_has_all_that_came_before_it(tmp_
         for number in range(4):
             assert many.wait(WAIT_S)
             before = list(written)
-            _back_up(estate, tmp_path / f"b{number}")
+            _back_up(workspace, tmp_path / f"b{number}")
             restore(tmp_path / f"b{number}", tmp_path / f"new{number}", _quiet)
-            restored = an_estate(tmp_path / f"new{number}")
+            restored = a_workspace(tmp_path / f"new{number}")
             ids = {call.id for call in restored.store.calls.find(CallFilter())}
             restored.store.close()
             assert ids >= set(before)
     finally:
         goes_on.set()
         writer.join(WAIT_S)
-        estate.store.close()
+        workspace.store.close()
 
 
 def test_a_journal_that_is_delivered_and_grows_meanwhile_does_not_spoil_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    estate = _fill(tmp_path / "old")
-    first, second = (estate.state / "journal" / "w1" / f"0000000{number}.log" for number in (1, 2))
+    workspace = _fill(tmp_path / "old")
+    first, second = (workspace.state / "journal" / "w1" / f"0000000{number}.log" for number in (1, 2))
     second.write_bytes(b"delivered meanwhile")
     plainly = Path.open
 
@@ -144,9 +144,9 @@ def test_a_journal_that_is_delivered_and_grows_meanwhile_does_not_spoil_it(
         return stream
 
     monkeypatch.setattr(Path, "open", open_as_it_changes)
-    _back_up(estate, tmp_path / "b")
+    _back_up(workspace, tmp_path / "b")
     monkeypatch.undo()
-    estate.store.close()
+    workspace.store.close()
     assert first.read_bytes() == b"waiting and more"
     restore(tmp_path / "b", tmp_path / "new", _quiet)
     journal = tmp_path / "new" / "journal" / "w1"
@@ -168,16 +168,16 @@ def _grows(path: Path) -> Callable[[int], os.stat_result]:
 
 
 def test_nothing_is_written_over(tmp_path: Path) -> None:
-    estate = _fill(tmp_path / "old")
+    workspace = _fill(tmp_path / "old")
     (tmp_path / "b.tar.gz").write_text("mine")
     with pytest.raises(UsageError, match="something at"):
-        _back_up(estate, tmp_path / "b.tar.gz")
+        _back_up(workspace, tmp_path / "b.tar.gz")
     with pytest.raises(UsageError, match="in the state folder itself"):
-        _back_up(estate, estate.state / "b.tar.gz")
-    _back_up(estate, tmp_path / "b")
+        _back_up(workspace, workspace.state / "b.tar.gz")
+    _back_up(workspace, tmp_path / "b")
     with pytest.raises(UsageError, match="something in"):
-        restore(tmp_path / "b", estate.state, _quiet)
-    estate.store.close()
+        restore(tmp_path / "b", workspace.state, _quiet)
+    workspace.store.close()
     assert (tmp_path / "b.tar.gz").read_text() == "mine"
 
 
@@ -210,9 +210,9 @@ def _newer(folder: Path) -> None:
 
 @pytest.mark.parametrize("spoil", [_flip, _drop, _add, _link, _no_manifest, _newer])
 def test_a_backup_that_is_not_what_it_was_is_refused(tmp_path: Path, spoil: Callable[[Path], None]) -> None:
-    estate = _fill(tmp_path / "old")
-    _back_up(estate, tmp_path / "b")
-    estate.store.close()
+    workspace = _fill(tmp_path / "old")
+    _back_up(workspace, tmp_path / "b")
+    workspace.store.close()
     spoil(tmp_path / "b")
     with pytest.raises(DataError):
         restore(tmp_path / "b", tmp_path / "new", _quiet)
@@ -220,9 +220,9 @@ def test_a_backup_that_is_not_what_it_was_is_refused(tmp_path: Path, spoil: Call
 
 
 def test_a_file_that_is_cut_off_or_damaged_is_refused(tmp_path: Path) -> None:
-    estate = _fill(tmp_path / "old")
-    _back_up(estate, tmp_path / "b.tar.gz")
-    estate.store.close()
+    workspace = _fill(tmp_path / "old")
+    _back_up(workspace, tmp_path / "b.tar.gz")
+    workspace.store.close()
     whole = (tmp_path / "b.tar.gz").read_bytes()
     rng = random.Random(11)
     spoilt = [whole[: int(share * len(whole))] for share in (0.0, 0.1, 0.5, 0.9, 0.999)]
@@ -295,9 +295,9 @@ def test_a_header_of_an_archive_is_not_read_into_memory_whatever_its_size(tmp_pa
 
 
 def test_a_manifest_that_does_not_say_where_it_was_is_refused(tmp_path: Path) -> None:
-    estate = _fill(tmp_path / "old")
-    _back_up(estate, tmp_path / "b")
-    estate.store.close()
+    workspace = _fill(tmp_path / "old")
+    _back_up(workspace, tmp_path / "b")
+    workspace.store.close()
     manifest = json.loads((tmp_path / "b" / MANIFEST).read_text())
     del manifest["state"]
     (tmp_path / "b" / MANIFEST).write_text(json.dumps(manifest))
@@ -314,16 +314,16 @@ def _tar(path: Path, files: dict[str, bytes]) -> None:
 
 
 def test_a_backup_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    estate = _fill(tmp_path / "old")
+    workspace = _fill(tmp_path / "old")
 
     def refuse(source: Path, target: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("freehold.loop.backup.copy_sqlite", refuse)
+    monkeypatch.setattr("freehold.ops.backup.copy_sqlite", refuse)
     for name in ("b.tar.gz", "b"):
         with pytest.raises(OSError, match="No space"):
-            _back_up(estate, tmp_path / name)
-    estate.store.close()
+            _back_up(workspace, tmp_path / name)
+    workspace.store.close()
     assert [path.name for path in tmp_path.iterdir()] == ["old"]
 
 

@@ -11,18 +11,18 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from made import Run, an_estate, triage_calls, weights
+from made import Run, a_workspace, triage_calls, weights
 
-from freehold.core import ModelCard
-from freehold.core.key import Key
-from freehold.core.model import MODEL_FILE
-from freehold.core.route import Route
-from freehold.loop.doctor import Finding, examine
-from freehold.loop.doctor.machine import check_gateway, check_wall_clock
-from freehold.loop.doctor.rented import check_skew
-from freehold.loop.doctor.versions import check_versions, compare_versions
-from freehold.loop.sorting import sort_new_calls
+from freehold.model import ModelCard
+from freehold.model.key import Key
+from freehold.model.model_card import MODEL_FILE
+from freehold.model.route import Route
+from freehold.ops.doctor import Finding, examine
+from freehold.ops.doctor.machine import check_gateway, check_wall_clock
+from freehold.ops.doctor.providers import check_skew
+from freehold.ops.doctor.versions import check_versions, compare_versions
 from freehold.settings import Settings, load_settings
+from freehold.sort.run.sort import sort_new_calls
 
 KEY = "sk-canary-0123456789"
 
@@ -135,9 +135,9 @@ def test_what_listens_on_the_port_is_told(tmp_path: Path, provider: str) -> None
 
 def test_a_damaged_database_and_a_backlog_are_found(tmp_path: Path, provider: str) -> None:
     settings = _settings(tmp_path, f"{provider}/v1")
-    estate = an_estate(tmp_path / "state")
-    estate.store.calls.add(triage_calls(200))
-    estate.store.close()
+    workspace = a_workspace(tmp_path / "state")
+    workspace.store.calls.add(triage_calls(200))
+    workspace.store.close()
     assert _examine(settings)["database"].text.endswith("whole")
     path = tmp_path / "state" / "freehold.db"
     raw = bytearray(path.read_bytes())
@@ -154,38 +154,40 @@ def test_a_damaged_database_and_a_backlog_are_found(tmp_path: Path, provider: st
 
 
 def test_a_newer_database_is_told(tmp_path: Path, provider: str) -> None:
-    estate = an_estate(tmp_path / "state")
-    with estate.store.calls._database.writing() as connection:
+    workspace = a_workspace(tmp_path / "state")
+    with workspace.store.calls._database.writing() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
-    estate.store.close()
+    workspace.store.close()
     finding = _examine(_settings(tmp_path, f"{provider}/v1"))["database"]
     assert finding.level == "fail"
     assert "pip install -U freehold" in finding.hint
 
 
 def test_a_model_that_is_gone_is_told(tmp_path: Path, provider: str) -> None:
-    estate = an_estate(tmp_path / "state")
-    estate.store.calls.add(triage_calls(40))
-    sort_new_calls(estate)
-    (task,) = estate.store.book.tasks()
+    workspace = a_workspace(tmp_path / "state")
+    workspace.store.calls.add(triage_calls(40))
+    sort_new_calls(workspace)
+    (task,) = workspace.store.registry.tasks()
     route = Route(task_id=task.id, version=1, kind="owned", model_id="m1", model_path=str(tmp_path / "gone"))
-    estate.store.book.put_route(route)
-    estate.store.close()
+    workspace.store.registry.put_route(route)
+    workspace.store.close()
     finding = _examine(_settings(tmp_path, f"{provider}/v1"))["model"]
     assert finding.level == "fail"
     assert f"freehold back {task.name}" in finding.hint
 
 
 def test_a_served_file_that_is_not_the_one_that_was_proven_is_told(tmp_path: Path, provider: str) -> None:
-    estate = an_estate(tmp_path / "state")
-    estate.store.calls.add(triage_calls(40))
-    sort_new_calls(estate)
-    (task,) = estate.store.book.tasks()
+    workspace = a_workspace(tmp_path / "state")
+    workspace.store.calls.add(triage_calls(40))
+    sort_new_calls(workspace)
+    (task,) = workspace.store.registry.tasks()
     folder = tmp_path / "model"
     known = {"id": "m1", "task_id": task.id, "base": "b", "base_sha256": "s", "dataset_hash": "d", "seed": 0}
-    estate.store.book.put_model(ModelCard(**known, recipe={}, metrics={}, **weights(folder)))
-    estate.store.book.put_route(Route(task_id=task.id, version=1, kind="owned", model_id="m1", model_path=str(folder)))
-    estate.store.close()
+    workspace.store.registry.put_model(ModelCard(**known, recipe={}, metrics={}, **weights(folder)))
+    workspace.store.registry.put_route(
+        Route(task_id=task.id, version=1, kind="owned", model_id="m1", model_path=str(folder))
+    )
+    workspace.store.close()
     settings = _settings(tmp_path, f"{provider}/v1")
     assert "model" not in _examine(settings)
     (folder / MODEL_FILE).write_bytes(b"GGUF other weights")
@@ -199,9 +201,9 @@ def test_doors_are_told(tmp_path: Path, provider: str) -> None:
         open_to_all = _settings(tmp_path, f"{provider}/v1").override(wanted)
         told = _examine(open_to_all)["doors"]
         assert (told.level, told.hint) == ("fail", "Run: freehold keys add NAME")
-    estate = an_estate(tmp_path / "state")
-    estate.store.keys.add(Key(id="abcdefgh", name="app", sha256="0" * 64, created_at=1.0))
-    estate.store.close()
+    workspace = a_workspace(tmp_path / "state")
+    workspace.store.keys.add(Key(id="abcdefgh", name="app", sha256="0" * 64, created_at=1.0))
+    workspace.store.close()
     named = open_to_all.override({"gateway.host": "0.0.0.0", "gateway.allowed_hosts": "gw.internal"})
     told = _examine(named)["doors"]
     assert (told.level, "1 are valid" in told.text) == ("ok", True)

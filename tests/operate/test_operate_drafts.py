@@ -9,19 +9,19 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from made import an_estate, triage_calls
+from made import a_workspace, triage_calls
 
-from freehold.loop.backup import back_up
-from freehold.loop.doctor.machine import check_state
-from freehold.loop.drafts import abandoned_drafts, draft_beside
-from freehold.loop.estate import Estate
-from freehold.loop.progress import Progress
+from freehold.ops.backup import back_up
+from freehold.ops.doctor.machine import check_state
+from freehold.ops.drafts import abandoned_drafts, draft_beside
+from freehold.pipeline.progress import Progress
+from freehold.pipeline.workspace import Workspace
 
 _BACKUP = """
 import click, os, sys
 from pathlib import Path
 from freehold.cli.boundary import Boundary
-from freehold.loop.backup import back_up
+from freehold.ops.backup import back_up
 from freehold.settings import load_settings
 
 state, target, number = sys.argv[1:]
@@ -43,16 +43,16 @@ def _quiet(progress: Progress) -> None:
 
 
 @pytest.fixture
-def estate(tmp_path: Path) -> Estate:
-    made = an_estate(tmp_path / "state")
+def workspace(tmp_path: Path) -> Workspace:
+    made = a_workspace(tmp_path / "state")
     made.store.calls.add(triage_calls(3))
     made.store.close()
     return made
 
 
-def _broken_off(estate: Estate, target: Path, number: signal.Signals) -> subprocess.CompletedProcess[str]:
+def _broken_off(workspace: Workspace, target: Path, number: signal.Signals) -> subprocess.CompletedProcess[str]:
     """A backup that gets this signal as soon as it has copied the database."""
-    command = [sys.executable, "-c", _BACKUP, str(estate.state), str(target), str(int(number))]
+    command = [sys.executable, "-c", _BACKUP, str(workspace.state), str(target), str(int(number))]
     # a program that was started in the background by a shell has SIGINT ignored, and hands that on
     heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, preexec_fn=heard)
@@ -64,25 +64,25 @@ def _copies(folder: Path) -> list[Path]:
 
 @pytest.mark.parametrize("name", ["b.tar.gz", "b"])
 def test_a_killed_backup_is_told_by_the_doctor_and_removed_by_the_next_one(
-    estate: Estate, tmp_path: Path, name: str
+    workspace: Workspace, tmp_path: Path, name: str
 ) -> None:
     folder = tmp_path / "backups"
-    done = _broken_off(estate, folder / name, signal.SIGKILL)
+    done = _broken_off(workspace, folder / name, signal.SIGKILL)
     assert done.returncode == -signal.SIGKILL
     assert _copies(folder)
     (left,) = abandoned_drafts(folder)
-    (finding,) = [one for one in check_state(estate.settings) if one.name == "drafts"]
+    (finding,) = [one for one in check_state(workspace.settings) if one.name == "drafts"]
     assert (finding.level, str(left) in finding.text, finding.hint.endswith(f"rm -r {left}")) == ("warn", True, True)
-    back_up(estate.settings, folder / f"another-{name}", _quiet)
+    back_up(workspace.settings, folder / f"another-{name}", _quiet)
     assert [path.name for path in folder.iterdir()] == [f"another-{name}"]
-    assert not [one for one in check_state(estate.settings) if one.name == "drafts"]
+    assert not [one for one in check_state(workspace.settings) if one.name == "drafts"]
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_backup_that_is_told_to_stop_leaves_nothing(
-    estate: Estate, tmp_path: Path, number: signal.Signals, code: int
+    workspace: Workspace, tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
-    done = _broken_off(estate, tmp_path / "backups" / "b.tar.gz", number)
+    done = _broken_off(workspace, tmp_path / "backups" / "b.tar.gz", number)
     assert done.returncode == code, done.stderr
     assert "the same command goes on from there" in " ".join(done.stderr.split())
     assert list((tmp_path / "backups").iterdir()) == []

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from made import a_call
 from prometheus_client.parser import text_string_to_metric_families
 
-from freehold.gateway.meter import MOST_TASKS, Meter
-from freehold.gateway.metrics import Metrics, Sources, render
-from freehold.gateway.tally import count_delivered
+from freehold.gateway.telemetry.meter import MOST_TASKS, Meter
+from freehold.gateway.telemetry.metrics import Metrics, Sources, render
+from freehold.gateway.telemetry.tally import count_delivered
 
 
 def _observe(meter: Meter, task: str | None = "t1", status: int = 200, latency_s: float = 0.3) -> None:

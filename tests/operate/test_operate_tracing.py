@@ -9,11 +9,11 @@ import pytest
 from made import a_call, answer_body, chat_body
 
 from freehold.errors import MissingExtraError
-from freehold.gateway import tracing
-from freehold.gateway.tracing import CallSpan, Tracing, is_wanted, open_tracing, span_of
+from freehold.gateway.telemetry import tracing
+from freehold.gateway.telemetry.tracing import CallSpan, Tracing, is_wanted, open_tracing, span_of
 
 if TYPE_CHECKING:
-    from freehold.core import Call
+    from freehold.model import Call
 
 URLS = {"openai": "https://api.openai.com/v1", "mine": "http://10.0.0.7:8000/v1", "eu": "https://x.openai.azure.com"}
 SECRET = "a body that nobody may see"

@@ -11,9 +11,9 @@ from typing import Any
 
 from scripted_proof import Answering, example, make_dataset, model
 
-from freehold.core.engine import OwnedAnswer
-from freehold.core.example import Example
-from freehold.core.traits import kind_of
+from freehold.model.engine import OwnedAnswer
+from freehold.model.example import Example
+from freehold.text.traits import kind_of
 
 TOOLS, REFUSALS, IMAGES = 0.4, 0.25, 0.1
 

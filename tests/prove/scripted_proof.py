@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from freehold.core.engine import OwnedAnswer
-from freehold.core.example import Example
-from freehold.core.exchange import Message
+from freehold.model.engine import OwnedAnswer
+from freehold.model.example import Example
+from freehold.model.exchange import Message
 from freehold.prove import ProofFacts
 
 INTENTS = ("refund", "cancel", "track", "invoice", "other")

@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from freehold.prove.attempts import Attempt, call_mark, level
-from freehold.prove.betting import log_wealth
-from freehold.prove.cascade import upper_bound
+from freehold.prove.stats.betting import log_wealth
+from freehold.prove.stats.cascade import upper_bound
 
 ALPHA, MARGIN, RUNS = 0.05, 0.05, 2000
 GATE = ALPHA + 3 * math.sqrt(ALPHA * (1 - ALPHA) / RUNS)

@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 from scripted_proof import FACTS, Answering, make_dataset, model
 
-from freehold.core.engine import OwnedAnswer
-from freehold.core.example import Example
 from freehold.errors import DataError, FreeholdError
-from freehold.prove import Attempt, Entry, ProofSettings, prove
+from freehold.model.engine import OwnedAnswer
+from freehold.model.example import Example
+from freehold.prove import Attempt, ProofBudget, ProofSettings, prove
 
 Row = dict[str, Any]
 
@@ -128,7 +128,7 @@ def test_a_claim_that_fails_leaves_no_figures_behind(tmp_path: Path) -> None:
 
     folder = make_dataset(tmp_path / "dataset", proof=60, dev=30, train=30)
     with pytest.raises(TakenError):
-        _prove(folder, PERFECT, entry=Entry(claim=claim))
+        _prove(folder, PERFECT, entry=ProofBudget(claim=claim))
     assert not (tmp_path / "out").exists()
 
 
@@ -146,9 +146,9 @@ def test_a_proof_that_dies_while_it_asks_claims_no_attempt(tmp_path: Path) -> No
 
     folder = make_dataset(tmp_path / "dataset", proof=60, dev=30, train=30)
     with pytest.raises(KeyboardInterrupt):
-        _prove(folder, dies, entry=Entry(claim=claim))
+        _prove(folder, dies, entry=ProofBudget(claim=claim))
     assert claimed == []
-    _prove(folder, PERFECT, entry=Entry(claim=claim))
+    _prove(folder, PERFECT, entry=ProofBudget(claim=claim))
     assert claimed == [60]
 
 
@@ -156,7 +156,7 @@ def test_no_call_left_is_one_line_that_counts_the_reasons(tmp_path: Path) -> Non
     folder = make_dataset(tmp_path / "dataset", proof=60, dev=30, train=30)
     left_out = {f"c{i}": "trained on" if i < 70 else "looked at by an earlier proof" for i in range(60, 120)}
     with pytest.raises(DataError, match="50 looked at by an earlier proof, 10 trained on") as caught:
-        _prove(folder, PERFECT, entry=Entry(left_out=left_out))
+        _prove(folder, PERFECT, entry=ProofBudget(left_out=left_out))
     assert "freehold freeze triage" in caught.value.hint
 
 
@@ -164,7 +164,7 @@ def test_a_later_attempt_needs_more_and_says_which_it_is(tmp_path: Path) -> None
     folder = make_dataset(tmp_path / "dataset", proof=60)
 
     def verdict(number: int) -> Any:
-        entry = Entry(claim=lambda _: Attempt(number=number, looked_at_before=12))
+        entry = ProofBudget(claim=lambda _: Attempt(number=number, looked_at_before=12))
         return _prove(folder, PERFECT, entry=entry)
 
     first, fifth = verdict(1), verdict(5)
@@ -181,7 +181,7 @@ def _change(path: Path, change: Callable[[int, Row], Row]) -> None:
     path.write_text("".join(json.dumps(change(i, row)) + "\n" for i, row in enumerate(rows)), "utf-8")
 
 
-def _prove(folder: Path, answer: Answering, *, entry: Entry | None = None) -> Any:
+def _prove(folder: Path, answer: Answering, *, entry: ProofBudget | None = None) -> Any:
     facts = replace(FACTS, provider_cost_per_call_usd=None, calls_per_day=None)
     out = folder.parent / "out"
     return prove(folder, answer=answer, settings=ProofSettings(), facts=facts, out_dir=out, entry=entry)

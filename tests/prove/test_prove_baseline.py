@@ -10,11 +10,11 @@ import pytest
 from scipy.optimize import check_grad
 from scipy.sparse import csr_array
 
-from freehold.core.example import Example
-from freehold.core.exchange import Message
-from freehold.core.scoring import score
-from freehold.prove.baseline import Baseline, baselines
-from freehold.prove.linear import _loss
+from freehold.model.example import Example
+from freehold.model.exchange import Message
+from freehold.prove.baselines.baseline import Baseline, baselines
+from freehold.prove.baselines.linear import _loss
+from freehold.text.scoring import score
 
 
 def examples(texts: list[str], targets: list[str]) -> list[Example]:

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import binom
 
-from freehold.prove.betting import log_wealth, star, user_means, user_order
-from freehold.prove.tango import n_fixed
+from freehold.prove.stats.betting import log_wealth, star, user_means, user_order
+from freehold.prove.stats.tango import n_fixed
 
 RUNS = 10_000
 ALPHA = 0.05

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import beta, binom
 
-from freehold.core.confidence import LEAST_CONFIDENCE
-from freehold.prove.betting import star, user_means
-from freehold.prove.cascade import Cascade, contract_a, least_n, lower_bound, upper_bound
-from freehold.prove.contract_b import contract_b
-from freehold.prove.units import is_uneven, worth
+from freehold.prove.stats.betting import star, user_means
+from freehold.prove.stats.cascade import Cascade, contract_a, least_n, lower_bound, upper_bound
+from freehold.prove.stats.cluster_means import is_uneven, worth
+from freehold.prove.stats.contract_b import contract_b
+from freehold.text.confidence import LEAST_CONFIDENCE
 
 RISK, DELTA = 0.05, 0.10
 

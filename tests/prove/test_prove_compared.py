@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 from scripted_proof import FACTS, make_dataset, model
 
-from freehold.core.engine import OwnedAnswer
-from freehold.core.example import Example
-from freehold.core.verdict import Verdict
+from freehold.model.engine import OwnedAnswer
+from freehold.model.example import Example
+from freehold.model.verdict import Verdict
 from freehold.prove import Opinions, ProofSettings, draw_pairs, prove
 from freehold.prove.folder import read_folder
-from freehold.prove.judging import Compared
+from freehold.prove.labels.judge import Compared
 
 TEXT = "I am sorry about your order, number {}. It will come next week, and you need not do anything."
 

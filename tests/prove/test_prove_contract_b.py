@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import binom
 
-from freehold.core.confidence import LEAST_CONFIDENCE
-from freehold.prove.cascade import Cascade, least_n, upper_bound
-from freehold.prove.contract_b import WITHOUT_DEV, binomial_p, candidates, contract_b
-from freehold.prove.planning import Seen, calls_for_cascade
+from freehold.prove.plan import Seen, calls_for_cascade
 from freehold.prove.settings import ProofSettings
+from freehold.prove.stats.cascade import Cascade, least_n, upper_bound
+from freehold.prove.stats.contract_b import WITHOUT_DEV, binomial_p, candidates, contract_b
+from freehold.text.confidence import LEAST_CONFIDENCE
 
 RISK, DELTA = 0.05, 0.10
 

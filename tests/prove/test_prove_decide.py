@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from freehold.core.example import Example
-from freehold.core.exchange import Message
 from freehold.errors import SettingError
+from freehold.model.example import Example
+from freehold.model.exchange import Message
+from freehold.prove.evaluate import Evaluation, examine
 from freehold.prove.measure import Guess, hold_out, share_interval
 from freehold.prove.settings import ProofSettings
-from freehold.prove.weighing import Examined, examine
 
 SETTINGS = ProofSettings()
 
@@ -34,7 +34,7 @@ def proof(n: int, *, wrong_incumbent: int = 0, labels: int = 5, users: int = 0) 
     ]
 
 
-def put_to_proof(examples: list[Example], right: list[bool], confidences: list[float], **asked: float) -> Examined:
+def put_to_proof(examples: list[Example], right: list[bool], confidences: list[float], **asked: float) -> Evaluation:
     guesses = [
         Guess(text=e.target if ok else "wrong", confidence=c)
         for e, ok, c in zip(examples, right, confidences, strict=True)

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from scripted_proof import FACTS, make_dataset, model
 
 from freehold.prove import ProofSettings, prove
-from freehold.prove.page.differing import Piece, by_word, side_by_side
-from freehold.prove.page.sheet import Sheet
+from freehold.prove.report.differences import Piece, by_word, side_by_side
+from freehold.prove.report.sheet import Sheet
 
 WORDS = st.lists(st.sampled_from(["a", "b", "ä", ",", "\n", " ", "\u202e", "x" * 9]), max_size=40).map("".join)
 

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from scripted_proof import FACTS, make_dataset, model
 
-from freehold.core.confidence import ConfidenceHead
-from freehold.core.engine import OwnedAnswer
-from freehold.core.example import Example
 from freehold.errors import DataError, StateError
+from freehold.model.engine import OwnedAnswer
+from freehold.model.example import Example
 from freehold.prove import ProofSettings, prove
 from freehold.prove.folder import read_folder
+from freehold.text.confidence import Calibrator
 
 GOLDEN = Path(__file__).parent / "golden" / "report.txt"
 HOSTILE = "</pre><script>alert(1)</script><img src=https://evil.example/x onerror=alert(2)>"
@@ -67,7 +67,7 @@ def test_a_good_model_moves_and_every_answer_is_asked_once(tmp_path: Path) -> No
     assert steps[-1] == ("baselines", 1, 1)
     assert verdict.coverage is not None
     assert verdict.coverage > 0.9
-    assert ConfidenceHead.from_json(verdict.head).score(OwnedAnswer(text="x", logprobs=(-0.01,) * 12)) > 0.5
+    assert Calibrator.from_json(verdict.head).score(OwnedAnswer(text="x", logprobs=(-0.01,) * 12)) > 0.5
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["report.html", "report.json", "report.txt"]
 
 

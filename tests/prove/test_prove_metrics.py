@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from scripted_proof import FACTS, make_dataset, model
 
-from freehold.core.engine import OwnedAnswer
-from freehold.core.example import Example
-from freehold.core.verdict import Verdict
 from freehold.errors import DataError, SettingError
+from freehold.model.engine import OwnedAnswer
+from freehold.model.example import Example
+from freehold.model.verdict import Verdict
 from freehold.prove import ProofSettings, metric_sources, prove
 from freehold.prove.metrics import judge, read_metrics
 

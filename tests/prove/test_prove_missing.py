@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from freehold.prove.betting import log_wealth, star, user_means
+from freehold.prove.stats.betting import log_wealth, star, user_means
 
 differences = st.lists(st.one_of(st.sampled_from([-1.0, 0.0, 1.0]), st.floats(-1, 1)), min_size=1, max_size=60)
 NAN = math.nan

@@ -17,11 +17,11 @@ from scipy.stats import binom, binomtest
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
-from freehold.core.intervals import wilson
-from freehold.prove.cascade import contract_a, lower_bound, upper_bound
-from freehold.prove.contract_b import binomial_p, candidates, contract_b
-from freehold.prove.ppi import powered_mean
-from freehold.prove.tango import tango_z
+from freehold.prove.stats.cascade import contract_a, lower_bound, upper_bound
+from freehold.prove.stats.contract_b import binomial_p, candidates, contract_b
+from freehold.prove.stats.ppi import powered_mean
+from freehold.prove.stats.tango import tango_z
+from freehold.text.intervals import wilson
 
 RISK, DELTA = 0.05, 0.10
 COUNTS = [(k, n) for n in (1, 7, 45, 59, 100, 1000) for k in sorted({0, 1, 3, n // 20, n // 2, n - 1, n}) if k <= n]

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from scripted_proof import FACTS, make_dataset, model
 
 from freehold.prove import ProofSettings, prove
-from freehold.prove.foresight import audits_until_rollback, plan_ramp, plan_rollback
-from freehold.prove.page import words
-from freehold.prove.page.sheet import Sheet
-from freehold.prove.report import render
+from freehold.prove.forecast import audits_until_rollback, plan_ramp, plan_rollback
+from freehold.prove.report import words
+from freehold.prove.report.report import render
+from freehold.prove.report.sheet import Sheet
 from freehold.watch.detector import Detector, observe
 from freehold.watch.ramp import new_ramp, observe_pair
 

@@ -14,16 +14,16 @@ import pytest
 from mixed import careful, mixed
 from scripted_proof import FACTS, example, make_dataset, model
 
-from freehold.core.engine import NOT_ASKED, OwnedAnswer
-from freehold.core.example import Example
-from freehold.core.verdict import Verdict
 from freehold.errors import DataError
-from freehold.prove import Entry, Opinions, ProofSettings, prove, rehearse, settled
-from freehold.prove.cascade import contract_a
+from freehold.model.engine import NOT_ASKED, OwnedAnswer
+from freehold.model.example import Example
+from freehold.model.verdict import Verdict
+from freehold.prove import Opinions, ProofBudget, ProofSettings, prove, rehearse, settled
 from freehold.prove.folder import read_folder
-from freehold.prove.judging import draw_pairs
+from freehold.prove.labels.judge import draw_pairs
 from freehold.prove.measure import Guess, hold_out, score_guesses
 from freehold.prove.metrics import read_metrics
+from freehold.prove.stats.cascade import contract_a
 
 
 def proven(path: Path, answering: object = None, **more: object) -> Verdict:
@@ -168,7 +168,7 @@ def test_the_report_says_what_the_calls_were_and_of_which_it_cannot_speak(tmp_pa
     lost = {"failed": 12, "group_crosses_split": 8}
     path = mixed(tmp_path / "d", proof=600, unspoken=lost, repeats=77)
     first = read_folder(path).proof[0].id
-    verdict = proven(path, entry=Entry(left_out={first: "trained on"}))
+    verdict = proven(path, entry=ProofBudget(left_out={first: "trained on"}))
     e = verdict.evidence
     assert e["calls"] == 599
     assert {row["name"]: row["calls"] for row in e["unspoken"]} == {**lost, "trained on": 1}

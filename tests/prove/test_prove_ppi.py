@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from freehold.prove.ppi import powered_log_wealth, powered_mean, powered_means
+from freehold.prove.stats.ppi import powered_log_wealth, powered_mean, powered_means
 
 
 def test_the_example_of_the_docstring() -> None:

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from freehold.prove.betting import log_wealth, user_means
-from freehold.prove.cascade import Cascade, contract_a, lower_bound, upper_bound
-from freehold.prove.contract_b import candidates, contract_b
-from freehold.prove.tango import n_fixed, tango_interval, tango_z
+from freehold.prove.stats.betting import log_wealth, user_means
+from freehold.prove.stats.cascade import Cascade, contract_a, lower_bound, upper_bound
+from freehold.prove.stats.contract_b import candidates, contract_b
+from freehold.prove.stats.tango import n_fixed, tango_interval, tango_z
 
 STEPS = 8
 MARGINS = st.sampled_from([0.005, 0.02, 0.05, 0.2])

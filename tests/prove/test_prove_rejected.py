@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from freehold.core.example import Example
-from freehold.core.exchange import Message
+from freehold.model.example import Example
+from freehold.model.exchange import Message
+from freehold.prove.evaluate import Evaluation, examine
 from freehold.prove.measure import Guess, hold_out
 from freehold.prove.metrics import judge, read_metrics
 from freehold.prove.settings import ProofSettings
-from freehold.prove.weighing import Examined, examine
 
 LABELS = ("refund", "delivery", "other", "complaint")
 
@@ -28,7 +28,7 @@ def example(i: int, *, is_rejected: bool = False) -> Example:
     )
 
 
-def examined(rejected: set[int], *, wrong: set[int] = frozenset(), metrics: str = "exact") -> Examined:  # type: ignore[assignment]
+def examined(rejected: set[int], *, wrong: set[int] = frozenset(), metrics: str = "exact") -> Evaluation:  # type: ignore[assignment]
     examples = [example(i, is_rejected=i in rejected) for i in range(400)]
     held = hold_out("label", examples, read_metrics(metrics))
     guesses = [Guess(text="no idea" if i in wrong else e.target, confidence=0.9) for i, e in enumerate(examples)]

@@ -16,12 +16,12 @@ import pytest
 from scripted_proof import FACTS, make_dataset, model
 
 import freehold.prove
-from freehold.core.verdict import Verdict
+from freehold.model.verdict import Verdict
 from freehold.prove import ProofSettings, prove
-from freehold.prove.page import dots, pictures
-from freehold.prove.page.sheet import Sheet
-from freehold.prove.report import render, write_reports
-from freehold.prove.story import tell
+from freehold.prove.report import dots, pictures
+from freehold.prove.report.report import render, write_reports
+from freehold.prove.report.sheet import Sheet
+from freehold.prove.report.summary import tell
 
 CSS = Path(freehold.prove.__file__).parent / "templates" / "report.css"
 LARGEST_PAGE = 1_500_000

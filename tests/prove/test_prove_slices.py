@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from freehold.core.example import Example
-from freehold.core.exchange import Message
-from freehold.core.slices import SliceShape
 from freehold.errors import SettingError
-from freehold.prove.measure import Guess, Held, hold_out, score_guesses
+from freehold.model.example import Example
+from freehold.model.exchange import Message
+from freehold.prove.evaluate import Evaluation, examine, tune_on
+from freehold.prove.measure import Guess, ScoredSplit, hold_out, score_guesses
 from freehold.prove.policy import Tuning, find_policy
 from freehold.prove.settings import ProofSettings
 from freehold.prove.slices import Limit, Sliced, describe, judge, shape_slices
-from freehold.prove.weighing import Examined, examine, tune_on
+from freehold.text.slices import SliceShape
 
 LABELS = ("billing", "cancel", "invoice", "track")
 LIMIT = Limit(share=0.10, delta=0.10, seed=0)
@@ -53,11 +53,11 @@ def traffic(
     return examples, guesses
 
 
-def tuned(dev: Held, guesses: list[Guess], asked: ProofSettings) -> Tuning:
+def tuned(dev: ScoredSplit, guesses: list[Guess], asked: ProofSettings) -> Tuning:
     return tune_on(dev, score_guesses("owned model", dev, guesses), asked)
 
 
-def put_to_proof(asked: ProofSettings, *, n: int = 1000, dev: int = 300, seed: int = 61, **how: object) -> Examined:
+def put_to_proof(asked: ProofSettings, *, n: int = 1000, dev: int = 300, seed: int = 61, **how: object) -> Evaluation:
     tuning = Tuning()
     if dev:
         examples, guesses = traffic(dev, seed=seed + 1000, **how)  # type: ignore[arg-type]
@@ -66,7 +66,7 @@ def put_to_proof(asked: ProofSettings, *, n: int = 1000, dev: int = 300, seed: i
     return examine("owned model", hold_out("label", examples), guesses, asked, tuning)
 
 
-def wrong_of_refund(examined: Examined, *, seed: int = 61, n: int = 1000, **how: object) -> int:
+def wrong_of_refund(examined: Evaluation, *, seed: int = 61, n: int = 1000, **how: object) -> int:
     examples, _ = traffic(n, seed=seed, **how)  # type: ignore[arg-type]
     return sum(local and e.target == "refund" for e, local in zip(examples, examined.is_local, strict=True))
 

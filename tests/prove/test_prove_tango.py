@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freehold.prove.tango import n_fixed, tango_interval, tango_z
+from freehold.prove.stats.tango import n_fixed, tango_interval, tango_z
 
 TABLE = {
     0.05: (3087, 769, 339, 120),

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 from made import Run
-from proven import walked_estate
+from proven import walked_workspace
 
 
 @pytest.fixture
 def walked(run: Run, tmp_path: Path) -> Run:
     """The same, with a task that was proven, moved and returned."""
-    estate, _ = walked_estate(tmp_path / ".freehold")
-    estate.store.close()
+    workspace, _ = walked_workspace(tmp_path / ".freehold")
+    workspace.store.close()
     return run

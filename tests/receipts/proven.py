@@ -1,4 +1,4 @@
-"""An estate in which a task was frozen, trained, proven, moved and returned; nothing in it was computed."""
+"""A workspace in which a task was frozen, trained, proven, moved and returned; nothing in it was computed."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from made import BEGAN_AT, a_call, an_estate, triage_calls
+from made import BEGAN_AT, a_call, a_workspace, triage_calls
 
-from freehold.core import ModelCard, Verdict
-from freehold.core.task import Task
-from freehold.loop.estate import Estate
-from freehold.loop.freezing import freeze
-from freehold.loop.moving import move_plan, put_route, return_all
-from freehold.loop.progress import Progress
-from freehold.loop.sorting import sort_new_calls
+from freehold.freeze.run.freeze import freeze
+from freehold.model import ModelCard, Verdict
+from freehold.model.task import Task
+from freehold.pipeline.progress import Progress
+from freehold.pipeline.workspace import Workspace
+from freehold.route.run.move import move_plan, put_route, return_all
+from freehold.sort.run.sort import sort_new_calls
 
 SECRET = "Please call me on 0170 1234567"
 EVIDENCE = {
@@ -35,9 +35,9 @@ def quiet(_progress: Progress) -> None:
     """A reporter that says nothing."""
 
 
-def recorded_estate(folder: Path, **values: object) -> tuple[Estate, Task]:
-    """An estate with 120 calls of one task, of which five were asked twice and one is corrected."""
-    estate = an_estate(folder, **values)
+def recorded_workspace(folder: Path, **values: object) -> tuple[Workspace, Task]:
+    """A workspace with 120 calls of one task, of which five were asked twice and one is corrected."""
+    workspace = a_workspace(folder, **values)
     calls = triage_calls(120)
     calls = [replace(call, id=f"0190{number:08x}-7abc-{number:010x}") for number, call in enumerate(calls)]
     names = ("request_body", "response_body", "created_at", "session_key")
@@ -45,20 +45,20 @@ def recorded_estate(folder: Path, **values: object) -> tuple[Estate, Task]:
         a_call(**{name: getattr(call, name) for name in names} | {"id": f"0191{number:08x}-7abc-{number:010x}"})
         for number, call in enumerate(calls[:5])
     ]
-    estate.store.calls.add([*calls, *again])
-    sort_new_calls(estate)
-    (task,) = estate.store.book.tasks()
-    estate.store.calls.add_feedback(calls[7].id, "correction", '{"intent": "other", "urgency": 0}', BEGAN_AT)
-    return estate, task
+    workspace.store.calls.add([*calls, *again])
+    sort_new_calls(workspace)
+    (task,) = workspace.store.registry.tasks()
+    workspace.store.calls.add_feedback(calls[7].id, "correction", '{"intent": "other", "urgency": 0}', BEGAN_AT)
+    return workspace, task
 
 
-def prove(estate: Estate, task: Task, *, decision: str = "move", created_at: float = BEGAN_AT) -> Verdict:
+def prove(workspace: Workspace, task: Task, *, decision: str = "move", created_at: float = BEGAN_AT) -> Verdict:
     """Freeze the task, put a model and a verdict on it into the record, with their files."""
-    dataset_hash = freeze(estate, task, quiet)
-    folder = estate.folder("models") / "model-1"
+    dataset_hash = freeze(workspace, task, quiet)
+    folder = workspace.folder("models") / "model-1"
     folder.mkdir(exist_ok=True)
     (folder / "model.gguf").write_bytes(MODEL_BYTES)
-    estate.store.book.put_model(
+    workspace.store.registry.put_model(
         ModelCard(
             id="model-1",
             task_id=task.id,
@@ -84,12 +84,12 @@ def prove(estate: Estate, task: Task, *, decision: str = "move", created_at: flo
         risk=0.05,
         evidence=EVIDENCE,
         used={"calls": 24, "ids": [f"call-{number}" for number in range(24)]},
-        report_path=str(estate.folder("proofs") / "verdict-1" / "report.html"),
+        report_path=str(workspace.folder("proofs") / "verdict-1" / "report.html"),
         created_at=created_at,
     )
     write_report(verdict)
-    estate.store.attempts.claim(task.id, verdict.id, [f"call-{number}" for number in range(24)], created_at)
-    estate.store.book.put_verdict(verdict)
+    workspace.store.attempts.claim(task.id, verdict.id, [f"call-{number}" for number in range(24)], created_at)
+    workspace.store.registry.put_verdict(verdict)
     return verdict
 
 
@@ -103,10 +103,10 @@ def write_report(verdict: Verdict, **evidence: object) -> None:
     (folder / "report.json").write_text(json.dumps({"evidence": whole}, indent=1))
 
 
-def walked_estate(folder: Path, **values: object) -> tuple[Estate, Task]:
-    """An estate whose task was proven, moved and returned: three receipts."""
-    estate, task = recorded_estate(folder, **values)
-    prove(estate, task)
-    put_route(estate, move_plan(estate, task.name).route)
-    return_all(estate, task.name)
-    return estate, task
+def walked_workspace(folder: Path, **values: object) -> tuple[Workspace, Task]:
+    """A workspace whose task was proven, moved and returned: three receipts."""
+    workspace, task = recorded_workspace(folder, **values)
+    prove(workspace, task)
+    put_route(workspace, move_plan(workspace, task.name).route)
+    return_all(workspace, task.name)
+    return workspace, task

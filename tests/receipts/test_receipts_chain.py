@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from freehold.core.ids import sha256_hex
-from freehold.core.receipt import GENESIS, START, Head, Receipt, read_head, read_lines, receipt_of, seal, verify
 from freehold.errors import DataError, UsageError
+from freehold.model.ids import sha256_hex
+from freehold.model.receipt import GENESIS, START, Head, Receipt, read_head, read_lines, receipt_of, seal, verify
 
 JSON = st.recursive(
     st.none()

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 from golden_text import check_golden
-from made import Run, an_estate
-from proven import MODEL_BYTES, recorded_estate, walked_estate, write_report
+from made import Run, a_workspace
+from proven import MODEL_BYTES, recorded_workspace, walked_workspace, write_report
 
-from freehold.core.receipt import Head, seal
-from freehold.core.route import Route
-from freehold.loop.doctor.estate import check_receipts
-from freehold.loop.moving import move_plan, put_route
+from freehold.model.receipt import Head, seal
+from freehold.model.route import Route
+from freehold.ops.doctor.workspace import check_receipts
+from freehold.route.run.move import move_plan, put_route
 from freehold.settings import load_settings
 
 DOCS = Path(__file__).parents[2] / "docs" / "receipts.md"
@@ -212,9 +212,9 @@ def test_a_document_that_is_no_json_is_one_line(walked: Run, tmp_path: Path) -> 
 
 
 def test_a_route_that_serves_another_folder_is_found(run: Run, tmp_path: Path) -> None:
-    estate, task = walked_estate(tmp_path / ".freehold")
-    put_route(estate, move_plan(estate, task.name).route)
-    estate.store.close()
+    workspace, task = walked_workspace(tmp_path / ".freehold")
+    put_route(workspace, move_plan(workspace, task.name).route)
+    workspace.store.close()
     assert run("receipts", "verify").exit_code == 0
     _sql(tmp_path, "UPDATE routes SET document = replace(document, '/models/model-1', '/models/other')")
     told = run("receipts", "verify")
@@ -312,19 +312,19 @@ def test_files_are_unchanged_changed_written_again_or_gone(walked: Run, tmp_path
     page = state / "proofs" / "verdict-1" / "report.html"
     page.write_text("<html>It is much better.</html>")
     assert states()["report.html"] == "changed"
-    estate = an_estate(tmp_path / ".freehold")
-    verdict = estate.store.book.verdict("verdict-1")
+    workspace = a_workspace(tmp_path / ".freehold")
+    verdict = workspace.store.registry.verdict("verdict-1")
     assert verdict
     write_report(verdict, facts={"created_at": 2.0})
     assert (states()["report.html"], states()["report.json"]) == ("written again", "written again")
     write_report(verdict, calls=25)
     assert states()["report.json"] == "changed"
-    (dataset,) = estate.store.book.datasets(None)
+    (dataset,) = workspace.store.registry.datasets(None)
     file = Path(dataset.path) / "dev.jsonl"
     file.chmod(0o644)
     file.write_bytes(file.read_bytes().replace(b"refund", b"refusal", 1))
     assert states()[Path(dataset.path).name] == "changed"
-    estate.store.close()
+    workspace.store.close()
 
 
 def test_the_doctor_says_whether_the_chain_is_whole(walked: Run, tmp_path: Path) -> None:
@@ -339,23 +339,25 @@ def test_the_doctor_says_whether_the_chain_is_whole(walked: Run, tmp_path: Path)
 
 
 def test_without_receipts_it_is_said(run: Run, tmp_path: Path) -> None:
-    estate, task = recorded_estate(tmp_path / ".freehold")
+    workspace, task = recorded_workspace(tmp_path / ".freehold")
     assert "There are no receipts yet" in run("receipts").stderr
     assert run("receipts", "head").stdout == f"0:{'0' * 64}\n"
     assert run("receipts", "verify").exit_code == 0
     assert run("receipts", "export", "x").exit_code == 2
-    estate.store.book.put_route(Route(task_id=task.id, version=1, kind="shadow", created_at=1.0))
-    estate.store.close()
+    workspace.store.registry.put_route(Route(task_id=task.id, version=1, kind="shadow", created_at=1.0))
+    workspace.store.close()
     _sql(tmp_path, "DELETE FROM receipts")
     assert "1 verdicts and routes are older" in run("receipts").stderr
     assert "older than the first receipt" in run("receipts", "verify").stderr
 
 
 def test_hostile_text_in_a_receipt_is_shown_and_not_obeyed(run: Run, tmp_path: Path) -> None:
-    estate, task = recorded_estate(tmp_path / ".freehold")
+    workspace, task = recorded_workspace(tmp_path / ".freehold")
     reason = "\x1b[2Jgone\u202e\n\nforged line"
-    estate.store.book.put_route(Route(task_id=task.id, version=1, kind="shadow", decided_by="\x07", reason=reason))
-    estate.store.close()
+    workspace.store.registry.put_route(
+        Route(task_id=task.id, version=1, kind="shadow", decided_by="\x07", reason=reason)
+    )
+    workspace.store.close()
     for verb in (("receipts",), ("receipts", "show", "1"), ("receipts", "verify")):
         shown = run(*verb)
         assert shown.exit_code == 0

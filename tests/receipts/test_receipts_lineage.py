@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 from golden_text import check_golden
-from made import Run, a_call, an_estate, triage_calls
-from proven import SECRET, quiet, walked_estate
+from made import Run, a_call, a_workspace, triage_calls
+from proven import SECRET, quiet, walked_workspace
 
-from freehold.loop.freezing import freeze
-from freehold.loop.lineage import trace
-from freehold.loop.sorting import sort_new_calls
+from freehold.freeze.run.freeze import freeze
+from freehold.ops.lineage import trace
+from freehold.sort.run.sort import sort_new_calls
 
 
 def test_lineage_goes_from_a_call_to_its_models_and_back(walked: Run, tmp_path: Path) -> None:
@@ -43,17 +43,17 @@ def test_lineage_goes_from_a_call_to_its_models_and_back(walked: Run, tmp_path: 
 
 
 def test_a_model_that_was_proven_on_a_newer_dataset_learned_nothing_from_it(run: Run, tmp_path: Path) -> None:
-    estate, _ = walked_estate(tmp_path / ".freehold")
+    workspace, _ = walked_workspace(tmp_path / ".freehold")
     later = [replace(call, created_at=call.created_at + 1e6) for call in triage_calls(300)[150:]]
-    estate.store.calls.add(later)
-    sort_new_calls(estate)
-    (task,) = estate.store.book.tasks()
-    newer = freeze(estate, task, quiet)
-    verdict = estate.store.book.verdict("verdict-1")
+    workspace.store.calls.add(later)
+    sort_new_calls(workspace)
+    (task,) = workspace.store.registry.tasks()
+    newer = freeze(workspace, task, quiet)
+    verdict = workspace.store.registry.verdict("verdict-1")
     assert verdict
-    estate.store.book.put_verdict(replace(verdict, id="verdict-2", dataset_hash=newer))
-    split = {use.split: use.example for call in later for use in trace(estate, call.id).uses}
-    estate.store.close()
+    workspace.store.registry.put_verdict(replace(verdict, id="verdict-2", dataset_hash=newer))
+    split = {use.split: use.example for call in later for use in trace(workspace, call.id).uses}
+    workspace.store.close()
     assert "no model learned from it" in run("lineage", split["train"]).stdout
     assert "model model-1 was tuned with it" in run("lineage", split["dev"]).stdout
     assert "model model-1 was judged by it" in run("lineage", split["proof"]).stdout
@@ -74,9 +74,11 @@ def test_a_model_that_was_proven_on_a_newer_dataset_learned_nothing_from_it(run:
     ],
 )
 def test_a_call_that_no_model_learned_from_says_what_it_was_for(run: Run, tmp_path: Path, arm: str, words: str) -> None:
-    estate, task = walked_estate(tmp_path / ".freehold")
-    estate.store.calls.add([a_call(id="beside-1234", arm=arm, parent_id="parent-1", task_id=task.id, route_version=1)])
-    estate.store.close()
+    workspace, task = walked_workspace(tmp_path / ".freehold")
+    workspace.store.calls.add(
+        [a_call(id="beside-1234", arm=arm, parent_id="parent-1", task_id=task.id, route_version=1)]
+    )
+    workspace.store.close()
     told = run("lineage", "beside-1234").stdout
     assert words in " ".join(told.split())
     assert "in no dataset: no model learned from it" in told
@@ -88,10 +90,10 @@ def test_lineage_says_what_it_cannot_tell(walked: Run, tmp_path: Path) -> None:
         refused = walked("lineage", name)
         assert (refused.exit_code, refused.stdout) == (2, "")
         assert "There is no single call" in refused.stderr
-    estate = an_estate(tmp_path / ".freehold")
-    (dataset,) = estate.store.book.datasets(None)
-    (card,) = estate.store.book.models(None)
-    estate.store.book.put_model(replace(card, id="model-2"))
+    workspace = a_workspace(tmp_path / ".freehold")
+    (dataset,) = workspace.store.registry.datasets(None)
+    (card,) = workspace.store.registry.models(None)
+    workspace.store.registry.put_model(replace(card, id="model-2"))
     assert "could be several things: model model-2, model model-1" in walked("lineage", "model").stderr
     train = Path(dataset.path) / "train.jsonl"
     train.chmod(0o644)
@@ -105,18 +107,18 @@ def test_lineage_says_what_it_cannot_tell(walked: Run, tmp_path: Path) -> None:
     Path(dataset.path).chmod(0o755)
     train.unlink()
     assert "is gone" in walked("lineage", "model-1").stderr
-    estate.store.close()
+    workspace.store.close()
 
 
 def test_a_dataset_that_names_one_call_an_example_is_told_to(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from freehold.core import Example
+    from freehold.model import Example
 
     write: Callable[[Example], dict[str, object]] = Example.to_row
     monkeypatch.setattr(Example, "to_row", lambda self: {k: v for k, v in write(self).items() if k != "also"})
-    estate, _ = walked_estate(tmp_path / ".freehold")
-    estate.store.close()
+    workspace, _ = walked_workspace(tmp_path / ".freehold")
+    workspace.store.close()
     assert run("verify", json.loads(run("tasks", "--json").stdout)[0]["task"]).exit_code == 0
     for name in ("019100000000-7abc-0000000000", "019000000000-7abc-0000000000", "model-1"):
         told = run("lineage", name)

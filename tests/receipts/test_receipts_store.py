@@ -9,20 +9,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from proven import EVIDENCE, SECRET, prove, quiet, recorded_estate, walked_estate
+from proven import EVIDENCE, SECRET, prove, quiet, recorded_workspace, walked_workspace
 from sqlalchemy import create_engine, text
 
 import freehold
-from freehold.core import Verdict
-from freehold.core.receipt import START, Receipt, read_lines, seal, verify
-from freehold.core.route import Route, rented_route
-from freehold.core.statement import Setting, state_verdict
 from freehold.errors import BusyError
-from freehold.loop.backup import back_up, restore
-from freehold.loop.estate import open_estate
-from freehold.loop.receipts import verify_database
-from freehold.loop.retention import prune, rule
-from freehold.loop.stages import Stages
+from freehold.model import Verdict
+from freehold.model.receipt import START, Receipt, read_lines, seal, verify
+from freehold.model.route import Route, rented_route
+from freehold.model.statement import Setting, state_verdict
+from freehold.ops.backup import back_up, restore
+from freehold.ops.receipts import verify_database
+from freehold.ops.retention import prune, rule
+from freehold.pipeline.steps import Steps
+from freehold.pipeline.workspace import open_workspace
 from freehold.store import Store
 from freehold.store.receipts import code_version
 
@@ -60,14 +60,14 @@ def _execute(url: str, *statements: str) -> None:
 
 
 def test_a_receipt_says_what_a_decision_rests_on(tmp_path: Path) -> None:
-    estate, task = walked_estate(tmp_path)
-    proof, moved, returned = receipts(estate.store)
+    workspace, task = walked_workspace(tmp_path)
+    proof, moved, returned = receipts(workspace.store)
     assert list(verify([proof, moved, returned])) == []
     said = proof.content
     assert (said["task"], said["decided_by"], said["verdict"]["decision"]) == (task.name, "proof", "move")
     assert said["model"]["files"].keys() == {"model.gguf"}
-    assert said["dataset"]["counts"] == estate.dataset(task).manifest.counts
-    assert said["dataset"]["files"] == estate.dataset(task).manifest.files
+    assert said["dataset"]["counts"] == workspace.dataset(task).manifest.counts
+    assert said["dataset"]["files"] == workspace.dataset(task).manifest.files
     assert said["settings"] == EVIDENCE["settings"]
     assert said["figures"]["sides"][1] == {"name": "owned model", "n": 24, "share": 0.95}
     assert said["code"] == code_version()
@@ -79,24 +79,24 @@ def test_a_receipt_says_what_a_decision_rests_on(tmp_path: Path) -> None:
     whole = "".join(receipt.line for receipt in (proof, moved, returned))
     assert SECRET not in whole, "a receipt can never be deleted, so it holds no text of a call"
     assert str(tmp_path) not in whole, "paths change when a backup is restored"
-    estate.store.close()
+    workspace.store.close()
 
 
 def test_the_same_proof_again_has_no_second_receipt_and_another_outcome_has(store: Store) -> None:
     verdict = a_verdict()
-    store.book.put_verdict(verdict)
-    store.book.put_verdict(verdict)
+    store.registry.put_verdict(verdict)
+    store.registry.put_verdict(verdict)
     facts = {**EVIDENCE, "facts": {"created_at": 2.0}}
-    store.book.put_verdict(replace(verdict, created_at=2.0, evidence=facts, expected={"created_at": 2.0}))
+    store.registry.put_verdict(replace(verdict, created_at=2.0, evidence=facts, expected={"created_at": 2.0}))
     assert len(receipts(store)) == 1
-    store.book.put_verdict(replace(verdict, decision="need", need=7))
-    store.book.put_verdict(replace(verdict, decision="need", need=7))
+    store.registry.put_verdict(replace(verdict, decision="need", need=7))
+    store.registry.put_verdict(replace(verdict, decision="need", need=7))
     assert len(receipts(store)) == 2
-    store.book.put_verdict(replace(verdict, evidence={**EVIDENCE, "calls": 25}))
-    store.book.put_verdict(verdict)
+    store.registry.put_verdict(replace(verdict, evidence={**EVIDENCE, "calls": 25}))
+    store.registry.put_verdict(verdict)
     assert [r.kind for r in receipts(store)] == ["verdict"] * 4, "what was decided in between is not forgotten"
-    store.book.put_verdict(a_verdict(id='v"%_'))
-    store.book.put_verdict(a_verdict(id='v"%_'))
+    store.registry.put_verdict(a_verdict(id='v"%_'))
+    store.registry.put_verdict(a_verdict(id='v"%_'))
     assert len(receipts(store)) == 5
     assert store.receipts.of_verdict("v") is None
     assert list(verify(receipts(store))) == []
@@ -112,8 +112,10 @@ def test_odd_values_are_kept_as_json_that_every_database_takes(store: Store) -> 
     assert used["many"]["items"] == 1000
     assert list(verify(read_lines([receipt.line.encode() + b"\n"]))) == []
     reason = "because " * 500
-    store.book.put_route(Route(task_id="t", version=1, kind="owned", verdict_id="none", reason=reason))
-    store.book.put_route(Route(task_id="t", version=2, kind="owned", head={"w": [0.1, -2.5e-300]}, reason="\ud800\0"))
+    store.registry.put_route(Route(task_id="t", version=1, kind="owned", verdict_id="none", reason=reason))
+    store.registry.put_route(
+        Route(task_id="t", version=2, kind="owned", head={"w": [0.1, -2.5e-300]}, reason="\ud800\0")
+    )
     long, moved = receipts(store)
     assert long.content["route"]["reason"]["characters"] == len(reason)
     assert (moved.content["route"]["reason"], moved.content["route"]["head"]) == ("\ufffd\0", {"w": [0.1, -2.5e-300]})
@@ -122,7 +124,7 @@ def test_odd_values_are_kept_as_json_that_every_database_takes(store: Store) -> 
 
 @pytest.mark.parametrize("verb", ["UPDATE receipts SET task_id = 'x'", "DELETE FROM receipts"])
 def test_the_database_refuses_to_change_or_delete_receipts(store: Store, url: str, verb: str) -> None:
-    store.book.put_route(rented_route("t", version=1))
+    store.registry.put_route(rented_route("t", version=1))
     with pytest.raises(Exception, match="never changed or deleted"):
         _execute(url, verb)
     assert len(receipts(store)) == 1
@@ -140,11 +142,11 @@ def test_postgresql_refuses_to_empty_the_table(postgres: object, request: pytest
 
 _WRITER = """
 import sys
-from freehold.core.route import rented_route
+from freehold.model.route import rented_route
 from freehold.store import Store
 store = Store(sys.argv[1])
 for version in range(1, 9):
-    store.book.put_route(rented_route(sys.argv[2], version=version))
+    store.registry.put_route(rented_route(sys.argv[2], version=version))
 store.close()
 """
 
@@ -168,56 +170,58 @@ def test_processes_that_write_at_once_make_one_chain_without_gaps(url: str) -> N
 
 _KILLED = """
 import os, signal, sys
-import freehold.store.taskbook as taskbook
-from freehold.core.route import rented_route
+import freehold.store.task_registry as task_registry
+from freehold.model.route import rented_route
 from freehold.store import Store
 store = Store(sys.argv[1])
-append = taskbook.append_route
+append = task_registry.append_route
 def killed(*arguments):
     append(*arguments)
     os.kill(os.getpid(), signal.SIGKILL)
-taskbook.append_route = killed
-store.book.put_route(rented_route("t", version=2))
+task_registry.append_route = killed
+store.registry.put_route(rented_route("t", version=2))
 """
 
 
 def test_a_kill_between_a_receipt_and_its_route_leaves_neither(store: Store, url: str) -> None:
-    store.book.put_route(rented_route("t", version=1))
+    store.registry.put_route(rented_route("t", version=1))
     done = subprocess.run([sys.executable, "-c", _KILLED, url], capture_output=True, check=False)
     assert done.returncode == -9, done.stderr
-    assert store.book.route("t").version == 1
+    assert store.registry.route("t").version == 1
     assert len(receipts(store)) == 1
-    store.book.put_route(rented_route("t", version=2))
+    store.registry.put_route(rented_route("t", version=2))
     assert [receipt.number for receipt in receipts(store)] == [1, 2]
 
 
 def test_a_route_that_is_refused_leaves_no_receipt(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    store.book.put_route(rented_route("t", version=1))
+    store.registry.put_route(rented_route("t", version=1))
     with pytest.raises(BusyError, match="version 1 is taken"):
-        store.book.put_route(rented_route("t", version=1))
+        store.registry.put_route(rented_route("t", version=1))
     assert len(receipts(store)) == 1
 
     def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("freehold.store.taskbook.append_route", fail)
-    monkeypatch.setattr("freehold.store.taskbook.append_verdict", fail)
+    monkeypatch.setattr("freehold.store.task_registry.append_route", fail)
+    monkeypatch.setattr("freehold.store.task_registry.append_verdict", fail)
     with pytest.raises(ZeroDivisionError):
-        store.book.put_route(rented_route("t", version=2))
+        store.registry.put_route(rented_route("t", version=2))
     with pytest.raises(ZeroDivisionError):
-        store.book.put_verdict(a_verdict())
-    assert (store.book.route("t").version, store.book.verdicts("t")) == (1, [])
+        store.registry.put_verdict(a_verdict())
+    assert (store.registry.route("t").version, store.registry.verdicts("t")) == (1, [])
 
 
 def test_pruning_and_backups_keep_the_chain(tmp_path: Path) -> None:
-    estate, _ = walked_estate(tmp_path / "old")
-    before = receipts(estate.store)
-    prune(estate, rule(estate, 1e12, older_than_s=1.0), quiet)
-    assert receipts(estate.store) == before
-    back_up(estate.settings, tmp_path / "backup.tar.gz", quiet)
-    estate.store.close()
+    workspace, _ = walked_workspace(tmp_path / "old")
+    before = receipts(workspace.store)
+    prune(workspace, rule(workspace, 1e12, older_than_s=1.0), quiet)
+    assert receipts(workspace.store) == before
+    back_up(workspace.settings, tmp_path / "backup.tar.gz", quiet)
+    workspace.store.close()
     restore(tmp_path / "backup.tar.gz", tmp_path / "new", quiet)
-    restored = open_estate(replace(estate.settings, values={**estate.settings.values, "state": str(tmp_path / "new")}))
+    restored = open_workspace(
+        replace(workspace.settings, values={**workspace.settings.values, "state": str(tmp_path / "new")})
+    )
     assert receipts(restored.store) == before
     verified = verify_database(restored, None, quiet)
     assert (verified.problems, verified.notes) == ((), ()), "paths that moved are no difference"
@@ -235,20 +239,20 @@ def test_code_is_digested_as_the_shell_would(tmp_path: Path) -> None:
 
 
 def test_a_verdict_of_before_receipts_is_no_problem(tmp_path: Path) -> None:
-    estate, task = recorded_estate(tmp_path)
-    prove(estate, task)
+    workspace, task = recorded_workspace(tmp_path)
+    prove(workspace, task)
     url = f"sqlite:///{tmp_path / 'freehold.db'}"
     _execute(url, "DROP TRIGGER receipts_are_not_deleted", "DELETE FROM receipts")
-    verified = verify_database(estate, None, quiet)
+    verified = verify_database(workspace, None, quiet)
     assert verified.problems == ()
     assert "1 verdicts and routes are older" in verified.notes[0]
-    estate.store.close()
+    workspace.store.close()
 
 
 def test_a_move_at_the_end_of_a_road_is_not_said_to_be_a_persons(tmp_path: Path) -> None:
-    estate, task = recorded_estate(tmp_path)
-    prove(estate, task)
-    assert Stages(estate, task, quiet).run("move", {"decision": "move"}) == {"route_version": 1}
-    moved = receipts(estate.store)[-1]
+    workspace, task = recorded_workspace(tmp_path)
+    prove(workspace, task)
+    assert Steps(workspace, task, quiet).run("move", {"decision": "move"}) == {"route_version": 1}
+    moved = receipts(workspace.store)[-1]
     assert (moved.kind, moved.content["decided_by"]) == ("route", "road")
-    estate.store.close()
+    workspace.store.close()

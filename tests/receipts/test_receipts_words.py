@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from freehold.core import Verdict
-from freehold.core.explanation import explain
-from freehold.core.receipt import START, seal
-from freehold.core.route import Route, rented_route
-from freehold.core.statement import Setting, headline, state_route, state_verdict
+from freehold.model import Verdict
+from freehold.model.explanation import explain
+from freehold.model.receipt import START, seal
+from freehold.model.route import Route, rented_route
+from freehold.model.statement import Setting, headline, state_route, state_verdict
 from freehold.route import canary, rolled_back, withholding
 
 SETTING = Setting(task="triage", model=None, code={"version": "1"}, account="ops")
@@ -97,6 +97,6 @@ def test_each_change_of_a_route_says_who_or_what_decided() -> None:
     ramp = told_route(canary(replace(ROUTE, version=2), harm=0.02, shadow_rate=1.0), rented_route("t"))
     assert "budget at most 2% more failures per call than the provider's, while it is ramped" in ramp
     assert "by a person; in a process of account ops" in ramp
-    assert "exit --move" in told_route(replace(ROUTE, version=2, decided_by="road"))
+    assert "run --move" in told_route(replace(ROUTE, version=2, decided_by="road"))
     assert "by a caller of the HTTP API" in told_route(replace(rented_route("t", version=2), decided_by="api"))
     assert "by somebody new" in told_route(replace(ROUTE, version=2, decided_by="somebody new"))

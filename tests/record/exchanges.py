@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from freehold.core import Call
-from freehold.core.ids import uuid7
+from freehold.model import Call
+from freehold.model.ids import uuid7
 from freehold.record import Decision, Exchange, RequestSide, ResponseSide, read_exchange
 
 LIMIT_BYTES = 100_000

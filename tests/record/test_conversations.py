@@ -9,8 +9,8 @@ from typing import Any
 from exchanges import an_exchange, as_call
 from msgspec.structs import replace
 
-from freehold.core import Call
-from freehold.core.call import Dialect
+from freehold.model import Call
+from freehold.model.call import Dialect
 from freehold.record import Conversations, conversations
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from exchanges import an_exchange, as_call
 
-from freehold.core import Call
+from freehold.model import Call
 from freehold.record import Delivery, Exchange, Journal, ends, is_delivered, read_backlog
 from freehold.record.entries import mark_of, read_payload, write_entry
 from freehold.record.segments import writers

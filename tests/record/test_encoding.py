@@ -15,7 +15,7 @@ import pytest
 from exchanges import LIMIT_BYTES, an_exchange, as_call
 from msgspec.structs import replace
 
-from freehold.loop.doctor.machine import check_encodings
+from freehold.ops.doctor.machine import check_encodings
 from freehold.record import decode_body, encoding, missing_encodings, readable_encodings
 
 zstd: Any = import_module("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")

@@ -10,7 +10,7 @@ from exchanges import an_exchange, as_call
 from msgspec.structs import replace
 from test_delivery import WAIT_S, Shelf, _killed_at_random, filled, numbers
 
-from freehold.core import Call
+from freehold.model import Call
 from freehold.record import (
     EVIDENCE_LANES,
     OTHER_LANES,

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from freehold.core import Call
+from freehold.model import Call
 from freehold.record import Decision, Exchange, decode_body, read_exchange, readable_encodings
 
 PLAIN = b"text " * 1000

@@ -11,8 +11,8 @@ from replay import anthropic_api, hosts, model_makers, openai_api, own_servers
 from replay.made import Recorded
 from wired import Wired, wired
 
-from freehold.core.dialects import StreamAssembler, dialect_of, read_answer
-from freehold.core.endings import ending_of
+from freehold.dialects import StreamAssembler, dialect_of, read_answer
+from freehold.dialects.endings import ending_of
 
 TRAFFIC: dict[str, list[Recorded]] = {
     "OpenAI chat": openai_api.CHAT_CALLS,

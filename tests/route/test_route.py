@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freehold.core import ModelCard, OwnedAnswer, Verdict
-from freehold.core.call import Arm
-from freehold.core.confidence import untrained_head
-from freehold.core.exchange import Message
-from freehold.core.route import rented_route
-from freehold.core.slices import SliceShape
 from freehold.errors import DataError, StateError, UsageError
+from freehold.model import ModelCard, OwnedAnswer, Verdict
+from freehold.model.call import Arm
+from freehold.model.exchange import Message
+from freehold.model.route import rented_route
 from freehold.route import LiveCall, back, confidence, is_acceptable, live_figures, plan_text, propose, withheld
+from freehold.text.confidence import untrained_head
+from freehold.text.slices import SliceShape
 
 MODEL = ModelCard(
     id="m1",

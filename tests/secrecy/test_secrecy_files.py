@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from made import Run, an_estate, triage_calls
+from made import Run, a_workspace, triage_calls
 
-from freehold.loop.doctor.machine import check_state
-from freehold.loop.privacy import keep_private, open_to_others
-from freehold.loop.sorting import sort_new_calls
+from freehold.ops.doctor.machine import check_state
+from freehold.ops.privacy import keep_private, open_to_others
 from freehold.settings import load_settings
+from freehold.sort.run.sort import sort_new_calls
 
 
 @pytest.fixture(autouse=True)
@@ -38,12 +38,12 @@ def _open(folder: Path) -> list[str]:
 def test_a_folder_that_was_open_to_all_holds_no_file_that_is(tmp_path: Path) -> None:
     state = tmp_path / "state"
     state.mkdir(mode=0o755)
-    estate = an_estate(state)
-    estate.store.calls.add(triage_calls(5))
+    workspace = a_workspace(state)
+    workspace.store.calls.add(triage_calls(5))
     for name in ("freehold.db", "freehold.db-wal", "freehold.db-shm"):
-        path = estate.state / name
+        path = workspace.state / name
         assert not path.exists() or _mode(path) == 0o600, name
-    estate.store.close()
+    workspace.store.close()
 
 
 def test_every_verb_leaves_nothing_open(run: Run, tmp_path: Path) -> None:
@@ -72,10 +72,10 @@ def test_a_process_of_its_own_writes_private_files(tmp_path: Path) -> None:
 
 
 def test_a_database_that_was_readable_is_no_more(run: Run, tmp_path: Path) -> None:
-    estate = an_estate(tmp_path / ".freehold")
-    estate.store.calls.add(triage_calls(3))
-    sort_new_calls(estate)
-    estate.store.close()
+    workspace = a_workspace(tmp_path / ".freehold")
+    workspace.store.calls.add(triage_calls(3))
+    sort_new_calls(workspace)
+    workspace.store.close()
     found = list((tmp_path / ".freehold").rglob("freehold.db*"))
     assert found
     for path in (tmp_path / ".freehold", *found):

@@ -8,12 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from made import Run, a_call, an_estate
+from made import Run, a_call, a_workspace
 
 from freehold.app.log import PlainFormatter
-from freehold.core.key import new_key_text
 from freehold.errors import FreeholdError, SettingError
-from freehold.gateway.access import Accessed, access_line
+from freehold.gateway.telemetry.access import Accessed, access_line
+from freehold.model.key import new_key_text
 from freehold.sanitizer import masked, plain_json, plain_json_bytes
 from freehold.settings import load_settings
 from freehold.store.database import parse_url
@@ -78,10 +78,10 @@ def test_errors_and_logs_show_no_password() -> None:
 
 
 def test_control_characters_are_escaped_in_json(run: Run, tmp_path: Path) -> None:
-    estate = an_estate(tmp_path)
-    state = estate.state
-    estate.store.calls.add([a_call(tags={"row": C1}, user_key=C1)])
-    estate.store.close()
+    workspace = a_workspace(tmp_path)
+    state = workspace.state
+    workspace.store.calls.add([a_call(tags={"row": C1}, user_key=C1)])
+    workspace.store.close()
     shown = run("--state", str(state), "calls", "--json").stdout
     assert not set("\x9b\x85\x7f\u202e") & set(shown)
     assert json.loads(shown.splitlines()[0])["tags"]["row"] == C1, "the value is the same"

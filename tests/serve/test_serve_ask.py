@@ -9,8 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from freehold.core import Message, OwnedAnswer
 from freehold.errors import EngineError
+from freehold.model import Message, OwnedAnswer
 from freehold.serve import ask as _ask  # noqa: F401 - the package's name is the function
 from freehold.serve.ask import answer_all
 

@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 import pytest
 from tiny_llama import write_tiny_llama
 
-from freehold.core import Message
-from freehold.core.ids import sha256_hex
 from freehold.errors import EngineError
+from freehold.model import Message
+from freehold.model.ids import sha256_hex
 from freehold.serve import Engine, answer_all, serving
 
 pytestmark = pytest.mark.engine

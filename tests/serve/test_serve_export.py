@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from tiny_llama import HEAD_WIDTH, HEADS, HIDDEN, KEY_HEADS, write_tiny_llama
 
-from freehold.core.chatml import TEMPLATE
 from freehold.errors import EngineError
 from freehold.serve.export import Adapter, export_gguf, read_adapter
+from freehold.text.chatml import TEMPLATE
 
 pytest.importorskip("gguf")
 np = pytest.importorskip("numpy")

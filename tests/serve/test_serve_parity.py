@@ -106,7 +106,7 @@ def test_without_held_out_examples_there_is_no_check(tmp_path: Path) -> None:
 
 def test_an_engine_that_is_away_is_said_to_be(tmp_path: Path) -> None:
     pytest.importorskip("torch")
-    from freehold.core import Example, Message
+    from freehold.model import Example, Message
 
     example = Example(
         id="e", messages=(Message("user", "Hi"),), target="a", incumbent="a", source="import", group="g", created_at=0.0

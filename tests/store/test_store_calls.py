@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from made import a_call
 from sqlalchemy import create_engine, func, select
 
-from freehold.core.ids import uuid7
 from freehold.errors import StateError
+from freehold.model.ids import uuid7
 from freehold.store import CallFilter, Store, schema
 
 SYSTEM = "You triage messages of a shop. " * 40

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import update
 
-from freehold.core.label import Label, answers_digest, is_owned_first
 from freehold.errors import StateError
+from freehold.model.label import Label, answers_digest, is_owned_first
 from freehold.store import Store, schema
 
 LABEL = Label(

@@ -7,13 +7,13 @@ from dataclasses import replace
 import pytest
 from made import a_call
 
-from freehold.core import Asked, Message
-from freehold.core.task import PromptVersion, SplitRule, Task
-from freehold.core.template import Template
-from freehold.core.template_induction import learn
 from freehold.errors import BusyError
+from freehold.model import Asked, Message
+from freehold.model.task import PromptVersion, SplitRule, Task
 from freehold.store import CallFilter, Store
-from freehold.store.taskbook import read_task, task_document
+from freehold.store.task_registry import read_task, task_document
+from freehold.text.prompts.template import Template
+from freehold.text.prompts.template_induction import learn
 
 
 def _template(prompt: str) -> Template:
@@ -28,7 +28,7 @@ def _task(key: str) -> Task:
 def _edited(store: Store) -> tuple[Task, Task, Task]:
     """Two tasks with two calls each, and what they are after a merge."""
     one, two = _task("one"), _task("two")
-    store.book.put_tasks([one, two])
+    store.registry.put_tasks([one, two])
     store.calls.add([a_call(id=f"c{n}", task_id=one.id if n < 2 else two.id) for n in range(4)])
     return one, two, replace(one, aliases=(two.key,), merged=(two.id,))
 
@@ -42,11 +42,11 @@ def test_an_edit_moves_tasks_and_calls_and_is_taken_back(store: Store) -> None:
     edit = store.task_edits.apply(
         "merge", "merge two into one", before=[one, two], after=[both], moved={two.id: {one.id: ["c2", "c3"]}}
     )
-    assert store.book.tasks() == [both]
+    assert store.registry.tasks() == [both]
     assert _calls(store, both) == ["c0", "c1", "c2", "c3"]
     assert store.task_edits.newest() == edit
     store.task_edits.undo(edit, gone=[], back=[one, two])
-    assert sorted(task.name for task in store.book.tasks()) == ["one", "two"]
+    assert sorted(task.name for task in store.registry.tasks()) == ["one", "two"]
     assert (_calls(store, one), _calls(store, two)) == (["c0", "c1"], ["c2", "c3"])
     assert store.task_edits.newest() is None
     assert [(one.words, one.undone_at is not None) for one in store.task_edits.history()] == [
@@ -56,7 +56,7 @@ def test_an_edit_moves_tasks_and_calls_and_is_taken_back(store: Store) -> None:
 
 def test_an_edit_of_a_task_that_was_renamed_meanwhile_changes_nothing(store: Store) -> None:
     one, two, both = _edited(store)
-    store.book.put_tasks([replace(two, name="new")])
+    store.registry.put_tasks([replace(two, name="new")])
     with pytest.raises(BusyError):
         store.task_edits.apply(
             "merge", "merge", before=[one, two], after=[both], moved={two.id: {one.id: ["c2", "c3"]}}

@@ -7,7 +7,7 @@ from itertools import islice
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freehold.core import Example, Message
+from freehold.model import Example, Message
 from freehold.train.batches import batches_from, encode, one_pass, parts
 
 LENGTHS = st.lists(st.integers(2, 200), min_size=1, max_size=120)

@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 import pytest
 from tiny_llama import write_dataset, write_tiny_llama
 
-from freehold.core import Example, Message
-from freehold.core.chatml import TEMPLATE, escape, render, turns
+from freehold.model import Example, Message
 from freehold.serve import answer_all, check_parity, export_gguf, read_adapter, serving
 from freehold.serve.export import Adapter, Packing
+from freehold.text.chatml import TEMPLATE, escape, render, turns
 from freehold.train import Recipe, Trained, fit
 
 pytestmark = [pytest.mark.train, pytest.mark.engine, pytest.mark.slow]

@@ -18,11 +18,11 @@ from up.test_up_sorter import _is_gone, _until
 
 from freehold.app.console_link import CLIENT_HEADER, ConsoleLink
 from freehold.app.console_server import FromWorkers
-from freehold.app.listening import console_socket
-from freehold.gateway.http1.asgi import AsgiApp, Event, answer_with
-from freehold.gateway.http1.request import Request
-from freehold.gateway.http1.server import Limits, Server
+from freehold.app.sockets import console_socket
 from freehold.gateway.server import refuse
+from freehold.httpd.asgi import AsgiApp, Event, answer_with
+from freehold.httpd.request import Request
+from freehold.httpd.server import Limits, Server
 
 CHUNK = bytes(64 * 2**10)
 MOST_AHEAD_BYTES = 16 * 2**20
@@ -169,7 +169,7 @@ def test_the_socket_is_in_a_folder_of_this_user_alone_also_where_the_path_is_lon
 
 
 def test_a_worker_loads_nothing_of_the_console() -> None:
-    code = "import sys, freehold.app.serving; print([m for m in ('starlette', 'jinja2') if m in sys.modules])"
+    code = "import sys, freehold.app.gateway_process; print([m for m in ('starlette', 'jinja2') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made import an_estate
+from made import a_workspace
 from town import WAIT_S, Up, provider
 
 from freehold.record import read_backlog
@@ -62,7 +62,7 @@ async def test_a_locked_database_holds_nobody_up(tmp_path: Path) -> None:
         await up.until_waiting(calls=0)
         await up.until(partial(_is_told, up, "ok"))
         assert await up.stop() == 0
-    assert sorted(_recorded(an_estate(up.state).store)) == sorted(first | second)
+    assert sorted(_recorded(a_workspace(up.state).store)) == sorted(first | second)
 
 
 async def _is_told(up: Up, words: str) -> bool:
@@ -89,7 +89,7 @@ async def test_a_database_on_a_full_disk(tmp_path: Path) -> None:
         resource.prlimit(up.pid, resource.RLIMIT_FSIZE, (hard, hard))
         await up.until_waiting(calls=0)
         assert await up.stop() == 0
-    assert sorted(_recorded(an_estate(up.state).store)) == sorted(first | second)
+    assert sorted(_recorded(a_workspace(up.state).store)) == sorted(first | second)
 
 
 async def test_a_database_that_is_not_there_yet(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ async def test_a_database_that_is_not_there_yet(tmp_path: Path) -> None:
         await up.start()
         await up.until_waiting(calls=0)
         assert await up.stop() == 0
-    assert sorted(_recorded(an_estate(up.state).store)) == sorted(answered)
+    assert sorted(_recorded(a_workspace(up.state).store)) == sorted(answered)
 
 
 @pytest.mark.postgres

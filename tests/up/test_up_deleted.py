@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from made import an_estate
+from made import a_workspace
 from town import Crowd, Up, provider
 
 from freehold.store import CallFilter
@@ -39,9 +39,9 @@ async def _put_back(away: Path, state: Path) -> None:
 
 
 def _ids(state: Path) -> set[str]:
-    estate = an_estate(state)
-    found = {call.id for call in estate.store.calls.stream(CallFilter())}
-    estate.store.close()
+    workspace = a_workspace(state)
+    found = {call.id for call in workspace.store.calls.stream(CallFilter())}
+    workspace.store.close()
     return found
 
 
@@ -98,7 +98,7 @@ async def test_calls_wait_in_the_journal_for_a_database_that_was_deleted(tmp_pat
         for file in up.state.glob("freehold.db*"):
             file.unlink()
         if is_replaced:
-            an_estate(up.state).store.close()
+            a_workspace(up.state).store.close()
         received = [await up.ask(f"{row}p") for row in range(5)]
         assert {got.status for got in received} == {200}
         await up.until(partial(_names_database, up))

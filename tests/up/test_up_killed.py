@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from made import an_estate
+from made import a_workspace
 from town import Crowd, Up, provider
 
 from freehold.record import read_backlog
@@ -45,9 +45,9 @@ async def _killed_at_random(folder: Path, *, kills: int, parent_every: int, work
 
 
 def _check(up: Up, crowd: Crowd) -> None:
-    estate = an_estate(up.state)
-    calls = {call.id: call for call in estate.store.calls.stream(CallFilter())}
-    estate.store.close()
+    workspace = a_workspace(up.state)
+    calls = {call.id: call for call in workspace.store.calls.stream(CallFilter())}
+    workspace.store.close()
     rows = Counter(call.tags["row"] for call in calls.values())
     for got in crowd.received:
         call = calls[got.call_id]

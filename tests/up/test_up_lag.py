@@ -9,13 +9,13 @@ import time
 from pathlib import Path
 
 import pytest
-from made import an_estate
+from made import a_workspace
 from town import WAIT_S, Up, provider
 
 from freehold.app.lag import LagAlarm
-from freehold.loop.lag import lag_words
-from freehold.loop.locks import locked
+from freehold.pipeline.locks import locked
 from freehold.record import Backlog
+from freehold.record.run.lag import lag_words
 
 NOW = 1_764_000_000.0
 
@@ -58,7 +58,7 @@ def test_evidence_that_lags_is_told_of_both_lanes() -> None:
 async def test_a_delivery_that_cannot_work_is_seen_everywhere(tmp_path: Path) -> None:
     async with provider() as url:
         up = Up(tmp_path, url, "[record]", "lag_s = 0.2")
-        estate = an_estate(up.state)
+        workspace = a_workspace(up.state)
         with locked(up.state.absolute() / "locks" / "delivery.lock", "A test"):
             await up.start()
             for row in ("1p", "2p", "3p"):
@@ -74,7 +74,7 @@ async def test_a_delivery_that_cannot_work_is_seen_everywhere(tmp_path: Path) ->
         assert up.log.count("Delivery lags") == 1
         assert json.loads((await up.get("/readyz"))[2])["delivery_lag_s"] == 0.0
         assert await up.stop() == 0
-        estate.store.close()
+        workspace.store.close()
 
 
 async def _lag(up: Up, lane: str) -> float:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from made import an_estate
+from made import a_workspace
 from town import WAIT_S, Up, provider
 
 from freehold.store import CallFilter
@@ -54,12 +54,12 @@ async def test_a_killed_sorter_is_started_again_and_sorts(tmp_path: Path) -> Non
         await _until(lambda: any(pid != first for pid in _sorters(up)), up)
         assert "the sorter ended (exit code -9) and is started again" in up.log
         await up.ask("1p")
-        estate = an_estate(up.state)
-        await _until(lambda: estate.store.calls.count(CallFilter(is_sorted_out=True)) == 1, up)
+        workspace = a_workspace(up.state)
+        await _until(lambda: workspace.store.calls.count(CallFilter(is_sorted_out=True)) == 1, up)
         (second,) = _sorters(up)
         assert os.getpriority(os.PRIO_PROCESS, second) == 19
         assert await up.stop() == 0
-        estate.store.close()
+        workspace.store.close()
     assert _is_gone(second)
 
 

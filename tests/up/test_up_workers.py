@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from freehold.app import supervisor
-from freehold.app.listening import Listening, listening
 from freehold.app.periodic import Periodic
+from freehold.app.sockets import Sockets, listening
 from freehold.app.supervisor import Workers
 from freehold.errors import BusyError, StateError
 
@@ -34,14 +34,14 @@ DYING = "import sys; sys.stdin.read(1)"
 
 
 @pytest.fixture
-def door() -> Iterator[Listening]:
+def door() -> Iterator[Sockets]:
     opened = listening("127.0.0.1", 0, 2)
     yield opened
     if opened.socket.fileno() >= 0:
         opened.close()
 
 
-def _workers(door: Listening, code: str) -> Workers:
+def _workers(door: Sockets, code: str) -> Workers:
     return Workers(door, b"settings", command=(sys.executable, "-c", code))
 
 
@@ -52,7 +52,7 @@ def _wait_for_new(workers: Workers, gone: int) -> None:
         time.sleep(0.01)
 
 
-def test_a_worker_that_dies_is_started_again(tmp_path: Path, door: Listening, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_worker_that_dies_is_started_again(tmp_path: Path, door: Sockets, caplog: pytest.LogCaptureFixture) -> None:
     workers = _workers(door, SCRIPT.format(place=tmp_path))
     workers.start()
     first = set(workers.pids)
@@ -72,14 +72,14 @@ def test_a_worker_that_dies_is_started_again(tmp_path: Path, door: Listening, ca
     assert workers.lost_calls >= 2
 
 
-def test_workers_that_never_serve_are_given_up(door: Listening) -> None:
+def test_workers_that_never_serve_are_given_up(door: Sockets) -> None:
     workers = _workers(door, DYING)
     with pytest.raises(StateError, match="does not start"):
         workers.start()
     workers.stop(grace_s=0)
 
 
-def test_a_worker_that_does_not_end_is_killed(door: Listening, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_does_not_end_is_killed(door: Sockets, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "_CLOSING_S", 0.1)
     code = "import signal; signal.signal(15, signal.SIG_IGN); print('ready', flush=True)\nwhile True: signal.pause()"
     workers = _workers(door, code)
@@ -89,7 +89,7 @@ def test_a_worker_that_does_not_end_is_killed(door: Listening, monkeypatch: pyte
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
 
 
-def test_a_real_worker_without_its_parent_ends_at_once(door: Listening) -> None:
+def test_a_real_worker_without_its_parent_ends_at_once(door: Sockets) -> None:
     command = [sys.executable, "-m", "freehold.app.worker", "--number", "1", *door.options]
     done = subprocess.run(
         [*command, "--parent", "1"], pass_fds=door.files, input=b"", capture_output=True, timeout=WAIT_S
@@ -98,7 +98,7 @@ def test_a_real_worker_without_its_parent_ends_at_once(door: Listening) -> None:
     assert b"the process that started this gateway is gone" in done.stderr
 
 
-def test_workers_share_a_port_that_nobody_else_gets(door: Listening) -> None:
+def test_workers_share_a_port_that_nobody_else_gets(door: Sockets) -> None:
     for count in (1, 2):
         with pytest.raises(BusyError, match=f"Port {door.port} of 127.0.0.1 is in use"):
             listening("127.0.0.1", door.port, count)

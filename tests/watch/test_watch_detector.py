@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from freehold.watch import Detector, audit_rate, new_detector, observe, observe_difference, weight_of
 from freehold.watch.detector import BETS, recent_harm
-from freehold.watch.sums import LARGEST
+from freehold.watch.shiryaev_roberts import LARGEST
 
 
 def _fresh(tolerated: float = 0.05, patience: float = 73_000.0) -> Detector:

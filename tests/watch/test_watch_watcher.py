@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from freehold.core.live import Live
 from freehold.errors import StateError
+from freehold.model.live import Live
 from freehold.watch import (
     Decision,
     Finished,

@@ -9,7 +9,7 @@
 
     supervisor, listening   the workers' processes and their sockets
     delivering, keeping     the parent's threads; `periodic` runs them
-    late                    an estate whose database may be away
+    late                    a workspace whose database may be away
 
 A worker forwards, answers and writes to the journal; it needs the database for nothing but tasks, routes and keys, and
 goes on with what it knows while that is away. Not covered: what the parts do; each is in its own folder.

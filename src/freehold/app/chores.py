@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import msgspec
 
-from freehold.app.late import LateEstate
+from freehold.app.lazy_workspace import LazyWorkspace
 from freehold.app.lifeline import end_without_parent
 from freehold.app.log import log_to_stderr
 from freehold.app.periodic import Periodic
-from freehold.app.told import Told
-from freehold.loop.cleanup import Cleanup
-from freehold.loop.sorting import sort_new_calls
+from freehold.app.startup import Startup
+from freehold.ops.cleanup import Cleanup
+from freehold.sort.run.sort import sort_new_calls
 
 _SORT_S = 5.0
 _LOOK_FOR_OLD_S = 60.0
@@ -25,9 +25,9 @@ class Chores:
 
     def __init__(self, told: bytes, parent: int) -> None:
         log_to_stderr()
-        settings = msgspec.json.decode(told, type=Told).settings
+        settings = msgspec.json.decode(told, type=Startup).settings
         self._parent = parent
-        self._late = LateEstate(settings)
+        self._late = LazyWorkspace(settings)
         self._cleanup: Cleanup | None = None
         self._threads = (
             Periodic("sorting", self._sort, pause_s=_SORT_S),

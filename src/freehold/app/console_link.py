@@ -13,10 +13,10 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from freehold.gateway.http1.asgi import Event
-from freehold.gateway.http1.client import Origin, Response, Timeouts, UpstreamError
-from freehold.gateway.http1.heads import Header, header_lines
-from freehold.gateway.http1.upstream import Connection
+from freehold.httpd.asgi import Event
+from freehold.httpd.client import Origin, Response, Timeouts, UpstreamError
+from freehold.httpd.heads import Header, header_lines
+from freehold.httpd.upstream import Connection
 
 CLIENT_HEADER = b"freehold-console-client"
 MOST_UNDER_WAY = 32

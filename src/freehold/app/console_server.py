@@ -13,19 +13,19 @@ from functools import partial
 
 import msgspec
 
-from freehold.app.building import asks_for_keys, gateway_settings, limits
 from freehold.app.console_link import CLIENT_HEADER
-from freehold.app.late import LateEstate
+from freehold.app.lazy_workspace import LazyWorkspace
 from freehold.app.lifeline import end_without_parent
 from freehold.app.log import log_to_stderr
 from freehold.app.periodic import Periodic
 from freehold.app.session_secret import session_secret
-from freehold.app.told import Told
-from freehold.gateway.admission import Admission, ReadHeader
-from freehold.gateway.http1.asgi import AsgiApp, Event, answer_with
-from freehold.gateway.http1.request import ClientGoneError, Request
-from freehold.gateway.http1.server import Limits, Server
+from freehold.app.startup import Startup
+from freehold.app.wiring import asks_for_keys, gateway_settings, limits
+from freehold.gateway.keys.admission import Admission, ReadHeader
 from freehold.gateway.server import follow_signals, loop_factory, refuse
+from freehold.httpd.asgi import AsgiApp, Event, answer_with
+from freehold.httpd.request import ClientGoneError, Request
+from freehold.httpd.server import Limits, Server
 from freehold.settings import Settings
 
 _FOLLOW_S = 0.5
@@ -40,8 +40,8 @@ Send = Callable[[Event], Awaitable[None]]
 def serve(told: bytes, listener: socket.socket, parent: int) -> None:
     """Serve until SIGTERM."""
     log_to_stderr()
-    settings = msgspec.json.decode(told, type=Told).settings
-    late = LateEstate(settings)
+    settings = msgspec.json.decode(told, type=Startup).settings
+    late = LazyWorkspace(settings)
     admission = Admission(is_required=asks_for_keys(settings))
     follower = Periodic("console", partial(_follow, late, admission, parent), pause_s=_FOLLOW_S)
     follower.start()
@@ -73,7 +73,7 @@ async def run_console(app: AsgiApp, listener: socket.socket, limits: Limits) -> 
     await server.stop(_GRACE_S)
 
 
-def _follow(late: LateEstate, admission: Admission, parent: int) -> None:
+def _follow(late: LazyWorkspace, admission: Admission, parent: int) -> None:
     end_without_parent(parent)
     admission.refresh(late.store().keys.sync)
 
@@ -94,7 +94,7 @@ class FromWorkers:
 class LateConsole:
     """The console, from the moment on at which the database has answered."""
 
-    def __init__(self, settings: Settings, late: LateEstate, admission: Admission) -> None:
+    def __init__(self, settings: Settings, late: LazyWorkspace, admission: Admission) -> None:
         self._late = late
         self._admission = admission
         self._settings = settings

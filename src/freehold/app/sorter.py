@@ -4,7 +4,7 @@ It gives new calls their tasks and deletes what is old, and takes only the CPU t
 would keep the delivery from its work: one thread at a time runs Python, and one of the lowest priority is slow to let
 go. It reads its settings from stdin, says `ready`, ends on SIGTERM and dies with its parent.
 
-Not covered: how calls are sorted (`loop.sorting`), what is deleted (`loop.retention`).
+Not covered: how calls are sorted (`sort.run.sort`), what is deleted (`ops.retention`).
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 
 from freehold.app.child import Child
-from freehold.app.listening import Listening
+from freehold.app.sockets import Sockets
 from freehold.errors import StateError
 
 _DEATHS_BEFORE_READY = 3
@@ -26,7 +26,7 @@ class Workers:
 
     def __init__(
         self,
-        listening: Listening,
+        listening: Sockets,
         told: bytes,
         *,
         inherited: Sequence[int] = (),
@@ -66,7 +66,7 @@ class Workers:
         with self._changed:
             while not self._ending.is_set() and not all(worker.is_ready for worker in self._workers):
                 if any(worker.deaths >= _DEATHS_BEFORE_READY and not worker.is_ready for worker in self._workers):
-                    raise StateError("The gateway does not start.", hint="Its last words stand above.")
+                    raise StateError("The gateway does not start.", hint="See the worker's error above.")
                 self._changed.wait(0.1)
 
     def stop(self, grace_s: float) -> None:

@@ -25,26 +25,26 @@ from contextlib import contextmanager, suppress
 
 import msgspec
 
-from freehold.app.building import gateway_settings, traces
 from freehold.app.child import Child
-from freehold.app.delivering import Delivering, Listener, Tally
-from freehold.app.keeping import Keeping
-from freehold.app.late import LateEstate
-from freehold.app.listening import console_socket, listening
+from freehold.app.delivery import Delivering, Listener, Tally
+from freehold.app.jobs import Jobs
+from freehold.app.lazy_workspace import LazyWorkspace
 from freehold.app.log import log_to_stderr
 from freehold.app.periodic import Periodic
+from freehold.app.sockets import console_socket, listening
 from freehold.app.supervisor import Workers
-from freehold.core.ids import uuid7
+from freehold.app.wiring import gateway_settings, traces
 from freehold.errors import BusyError, StateError
-from freehold.gateway.admission import needs_key
-from freehold.gateway.tracing import Tracing, open_tracing
-from freehold.loop.journal import journal_folder
-from freehold.loop.locks import locked
-from freehold.loop.privacy import keep_private
-from freehold.loop.reaching import under_way_folder
-from freehold.loop.task_tables import unknown_tables
+from freehold.gateway.keys.admission import needs_key
+from freehold.gateway.telemetry.tracing import Tracing, open_tracing
+from freehold.model.ids import uuid7
+from freehold.ops.privacy import keep_private
+from freehold.pipeline.locks import locked
 from freehold.record import forget_calls_under_way
+from freehold.record.run.journal import journal_folder
 from freehold.settings import Settings
+from freehold.sort.run.task_tables import unknown_tables
+from freehold.watch.run.watermark import under_way_folder
 
 _OPEN_S = 5.0
 _TALLY_S = 1.0
@@ -59,7 +59,7 @@ def run_up(settings: Settings) -> None:
     log_to_stderr()
     gateway_settings(settings)  # what is wrong with them is said here, and not by each worker
     keep_private(settings.state.absolute())
-    late = LateEstate(settings)
+    late = LazyWorkspace(settings)
     late.try_for(_OPEN_S)
     try:
         with locked(settings.state.absolute() / "locks" / "up.lock", "A gateway on this state folder"):
@@ -72,7 +72,7 @@ def run_up(settings: Settings) -> None:
         late.close()
 
 
-def _run(settings: Settings, late: LateEstate, family: int, pages: socket.socket) -> None:
+def _run(settings: Settings, late: LazyWorkspace, family: int, pages: socket.socket) -> None:
     """Start the parts in the order in which they need each other, wait for a signal, and stop them again."""
     run = uuid7()
     host = settings.text("gateway.host")
@@ -84,7 +84,7 @@ def _run(settings: Settings, late: LateEstate, family: int, pages: socket.socket
     ending = threading.Event()
     workers = Workers(door, told, inherited=[family], ending=ending)
     told_of_calls: list[Listener] = [tally.count, *([tracing.send] if tracing else [])]
-    delivery, keeping = Delivering(settings, late, told_of_calls), Keeping(settings, late)
+    delivery, keeping = Delivering(settings, late, told_of_calls), Jobs(settings, late)
     sorter = Child("the sorter", _SORTER, told, inherited=[family])
     listener = pages.fileno()
     console = Child("the console", [*_CONSOLE, str(listener)], told, inherited=[listener, family])
@@ -134,7 +134,7 @@ def _signals(ending: threading.Event, workers: Workers) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _check_keys(settings: Settings, late: LateEstate) -> None:
+def _check_keys(settings: Settings, late: LazyWorkspace) -> None:
     """SettingError when others could call this gateway and nobody has a key; not asked while the database is away."""
     if late.opened is not None:
         keys = late.opened.store.keys.all_keys()
@@ -142,7 +142,7 @@ def _check_keys(settings: Settings, late: LateEstate) -> None:
         needs_key(settings.text("gateway.host"), keys, is_wanted=is_wanted, now=time.time())
 
 
-def _check_tables(late: LateEstate) -> None:
+def _check_tables(late: LazyWorkspace) -> None:
     """Warn of tables of settings that are for no task; the task may still come."""
     for error in unknown_tables(late.opened) if late.opened is not None else ():
         _LOG.warning("%s", error)

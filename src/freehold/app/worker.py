@@ -2,7 +2,7 @@
 
 It reads its settings from stdin and says `ready` on stdout once it serves the socket that it was given, and `lost N`
 when it had to end with calls that no disk took. It ends on SIGTERM, when the calls under way have ended, and dies with
-its parent. Not covered: starting it (`app.supervisor`), what it does (`app.serving`).
+its parent. Not covered: starting it (`app.supervisor`), what it does (`app.gateway_process`).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ def main() -> None:
     """Serve until told to stop."""
     chosen = _arguments()
     die_with_parent(chosen.parent)
-    from freehold.app.serving import say, serve  # takes a while, in which the parent may die
-    from freehold.gateway.http1.server import OpenCounts
+    from freehold.app.gateway_process import say, serve  # takes a while, in which the parent may die
+    from freehold.httpd.server import OpenCounts
 
     with socket.socket(fileno=chosen.listener) as listener:
         counts = None if chosen.counts is None else OpenCounts(chosen.counts, chosen.number)

@@ -19,8 +19,8 @@ from typing import Any, NoReturn
 
 import click
 
-from freehold.core.shutdown import ask_to_stop, forget_stopping, unbroken_work, wait_for_unbroken
 from freehold.errors import FreeholdError, StateError
+from freehold.system.shutdown import ask_to_stop, forget_stopping, unbroken_work, wait_for_unbroken
 from freehold.terminal import tell, tell_error
 
 INTERRUPTED_EXIT_CODE = 130

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from freehold.cli.opening import SORTING_S, open_estate
+from freehold.cli.options import SORTING_S, open_workspace
 from freehold.cli.spans import span_s
-from freehold.core.spoken import age, ms, usd
 from freehold.errors import UsageError
 from freehold.terminal import next_command, printable, say, say_json, say_rows, say_whole, shorten, tell
+from freehold.text.formatting import age, ms, usd
 
 if TYPE_CHECKING:
-    from freehold.loop.browsing import CallView
-    from freehold.loop.estate import Estate
+    from freehold.pipeline.workspace import Workspace
+    from freehold.record.run.call_lookup import CallView
 
 _ID_CHARS = 10
 _TASK_CHARS = 16
@@ -46,11 +46,11 @@ def calls(call_id: str | None, *, as_json: bool, **chosen: Any) -> None:
     """
     if call_id is not None:
         _check_no_filters(call_id)
-    with open_estate() as estate:
+    with open_workspace() as workspace:
         if call_id is not None:
-            _show(estate, call_id, as_json=as_json)
+            _show(workspace, call_id, as_json=as_json)
         else:
-            _list(estate, chosen, as_json=as_json)
+            _list(workspace, chosen, as_json=as_json)
 
 
 @click.command()
@@ -62,11 +62,11 @@ def correct(call_id: str, answer: str | None) -> None:
     ANSWER is read from stdin when it is not given. The correction replaces the provider's answer when the task is
     frozen next.
     """
-    from freehold.loop.browsing import correct_call
+    from freehold.record.run.call_lookup import correct_call
 
     text = answer if answer is not None else sys.stdin.read()
-    with open_estate() as estate:
-        corrected = correct_call(estate, call_id, text)
+    with open_workspace() as workspace:
+        corrected = correct_call(workspace, call_id, text)
     tell(f"The correction of call {corrected.call.id} is kept.")
     if corrected.is_odd:
         tell("It is no JSON, as the task's answers are. If that was not meant, correct it again: the newest counts.")
@@ -82,10 +82,10 @@ def rate(call_id: str, rating: str) -> None:
     No model learns from an answer that was rated bad, and a proof counts it as the provider's mistake. What should have
     been answered says more: freehold correct. The newest rating counts.
     """
-    from freehold.loop.browsing import rate_call
+    from freehold.record.run.call_lookup import rate_call
 
-    with open_estate() as estate:
-        call = rate_call(estate, call_id, is_good=rating == "good")
+    with open_workspace() as workspace:
+        call = rate_call(workspace, call_id, is_good=rating == "good")
     tell(f"The answer to call {call.id} is rated {rating}.")
     next_command("freehold tasks")
 
@@ -104,13 +104,13 @@ def _check_no_filters(call_id: str) -> None:
         raise UsageError(f"{', '.join(given)} chooses among calls, and {call_id!r} is one call.", hint=hint)
 
 
-def _list(estate: Estate, options: dict[str, Any], *, as_json: bool) -> None:
-    from freehold.loop.browsing import CallFilter, count_calls, find_calls
-    from freehold.loop.sorting import SET_ASIDE, sort_new_calls
-    from freehold.loop.unsorted import unsorted
+def _list(workspace: Workspace, options: dict[str, Any], *, as_json: bool) -> None:
+    from freehold.record.run.call_lookup import CallFilter, count_calls, find_calls
+    from freehold.sort.run.loose_calls import unsorted
+    from freehold.sort.run.sort import SET_ASIDE, sort_new_calls
 
-    sort_new_calls(estate, most_s=SORTING_S)
-    task_id = estate.task(options["task"]).id if options["task"] else None
+    sort_new_calls(workspace, most_s=SORTING_S)
+    task_id = workspace.task(options["task"]).id if options["task"] else None
     if task_id and options["set_aside"]:
         raise UsageError("Calls that were set aside belong to no task.", hint="Leave --task or --set-aside out.")
     chosen = CallFilter(
@@ -126,7 +126,7 @@ def _list(estate: Estate, options: dict[str, Any], *, as_json: bool) -> None:
         limit=options["limit"] or None,
         newest_first=True,
     )
-    views = find_calls(estate, chosen)
+    views = find_calls(workspace, chosen)
     if as_json:
         for view in views:
             say_json(view.plain())
@@ -134,8 +134,8 @@ def _list(estate: Estate, options: dict[str, Any], *, as_json: bool) -> None:
     now = time.time()
     rows = [_row(view, now) for view in views]
     say_rows(("id", "age", "task", "arm", "status", "cost", "latency", "answer"), rows, right=(1, 4, 5, 6), flexible=7)
-    tell(f"{len(rows):,} of {count_calls(estate, chosen):,} calls.")
-    left = unsorted(estate)
+    tell(f"{len(rows):,} of {count_calls(workspace, chosen):,} calls.")
+    left = unsorted(workspace)
     for words in filter(None, (left.waiting_words, left.aside_words)):
         tell(f"{words}.")
     if left.set_aside:
@@ -152,11 +152,11 @@ def _row(view: CallView, now: float) -> tuple[str, ...]:
     return (*when, call.arm, str(call.status), cost, ms(call.latency_ms), view.answer)
 
 
-def _show(estate: Estate, call_id: str, *, as_json: bool) -> None:
-    from freehold.loop.browsing import feedback_on, find_call
+def _show(workspace: Workspace, call_id: str, *, as_json: bool) -> None:
+    from freehold.record.run.call_lookup import feedback_on, find_call
 
-    view = find_call(estate, call_id)
-    plain = view.plain() | {"feedback": feedback_on(estate, view.call)}
+    view = find_call(workspace, call_id)
+    plain = view.plain() | {"feedback": feedback_on(workspace, view.call)}
     if as_json:
         say_json(plain)
         return

@@ -14,16 +14,16 @@ from freehold.cli.demo import demo
 from freehold.cli.keys import keys
 from freehold.cli.label import label
 from freehold.cli.lineage import lineage
-from freehold.cli.opening import Root
 from freehold.cli.operate import backup, doctor, prune, restore
+from freehold.cli.options import Root
+from freehold.cli.pipeline import exit_, freeze, run, train, verify
 from freehold.cli.probe import probe
-from freehold.cli.proving import prove
+from freehold.cli.prove import prove
 from freehold.cli.receipts import receipts
 from freehold.cli.renew import renew
-from freehold.cli.road import exit_task, freeze, train, verify
 from freehold.cli.routes import back, move
 from freehold.cli.server import pull, settings, up
-from freehold.cli.standing import status
+from freehold.cli.status import status
 from freehold.cli.tasks import tasks
 
 _PRIVATE = 0o077
@@ -44,7 +44,8 @@ _VERBS = (
     back,
     status,
     probe,
-    exit_task,
+    run,
+    exit_,
     receipts,
     lineage,
     keys,

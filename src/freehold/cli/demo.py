@@ -7,7 +7,7 @@ from typing import Literal
 
 import click
 
-from freehold.cli.opening import json_option
+from freehold.cli.options import json_option
 from freehold.errors import UsageError
 
 

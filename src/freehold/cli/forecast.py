@@ -1,6 +1,6 @@
 """How a plan of a proof is told: what it rests on, and one line for each way to a decision, within 80 columns.
 
-Not covered: the plan (`loop.planning`).
+Not covered: the plan (`prove.run.proof_plan`).
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from freehold.loop.planning import Forecast, ProofPlan
+    from freehold.prove.run.proof_plan import Forecast, ProofPlan
 
 _HOURS = 24
 _MINUTES = 24 * 60

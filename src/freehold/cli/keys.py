@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from freehold.cli.opening import json_option, open_estate
+from freehold.cli.options import json_option, open_workspace
 from freehold.cli.routes import NOTHING_CHANGED
-from freehold.core.spoken import age, usd
 from freehold.errors import UsageError
 from freehold.terminal import next_command, say, say_json, say_rows, tell
+from freehold.text.formatting import age, usd
 
 if TYPE_CHECKING:
-    from freehold.core import Key
-    from freehold.loop.keys import KeyView
+    from freehold.model import Key
+    from freehold.ops.keys import KeyView
 
 _UNITS = {"m": 60, "h": 3600, "d": 86400}
 
@@ -57,11 +57,11 @@ def add(name: str, *, expires: str | None, as_json: bool, **chosen: Any) -> None
 
     Give it to a client as its API key. Only its hash is kept.
     """
-    from freehold.loop.keys import Grant, add_key, has_unpriced_providers, unknown_tasks
+    from freehold.ops.keys import Grant, add_key, has_unpriced_providers, unknown_tasks
 
-    with open_estate() as estate:
-        key, text = add_key(estate, name, Grant(expires_at=_moment(expires), **chosen))
-        unknown, is_unpriced = unknown_tasks(estate, key), has_unpriced_providers(estate)
+    with open_workspace() as workspace:
+        key, text = add_key(workspace, name, Grant(expires_at=_moment(expires), **chosen))
+        unknown, is_unpriced = unknown_tasks(workspace, key), has_unpriced_providers(workspace)
     if as_json:
         say_json({"id": key.id, "name": key.name, "key": text, "expires_at": key.expires_at})
     else:
@@ -79,11 +79,11 @@ def add(name: str, *, expires: str | None, as_json: bool, **chosen: Any) -> None
 @json_option
 def show(key: str, *, as_json: bool) -> None:
     """Show KEY, a name or an id, and what was used of it today and this minute."""
-    from freehold.loop.keys import key_view
-    from freehold.loop.refused import refused_words
+    from freehold.ops.keys import key_view
+    from freehold.ops.refusal_summary import refused_words
 
-    with open_estate() as estate:
-        view = key_view(estate, key)
+    with open_workspace() as workspace:
+        view = key_view(workspace, key)
     if as_json:
         say_json(view.plain())
         return
@@ -123,10 +123,10 @@ def revoke(key: str, *, dry_run: bool, yes: bool, as_json: bool) -> None:
 
     Running gateways follow within a second. A revoked key cannot be brought back; its name may be used again.
     """
-    from freehold.loop.keys import key_view, revoke_key
+    from freehold.ops.keys import key_view, revoke_key
 
-    with open_estate() as estate:
-        view = key_view(estate, key)
+    with open_workspace() as workspace:
+        view = key_view(workspace, key)
         found = view.key
         tell(f"now      {view.state}: {found.name!r}, fhk_{found.id}_..., {view.requests_today:,} requests today")
         tell("then     revoked: whoever sends it is answered with 401")
@@ -134,7 +134,7 @@ def revoke(key: str, *, dry_run: bool, yes: bool, as_json: bool) -> None:
             if sys.stdin.isatty() and not yes and not click.confirm("Revoke?", err=True):
                 tell(NOTHING_CHANGED)
                 sys.exit(1)
-            found = revoke_key(estate, found)
+            found = revoke_key(workspace, found)
     if as_json:
         say_json({"id": found.id, "name": found.name, "revoked_at": found.revoked_at, "is_dry_run": dry_run})
     elif not dry_run:
@@ -143,10 +143,10 @@ def revoke(key: str, *, dry_run: bool, yes: bool, as_json: bool) -> None:
 
 
 def _list(*, as_json: bool) -> None:
-    from freehold.loop.keys import key_views
+    from freehold.ops.keys import key_views
 
-    with open_estate() as estate:
-        views = key_views(estate)
+    with open_workspace() as workspace:
+        views = key_views(workspace)
     if as_json:
         say_json([view.plain() for view in views])
         return

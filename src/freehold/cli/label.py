@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from freehold.cli.opening import json_option, open_estate, setting_option
+from freehold.cli.options import json_option, open_workspace, setting_option
 from freehold.errors import UsageError
 from freehold.settings import Value
 from freehold.terminal import next_command, reporting, say_json, say_rows, tell, terminal_width
 
 if TYPE_CHECKING:
-    from freehold.loop.estate import Estate
-    from freehold.loop.labelling import Comparison, Pair
+    from freehold.pipeline.workspace import Workspace
+    from freehold.prove.run.label import Comparison, Pair
 
 _PAIRS = 20
 _LONGEST_TEXT = 20_000
@@ -70,26 +70,26 @@ def label(
     Pairs come in an order that the seed draws, each answer on a side that it draws, too. Each decision is kept at
     once. `freehold prove` uses them where nothing was corrected, and for free text.
     """
-    from freehold.loop.label_files import import_labels
-    from freehold.loop.labelling import compare
+    from freehold.prove.run.label import compare
+    from freehold.prove.run.label_files import import_labels
 
     if sum((export_to is not None, import_from is not None, is_listed)) > 1:
         raise UsageError("Of --export, --import and --list only one can be done.", hint="Give one of them.")
     who = by if by is not None else os.environ.get("USER") or os.environ.get("LOGNAME") or "me"
-    with open_estate(flags, task=task) as estate:
+    with open_workspace(flags, task=task) as workspace:
         with reporting() as report:
-            comparison = compare(estate, task, model, report)
+            comparison = compare(workspace, task, model, report)
         if export_to is not None:
             _export(comparison, export_to, count)
         elif import_from is not None:
-            kept, undecided = import_labels(estate, comparison, import_from, by=who)
+            kept, undecided = import_labels(workspace, comparison, import_from, by=who)
             tell(f"{kept:,} decisions are kept, {undecided:,} rows were left undecided.")
         elif is_listed:
             _list(comparison, drawn_by(flags), as_json=as_json)
         else:
-            _session(estate, comparison, count or _PAIRS, who)
+            _session(workspace, comparison, count or _PAIRS, who)
         if not is_listed:
-            _end(compare(estate, task, comparison.model_id, lambda _: None), drawn_by(flags), as_json=as_json)
+            _end(compare(workspace, task, comparison.model_id, lambda _: None), drawn_by(flags), as_json=as_json)
 
 
 def drawn_by(flags: Mapping[str, Value | None]) -> str:
@@ -98,8 +98,8 @@ def drawn_by(flags: Mapping[str, Value | None]) -> str:
     return "".join(f" {option} {flags[name]}" for name, option in names.items() if flags.get(name) is not None)
 
 
-def _session(estate: Estate, comparison: Comparison, count: int, by: str) -> None:
-    from freehold.loop.labelling import keep, source
+def _session(workspace: Workspace, comparison: Comparison, count: int, by: str) -> None:
+    from freehold.prove.run.label import keep, source
 
     source(by)
     pairs = comparison.open_pairs[:count]
@@ -117,7 +117,7 @@ def _session(estate: Estate, comparison: Comparison, count: int, by: str) -> Non
             at = max(0, at - 1)
             continue
         if choice != "skip":
-            keep(estate, comparison, {pair.example_id: pair.preferred(choice)}, by=by)
+            keep(workspace, comparison, {pair.example_id: pair.preferred(choice)}, by=by)
         tell(f"  {_KEPT[choice]}")
         at += 1
 
@@ -159,7 +159,7 @@ def _folded(line: str, width: int) -> list[str]:
 
 
 def _export(comparison: Comparison, path: Path, count: int | None) -> None:
-    from freehold.loop.label_files import export_rows
+    from freehold.prove.run.label_files import export_rows
 
     pairs = comparison.open_pairs[:count]
     rows = export_rows(comparison, pairs)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from freehold.cli.opening import json_option, open_estate
-from freehold.core.explanation import flat
+from freehold.cli.options import json_option, open_workspace
+from freehold.model.explanation import flat
 from freehold.terminal import next_command, say, say_json, tell, terminal_width
 
 if TYPE_CHECKING:
-    from freehold.core.lineage import Contents, Lineage, ModelLine, Use
+    from freehold.model.lineage import Contents, Lineage, ModelLine, Use
 
 _HASH_CHARS = 16
 _LEAST_WIDTH = 20
@@ -29,17 +29,17 @@ def lineage(id: str, *, is_all: bool, as_json: bool) -> None:  # noqa: A002  (th
 
     ID is a call, an example, a dataset, a model or a verdict; the beginning of one is enough, and of a call the end.
     """
-    from freehold.loop.lineage import calls_behind, trace
+    from freehold.ops.lineage import calls_behind, trace
 
-    with open_estate() as estate:
-        traced = trace(estate, id)
+    with open_workspace() as workspace:
+        traced = trace(workspace, id)
         if as_json:
             behind: dict[str, list[str]] = {}
-            for split, call_id in calls_behind(estate, traced) if is_all else ():
+            for split, call_id in calls_behind(workspace, traced) if is_all else ():
                 behind.setdefault(split, []).append(call_id)
             say_json(traced.plain() | ({"calls": behind} if is_all else {}))
         elif is_all and traced.kind != "call":
-            for split, call_id in calls_behind(estate, traced):
+            for split, call_id in calls_behind(workspace, traced):
                 say(f"{split:<5}  {call_id}")
         else:
             _say(traced)

@@ -6,32 +6,32 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from freehold.cli.opening import open_estate
+from freehold.cli.options import open_workspace
 from freehold.cli.spans import span_s
-from freehold.core.spoken import age
 from freehold.terminal import next_command, reporting, say, say_json, say_rows, tell
+from freehold.text.formatting import age
 
 if TYPE_CHECKING:
-    from freehold.loop.old_calls import OldPlan
+    from freehold.ops.old_calls import OldPlan
 
 _MEBIBYTE = 2**20
 
 
 def prune_calls(older_than: str | None, task: str | None, *, is_dry_run: bool, shrink: bool, as_json: bool) -> None:
     """Show what is old and not needed, and delete it unless this is a dry run."""
-    from freehold.loop import old_calls
+    from freehold.ops import old_calls
 
-    with open_estate() as estate:
+    with open_workspace() as workspace:
         older_than_s = None if older_than is None else span_s(older_than, "--older-than")
-        before = old_calls.rows_rule(estate, time.time(), older_than_s=older_than_s, task=task)
-        plan, calls = old_calls.plan(estate, before), 0
+        before = old_calls.rows_rule(workspace, time.time(), older_than_s=older_than_s, task=task)
+        plan, calls = old_calls.plan(workspace, before), 0
         if not as_json:
             _show(plan, older_than, is_dry_run=is_dry_run)
         if not is_dry_run:
             with reporting() as report:
-                calls = old_calls.delete_old_calls(estate, before, report, total=plan.calls)
+                calls = old_calls.delete_old_calls(workspace, before, report, total=plan.calls)
             if shrink:
-                estate.store.upkeep.shrink()
+                workspace.store.retention.shrink()
     if as_json:
         due = [asdict(one) for one in plan.due]
         say_json({"due": due, "kept": dict(plan.kept), "is_dry_run": is_dry_run, "deleted": {"calls": calls}})

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 import click
 
 from freehold.cli.old_calls import mebibytes, prune_calls
-from freehold.cli.opening import json_option, open_estate, open_settings
+from freehold.cli.options import json_option, open_settings, open_workspace
 from freehold.cli.spans import span_s
-from freehold.core.spoken import age
 from freehold.errors import SettingError
 from freehold.terminal import next_command, reporting, say, say_json, say_rows, tell
+from freehold.text.formatting import age
 
 if TYPE_CHECKING:
-    from freehold.loop.backup import Summary
-    from freehold.loop.doctor import Finding
-    from freehold.loop.retention import Due
+    from freehold.ops.backup import Summary
+    from freehold.ops.doctor import Finding
+    from freehold.ops.retention import Due
 
 
 @click.command()
@@ -66,23 +66,23 @@ def prune(*, dry_run: bool, older_than: str | None, task: str | None, rows: bool
     they have copies of their own. Calls that wait to be frozen are deleted like any other. With --rows a call stays
     that a frozen dataset names, that somebody rated or corrected, or that a moved task's route still looks at.
     """
-    from freehold.loop import retention
+    from freehold.ops import retention
 
     older_than_s = None if older_than is None else span_s(older_than, "--older-than")
     if rows:
         prune_calls(older_than, task, is_dry_run=dry_run, shrink=shrink, as_json=as_json)
         return
-    with open_estate() as estate:
-        before = retention.rule(estate, time.time(), older_than_s=older_than_s, task=task)
-        due = retention.what_is_due(estate, before)
-        files = len(list(retention.set_aside(estate.state, before)))
+    with open_workspace() as workspace:
+        before = retention.rule(workspace, time.time(), older_than_s=older_than_s, task=task)
+        due = retention.what_is_due(workspace, before)
+        files = len(list(retention.set_aside(workspace.state, before)))
         if not as_json:
             _show_due(due, files, _rule_in_words(older_than, task), is_dry_run=dry_run)
         pruned = retention.Pruned()
         if not dry_run:
             with reporting() as report:
-                pruned = retention.prune(estate, before, report, total=sum(d.calls for d in due))
-            has_shrunk = estate.store.upkeep.shrink() if shrink else False
+                pruned = retention.prune(workspace, before, report, total=sum(d.calls for d in due))
+            has_shrunk = workspace.store.retention.shrink() if shrink else False
     if as_json:
         say_json({"due": [asdict(d) for d in due], "is_dry_run": dry_run, "deleted": asdict(pruned)})
         return
@@ -105,7 +105,7 @@ def backup(target: Path, *, no_models: bool, as_json: bool) -> None:
 
     TARGET is a file that ends in .tar.gz, or a folder. Settings and keys of providers are not in it.
     """
-    from freehold.loop.backup import back_up
+    from freehold.ops.backup import back_up
 
     with reporting() as report:
         summary = back_up(open_settings(), target, report, with_models=not no_models)
@@ -124,7 +124,7 @@ def restore(source: Path, *, state: Path | None, as_json: bool) -> None:
 
     SOURCE is what `freehold backup` wrote. The state folder must not be there yet, or be empty.
     """
-    from freehold.loop.backup import restore as restore_backup
+    from freehold.ops.backup import restore as restore_backup
 
     chosen = state or open_settings().state
     with reporting() as report:
@@ -136,7 +136,7 @@ def restore(source: Path, *, state: Path | None, as_json: bool) -> None:
 
 
 def _examine(*, is_deep: bool) -> Iterator[Finding]:
-    from freehold.loop.doctor import Finding, examine
+    from freehold.ops.doctor import Finding, examine
 
     try:
         settings = open_settings()

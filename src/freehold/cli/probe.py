@@ -6,8 +6,8 @@ import os
 
 import click
 
-from freehold.cli.opening import json_option, open_estate, setting_option
-from freehold.cli.second_opinion import agree, check_budget, tell_asked
+from freehold.cli.budgeted_batch import agree, check_budget, tell_asked
+from freehold.cli.options import json_option, open_workspace, setting_option
 from freehold.settings import Value
 from freehold.terminal import next_command, reporting, say, say_json, tell
 
@@ -24,21 +24,21 @@ CHANGED_EXIT_CODE = 3
 @setting_option("watch.probe_patience", "--patience")
 @json_option
 def probe(task: str, *, count: int, budget: float | None, yes: bool, as_json: bool, **flags: Value | None) -> None:
-    """Ask the provider once more what it answered twice, and say whether it changed.
+    """Re-send recorded prompts and report whether the provider's model has changed.
 
     The calls are those of `freehold prove TASK --noise N`; each is a probe once. A change makes the proof behind TASK's
     route stale, with more audits. To be run by a schedule, with --yes. Exit code 0: no change found. 3: changed.
     """
-    from freehold.loop.probing import plan_probe, probe
-    from freehold.loop.provider_calls import Asking
-    from freehold.loop.second_opinion import Purse
+    from freehold.net.provider_client import Asking
+    from freehold.prove.run.budgeted_batch import Budget
+    from freehold.watch.run.probe import plan_probe, probe
 
     check_budget(budget)
-    with open_estate(flags, task=task) as estate:
-        plan = plan_probe(estate, task, count)
+    with open_workspace(flags, task=task) as workspace:
+        plan = plan_probe(workspace, task, count)
         budget = agree(len(plan.requests), plan.expected_usd, whom=plan.provider_names, budget=budget, yes=yes)
         with reporting() as report:
-            found = probe(estate, plan, Purse(budget), Asking(os.environ), report)
+            found = probe(workspace, plan, Budget(budget), Asking(os.environ), report)
     tell_asked(found.asked)
     if as_json:
         say_json(found.plain())

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from freehold.cli.opening import json_option, open_estate
+from freehold.cli.options import json_option, open_workspace
 from freehold.errors import DataError, NotFoundError, UsageError
 from freehold.terminal import next_command, reporting, say, say_json, say_rows, shorten, tell, terminal_width
 
 if TYPE_CHECKING:
-    from freehold.core.receipt import Head, Receipt
-    from freehold.loop.estate import Estate
-    from freehold.loop.exhibits import Exhibit
-    from freehold.loop.receipts import Neighbours, Verified
+    from freehold.model.receipt import Head, Receipt
+    from freehold.ops.artifact_checks import ArtifactCheck
+    from freehold.ops.receipts import Neighbours, Verified
+    from freehold.pipeline.workspace import Workspace
 
 _HASH_CHARS = 12
 _LABEL_CHARS = 10
@@ -40,8 +40,8 @@ def receipts(ctx: click.Context, *, task: str | None, limit: int, as_json: bool)
     and never deleted. Newest last.
     """
     if ctx.invoked_subcommand is None:
-        with open_estate() as estate:
-            _list(estate, task, limit, as_json=as_json)
+        with open_workspace() as workspace:
+            _list(workspace, task, limit, as_json=as_json)
 
 
 @receipts.command()
@@ -53,13 +53,13 @@ def show(receipt: str, *, files: bool, as_json: bool) -> None:
 
     RECEIPT is its number, the beginning of its hash, or the id of a verdict.
     """
-    from freehold.loop.exhibits import exhibits
-    from freehold.loop.receipts import find_receipt, neighbours
+    from freehold.ops.artifact_checks import artifact_checks
+    from freehold.ops.receipts import find_receipt, neighbours
 
-    with open_estate() as estate:
-        found = find_receipt(estate, receipt)
-        around = neighbours(estate, found)
-        looked = list(exhibits(estate, [found])) if files else []
+    with open_workspace() as workspace:
+        found = find_receipt(workspace, receipt)
+        around = neighbours(workspace, found)
+        looked = list(artifact_checks(workspace, [found])) if files else []
     if as_json:
         line = json.loads(found.line) | {"is_sealed": found.is_sealed}
         say_json(line | ({"files": [_plain(exhibit) for exhibit in looked]} if files else {}))
@@ -80,20 +80,20 @@ def verify(file: Path | None, *, known: str | None, files: bool, as_json: bool) 
     nothing else, and without --head nobody can tell whether its end was cut off, or all of it was written anew. Exit
     code 1 when anything is wrong.
     """
-    from freehold.core.receipt import read_head
-    from freehold.loop.receipts import verify_database, verify_file
+    from freehold.model.receipt import read_head
+    from freehold.ops.receipts import verify_database, verify_file
 
     head = None if known is None else read_head(known)
     if file is not None and files:
         raise UsageError("--files looks at this state folder, not at a file.", hint="Leave FILE out.")
-    looked: list[Exhibit] = []
+    looked: list[ArtifactCheck] = []
     with reporting() as report:
         if file is not None:
             verified = verify_file(file, head, report)
         else:
-            with open_estate() as estate:
-                verified = verify_database(estate, head, report)
-                looked = _look(estate) if files else []
+            with open_workspace() as workspace:
+                verified = verify_database(workspace, head, report)
+                looked = _look(workspace) if files else []
     _say_verified(verified, looked, is_headed=head is not None or verified.kept > 0, as_json=as_json)
 
 
@@ -104,13 +104,13 @@ def export(file: Path) -> None:
 
     Whoever has the file can verify it: freehold receipts verify FILE, or with a few lines of any language.
     """
-    from freehold.loop.receipts import export as write_all
-    from freehold.loop.receipts import export_file
+    from freehold.ops.receipts import export as write_all
+    from freehold.ops.receipts import export_file
 
-    with open_estate() as estate:
-        if estate.store.receipts.head().number == 0:
+    with open_workspace() as workspace:
+        if workspace.store.receipts.head().number == 0:
             raise NotFoundError(_EMPTY, hint="Run: freehold prove TASK")
-        head = write_all(estate, sys.stdout.write) if str(file) == "-" else export_file(estate, file)
+        head = write_all(workspace, sys.stdout.write) if str(file) == "-" else export_file(workspace, file)
     tell(f"{head.number:,} receipts. Newest: {head}")
     next_command(f"freehold receipts verify {file}")
 
@@ -123,8 +123,8 @@ def head_(*, as_json: bool) -> None:
     Keep it where nobody who can write to this machine can change it: a mail, a ticket, a piece of paper. Later
     `freehold receipts verify --head` shows that nothing up to there was changed or cut off.
     """
-    with open_estate() as estate:
-        head = estate.store.receipts.head()
+    with open_workspace() as workspace:
+        head = workspace.store.receipts.head()
     if as_json:
         say_json({"number": head.number, "hash": head.hash})
     else:
@@ -132,9 +132,9 @@ def head_(*, as_json: bool) -> None:
     next_command(f"keep it elsewhere; later: freehold receipts verify --head {head.number}:{head.hash[:16]}")
 
 
-def _list(estate: Estate, task: str | None, limit: int, *, as_json: bool) -> None:
-    table = estate.store.receipts
-    found = table.newest(limit, None if task is None else _task_id(estate, task))
+def _list(workspace: Workspace, task: str | None, limit: int, *, as_json: bool) -> None:
+    table = workspace.store.receipts
+    found = table.newest(limit, None if task is None else _task_id(workspace, task))
     if as_json:
         for receipt in found:
             say_json({"problem": receipt} if isinstance(receipt, str) else json.loads(receipt.line))
@@ -143,28 +143,28 @@ def _list(estate: Estate, task: str | None, limit: int, *, as_json: bool) -> Non
     say_rows(("no", "when", "task", "what", "by"), rows, right=(0,), flexible=3)
     head = table.head()
     tell(f"{len(rows):,} of {head.number:,} receipts." if head.number else _EMPTY)
-    if not head.number and (older := _older(estate)):
+    if not head.number and (older := _older(workspace)):
         tell(f"{older:,} verdicts and routes are older than receipts and have none.")
     next_command(f"freehold receipts show {head.number}" if head.number else "freehold prove TASK")
 
 
-def _task_id(estate: Estate, name: str) -> str:
+def _task_id(workspace: Workspace, name: str) -> str:
     """The id of a task; receipts outlive tasks, so an id that only they know is taken as it is."""
     try:
-        return estate.task(name).id
+        return workspace.task(name).id
     except NotFoundError:
-        if not estate.store.receipts.newest(1, name):
+        if not workspace.store.receipts.newest(1, name):
             raise
         return name
 
 
-def _older(estate: Estate) -> int:
-    return len(estate.store.book.verdicts(None)) + len(estate.store.book.route_history(None))
+def _older(workspace: Workspace) -> int:
+    return len(workspace.store.registry.verdicts(None)) + len(workspace.store.registry.route_history(None))
 
 
 def _row(receipt: Receipt | str) -> tuple[str, ...]:
-    from freehold.core.explanation import moment
-    from freehold.core.statement import headline
+    from freehold.model.explanation import moment
+    from freehold.model.statement import headline
 
     if isinstance(receipt, str):
         return ("?", "", "", receipt, "")
@@ -177,8 +177,8 @@ def _row(receipt: Receipt | str) -> tuple[str, ...]:
     return (str(receipt.number), when, task, headline(said), str(said.get("decided_by")))
 
 
-def _say_receipt(found: Receipt, around: Neighbours, looked: list[Exhibit]) -> None:
-    from freehold.core.explanation import explain
+def _say_receipt(found: Receipt, around: Neighbours, looked: list[ArtifactCheck]) -> None:
+    from freehold.model.explanation import explain
 
     sealed = "its hash is that of what it says" if found.is_sealed else "CHANGED: its hash is not that of what it says"
     kind = {"verdict": "a verdict", "route": "a change of a route", "watch": "a step of the watch"}[found.kind]
@@ -205,7 +205,7 @@ def _labelled(label: str, text: str) -> str:
 
 
 def _neighbour(receipt: Receipt | str | None, at_end: str, *, wanted: str | None) -> str:
-    from freehold.core.statement import headline
+    from freehold.model.statement import headline
 
     if receipt is None:
         return at_end
@@ -219,15 +219,15 @@ def _neighbour(receipt: Receipt | str | None, at_end: str, *, wanted: str | None
     return f"receipt {receipt.number}, {receipt.kind}: {said} ({receipt.hash[:_HASH_CHARS]}){broken}"
 
 
-def _look(estate: Estate) -> list[Exhibit]:
-    from freehold.core.receipt import Receipt
-    from freehold.loop.exhibits import exhibits
+def _look(workspace: Workspace) -> list[ArtifactCheck]:
+    from freehold.model.receipt import Receipt
+    from freehold.ops.artifact_checks import artifact_checks
 
-    sealed = (r for r in estate.store.receipts.stream() if isinstance(r, Receipt) and r.is_sealed)
-    return list(exhibits(estate, sealed))
+    sealed = (r for r in workspace.store.receipts.stream() if isinstance(r, Receipt) and r.is_sealed)
+    return list(artifact_checks(workspace, sealed))
 
 
-def _say_verified(verified: Verified, looked: list[Exhibit], *, is_headed: bool, as_json: bool) -> None:
+def _say_verified(verified: Verified, looked: list[ArtifactCheck], *, is_headed: bool, as_json: bool) -> None:
     is_ok = not verified.problems and all(exhibit.is_sound for exhibit in looked)
     head: Head = verified.head
     if as_json:
@@ -251,5 +251,5 @@ def _say_verified(verified: Verified, looked: list[Exhibit], *, is_headed: bool,
     sys.exit(1)
 
 
-def _plain(exhibit: Exhibit) -> dict[str, object]:
+def _plain(exhibit: ArtifactCheck) -> dict[str, object]:
     return asdict(exhibit) | {"path": str(exhibit.path) if exhibit.path else None}

@@ -40,7 +40,10 @@ def reference() -> str:
 def _verbs(words: tuple[str, ...], command: click.Command) -> list[str]:
     """A command, then those below it."""
     below = command.commands if isinstance(command, click.Group) else {}
-    return [_verb(words, command), *(page for name in below for page in _verbs((*words, name), below[name]))]
+    return [
+        _verb(words, command),
+        *(page for name in below if not below[name].hidden for page in _verbs((*words, name), below[name])),
+    ]
 
 
 def _verb(words: tuple[str, ...], command: click.Command) -> str:

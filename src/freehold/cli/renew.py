@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from freehold.cli.opening import json_option, open_estate, setting_option
-from freehold.cli.proving import show_verdict
+from freehold.cli.options import json_option, open_workspace, setting_option
+from freehold.cli.prove import show_verdict
 from freehold.settings import Value
 from freehold.terminal import reporting, tell
 
@@ -22,17 +22,17 @@ def renew(task: str, *, and_move: bool, as_json: bool, **flags: Value | None) ->
     After an edited prompt the owned model answers no call with it until that is proven. It is the task's next attempt.
     Exit code 0: move. 3: hold, or more calls are needed.
     """
-    from freehold.loop.moving import move_plan, put_route
-    from freehold.loop.renewal import renew as renew_task
+    from freehold.pipeline.renewal import renew as renew_task
+    from freehold.route.run.move import move_plan, put_route
 
     route = None
-    with open_estate(flags, task=task) as estate:
+    with open_workspace(flags, task=task) as workspace:
         with reporting() as report:
-            renewed = renew_task(estate, task, report)
-        name = estate.task(task).name
+            renewed = renew_task(workspace, task, report)
+        name = workspace.task(task).name
         tell(f"Prompt version {renewed.version}.")
         if and_move and renewed.verdict.decision == "move":
-            plan = move_plan(estate, name)
+            plan = move_plan(workspace, name)
             tell(plan.text)
-            route = put_route(estate, plan.route)
+            route = put_route(workspace, plan.route)
     show_verdict(renewed.verdict, name, as_json=as_json, route=route)

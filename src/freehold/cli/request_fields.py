@@ -1,6 +1,6 @@
 """`python -m freehold.cli.request_fields`: the page that says what is decided about each field of a request.
 
-docs/request-fields.md is its output; a test holds it to that. Not covered: the decisions (`core.dialects.fields`).
+docs/request-fields.md is its output; a test holds it to that. Not covered: the decisions (`dialects.fields`).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from freehold.core.dialects.fields import FIELDS, Decision, Field
+from freehold.dialects.fields import FIELDS, Decision, Field
 
 _NAMES: Mapping[str, str] = MappingProxyType(
     {

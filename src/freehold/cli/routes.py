@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from freehold.cli.opening import json_option, open_estate, setting_option
+from freehold.cli.options import json_option, open_workspace, setting_option
 from freehold.errors import UsageError
 from freehold.settings import Value
 from freehold.terminal import next_command, say, say_json, tell
 
 if TYPE_CHECKING:
-    from freehold.core import Route
-    from freehold.loop.estate import Estate
-    from freehold.loop.moving import RoutePlan
+    from freehold.model import Route
+    from freehold.pipeline.workspace import Workspace
+    from freehold.route.run.move import RoutePlan
 
 NOTHING_CHANGED = "Nothing was changed."
 
@@ -52,14 +52,18 @@ def move(
     With --ramp a canary, which becomes that cascade by itself; with --shadow a comparison that no client notices. The
     plan is shown first.
     """
-    from freehold.loop.moving import move_plan, put_route, shadow_plan
+    from freehold.route.run.move import move_plan, put_route, shadow_plan
 
     _check(ramp=ramp, shadow=shadow, model=model, flags=flags)
-    with open_estate(flags, task=task) as estate:
-        plan = shadow_plan(estate, task, model) if shadow else move_plan(estate, task, is_ramped=ramp, is_again=again)
-        name = estate.task(task).name
+    with open_workspace(flags, task=task) as workspace:
+        plan = (
+            shadow_plan(workspace, task, model)
+            if shadow
+            else move_plan(workspace, task, is_ramped=ramp, is_again=again)
+        )
+        name = workspace.task(task).name
         if plan.is_in_place:
-            _show_as_it_is(estate, name, as_json=as_json)
+            _show_as_it_is(workspace, name, as_json=as_json)
             return
         tell(plan.text)
         if dry_run:
@@ -68,7 +72,7 @@ def move(
         if sys.stdin.isatty() and not yes and not click.confirm("Move?", err=True):
             tell(NOTHING_CHANGED)
             sys.exit(1)
-        route = put_route(estate, plan.route)
+        route = put_route(workspace, plan.route)
     _show_route(route, name, as_json=as_json)
     next_command(f"freehold status; freehold back {name} undoes it at once")
 
@@ -94,18 +98,18 @@ def _check(*, ramp: bool, shadow: bool, model: str | None, flags: Mapping[str, V
 @json_option
 def back(task: str, *, dry_run: bool, as_json: bool) -> None:
     """Return all of TASK's traffic to the provider at once."""
-    from freehold.loop.moving import back_plan, return_all
+    from freehold.route.run.move import back_plan, return_all
 
-    with open_estate(task=task, is_strict=False) as estate:  # a slip in the settings must not hold up a return
-        plan, name = back_plan(estate, task), estate.task(task).name
+    with open_workspace(task=task, is_strict=False) as workspace:  # a slip in the settings must not hold up a return
+        plan, name = back_plan(workspace, task), workspace.task(task).name
         if plan.is_in_place:
-            _show_as_it_is(estate, name, as_json=as_json)
+            _show_as_it_is(workspace, name, as_json=as_json)
             return
         tell(plan.text)
         if dry_run:
             _show_plan(plan, name, as_json=as_json)
             return
-        route = return_all(estate, task)
+        route = return_all(workspace, task)
     _show_route(route, name, as_json=as_json)
     next_command("freehold status")
 
@@ -116,9 +120,9 @@ def _show_plan(plan: RoutePlan, task: str, *, as_json: bool) -> None:
     tell(NOTHING_CHANGED)
 
 
-def _show_as_it_is(estate: Estate, task: str, *, as_json: bool) -> None:
+def _show_as_it_is(workspace: Workspace, task: str, *, as_json: bool) -> None:
     """Say that the route that was asked for is in place already."""
-    route = estate.store.book.route(estate.task(task).id)
+    route = workspace.store.registry.route(workspace.task(task).id)
     if as_json:
         say_json(_plain(route, task))
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from freehold.cli.opening import json_option, open_settings, setting_option
+from freehold.cli.options import json_option, open_settings, setting_option
 from freehold.sanitizer import masked
 from freehold.settings import SETTINGS, Settings, Value
 from freehold.terminal import next_command, reporting, say, say_json
@@ -33,7 +33,7 @@ def pull(base: str, *, as_json: bool) -> None:
 
     BASE is smollm2-135m unless it is given.
     """
-    from freehold.loop.training import pull_base
+    from freehold.train.run.train import pull_base
 
     chosen = open_settings()
     with reporting() as report:
@@ -52,7 +52,7 @@ def settings(*, as_json: bool) -> None:
 
     Passwords in URLs are masked. A table [tasks.NAME] of a task that does not exist is an error.
     """
-    from freehold.loop.task_tables import tables_for_no_task
+    from freehold.sort.run.task_tables import tables_for_no_task
 
     chosen = open_settings()
     if as_json:

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from freehold.cli.opening import SORTING_S, json_option, open_estate
+from freehold.cli.options import SORTING_S, json_option, open_workspace
 from freehold.cli.routes import NOTHING_CHANGED
-from freehold.core.spoken import count, ms, usd
 from freehold.errors import UsageError
 from freehold.terminal import next_command, say, say_json, say_rows, tell, terminal_width
+from freehold.text.formatting import count, ms, usd
 
 if TYPE_CHECKING:
-    from freehold.core.task import SplitBy
-    from freehold.loop.estate import Estate
-    from freehold.loop.overview import TaskOverview
-    from freehold.loop.task_edits import EditPlan
+    from freehold.model.task import SplitBy
+    from freehold.pipeline.overview import TaskOverview
+    from freehold.pipeline.workspace import Workspace
+    from freehold.sort.run.task_edits import EditPlan
 
 _dry_run = click.option("--dry-run", is_flag=True, help="Show the plan and change nothing.")
 _yes = click.option("--yes", "-y", is_flag=True, help="Do not ask (nothing is asked where there is no terminal).")
@@ -42,15 +42,15 @@ def tasks(ctx: click.Context, *, again: bool, as_json: bool) -> None:
 
 
 def _list(*, is_again: bool, as_json: bool) -> None:
-    from freehold.loop.overview import overviews, unsorted_calls
-    from freehold.loop.sorting import sort_new_calls, try_again
-    from freehold.loop.unsorted import unsorted
+    from freehold.pipeline.overview import overviews, unsorted_calls
+    from freehold.sort.run.loose_calls import unsorted
+    from freehold.sort.run.sort import sort_new_calls, try_again
 
-    with open_estate() as estate:
+    with open_workspace() as workspace:
         if is_again:
-            tell(f"{try_again(estate):,} calls that were set aside are sorted again.")
-        sort_new_calls(estate, most_s=SORTING_S)
-        found, without_task, left = overviews(estate), unsorted_calls(estate), unsorted(estate)
+            tell(f"{try_again(workspace):,} calls that were set aside are sorted again.")
+        sort_new_calls(workspace, most_s=SORTING_S)
+        found, without_task, left = overviews(workspace), unsorted_calls(workspace), unsorted(workspace)
     if as_json:
         say_json([view.plain() for view in found])
         return
@@ -83,10 +83,10 @@ def merge(task: tuple[str, ...], *, dry_run: bool, yes: bool, as_json: bool) -> 
     Its calls and prompts become those of the first, whose name and route stay. What was made for it stays findable by
     its id. A moved task can only be the first.
     """
-    from freehold.loop.task_edits import merge_plan
+    from freehold.sort.run.task_edits import merge_plan
 
-    with open_estate() as estate:
-        _edit(estate, merge_plan(estate, task), dry_run=dry_run, yes=yes, as_json=as_json)
+    with open_workspace() as workspace:
+        _edit(workspace, merge_plan(workspace, task), dry_run=dry_run, yes=yes, as_json=as_json)
 
 
 @tasks.command()
@@ -110,8 +110,8 @@ def split(
     as_json: bool,
 ) -> None:
     """Make those calls of TASK that one rule takes a task of their own, named NEW."""
-    from freehold.core.task import SplitRule
-    from freehold.loop.task_edits import split_plan
+    from freehold.model.task import SplitRule
+    from freehold.sort.run.task_edits import split_plan
 
     given: list[tuple[SplitBy, str]] = []
     if contains is not None:
@@ -125,8 +125,8 @@ def split(
             f"{len(given)} rules were given; a split needs one.", hint="Give --contains, --begins or --asks."
         )
     rule = SplitRule(parent="", by=given[0][0], text=given[0][1])
-    with open_estate() as estate:
-        _edit(estate, split_plan(estate, task, rule, new), dry_run=dry_run, yes=yes, as_json=as_json)
+    with open_workspace() as workspace:
+        _edit(workspace, split_plan(workspace, task, rule, new), dry_run=dry_run, yes=yes, as_json=as_json)
 
 
 @tasks.command()
@@ -137,10 +137,10 @@ def split(
 @json_option
 def rename(old: str, new: str, *, dry_run: bool, yes: bool, as_json: bool) -> None:
     """Give the task OLD the name NEW. A header freehold-task that says OLD still means it."""
-    from freehold.loop.task_edits import rename_plan
+    from freehold.sort.run.task_edits import rename_plan
 
-    with open_estate() as estate:
-        _edit(estate, rename_plan(estate, old, new), dry_run=dry_run, yes=yes, as_json=as_json)
+    with open_workspace() as workspace:
+        _edit(workspace, rename_plan(workspace, old, new), dry_run=dry_run, yes=yes, as_json=as_json)
 
 
 @tasks.command()
@@ -149,15 +149,15 @@ def rename(old: str, new: str, *, dry_run: bool, yes: bool, as_json: bool) -> No
 @json_option
 def undo(*, dry_run: bool, yes: bool, as_json: bool) -> None:
     """Take the newest merge, split or rename back."""
-    from freehold.loop import task_edits
+    from freehold.sort.run import task_edits
 
-    with open_estate() as estate:
-        plan = task_edits.undo_plan(estate)
+    with open_workspace() as workspace:
+        plan = task_edits.undo_plan(workspace)
         tell(plan.text)
         if not _goes_on(dry_run=dry_run, yes=yes, question="Undo?"):
             _say({"undone": plan.edit.words, "is_dry_run": True}, NOTHING_CHANGED, as_json=as_json and dry_run)
             return
-        task_edits.undo(estate, plan)
+        task_edits.undo(workspace, plan)
     _say({"undone": plan.edit.words}, f"undone: {plan.edit.words}", as_json=as_json)
     next_command("freehold tasks")
 
@@ -166,8 +166,8 @@ def undo(*, dry_run: bool, yes: bool, as_json: bool) -> None:
 @json_option
 def edits(*, as_json: bool) -> None:
     """List what was merged, split and renamed, the newest first."""
-    with open_estate() as estate:
-        found = estate.store.task_edits.history()
+    with open_workspace() as workspace:
+        found = workspace.store.task_edits.history()
     if as_json:
         say_json(
             [
@@ -181,15 +181,15 @@ def edits(*, as_json: bool) -> None:
     next_command("freehold tasks undo" if any(e.undone_at is None for e in found) else "freehold tasks")
 
 
-def _edit(estate: Estate, plan: EditPlan, *, dry_run: bool, yes: bool, as_json: bool) -> None:
-    from freehold.loop.task_edits import apply_edit
+def _edit(workspace: Workspace, plan: EditPlan, *, dry_run: bool, yes: bool, as_json: bool) -> None:
+    from freehold.sort.run.task_edits import apply_edit
 
     said: dict[str, object] = {"edit": plan.words, "calls": plan.calls, "tasks": [task.name for task in plan.after]}
     tell(plan.text)
     if not _goes_on(dry_run=dry_run, yes=yes, question=f"{plan.kind.capitalize()}?"):
         _say({**said, "is_dry_run": True}, NOTHING_CHANGED, as_json=as_json and dry_run)
         return
-    apply_edit(estate, plan)
+    apply_edit(workspace, plan)
     _say(said, f"done: {plan.words}", as_json=as_json)
     next_command("freehold tasks; freehold tasks undo takes it back")
 

@@ -20,9 +20,9 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from freehold.console.session import LONGEST_S, Sessions
-from freehold.core.hosts import is_own_origin
-from freehold.core.key import SESSION_COOKIE
 from freehold.errors import FreeholdError
+from freehold.model.key import SESSION_COOKIE
+from freehold.system.hosts import is_own_origin
 
 LOGIN, LOGOUT = "/login", "/logout"
 LetIn = Callable[[Callable[[bytes], str]], str | None]

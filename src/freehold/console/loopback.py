@@ -14,7 +14,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from freehold.core.hosts import Hosts
+from freehold.system.hosts import Hosts
 
 
 class LoopbackOnly:

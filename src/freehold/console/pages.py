@@ -23,10 +23,10 @@ from freehold.console.login import KeyWall
 from freehold.console.loopback import LoopbackOnly, is_loopback
 from freehold.console.session import Sessions
 from freehold.console.task_page import of_task
-from freehold.core.spoken import count, ms, usd
 from freehold.errors import FreeholdError
-from freehold.loop.estate import Estate
-from freehold.loop.overview import overview_of, overview_page
+from freehold.pipeline.overview import overview_of, overview_page
+from freehold.pipeline.workspace import Workspace
+from freehold.text.formatting import count, ms, usd
 
 TASKS_PER_PAGE = 50
 _HEADERS = {
@@ -44,7 +44,7 @@ def no_key_needed(_header: Callable[[bytes], str]) -> None:
 
 
 def build_console(
-    estate: Estate,
+    workspace: Workspace,
     *,
     is_simulated: bool,
     let_in: LetIn = no_key_needed,
@@ -56,13 +56,13 @@ def build_console(
     With `sessions` a key is asked for, which `let_in` knows. `is_own_host` says whether a `host` header names this
     gateway.
     """
-    pages = _Pages(estate, is_simulated=is_simulated)
+    pages = _Pages(workspace, is_simulated=is_simulated)
     return Starlette(
         routes=[
             Endpoint("/", pages.tasks),
             Endpoint("/tasks/{task_id}", pages.task),
             Endpoint("/reports/{verdict_id}", pages.report),
-            *api_endpoints(estate, let_in, is_own_host),
+            *api_endpoints(workspace, let_in, is_own_host),
         ],
         middleware=[
             Middleware(LoopbackOnly, is_open=is_open_path, is_own_host=is_own_host),
@@ -73,10 +73,10 @@ def build_console(
 
 
 class _Pages:
-    """The pages over one estate."""
+    """The pages over one workspace."""
 
-    def __init__(self, estate: Estate, *, is_simulated: bool) -> None:
-        self._estate = estate
+    def __init__(self, workspace: Workspace, *, is_simulated: bool) -> None:
+        self._workspace = workspace
         self._is_simulated = is_simulated
         self._templates = Environment(
             loader=PackageLoader("freehold.console"), autoescape=select_autoescape(default=True)
@@ -84,17 +84,17 @@ class _Pages:
         self._templates.filters.update(usd=usd, ms=ms, count=count)
 
     def tasks(self, request: Request) -> Response:
-        found = overview_page(self._estate, number=_page_number(request), size=TASKS_PER_PAGE)
+        found = overview_page(self._workspace, number=_page_number(request), size=TASKS_PER_PAGE)
         return self._page("tasks.html", found=found, base_url=f"{request.base_url}v1")
 
     def task(self, request: Request) -> Response:
-        found = self._estate.store.book.tasks_of([request.path_params["task_id"]])
+        found = self._workspace.store.registry.tasks_of([request.path_params["task_id"]])
         if not found:
             return _missing(request, None)
-        return self._page("task.html", **of_task(self._estate, overview_of(self._estate, found[0])))
+        return self._page("task.html", **of_task(self._workspace, overview_of(self._workspace, found[0])))
 
     def report(self, request: Request) -> Response:
-        verdict = self._estate.store.book.verdict(request.path_params["verdict_id"])
+        verdict = self._workspace.store.registry.verdict(request.path_params["verdict_id"])
         path = Path(verdict.report_path) if verdict else None
         if path is None or not path.is_file():
             return _missing(request, None)

@@ -1,6 +1,7 @@
 """What the page of one task shows: how its ramp went, how the evidence stands, its verdicts, every change of its route.
 
-Not covered: endpoints (`console.pages`), the evidence itself (`loop.standing`), calls and money (`freehold status`).
+Not covered: endpoints (`console.pages`), the evidence itself (`watch.run.monitor_status`), calls and money
+(`freehold status`).
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ import math
 import time
 from dataclasses import dataclass
 
-from freehold.core import Route, Verdict
-from freehold.loop.estate import Estate
-from freehold.loop.overview import TaskOverview
-from freehold.loop.standing import Evidence, RampProgress
+from freehold.model import Route, Verdict
+from freehold.pipeline.overview import TaskOverview
+from freehold.pipeline.workspace import Workspace
+from freehold.watch.run.monitor_status import Evidence, RampProgress
 
 WIDTH, HEIGHT = 440.0, 220.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44.0, 12.0, 28.0, 40.0
@@ -49,15 +50,15 @@ class Gauge:
     has_alarmed: bool
 
 
-def of_task(estate: Estate, view: TaskOverview) -> dict[str, object]:
+def of_task(workspace: Workspace, view: TaskOverview) -> dict[str, object]:
     """The values of the template `task.html`."""
     ramp = view.standing.ramp if view.standing else None
     return {
         "view": view,
         "ramp": ramp_drawing(ramp) if ramp else None,
         "gauges": gauges(view),
-        "verdicts": verdict_rows(estate.store.book.verdicts(view.task.id)),
-        "routes": route_rows(estate.store.book.route_history(view.task.id)),
+        "verdicts": verdict_rows(workspace.store.registry.verdicts(view.task.id)),
+        "routes": route_rows(workspace.store.registry.route_history(view.task.id)),
     }
 
 

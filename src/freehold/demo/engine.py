@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from freehold.loop.engines import EngineList, engine_file
-from freehold.loop.estate import Estate
-from freehold.loop.progress import Progress, Reporter
+from freehold.pipeline.progress import Progress, Reporter
+from freehold.pipeline.workspace import Workspace
+from freehold.serve.run.engines import EngineList, engine_file
 
 LONGEST_WAIT_S = 600.0
 """An engine that is not there by then cannot be served at all, however busy the machine is."""
@@ -15,9 +15,11 @@ _SETTLE_S = 2.0
 """What the gateway's worker needs to read the list and the new route, too."""
 
 
-def wait_for_engine(estate: Estate, model_id: str, report: Reporter, *, longest_s: float = LONGEST_WAIT_S) -> bool:
+def wait_for_engine(
+    workspace: Workspace, model_id: str, report: Reporter, *, longest_s: float = LONGEST_WAIT_S
+) -> bool:
     """Wait until the gateway lists the model as served; False when it does not within `longest_s`."""
-    listed, began = EngineList(engine_file(estate.settings)), time.monotonic()
+    listed, began = EngineList(engine_file(workspace.settings)), time.monotonic()
     listed.refresh()
     while listed.url(model_id) is None:
         waited_s = time.monotonic() - began

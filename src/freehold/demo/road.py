@@ -17,28 +17,28 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from freehold.core import Verdict
-from freehold.core.ids import sha256_hex
-from freehold.core.scoring import score
-from freehold.core.spoken import count, ms, usd
 from freehold.demo.engine import wait_for_engine
 from freehold.demo.resume import freeze_before, send_missing
 from freehold.demo.script import FAST, SEED, Script, lookup_script, rows_script, whole_script
 from freehold.demo.traffic import GENTLE_CONCURRENCY
 from freehold.demo.venue import Venue, venue
 from freehold.errors import DataError
-from freehold.loop.estate import Estate, open_estate
-from freehold.loop.faring import live_views
-from freehold.loop.locks import locked
-from freehold.loop.moving import move_plan, put_route
-from freehold.loop.overview import TaskOverview, overviews
-from freehold.loop.progress import Reporter
-from freehold.loop.sorting import read_call, sort_new_calls
-from freehold.loop.training import pull_base
-from freehold.loop.walks import prove_task, train_task
+from freehold.model import Verdict
+from freehold.model.ids import sha256_hex
+from freehold.pipeline.locks import locked
+from freehold.pipeline.overview import TaskOverview, overviews
+from freehold.pipeline.progress import Reporter
+from freehold.pipeline.runs import prove_task, train_task
+from freehold.pipeline.workspace import Workspace, open_workspace
+from freehold.route.run.move import move_plan, put_route
+from freehold.route.run.route_status import route_statuses
 from freehold.settings import load_settings
+from freehold.sort.run.sort import read_call, sort_new_calls
 from freehold.store import CallFilter
 from freehold.terminal import next_command, program, reporting, say, say_json, tell
+from freehold.text.formatting import count, ms, usd
+from freehold.text.scoring import score
+from freehold.train.run.train import pull_base
 
 CORRECTED_SHARE = 0.6
 SPEED = 20.0
@@ -130,100 +130,100 @@ def _play(script: Script, where: Path, scenes: _Scenes, *, as_json: bool) -> Non
     tell(script.about)
     with venue(where, tables=script.tables, speed=SPEED, answers=script.answers, seed=SEED) as place:
         settings = load_settings(place.config, environment={})
-        estate = open_estate(settings)
+        workspace = open_workspace(settings)
         try:
             with scenes.scene("base", "the base: an open model that the team owns") as scene:
                 pull_base(settings, settings.text("train.base"), scene.report)
-            task = _traffic_before(estate, script, place, scenes)
-            verdict = _from_dataset_to_verdict(estate, task, scenes)
+            task = _traffic_before(workspace, script, place, scenes)
+            verdict = _from_dataset_to_verdict(workspace, task, scenes)
             if verdict.decision == "move":
                 with scenes.scene("move", "the route moves") as scene:
-                    scene.notes.extend(_move(estate, task, scene.report))
+                    scene.notes.extend(_move(workspace, task, scene.report))
             with scenes.scene("after", "the product's traffic goes on, its code unchanged") as scene:
                 send_missing(
-                    estate,
+                    workspace,
                     place.base_url,
                     script.after,
                     part="after",
                     report=scene.report,
                     concurrency=GENTLE_CONCURRENCY,
                 )
-            _summary(estate, task, script, verdict, place, scenes, as_json=as_json)
+            _summary(workspace, task, script, verdict, place, scenes, as_json=as_json)
         finally:
-            estate.store.close()
+            workspace.store.close()
 
 
-def _traffic_before(estate: Estate, script: Script, place: Venue, scenes: _Scenes) -> str:
+def _traffic_before(workspace: Workspace, script: Script, place: Venue, scenes: _Scenes) -> str:
     """Send the traffic before the move; returns the name of its largest task."""
     with scenes.scene("traffic", f"the product's traffic goes through Freehold ({place.base_url})") as scene:
-        send_missing(estate, place.base_url, script.before, part="before", report=scene.report)
-        view = _largest_task(estate)
+        send_missing(workspace, place.base_url, script.before, part="before", report=scene.report)
+        view = _largest_task(workspace)
         figures = view.figures
         scene.notes.append(
             f"task {view.name!r} was found in the traffic: {figures.calls:,} calls with {view.kind} answers, "
             f"{count(figures.input_tokens)} + {count(figures.output_tokens)} tokens, spend {usd(figures.cost_usd)}"
         )
-        if corrected := _correct_some(estate, script):
+        if corrected := _correct_some(workspace, script):
             scene.notes.append(f"{corrected} answers were corrected by people of the desk.")
     return view.name
 
 
-def _from_dataset_to_verdict(estate: Estate, task: str, scenes: _Scenes) -> Verdict:
+def _from_dataset_to_verdict(workspace: Workspace, task: str, scenes: _Scenes) -> Verdict:
     with scenes.scene("freeze", f"the calls of task {task!r} become a dataset") as scene:
-        manifest = freeze_before(estate, task, scene.report).manifest
+        manifest = freeze_before(workspace, task, scene.report).manifest
         scene.notes.append("kept " + ", ".join(f"{n:,} {split}" for split, n in manifest.counts.items()))
         dropped = ", ".join(f"{n:,} {why}" for why, n in manifest.dropped.items() if n)
         scene.notes.append(f"dropped {dropped or 'none'}")
     with scenes.scene("train", "an open model is fine-tuned on it, exported and checked") as scene:
-        card = train_task(estate, task, scene.report)
+        card = train_task(workspace, task, scene.report)
         scene.notes.append(f"model {card.id}: {card.parity.get('words', '')}")
     with scenes.scene("prove", "the proof, on calls that it has never seen") as scene:
-        verdict = prove_task(estate, task, None, scene.report)
+        verdict = prove_task(workspace, task, None, scene.report)
         scene.notes.append((Path(verdict.report_path).parent / "report.txt").read_text(encoding="utf-8").rstrip())
     return verdict
 
 
-def _largest_task(estate: Estate) -> TaskOverview:
-    sort_new_calls(estate)
-    found = overviews(estate)
+def _largest_task(workspace: Workspace) -> TaskOverview:
+    sort_new_calls(workspace)
+    found = overviews(workspace)
     if not found:
         raise DataError("No task was found in the traffic.", hint="Look into it with: freehold calls --failed")
     return found[0]
 
 
-def _correct_some(estate: Estate, script: Script) -> int:
+def _correct_some(workspace: Workspace, script: Script) -> int:
     """The desk's people notice most of the provider's mistakes and say what the answer should have been."""
     gold = {request.row: request.gold for request in script.before} if script.is_corrected else {}
     known = 0
-    for call in estate.store.calls.stream(CallFilter(arm="rented", is_failed=False)):
+    for call in workspace.store.calls.stream(CallFilter(arm="rented", is_failed=False)):
         wanted = gold.get(call.tags.get("row", ""))
         if wanted is None or call.tags.get("part") != "before":
             continue
         is_wrong = not score("json", wanted, read_call(call).answer_text).is_exact
         if is_wrong and int(sha256_hex(call.tags["row"])[:8], 16) < CORRECTED_SHARE * 16**8:
             known += 1
-            if not estate.store.calls.feedback_of(call.id):
-                estate.store.calls.add_feedback(call.id, "correction", wanted, time.time())
+            if not workspace.store.calls.feedback_of(call.id):
+                workspace.store.calls.add_feedback(call.id, "correction", wanted, time.time())
     return known
 
 
-def _move(estate: Estate, task: str, report: Reporter) -> list[str]:
+def _move(workspace: Workspace, task: str, report: Reporter) -> list[str]:
     """Put the proven route in place and wait until its model is served; returns what there is to tell."""
-    plan = move_plan(estate, task)
+    plan = move_plan(workspace, task)
     told = [plan.text]
-    if estate.store.book.route(task_id := plan.route.task_id).verdict_id != plan.route.verdict_id:
-        put_route(estate, replace(plan.route, decided_by="demo"))
-    told.append(f"route of {task!r}: version {estate.store.book.route(task_id).version}")
-    if not wait_for_engine(estate, str(plan.route.model_id), report):
+    if workspace.store.registry.route(task_id := plan.route.task_id).verdict_id != plan.route.verdict_id:
+        put_route(workspace, replace(plan.route, decided_by="demo"))
+    told.append(f"route of {task!r}: version {workspace.store.registry.route(task_id).version}")
+    if not wait_for_engine(workspace, str(plan.route.model_id), report):
         told.append("The owned model is not served yet: see gateway.log. Until it is, the provider answers everything.")
     return told
 
 
 def _summary(
-    estate: Estate, task: str, script: Script, verdict: Verdict, place: Venue, scenes: _Scenes, *, as_json: bool
+    workspace: Workspace, task: str, script: Script, verdict: Verdict, place: Venue, scenes: _Scenes, *, as_json: bool
 ) -> None:
-    right, local, total = _after(estate, task, script)
-    view = next(view for view in live_views(estate) if view.task == task)
+    right, local, total = _after(workspace, task, script)
+    view = next(view for view in route_statuses(workspace) if view.task == task)
     took = scenes.took_s
     if as_json:
         summary = view.plain() | {"verdict": verdict.words, "report": verdict.report_path, "seconds": round(took)}
@@ -242,12 +242,12 @@ def _summary(
     next_command(f"{program()} --config {place.config} status   (or: up, then open {place.console_url})")
 
 
-def _after(estate: Estate, task: str, script: Script) -> tuple[int, int, int]:
+def _after(workspace: Workspace, task: str, script: Script) -> tuple[int, int, int]:
     gold = {request.row: request.gold for request in script.after}
-    kind = estate.task(task).kind
+    kind = workspace.task(task).kind
     answered = {
         call.tags["row"]: call
-        for call in estate.store.calls.stream(CallFilter(is_failed=False))
+        for call in workspace.store.calls.stream(CallFilter(is_failed=False))
         if call.parent_id is None and call.tags.get("part") == "after" and call.tags.get("row") in gold
     }
     right = sum(score(kind, gold[row], read_call(call).answer_text).is_exact for row, call in answered.items())

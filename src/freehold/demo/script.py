@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from freehold.core.ids import canonical_json, sha256_hex
 from freehold.demo.answers import Triage, reworded, seeded
 from freehold.demo.desk import CustomerMessage, app_request, lookup_request, messages
 from freehold.demo.rows import as_text, default_prompt, read_folder, requests, write_answers
 from freehold.demo.traffic import Request
+from freehold.model.ids import canonical_json, sha256_hex
 from freehold.settings import Value
 
 SEED = 7

@@ -1,11 +1,11 @@
 """The gateway: it forwards, answers and records calls.
 
-    /v1/...  /openai/...        a call: admitted, placed in its task, answered by a provider or the owned model
+    /v1/...  /openai/...        a call: admitted, assigned to its task, answered by a provider or the owned model
     /chat/completions ...       a call with a mistake in its base URL: a hint, and a record
     /healthz /readyz /metrics   what probes and Prometheus ask
     the rest                    the application that was handed in (the console), or 404
 
-Not covered: HTTP itself (`gateway.http1`), settings, tables, and which task a request belongs to; they are handed in.
+Not covered: HTTP itself (`httpd`), settings, tables, and which task a request belongs to; they are handed in.
 """
 
 from __future__ import annotations
@@ -16,30 +16,30 @@ from dataclasses import replace
 
 from msgspec import structs
 
-from freehold.core.dialects import dialect_of
-from freehold.core.paths import Fault
+from freehold.dialects import dialect_of
+from freehold.dialects.paths import Fault
 from freehold.gateway.background import Background
-from freehold.gateway.chance import AUDIT, DROPPED, SHADOW, Toss, toss
 from freehold.gateway.checks import check
-from freehold.gateway.config import GatewaySettings, Placed, Provider, Switchboard
+from freehold.gateway.config import Assignment, GatewaySettings, Provider, Router
 from freehold.gateway.doors import Doors
 from freehold.gateway.engine_gate import EngineGate
-from freehold.gateway.exchange import CLIENT_GONE_STATUS
-from freehold.gateway.health import is_probe
-from freehold.gateway.http1.asgi import AsgiApp, answer_with
-from freehold.gateway.http1.client import Pool
-from freehold.gateway.http1.request import ClientGoneError, Request
-from freehold.gateway.inbound import Inbound
+from freehold.gateway.errors import RefusedError, json_headers, mistaken_path, reply
+from freehold.gateway.keys.scope import Admitted
+from freehold.gateway.keys.stray_keys import check_body, check_place
 from freehold.gateway.models import is_about_models, is_model_list, sole_source, told_models
 from freehold.gateway.origins import is_preflight, preflight_headers, reading_headers
 from freehold.gateway.oversight import Oversight, is_from_this_machine
 from freehold.gateway.owned import Attempt, Owned, decision_of, fits, unfit, unproven
-from freehold.gateway.refusal import RefusedError, json_headers, mistaken_path, reply
+from freehold.gateway.provider.exchange import CLIENT_GONE_STATUS
 from freehold.gateway.refuser import Refuser
 from freehold.gateway.rented import Rented
-from freehold.gateway.scope import Admitted
-from freehold.gateway.stray_keys import check_body, check_place
+from freehold.gateway.request_context import RequestContext
+from freehold.gateway.sampling import AUDIT, DROPPED, SHADOW, Toss, toss
 from freehold.gateway.targets import CALLS, PAGE_BODY_BYTES, fault_of, no_page, origin_form
+from freehold.gateway.telemetry.health import is_probe
+from freehold.httpd.asgi import AsgiApp, answer_with
+from freehold.httpd.client import Pool
+from freehold.httpd.request import ClientGoneError, Request
 from freehold.record import Decision, Exchange, GoneError, Recorder, ResponseSide
 
 _LOG = logging.getLogger("freehold.gateway")
@@ -53,7 +53,7 @@ class Gateway:
         settings: GatewaySettings,
         providers: Sequence[Provider],
         recorder: Recorder,
-        switchboard: Switchboard,
+        router: Router,
         other: AsgiApp | None = None,
         oversight: Oversight | None = None,
     ) -> None:
@@ -61,14 +61,14 @@ class Gateway:
         self._providers = tuple(providers)
         self._doors = Doors(settings.hosts, settings.allowed_origins)
         self._recorder = recorder
-        self._switchboard = switchboard
+        self._router = router
         self._other = other
         self.oversight = oversight or Oversight()
         self._refuser = Refuser(recorder, self.oversight.refused, settings.record_wait_s)
         self._pool = Pool()
         self._rented = Rented(settings, providers, self._pool, recorder)
-        self._gate = EngineGate(settings, switchboard, self._pool)
-        self._owned = Owned(settings, switchboard, self._pool, self._gate, recorder)
+        self._gate = EngineGate(settings, router, self._pool)
+        self._owned = Owned(settings, router, self._pool, self._gate, recorder)
         self.oversight.watch_engines(self._gate.gauges, self._gate.problem)
         self._background = Background(settings.background_asks, self.oversight.meter.add)
 
@@ -139,103 +139,103 @@ class Gateway:
 
     async def _serve(self, request: Request, fault: tuple[Fault, str] | None) -> None:
         """One call, from its first byte to its last; every way out leaves a record, and a refusal at least a count."""
-        inbound = Inbound(request, self._settings.max_body_bytes, meant=fault[1] if fault else None)
+        context = RequestContext(request, self._settings.max_body_bytes, meant=fault[1] if fault else None)
         if b"origin" in request.by_name:
             request.beside = reading_headers(request, self._settings.allowed_origins)
         if self._recorder.refuses:
-            self._refuser.turn_away(inbound)
+            self._refuser.turn_away(context)
             return
         self.oversight.meter.calls_under_way += 1
-        placed: Placed | None = None
+        assignment: Assignment | None = None
         try:
-            admitted = self._let_in(inbound, fault)
-            if is_about_models(inbound) and not sole_source(self._providers, inbound):
-                kept = await self._tell_models(inbound)
+            admitted = self._let_in(context, fault)
+            if is_about_models(context) and not sole_source(self._providers, context):
+                kept = await self._tell_models(context)
             else:
-                placed = self._place(inbound, admitted)
+                assignment = self._place(context, admitted)
                 if admitted is not None and admitted.key.has_budget:
-                    await self._reserve(inbound, admitted)
-                if placed is not None:
-                    self.oversight.begin(inbound, placed)
-                kept = await self._answer(inbound, placed)
+                    await self._reserve(context, admitted)
+                if assignment is not None:
+                    self.oversight.begin(context, assignment)
+                kept = await self._answer(context, assignment)
         except RefusedError as refusal:
-            kept = await self._refuser.refuse(inbound, decision_of(placed), refusal)
+            kept = await self._refuser.refuse(context, decision_of(assignment), refusal)
         except ClientGoneError:
             side = ResponseSide(status=CLIENT_GONE_STATUS, error="client_gone")
-            kept = Exchange(inbound.side(), decision_of(placed), side)
+            kept = Exchange(context.side(), decision_of(assignment), side)
             self._recorder.add(kept)
         except GoneError:
-            self._refuser.turn_away(inbound)
+            self._refuser.turn_away(context)
             return
         except Exception:
-            _LOG.exception("Call %s failed inside the gateway.", inbound.id)
+            _LOG.exception("Call %s failed inside the gateway.", context.id)
             if request.is_begun:
                 request.abort()
                 return
             bug = RefusedError(500, "gateway_failed", "The gateway failed on this request.", hint="See its log.")
-            kept = await self._refuser.refuse(inbound, decision_of(placed), bug)
+            kept = await self._refuser.refuse(context, decision_of(assignment), bug)
         finally:
             self.oversight.meter.calls_under_way -= 1
-            self.oversight.end(inbound, placed)
-            self.oversight.release(inbound)
-        self.oversight.observe(inbound, kept)
+            self.oversight.end(context, assignment)
+            self.oversight.release(context)
+        self.oversight.observe(context, kept)
 
-    def _let_in(self, inbound: Inbound, fault: tuple[Fault, str] | None) -> Admitted | None:
+    def _let_in(self, context: RequestContext, fault: tuple[Fault, str] | None) -> Admitted | None:
         """Whose call it is, where keys are asked for; RefusedError for one that cannot be served or its key bars."""
-        check_place(inbound)
-        admitted = self._admit(inbound)
+        check_place(context)
+        admitted = self._admit(context)
         if fault is not None:
-            raise mistaken_path(inbound.path, *fault)
-        check(inbound, self._settings)
-        check_body(inbound)
+            raise mistaken_path(context.path, *fault)
+        check(context, self._settings)
+        check_body(context)
         if admitted is not None:
-            admitted.allows(inbound)
+            admitted.allows(context)
         return admitted
 
-    def _admit(self, inbound: Inbound) -> Admitted | None:
+    def _admit(self, context: RequestContext) -> Admitted | None:
         """RefusedError for a key that does not open this gateway; what came with it is not kept."""
         try:
-            return self.oversight.admit(inbound)
+            return self.oversight.admit(context)
         except RefusedError:
-            inbound.body = b""
+            context.body = b""
             raise
 
-    async def _answer(self, inbound: Inbound, placed: Placed | None) -> Exchange:
-        if placed is None:
-            return await self._rented.answer(inbound, decision_of(placed))
-        kept = await self._answer_placed(inbound, placed)
-        self._gate.learn(placed, kept)
+    async def _answer(self, context: RequestContext, assignment: Assignment | None) -> Exchange:
+        if assignment is None:
+            return await self._rented.answer(context, decision_of(assignment))
+        kept = await self._answer_placed(context, assignment)
+        self._gate.learn(assignment, kept)
         return kept
 
-    async def _answer_placed(self, inbound: Inbound, placed: Placed) -> Exchange:
+    async def _answer_placed(self, context: RequestContext, assignment: Assignment) -> Exchange:
         """Let the owned model answer where the route and the coin say so and it is sure; else the provider."""
-        if placed.route.kind == "rented" or not fits(inbound, placed):
-            return await self._rented.answer(inbound, decision_of(placed, unfit(placed)))
-        left_alone = unproven(inbound, placed)
+        if assignment.route.kind == "rented" or not fits(context, assignment):
+            return await self._rented.answer(context, decision_of(assignment, unfit(assignment)))
+        left_alone = unproven(context, assignment)
         if left_alone is not None:
-            return await self._rented.answer(inbound, decision_of(placed, left_alone))
-        tossed = self._as_far_as_there_is_room(toss(placed, self._switchboard.draw))
+            return await self._rented.answer(context, decision_of(assignment, left_alone))
+        tossed = self._as_far_as_there_is_room(toss(assignment, self._router.draw))
         if not tossed.is_local:
             if tossed.is_shadowed:
-                self._background.start("shadow", self._shadow(inbound, placed))
+                self._background.start("shadow", self._shadow(context, assignment))
             beside = Attempt(propensity=tossed.propensity, tags=tossed.tags)
-            return await self._rented.answer(inbound, decision_of(placed, beside))
-        with inbound.http.attended():
-            attempt = await self._attempt(inbound, placed, tossed)
+            return await self._rented.answer(context, decision_of(assignment, beside))
+        with context.http.attended():
+            attempt = await self._attempt(context, assignment, tossed)
         if attempt.is_used:
-            kept = await self._owned.answer(inbound, placed, attempt)
+            kept = await self._owned.answer(context, assignment, attempt)
             if tossed.is_audited:
-                decision = structs.replace(decision_of(placed), arm="audit", propensity=placed.route.audit_rate)
-                self._background.start("audit", self._audit(inbound, placed, decision))
+                decision = structs.replace(decision_of(assignment), arm="audit", propensity=assignment.route.audit_rate)
+                self._background.start("audit", self._audit(context, assignment, decision))
             return kept
         if attempt.answer is not None:
-            self._recorder.add(self._owned.kept(inbound, placed, attempt, arm="shadow", parent_id=inbound.id))
-        return await self._rented.answer(inbound, decision_of(placed, attempt))
+            self._recorder.add(self._owned.kept(context, assignment, attempt, arm="shadow", parent_id=context.id))
+        return await self._rented.answer(context, decision_of(assignment, attempt))
 
-    async def _attempt(self, inbound: Inbound, placed: Placed, tossed: Toss) -> Attempt:
+    async def _attempt(self, context: RequestContext, assignment: Assignment, tossed: Toss) -> Attempt:
         """Ask the owned model; its answer is used only while the route holds, which may just have been taken back."""
-        attempt = await self._owned.attempt(inbound, placed)
-        if attempt.is_used and not await self._switchboard.holds(placed):
+        attempt = await self._owned.attempt(context, assignment)
+        if attempt.is_used and not await self._router.holds(assignment):
             attempt = replace(attempt, is_used=False, tags={"owned": "withdrawn"})
         return replace(attempt, propensity=tossed.propensity, tags={**tossed.tags, **attempt.tags})
 
@@ -247,43 +247,43 @@ class Gateway:
             return replace(tossed, is_shadowed=False, tags={**tossed.tags, SHADOW: DROPPED})
         return tossed
 
-    async def _audit(self, inbound: Inbound, placed: Placed, decision: Decision) -> None:
-        decision = structs.replace(decision, parent_id=inbound.id)
-        self._gate.learn(placed, await self._rented.collect(inbound.again(), decision))
+    async def _audit(self, context: RequestContext, assignment: Assignment, decision: Decision) -> None:
+        decision = structs.replace(decision, parent_id=context.id)
+        self._gate.learn(assignment, await self._rented.collect(context.again(), decision))
 
-    async def _shadow(self, inbound: Inbound, placed: Placed) -> None:
-        attempt = await self._owned.attempt(inbound, placed, is_background=True)
-        attempt = replace(attempt, propensity=placed.route.shadow_rate)
-        self._recorder.add(self._owned.kept(inbound, placed, attempt, arm="shadow", parent_id=inbound.id))
+    async def _shadow(self, context: RequestContext, assignment: Assignment) -> None:
+        attempt = await self._owned.attempt(context, assignment, is_background=True)
+        attempt = replace(attempt, propensity=assignment.route.shadow_rate)
+        self._recorder.add(self._owned.kept(context, assignment, attempt, arm="shadow", parent_id=context.id))
 
-    def _place(self, inbound: Inbound, admitted: Admitted | None) -> Placed | None:
+    def _place(self, context: RequestContext, admitted: Admitted | None) -> Assignment | None:
         """The task of a request, where that matters; RefusedError when its key is not for the task."""
-        placed = None
-        if not self._switchboard.is_idle() or (admitted is not None and admitted.key.tasks):
-            placed = self._find(inbound)
-        if admitted is not None and not is_model_list(inbound):
-            task_key = placed.task_key if placed is not None else None
-            admitted.allows_task(task_key=task_key, task_name=inbound.explicit_task)
-        return placed
+        assignment = None
+        if not self._router.is_idle() or (admitted is not None and admitted.key.tasks):
+            assignment = self._find(context)
+        if admitted is not None and not is_model_list(context):
+            task_key = assignment.task_key if assignment is not None else None
+            admitted.allows_task(task_key=task_key, task_name=context.explicit_task)
+        return assignment
 
-    async def _reserve(self, inbound: Inbound, admitted: Admitted) -> None:
+    async def _reserve(self, context: RequestContext, admitted: Admitted) -> None:
         assumed = self._settings.assumed_output_tokens
-        await self.oversight.reserve(inbound, admitted.key, self._providers, assumed_output=assumed)
+        await self.oversight.reserve(context, admitted.key, self._providers, assumed_output=assumed)
 
-    def _find(self, inbound: Inbound) -> Placed | None:
-        asked = inbound.asked
+    def _find(self, context: RequestContext) -> Assignment | None:
+        asked = context.asked
         if asked is None:
             return None
         try:
-            return self._switchboard.find(asked, inbound.explicit_task)
+            return self._router.find(asked, context.explicit_task)
         except Exception:
-            _LOG.exception("Call %s could not be placed in a task; the provider answers.", inbound.id)
+            _LOG.exception("Call %s could not be placed in a task; the provider answers.", context.id)
             return None
 
-    async def _tell_models(self, inbound: Inbound) -> Exchange:
-        body = await told_models(self._providers, inbound, self._pool)
-        kept = Exchange(inbound.side(), Decision(provider="freehold"), ResponseSide(status=200, body=body))
+    async def _tell_models(self, context: RequestContext) -> Exchange:
+        body = await told_models(self._providers, context, self._pool)
+        kept = Exchange(context.side(), Decision(provider="freehold"), ResponseSide(status=200, body=body))
         await self._recorder.commit(kept, self._settings.record_wait_s)
-        inbound.http.start(200, [*json_headers(body), (b"freehold-call-id", inbound.id.encode())])
-        inbound.http.finish(body)
+        context.http.start(200, [*json_headers(body), (b"freehold-call-id", context.id.encode())])
+        context.http.finish(body)
         return kept

@@ -11,12 +11,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from freehold.core.engine import OwnedAnswer
-from freehold.core.exchange import Asked, Message
-from freehold.core.hosts import Hosts
-from freehold.core.price import Price
-from freehold.core.route import Route
-from freehold.gateway.http1.client import Timeouts
+from freehold.httpd.client import Timeouts
+from freehold.model.engine import OwnedAnswer
+from freehold.model.exchange import Asked, Message
+from freehold.model.price import Price
+from freehold.model.route import Route
+from freehold.system.hosts import Hosts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +107,7 @@ class NewPrompt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Placed:
+class Assignment:
     """A request that belongs to a task.
 
     `messages` is the owned model's input, None where the request does not fit. `share` is the share of calls that the
@@ -134,7 +134,7 @@ def _is_never_idle() -> bool:
     return False
 
 
-def _find_nothing(asked: Asked, explicit_task: str | None) -> Placed | None:
+def _find_nothing(asked: Asked, explicit_task: str | None) -> Assignment | None:
     del asked, explicit_task
     return None
 
@@ -159,27 +159,27 @@ def _accept_any(route: Route, text: str, response_format: str | None) -> bool:
     return True
 
 
-async def _always_holds(placed: Placed) -> bool:
-    del placed
+async def _always_holds(assignment: Assignment) -> bool:
+    del assignment
     return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Switchboard:
+class Router:
     """How the gateway learns where a request goes; the defaults send everything to the providers.
 
     `is_idle` holds while no task has ever had a route, so that requests need not be read to find one. `find` places a
     request, given the task that the caller named, if any. `engine_url` is where a model is served now.
     `confidence` and `is_acceptable` judge an owned answer; `withheld` names the slice of traffic for whose sake it is
-    not used, if any. `holds` says whether the route that placed a request is still the newest one, also where another
-    process changed it a moment ago. `draw` gives random numbers in [0, 1).
+    not used, if any. `holds` says whether the route that a request was assigned to is still the newest one,
+    also where another process changed it a moment ago. `draw` gives random numbers in [0, 1).
     """
 
     is_idle: Callable[[], bool] = _is_never_idle
-    find: Callable[[Asked, str | None], Placed | None] = _find_nothing
+    find: Callable[[Asked, str | None], Assignment | None] = _find_nothing
     engine_url: Callable[[str], str | None] = _no_engine
     confidence: Callable[[Route, OwnedAnswer], float] = _no_confidence
     is_acceptable: Callable[[Route, str, str | None], bool] = _accept_any
-    holds: Callable[[Placed], Awaitable[bool]] = _always_holds
+    holds: Callable[[Assignment], Awaitable[bool]] = _always_holds
     withheld: Callable[[Route, Sequence[Message], str], str] = _withhold_nothing
     draw: Callable[[], float] = random.random

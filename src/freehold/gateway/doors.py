@@ -12,7 +12,7 @@ A page that asks by a right name tells its own origin, or its browser tells that
 page of this gateway, of this machine (for calls), or of an origin in `gateway.allowed_origins`. What sends neither
 `host` nor `origin` is no browser.
 
-Not covered: keys (`gateway.admission`), what a browser is told of other origins (`gateway.origins`).
+Not covered: keys (`gateway.keys.admission`), what a browser is told of other origins (`gateway.origins`).
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from freehold.core.hosts import Hosts, host_name, is_own_origin
-from freehold.gateway.http1.request import Request
-from freehold.gateway.refusal import RefusedError
+from freehold.gateway.errors import RefusedError
+from freehold.httpd.request import Request
+from freehold.system.hosts import Hosts, host_name, is_own_origin
 
 _MOST_KNOWN = 512
 

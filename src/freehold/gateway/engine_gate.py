@@ -17,12 +17,12 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from typing import Literal
 
-from freehold.core.engine import OwnedAnswer
-from freehold.gateway.config import GatewaySettings, Placed, Switchboard
+from freehold.gateway.config import Assignment, GatewaySettings, Router
 from freehold.gateway.engine_load import Allowance, EngineLoad, Pace, Reason, Ticket
-from freehold.gateway.http1.client import Pool, UpstreamError
-from freehold.gateway.provider_times import ProviderTimes, provider_seconds
-from freehold.gateway.upstream import is_alive
+from freehold.gateway.provider.provider_times import ProviderTimes, provider_seconds
+from freehold.gateway.provider.upstream import is_alive
+from freehold.httpd.client import Pool, UpstreamError
+from freehold.model.engine import OwnedAnswer
 from freehold.record import Exchange
 
 LONGEST_PULSE_S = 1.0
@@ -46,9 +46,9 @@ class LeftAloneError(Exception):
 class EngineGate:
     """The engines of one worker; belongs to the loop that uses it."""
 
-    def __init__(self, settings: GatewaySettings, switchboard: Switchboard, pool: Pool) -> None:
+    def __init__(self, settings: GatewaySettings, router: Router, pool: Pool) -> None:
         self._settings = settings
-        self._engine_url = switchboard.engine_url
+        self._engine_url = router.engine_url
         self._pool = pool
         self._loads: dict[str, EngineLoad] = {}
         self._times: dict[str, ProviderTimes] = {}
@@ -56,43 +56,43 @@ class EngineGate:
         self._tries: set[asyncio.Task[None]] = set()
         self._told: dict[str, str] = {}
 
-    def allowance(self, placed: Placed) -> Allowance:
+    def allowance(self, assignment: Assignment) -> Allowance:
         """How long a call of this task may take, by its provider's times and its slack."""
-        times = self._times_of(placed)
-        bound_s = min(self._settings.engine_timeout_s, times.quantile_s(_P99) + placed.slack_s)
-        return Allowance(bound_s, provider_s=times.quantile_s(_MEDIAN), queued_s=placed.slow_s)
+        times = self._times_of(assignment)
+        bound_s = min(self._settings.engine_timeout_s, times.quantile_s(_P99) + assignment.slack_s)
+        return Allowance(bound_s, provider_s=times.quantile_s(_MEDIAN), queued_s=assignment.slow_s)
 
-    def learn(self, placed: Placed, kept: Exchange) -> None:
+    def learn(self, assignment: Assignment, kept: Exchange) -> None:
         """Take how long the provider took for a call of this task."""
         seconds = provider_seconds(kept)
         if seconds is not None:
-            self._times_of(placed).add(seconds)
+            self._times_of(assignment).add(seconds)
 
-    async def ask(self, placed: Placed, ask: Ask) -> OwnedAnswer:
+    async def ask(self, assignment: Assignment, ask: Ask) -> OwnedAnswer:
         """The owned answer to a client's call, in time; LeftAloneError where there is none."""
-        load, allowed = self._load_of(placed), self.allowance(placed)
+        load, allowed = self._load_of(assignment), self.allowance(assignment)
         admitted = load.admit(allowed)
-        self._tell(placed, load)
+        self._tell(assignment, load)
         if isinstance(admitted, Ticket):
-            return await self._wait(placed, load, admitted, ask)
+            return await self._wait(assignment, load, admitted, ask)
         if admitted == "hung":
-            self._feel_pulse(placed, load)
+            self._feel_pulse(assignment, load)
         elif load.is_try_due():
-            self._start_try(self._try(placed, load, allowed, ask))
+            self._start_try(self._try(assignment, load, allowed, ask))
         raise LeftAloneError(admitted)
 
-    async def ask_behind(self, placed: Placed, ask: Ask) -> OwnedAnswer:
+    async def ask_behind(self, assignment: Assignment, ask: Ask) -> OwnedAnswer:
         """The owned answer to a call that no client waits for, once clients leave room; LeftAloneError if they do not.
 
         A call that gave way to a client's is asked again.
         """
-        load, longest_s = self._load_of(placed), self._settings.engine_timeout_s
+        load, longest_s = self._load_of(assignment), self._settings.engine_timeout_s
         ends_at = asyncio.get_running_loop().time() + longest_s
         while True:
             ticket = load.admit_background(longest_s)
             if ticket is not None:
                 try:
-                    return await self._wait(placed, load, ticket, ask)
+                    return await self._wait(assignment, load, ticket, ask)
                 except LeftAloneError as error:
                     if error.reason != "busy":
                         raise
@@ -101,9 +101,9 @@ class EngineGate:
                 raise LeftAloneError("busy" if state == "ok" else state)
             await asyncio.sleep(_TURN_S)
 
-    async def _wait(self, placed: Placed, load: EngineLoad, ticket: Ticket, ask: Ask) -> OwnedAnswer:
+    async def _wait(self, assignment: Assignment, load: EngineLoad, ticket: Ticket, ask: Ask) -> OwnedAnswer:
         loop = asyncio.get_running_loop()
-        self._feel_pulse(placed, load)
+        self._feel_pulse(assignment, load)
         try:
             async with asyncio.timeout(ticket.patience_s) as waiting:
                 ticket.on_release = lambda: None if waiting.expired() else waiting.reschedule(loop.time())
@@ -111,7 +111,7 @@ class EngineGate:
         except TimeoutError:
             if ticket.released is None:
                 load.too_late(ticket)
-                self._tell(placed, load)
+                self._tell(assignment, load)
             raise LeftAloneError(ticket.released or "timeout") from None
         except BaseException:
             load.left(ticket)
@@ -126,7 +126,7 @@ class EngineGate:
         self._tries.add(task)
         task.add_done_callback(self._tries.discard)
 
-    async def _try(self, placed: Placed, load: EngineLoad, allowed: Allowance, ask: Ask) -> None:
+    async def _try(self, assignment: Assignment, load: EngineLoad, allowed: Allowance, ask: Ask) -> None:
         loop, seconds = asyncio.get_running_loop(), None
         began_at = loop.time()
         try:
@@ -134,27 +134,27 @@ class EngineGate:
                 await ask()
             seconds = loop.time() - began_at
         except (TimeoutError, UpstreamError, ValueError) as error:
-            _LOG.debug("The engine of model %s was tried and gave no answer: %r", placed.route.model_id, error)
+            _LOG.debug("The engine of model %s was tried and gave no answer: %r", assignment.route.model_id, error)
         except Exception:
-            _LOG.exception("The engine of model %s could not be tried.", placed.route.model_id)
+            _LOG.exception("The engine of model %s could not be tried.", assignment.route.model_id)
         finally:
             load.tried(seconds, allowed)
-        self._tell(placed, load)
+        self._tell(assignment, load)
 
     # signs of life
 
-    def _feel_pulse(self, placed: Placed, load: EngineLoad) -> None:
-        model_id = placed.route.model_id or ""
+    def _feel_pulse(self, assignment: Assignment, load: EngineLoad) -> None:
+        model_id = assignment.route.model_id or ""
         if model_id not in self._pulses:
-            self._pulses[model_id] = asyncio.get_running_loop().create_task(self._pulse(placed, model_id, load))
+            self._pulses[model_id] = asyncio.get_running_loop().create_task(self._pulse(assignment, model_id, load))
 
-    async def _pulse(self, placed: Placed, model_id: str, load: EngineLoad) -> None:
+    async def _pulse(self, assignment: Assignment, model_id: str, load: EngineLoad) -> None:
         """Ask for signs of life for as long as calls are under way, or none has come; then less and less often.
 
         An engine that takes more than two thirds of the slack for one is silent: so it is noticed within the slack, and
         a machine that is merely busy is not mistaken for it.
         """
-        silence_s = min(max(_LEAST_SILENCE_S, _SILENCE_SHARE * placed.slack_s), _MOST_SILENCE_S)
+        silence_s = min(max(_LEAST_SILENCE_S, _SILENCE_SHARE * assignment.slack_s), _MOST_SILENCE_S)
         pause_s = pulse_s = silence_s / 4
         try:
             while load.under_way or load.state == "hung":
@@ -167,7 +167,7 @@ class EngineGate:
                 else:
                     load.fall_silent()
                     pause_s = max(pulse_s, min(2 * pause_s, LONGEST_PULSE_S))
-                self._tell(placed, load)
+                self._tell(assignment, load)
         finally:
             del self._pulses[model_id]
 
@@ -185,9 +185,9 @@ class EngineGate:
 
     # what is shown
 
-    def _tell(self, placed: Placed, load: EngineLoad) -> None:
+    def _tell(self, assignment: Assignment, load: EngineLoad) -> None:
         """Log that an engine is left alone, once, and that it is asked again."""
-        model_id, state = placed.route.model_id or "", load.state
+        model_id, state = assignment.route.model_id or "", load.state
         told = self._told.get(model_id, "ok")
         if state == told or (state == "hung" and load.since_s < _TELL_AFTER_S):
             return
@@ -200,8 +200,8 @@ class EngineGate:
                     "The engine of model %s is too slow for task %r (bound %.2f s): the provider answers its calls, and"
                     " the engine is tried now and then. Raise route.slack_ms, or give the engine more of the machine.",
                     model_id,
-                    placed.task_key,
-                    self.allowance(placed).bound_s,
+                    assignment.task_key,
+                    self.allowance(assignment).bound_s,
                 )
             case "hung":
                 _LOG.error("The engine of model %s gives no sign of life: the provider answers its calls.", model_id)
@@ -237,17 +237,17 @@ class EngineGate:
 
     # one of each
 
-    def _times_of(self, placed: Placed) -> ProviderTimes:
-        times = self._times.get(placed.task_id)
+    def _times_of(self, assignment: Assignment) -> ProviderTimes:
+        times = self._times.get(assignment.task_id)
         if times is None:
-            times = self._times[placed.task_id] = ProviderTimes(placed.provider_ms)
+            times = self._times[assignment.task_id] = ProviderTimes(assignment.provider_ms)
         return times
 
-    def _load_of(self, placed: Placed) -> EngineLoad:
-        model_id, slots = placed.route.model_id or "", self._settings.engine_slots
+    def _load_of(self, assignment: Assignment) -> EngineLoad:
+        model_id, slots = assignment.route.model_id or "", self._settings.engine_slots
         load = self._loads.get(model_id)
         if load is None:
-            proven = placed.route.expected.get("owned_p95_ms")
+            proven = assignment.route.expected.get("owned_p95_ms")
             known_s = proven / 1000 if isinstance(proven, float | int) and proven > 0 else None
             load = self._loads[model_id] = EngineLoad(Pace(known_s, known_at_once=slots), most=slots)
         return load

@@ -5,7 +5,7 @@ the page may read it. Both is for the origins that `gateway.allowed_origins` nam
 call.
 
 Not covered: keys. A page needs one like any client; one of a declared origin may be lent the provider's, as this
-machine's own pages are (`gateway.provider_keys`).
+machine's own pages are (`gateway.provider.provider_keys`).
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import re
 from urllib.parse import urlsplit
 
 from freehold.errors import SettingError
-from freehold.gateway.http1.heads import Header
-from freehold.gateway.http1.request import Request
-from freehold.gateway.refusal import RefusedError
+from freehold.gateway.errors import RefusedError
+from freehold.httpd.heads import Header
+from freehold.httpd.request import Request
 
 _METHOD = b"access-control-request-method"
 _ASKED_HEADERS = re.compile(rb"[\w\-, ]{0,4000}")

@@ -1,7 +1,7 @@
 """Oversight of calls: who is let in, what is counted and logged, and what probes are told.
 
 Every part can be absent: a gateway without any lets everybody in and counts nothing. Not covered: the parts themselves
-(`gateway.admission`, `meter`, `access`, `health`, `metrics`).
+(`gateway.keys.admission`, `meter`, `access`, `health`, `metrics`).
 """
 
 from __future__ import annotations
@@ -10,22 +10,22 @@ import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from freehold.core.key import Key
-from freehold.gateway.access import Accessed, AccessLog
-from freehold.gateway.admission import Admission, is_loopback
-from freehold.gateway.budgets import Budgets
-from freehold.gateway.config import Placed, Provider
-from freehold.gateway.estimates import likely_amount
-from freehold.gateway.health import HEALTHY, Readiness
-from freehold.gateway.http1.heads import Header
-from freehold.gateway.http1.request import Request
-from freehold.gateway.http1.server import Crowd
-from freehold.gateway.inbound import Inbound
-from freehold.gateway.meter import Meter
-from freehold.gateway.metrics import CONTENT_TYPE
-from freehold.gateway.refusal import RefusedError, json_headers, reply
-from freehold.gateway.refused import REFUSED_TAG, RefusedCounts
-from freehold.gateway.scope import Admitted
+from freehold.gateway.config import Assignment, Provider
+from freehold.gateway.errors import RefusedError, json_headers, reply
+from freehold.gateway.keys.admission import Admission, is_loopback
+from freehold.gateway.keys.budgets import Budgets
+from freehold.gateway.keys.estimates import likely_amount
+from freehold.gateway.keys.scope import Admitted
+from freehold.gateway.refusal_counts import REFUSED_TAG, RefusedCounts
+from freehold.gateway.request_context import RequestContext
+from freehold.gateway.telemetry.access import Accessed, AccessLog
+from freehold.gateway.telemetry.health import HEALTHY, Readiness
+from freehold.gateway.telemetry.meter import Meter
+from freehold.gateway.telemetry.metrics import CONTENT_TYPE
+from freehold.httpd.heads import Header
+from freehold.httpd.request import Request
+from freehold.httpd.server import Crowd
+from freehold.model.key import Key
 from freehold.record import Exchange, Recorder, UnderWay
 
 Page = tuple[int, list[Header], bytes]
@@ -98,33 +98,35 @@ class Oversight:
         """Whether a request's body may be read: its key is valid, or it needs none."""
         return self.admission is None or self.admission.knows(request.header)
 
-    def admit(self, inbound: Inbound) -> Admitted | None:
+    def admit(self, context: RequestContext) -> Admitted | None:
         """Let a request in; RefusedError when its key does not open this gateway."""
-        if self.is_tracing and (parent := inbound.header(b"traceparent")):
-            inbound.tags[TRACE_TAG] = parent[:64]
+        if self.is_tracing and (parent := context.header(b"traceparent")):
+            context.tags[TRACE_TAG] = parent[:64]
         if self.admission is None:
             return None
-        admitted = self.admission.identify(inbound.header, now=inbound.created_at)
+        admitted = self.admission.identify(context.header, now=context.created_at)
         if admitted is not None:
-            inbound.key_id = admitted.key_id
-            self.admission.count(admitted, now=inbound.created_at)
+            context.key_id = admitted.key_id
+            self.admission.count(admitted, now=context.created_at)
         return admitted
 
-    async def reserve(self, inbound: Inbound, key: Key, providers: Sequence[Provider], *, assumed_output: int) -> None:
+    async def reserve(
+        self, context: RequestContext, key: Key, providers: Sequence[Provider], *, assumed_output: int
+    ) -> None:
         """Reserve what a call may use of its key's budgets; RefusedError where they leave too little."""
         if self.budgets is None:
             return
-        amount = likely_amount(inbound, key, providers, assumed_output=assumed_output)
+        amount = likely_amount(context, key, providers, assumed_output=assumed_output)
         if amount is not None:
-            inbound.has_reservation = True
-            await self.budgets.reserve(key, inbound.id, amount)
+            context.has_reservation = True
+            await self.budgets.reserve(key, context.id, amount)
 
-    def release(self, inbound: Inbound) -> None:
+    def release(self, context: RequestContext) -> None:
         """Take that a call has ended: what is reserved for it is free, unless it is still to be settled."""
-        if inbound.has_reservation and self.budgets is not None:
-            self.budgets.release(inbound.key_id or "", inbound.id)
+        if context.has_reservation and self.budgets is not None:
+            self.budgets.release(context.key_id or "", context.id)
 
-    def observe(self, inbound: Inbound, kept: Exchange) -> None:
+    def observe(self, context: RequestContext, kept: Exchange) -> None:
         """Count and log one finished call."""
         response, decision = kept.response, kept.decision
         self.meter.observe(
@@ -132,7 +134,7 @@ class Oversight:
             provider=decision.provider,
             arm=decision.arm,
             status=response.status,
-            dialect=inbound.dialect,
+            dialect=context.dialect,
             latency_s=response.latency_ms / 1000,
             first_byte_s=None if response.ttft_ms is None else response.ttft_ms / 1000,
             gateway_s=(response.gateway_ms or 0.0) / 1000,
@@ -146,29 +148,29 @@ class Oversight:
             self.access.log(
                 is_refused=REFUSED_TAG in decision.tags,
                 accessed=Accessed(
-                    at=inbound.created_at,
-                    id=inbound.id,
+                    at=context.created_at,
+                    id=context.id,
                     task=decision.task_key,
                     provider=decision.provider,
                     arm=decision.arm,
-                    model=inbound.model,
+                    model=context.model,
                     status=response.status,
                     latency_ms=response.latency_ms,
                     error=response.error,
                 ),
             )
 
-    def begin(self, inbound: Inbound, placed: Placed) -> None:
+    def begin(self, context: RequestContext, assignment: Assignment) -> None:
         """Take that a call has come that a route of its task's own places; others are read in no order."""
-        if placed.route.model_id is not None:
-            self.under_way.begin(placed.task_id, inbound.id, inbound.created_at)
-            if placed.new_prompt is not None:
-                self.meter.add("freehold_new_prompt_calls", (placed.task_key, str(placed.new_prompt.number)))
+        if assignment.route.model_id is not None:
+            self.under_way.begin(assignment.task_id, context.id, context.created_at)
+            if assignment.new_prompt is not None:
+                self.meter.add("freehold_new_prompt_calls", (assignment.task_key, str(assignment.new_prompt.number)))
 
-    def end(self, inbound: Inbound, placed: Placed | None) -> None:
+    def end(self, context: RequestContext, assignment: Assignment | None) -> None:
         """Take that it has ended, and is kept."""
-        if placed is not None:
-            self.under_way.end(placed.task_id, inbound.id)
+        if assignment is not None:
+            self.under_way.end(assignment.task_id, context.id)
 
     def _count_failure(self, code: str, provider: str, *, is_own: bool) -> None:
         if code in _UPSTREAM_CODES:

@@ -1,7 +1,7 @@
 """Letting the owned model answer: asking its engine, judging the answer, giving it to the client in its dialect.
 
 Nothing here can fail a client's request: whatever goes wrong, the provider answers, and a tag on the call says why.
-Not covered: what the judgement rests on (`Switchboard`), audits and shadows in the background (`gateway.app`).
+Not covered: what the judgement rests on (`Router`), audits and shadows in the background (`gateway.app`).
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from functools import partial
 
 from msgspec import structs
 
-from freehold.core.call import Arm
-from freehold.core.dialects import can_render, render_answer, render_stream
-from freehold.core.engine import OwnedAnswer
-from freehold.core.exchange import Asked, Usage
-from freehold.core.ids import uuid7
-from freehold.core.prefill import rest_after
-from freehold.core.route import Route
-from freehold.core.target import FEW_TOKENS
-from freehold.core.traits import is_seen
-from freehold.gateway.config import NEW_PROMPT, GatewaySettings, Placed, Switchboard
+from freehold.dialects import can_render, render_answer, render_stream
+from freehold.gateway.config import NEW_PROMPT, Assignment, GatewaySettings, Router
 from freehold.gateway.engine_gate import Ask, EngineGate, LeftAloneError
-from freehold.gateway.exchange import UNDECIDED
-from freehold.gateway.http1.client import Pool, UpstreamError
-from freehold.gateway.http1.heads import Header
-from freehold.gateway.inbound import Inbound
-from freehold.gateway.refusal import json_headers
-from freehold.gateway.upstream import ask_engine
+from freehold.gateway.errors import json_headers
+from freehold.gateway.provider.exchange import UNDECIDED
+from freehold.gateway.provider.upstream import ask_engine
+from freehold.gateway.request_context import RequestContext
+from freehold.httpd.client import Pool, UpstreamError
+from freehold.httpd.heads import Header
+from freehold.model.call import Arm
+from freehold.model.engine import OwnedAnswer
+from freehold.model.exchange import Asked, Usage
+from freehold.model.ids import uuid7
+from freehold.model.route import Route
 from freehold.record import Decision, Exchange, Recorder, ResponseSide
+from freehold.text.prefill import rest_after
+from freehold.text.target import FEW_TOKENS
+from freehold.text.traits import is_seen
 
 LOCAL_PROVIDER = "freehold"
 ENGINE_FAILED_STATUS = 503
@@ -52,28 +52,28 @@ class Attempt:
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
-def fits(inbound: Inbound, placed: Placed) -> bool:
+def fits(context: RequestContext, assignment: Assignment) -> bool:
     """Whether the owned model could answer this request at all."""
-    asked = inbound.asked
+    asked = context.asked
     is_plain = asked is not None and asked.is_plain and can_render(asked.dialect)
-    return is_plain and placed.messages is not None and placed.route.model_id is not None
+    return is_plain and assignment.messages is not None and assignment.route.model_id is not None
 
 
-def unfit(placed: Placed | None) -> Attempt | None:
+def unfit(assignment: Assignment | None) -> Attempt | None:
     """What is said of a request that does not fit the template that the route was proven with; None of any other."""
-    if placed is None or placed.route.model_id is None:
+    if assignment is None or assignment.route.model_id is None:
         return None
-    if placed.new_prompt is not None:
-        return Attempt(tags=placed.new_prompt.tags)
-    return Attempt(tags={"owned": "unfit"}) if placed.messages is None else None
+    if assignment.new_prompt is not None:
+        return Attempt(tags=assignment.new_prompt.tags)
+    return Attempt(tags={"owned": "unfit"}) if assignment.messages is None else None
 
 
-def unproven(inbound: Inbound, placed: Placed) -> Attempt | None:
+def unproven(context: RequestContext, assignment: Assignment) -> Attempt | None:
     """What is said of a request of a kind that the proof behind its route did not see; None of any other.
 
     A shadow compares such requests, too: nothing is given out.
     """
-    asked, route = inbound.asked, placed.route
+    asked, route = context.asked, assignment.route
     if asked is None or route.kind == "shadow" or is_seen(route.expected.get("kinds"), asked):
         return None
     return Attempt(tags={"owned": "unproven"})
@@ -83,21 +83,21 @@ class Owned:
     """Asks the engines of owned models."""
 
     def __init__(
-        self, settings: GatewaySettings, switchboard: Switchboard, pool: Pool, gate: EngineGate, recorder: Recorder
+        self, settings: GatewaySettings, router: Router, pool: Pool, gate: EngineGate, recorder: Recorder
     ) -> None:
         self._settings = settings
-        self._switchboard = switchboard
+        self._router = router
         self._pool = pool
         self._gate = gate
         self._recorder = recorder
 
-    async def attempt(self, inbound: Inbound, placed: Placed, *, is_background: bool = False) -> Attempt:
+    async def attempt(self, context: RequestContext, assignment: Assignment, *, is_background: bool = False) -> Attempt:
         """Ask the owned model and judge its answer; never raises for what an engine or a judgement does.
 
         In the background, where no client waits, it is asked once those of clients leave room.
         """
         try:
-            return await self._attempt(inbound, placed, self._gate.ask_behind if is_background else self._gate.ask)
+            return await self._attempt(context, assignment, self._gate.ask_behind if is_background else self._gate.ask)
         except LeftAloneError as error:
             return Attempt(tags={"engine": error.reason})
         except UpstreamError as error:
@@ -105,90 +105,103 @@ class Owned:
         except ValueError:
             return Attempt(tags={"engine": "down"})
         except Exception:
-            _LOG.exception("The owned model of task %r could not be asked; the provider answers.", placed.task_key)
+            _LOG.exception("The owned model of task %r could not be asked; the provider answers.", assignment.task_key)
             return Attempt(tags={"engine": "error"})
 
     async def _attempt(
-        self, inbound: Inbound, placed: Placed, in_turn: Callable[[Placed, Ask], Awaitable[OwnedAnswer]]
+        self,
+        context: RequestContext,
+        assignment: Assignment,
+        in_turn: Callable[[Assignment, Ask], Awaitable[OwnedAnswer]],
     ) -> Attempt:
-        route, asked, messages = placed.route, inbound.asked, placed.messages
-        engine_url = self._switchboard.engine_url(route.model_id) if route.model_id else None
+        route, asked, messages = assignment.route, context.asked, assignment.messages
+        engine_url = self._router.engine_url(route.model_id) if route.model_id else None
         if engine_url is None or asked is None or messages is None:
             return Attempt(tags={"engine": "down"})
         most, timeout_s = _most_tokens(asked, route), self._settings.engine_timeout_s
         ask = partial(ask_engine, self._pool, engine_url, messages, max_tokens=most, timeout_s=timeout_s)
-        whole = await in_turn(placed, ask)
+        whole = await in_turn(assignment, ask)
         rest = rest_after(asked.prefill, whole.text)
         answer = whole if rest is None else replace(whole, text=rest)
         if not whole.is_whole:
             return Attempt(answer=answer, tags={"owned": "cut"})
-        confidence = self._switchboard.confidence(route, whole)
-        if not self._switchboard.is_acceptable(route, whole.text, asked.response_format):
+        confidence = self._router.confidence(route, whole)
+        if not self._router.is_acceptable(route, whole.text, asked.response_format):
             return Attempt(answer=answer, confidence=confidence, tags={"owned": "unacceptable"})
         if rest is None:
             return Attempt(answer=answer, confidence=confidence, tags={"owned": "prefill"})
-        kept_out = self._switchboard.withheld(route, messages, whole.text)
+        kept_out = self._router.withheld(route, messages, whole.text)
         if kept_out:
             return Attempt(answer=answer, confidence=confidence, tags={"owned": "withheld", "slice": kept_out})
         if not _is_sure(route, confidence):
             return Attempt(answer=answer, confidence=confidence, tags={"owned": "unsure"})
         return Attempt(answer=answer, confidence=confidence, is_used=True)
 
-    async def answer(self, inbound: Inbound, placed: Placed, attempt: Attempt) -> Exchange:
+    async def answer(self, context: RequestContext, assignment: Assignment, attempt: Attempt) -> Exchange:
         """Give the client the owned answer, once its call is durable; returns what was recorded."""
-        kept = self.kept(inbound, placed, attempt, arm="owned")
+        kept = self.kept(context, assignment, attempt, arm="owned")
         await self._recorder.commit(kept, self._settings.record_wait_s)
-        asked, answer, client = inbound.asked, attempt.answer, inbound.http
+        asked, answer, client = context.asked, attempt.answer, context.http
         assert asked is not None
         assert answer is not None
-        headers: list[Header] = [(b"freehold-call-id", inbound.id.encode()), (b"freehold-arm", b"owned")]
+        headers: list[Header] = [(b"freehold-call-id", context.id.encode()), (b"freehold-arm", b"owned")]
         if not asked.is_stream:
             client.start(200, [*headers, *json_headers(kept.response.body)])
             client.finish(kept.response.body)
             return kept
         headers += [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
         client.start(200, headers)
-        for event in self._events(inbound, placed, asked, answer):
+        for event in self._events(context, assignment, asked, answer):
             client.write(event)
         client.finish()
         return kept
 
-    def _events(self, inbound: Inbound, placed: Placed, asked: Asked, answer: OwnedAnswer) -> Iterator[bytes]:
+    def _events(
+        self, context: RequestContext, assignment: Assignment, asked: Asked, answer: OwnedAnswer
+    ) -> Iterator[bytes]:
         return render_stream(
             asked.dialect,
-            id=inbound.id,
-            model=placed.route.model_id or "",
+            id=context.id,
+            model=assignment.route.model_id or "",
             text=answer.text,
             usage=_usage(answer),
-            created=int(inbound.created_at),
+            created=int(context.created_at),
             include_usage=asked.wants_usage,
         )
 
     def kept(
-        self, inbound: Inbound, placed: Placed, attempt: Attempt, *, arm: Arm, parent_id: str | None = None
+        self,
+        context: RequestContext,
+        assignment: Assignment,
+        attempt: Attempt,
+        *,
+        arm: Arm,
+        parent_id: str | None = None,
     ) -> Exchange:
         """What the record keeps of an owned answer; beside another call (`parent_id`) it has an id of its own.
 
         Of an engine that gave none, it keeps that.
         """
-        asked, answer = inbound.asked, attempt.answer
+        asked, answer = context.asked, attempt.answer
         assert asked is not None
-        request = inbound.side() if parent_id is None else structs.replace(inbound.side(), id=uuid7())
-        if placed.new_prompt is not None:
-            attempt = replace(attempt, tags={**attempt.tags, NEW_PROMPT: str(placed.new_prompt.number)})
-        decision = structs.replace(decision_of(placed, attempt), arm=arm, provider=LOCAL_PROVIDER, parent_id=parent_id)
+        request = context.side() if parent_id is None else structs.replace(context.side(), id=uuid7())
+        if assignment.new_prompt is not None:
+            attempt = replace(attempt, tags={**attempt.tags, NEW_PROMPT: str(assignment.new_prompt.number)})
+        decision = structs.replace(
+            decision_of(assignment, attempt), arm=arm, provider=LOCAL_PROVIDER, parent_id=parent_id
+        )
         if answer is None:
             error = f"engine_{attempt.tags.get('engine', 'error')}"
             return Exchange(request, decision, ResponseSide(status=ENGINE_FAILED_STATUS, error=error))
         body = render_answer(
             asked.dialect,
             id=request.id,
-            model=placed.route.model_id or "",
+            model=assignment.route.model_id or "",
             text=answer.text,
             usage=_usage(answer),
             created=int(request.created_at),
         )
-        latency_ms = answer.latency_ms if parent_id else 1000 * (time.perf_counter() - inbound.begun_at)
+        latency_ms = answer.latency_ms if parent_id else 1000 * (time.perf_counter() - context.begun_at)
         side = ResponseSide(
             status=200,
             body=body,
@@ -201,19 +214,19 @@ class Owned:
         return Exchange(request, decision, side)
 
 
-def decision_of(placed: Placed | None, attempt: Attempt | None = None) -> Decision:
+def decision_of(assignment: Assignment | None, attempt: Attempt | None = None) -> Decision:
     """The part of a decision that a request's place in a task gives, with what the owned model had to say.
 
     Which task the call belongs to is for the sorter to say where no model was proven for it, or its prompt is new.
     """
-    if placed is None:
+    if assignment is None:
         return UNDECIDED
-    is_guess = placed.new_prompt is not None and placed.messages is None
-    is_open = placed.route.model_id is None or is_guess
+    is_guess = assignment.new_prompt is not None and assignment.messages is None
+    is_open = assignment.route.model_id is None or is_guess
     return Decision(
-        task_id=None if is_open else placed.task_id,
-        task_key=placed.task_key,
-        route_version=0 if is_guess else placed.route.version,
+        task_id=None if is_open else assignment.task_id,
+        task_key=assignment.task_key,
+        route_version=0 if is_guess else assignment.route.version,
         confidence=attempt.confidence if attempt else None,
         propensity=attempt.propensity if attempt else 1.0,
         tags=attempt.tags if attempt else {},

@@ -5,9 +5,9 @@ Not covered: why a call is refused (`checks`, `admission`, `scope`, `budgets`), 
 
 from __future__ import annotations
 
-from freehold.gateway.inbound import Inbound
-from freehold.gateway.refusal import RefusedError, reply
-from freehold.gateway.refused import RefusedCounts, as_sample, is_refused
+from freehold.gateway.errors import RefusedError, reply
+from freehold.gateway.refusal_counts import RefusedCounts, as_sample, is_refused
+from freehold.gateway.request_context import RequestContext
 from freehold.record import Decision, Exchange, GoneError, Recorder, ResponseSide
 
 
@@ -19,19 +19,19 @@ class Refuser:
         self._counts = counts
         self._record_wait_s = record_wait_s
 
-    async def refuse(self, inbound: Inbound, decision: Decision, refusal: RefusedError) -> Exchange:
+    async def refuse(self, context: RequestContext, decision: Decision, refusal: RefusedError) -> Exchange:
         """Tell the caller, and return what stands for the call in the record."""
-        headers, body = reply(refusal, inbound.error_dialect)
+        headers, body = reply(refusal, context.error_dialect)
         side = ResponseSide(status=refusal.status, body=body, error=refusal.code)
-        kept = Exchange(inbound.side(), decision, side)
+        kept = Exchange(context.side(), decision, side)
         try:
-            kept = await self._keep(kept, refusal, inbound.key_id)
+            kept = await self._keep(kept, refusal, context.key_id)
         except GoneError:
-            self.turn_away(inbound)
+            self.turn_away(context)
             return kept
-        head = [*headers, (b"freehold-call-id", inbound.id.encode())]
-        inbound.http.start(refusal.status, head, is_last=refusal.is_lasting)
-        inbound.http.finish(body)
+        head = [*headers, (b"freehold-call-id", context.id.encode())]
+        context.http.start(refusal.status, head, is_last=refusal.is_lasting)
+        context.http.finish(body)
         return kept
 
     async def _keep(self, kept: Exchange, refusal: RefusedError, key_id: str | None) -> Exchange:
@@ -43,10 +43,10 @@ class Refuser:
         await self._recorder.commit(kept, self._record_wait_s)
         return kept
 
-    def turn_away(self, inbound: Inbound) -> None:
+    def turn_away(self, context: RequestContext) -> None:
         """Say that the record cannot be written; a response that has begun breaks off without its end."""
-        if inbound.http.is_begun:
-            inbound.http.abort()
+        if context.http.is_begun:
+            context.http.abort()
             return
         refusal = RefusedError(
             503,
@@ -55,6 +55,6 @@ class Refuser:
             hint="No new calls are taken until it can be. Look at the disk of the state folder.",
             retry_after_s=1,
         )
-        headers, body = reply(refusal, inbound.error_dialect)
-        inbound.http.start(503, headers)
-        inbound.http.finish(body)
+        headers, body = reply(refusal, context.error_dialect)
+        context.http.start(503, headers)
+        context.http.finish(body)

@@ -9,16 +9,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from freehold.gateway.attempts import Attempts
-from freehold.gateway.breaker import Breakers
 from freehold.gateway.config import GatewaySettings, Provider
-from freehold.gateway.exchange import ProviderExchange
-from freehold.gateway.http1.client import Pool
-from freehold.gateway.http1.request import ClientGoneError
-from freehold.gateway.inbound import Inbound
-from freehold.gateway.providers import choose_provider
-from freehold.gateway.refusal import RefusedError
-from freehold.gateway.usage import UsageHabits
+from freehold.gateway.errors import RefusedError
+from freehold.gateway.provider.breaker import Breakers
+from freehold.gateway.provider.exchange import ProviderExchange
+from freehold.gateway.provider.failover import Failover
+from freehold.gateway.provider.providers import choose_provider
+from freehold.gateway.provider.usage import UsageHabits
+from freehold.gateway.request_context import RequestContext
+from freehold.httpd.client import Pool
+from freehold.httpd.request import ClientGoneError
 from freehold.record import Decision, Exchange, GoneError, Recorder, ResponseSide
 
 
@@ -33,22 +33,22 @@ class Rented:
         self._providers = tuple(providers)
         self._recorder = recorder
         self._habits = UsageHabits()
-        self._attempts = Attempts(settings, providers, pool, self.breakers, self._habits, recorder.add)
+        self._failover = Failover(settings, providers, pool, self.breakers, self._habits, recorder.add)
 
-    async def answer(self, inbound: Inbound, decision: Decision) -> Exchange:
+    async def answer(self, context: RequestContext, decision: Decision) -> Exchange:
         """Answer the client with the provider's response; RefusedError when no provider gives any.
 
         Returns what was recorded. GoneError where it cannot be: then the client has not seen the end of its response.
         """
-        client, exchange = inbound.http, None
-        provider = choose_provider(self._providers, inbound)
+        client, exchange = context.http, None
+        provider = choose_provider(self._providers, context)
         try:
             with client.attended():
-                exchange = await self._attempts.open(inbound, decision, provider)
+                exchange = await self._failover.open(context, decision, provider)
                 held = await exchange.relay(client)
         except (ClientGoneError, asyncio.CancelledError) as error:
             code = "client_gone" if isinstance(error, ClientGoneError) else "cut_off"
-            kept = self._left(inbound, decision, provider, exchange).kept(code)
+            kept = self._left(context, decision, provider, exchange).kept(code)
             self._recorder.add(kept)
             if not isinstance(error, ClientGoneError):
                 raise
@@ -63,20 +63,20 @@ class Rented:
         return kept
 
     def _left(
-        self, inbound: Inbound, decision: Decision, provider: Provider, exchange: ProviderExchange | None
+        self, context: RequestContext, decision: Decision, provider: Provider, exchange: ProviderExchange | None
     ) -> ProviderExchange:
         """The exchange that nobody waits for any more, as far as it had come."""
         if exchange is None:
-            return ProviderExchange(inbound, decision, provider, self._settings, self._habits)
+            return ProviderExchange(context, decision, provider, self._settings, self._habits)
         exchange.close()
         return exchange
 
-    async def collect(self, inbound: Inbound, decision: Decision) -> Exchange:
+    async def collect(self, context: RequestContext, decision: Decision) -> Exchange:
         """Ask the provider with no client waiting (an audit) and record what it answers; returns what was recorded."""
         exchange = None
         try:
-            provider = choose_provider(self._providers, inbound)
-            exchange = await self._attempts.open(inbound, decision, provider)
+            provider = choose_provider(self._providers, context)
+            exchange = await self._failover.open(context, decision, provider)
             await exchange.relay(None)
         except asyncio.CancelledError:
             if exchange is not None:
@@ -85,7 +85,7 @@ class Rented:
             raise
         except RefusedError as refusal:
             side = ResponseSide(status=refusal.status, error=refusal.code)
-            kept = Exchange(inbound.side(), decision, side)
+            kept = Exchange(context.side(), decision, side)
         else:
             exchange.close()
             kept = exchange.kept(exchange.failure)

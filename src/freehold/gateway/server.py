@@ -17,9 +17,9 @@ from contextlib import suppress
 
 from freehold.errors import BusyError, SettingError
 from freehold.gateway.app import Gateway
-from freehold.gateway.http1.heads import Header
-from freehold.gateway.http1.server import Limits, OpenCounts, Refusal, Server
-from freehold.gateway.refusal import RefusedError, reply
+from freehold.gateway.errors import RefusedError, reply
+from freehold.httpd.heads import Header
+from freehold.httpd.server import Limits, OpenCounts, Refusal, Server
 
 _BACKLOG = 4096
 _OWN_FILES, _LEAST_CONNECTIONS = 200, 8
@@ -40,7 +40,7 @@ _LOG = logging.getLogger("freehold.gateway")
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Take the port; BusyError when it is in use. Who may listen where is `gateway.admission.needs_key`'s to say."""
+    """Take the port; BusyError when it is in use. Who may listen where: `gateway.keys.admission.needs_key`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     taken = socket.socket(family, socket.SOCK_STREAM)
     taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

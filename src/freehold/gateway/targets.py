@@ -5,9 +5,9 @@ Not covered: answering it (`gateway.app`).
 
 from __future__ import annotations
 
-from freehold.core.paths import Fault, call_fault
-from freehold.gateway.http1.request import Request
-from freehold.gateway.refusal import RefusedError
+from freehold.dialects.paths import Fault, call_fault
+from freehold.gateway.errors import RefusedError
+from freehold.httpd.request import Request
 
 CALLS = (b"/v1/", b"/openai/")
 PAGE_BODY_BYTES = 2 * 2**20

@@ -29,8 +29,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from freehold.core.example import Example
-from freehold.core.ids import sha256_hex
+from freehold.model.example import Example
+from freehold.model.ids import sha256_hex
 
 _MARK_LENGTH = 12
 
@@ -66,7 +66,7 @@ def first_attempt(_entered: Sequence[Example]) -> Attempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class ProofBudget:
     """Which held-out calls may enter a proof, and how it comes by its attempt.
 
     `left_out` says by id why a call of the proof split may not enter; `notes` are figures about those that do, for the

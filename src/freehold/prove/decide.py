@@ -9,7 +9,7 @@ In this order; the first that applies decides:
          the paired test certifies for every metric asked for that the owned model alone is no worse than the provider
          by more than `margin` (at `alpha`). Every usable answer is used. Where people compared answers of a task
          without corrections, or of free text, the same test on what they preferred takes the place of agreement with a
-         wanted answer (`prove.judging`), and of the provider's mistakes; every other metric must certify as before. A
+         wanted answer (`prove.judge`), and of the provider's mistakes; every other metric must certify as before. A
          judge may sharpen it and never stands alone.
 4. move  (cascade) The contract is proven at (`risk`, `delta`) for a threshold whose coverage, with what is withheld
          left out, is at its lower bound at least `least_coverage`. Under contract A that is never under twice the risk:
@@ -18,7 +18,7 @@ In this order; the first that applies decides:
          have been right.
 5. need  The test on comparisons is under way: people have not decided all of its pairs, and it is not lost.
 6. need  At the shares seen so far, a number of calls within reach (at most 2,000 or four times those already there)
-         would satisfy rule 4, or rule 3 where both sides can be wrong, in the task's next proof (`prove.planning`).
+         would satisfy rule 4, or rule 3 where both sides can be wrong, in the task's next proof (`prove.plan`).
 7. hold  Otherwise.
 
 `alpha` and `delta` are what this attempt may spend of those that the task's whole life has (`prove.attempts`).
@@ -35,7 +35,7 @@ what lies between it and 1 without being wrong, as it was asked.
 
 Rules 3 and 4 make different statements, each with its own error rate (alpha, delta); one verdict makes one of them.
 
-Not covered: the tests themselves (`prove.betting`, `prove.cascade`).
+Not covered: the tests themselves (`prove.stats.betting`, `prove.stats.cascade`).
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from freehold.core.confidence import LEAST_CONFIDENCE
-from freehold.core.verdict import Decision, NeedOf
-from freehold.prove.cascade import Cascade, CurvePoint, lower_bound
-from freehold.prove.judging import Compared
-from freehold.prove.planning import LEAST_CALLS, Seen, calls_for_cascade, calls_for_whole, is_mostly_right, spread
+from freehold.model.verdict import Decision, NeedOf
+from freehold.prove.labels.judge import Compared
+from freehold.prove.plan import LEAST_CALLS, Seen, calls_for_cascade, calls_for_whole, is_mostly_right, spread
 from freehold.prove.settings import ProofSettings
+from freehold.prove.stats.cascade import Cascade, CurvePoint, lower_bound
+from freehold.text.confidence import LEAST_CONFIDENCE
 
 REACH_CALLS = 2000
 REACH_TIMES = 4

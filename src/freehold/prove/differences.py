@@ -3,16 +3,16 @@
 First those that it would have answered itself, the surest first: a customer would have seen them. Then those that
 would have gone to the provider, the least alike first. Long texts are cut around the place where they begin to differ,
 and `cut` counts what is left out. A call that had to be left alone is among them only where it would not have been.
-Not covered: showing them (`prove.page.differing`).
+Not covered: showing them (`prove.report.differences`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from freehold.core.example import Example
-from freehold.prove.measure import Held
-from freehold.prove.weighing import Examined
+from freehold.model.example import Example
+from freehold.prove.evaluate import Evaluation
+from freehold.prove.measure import ScoredSplit
 
 MOST_DIFFERENCES = 200
 NOT_KNOWN = "(not known: the provider's answer was rated bad)"
@@ -47,7 +47,7 @@ class _Window:
     after: int
 
 
-def difference_rows(held: Held, examined: Examined) -> list[Difference]:
+def difference_rows(held: ScoredSplit, examined: Evaluation) -> list[Difference]:
     """All differences, worst first; two of the same rank stand in the order of their ids."""
     rows = []
     answers = zip(held.examples, examined.guesses, examined.scores, examined.is_local, strict=True)

@@ -1,6 +1,6 @@
 """Gathers every figure of a proof into one JSON object: what the report shows and the verdict keeps.
 
-Not covered: computing the figures (`prove.measure`, `prove.tables`), showing them (`prove.report`).
+Not covered: computing the figures (`prove.measure`, `prove.report.tables`), showing them (`prove.report.report`).
 """
 
 from __future__ import annotations
@@ -11,27 +11,20 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from freehold import __version__
-from freehold.core.engine import NOT_ASKED, OwnedAnswer
-from freehold.core.json_text import JsonValue
-from freehold.core.slices import SliceShape
-from freehold.core.verdict import Verdict
+from freehold.model.engine import NOT_ASKED, OwnedAnswer
+from freehold.model.verdict import Verdict
 from freehold.prove.attempts import level
-from freehold.prove.bearing import borne, unlike
-from freehold.prove.cascade import Cascade, lower_bound
-from freehold.prove.cautions import is_enough
+from freehold.prove.calibrator import ranking
 from freehold.prove.decide import Paired, calls_needed, whole_calls
 from freehold.prove.differences import MOST_DIFFERENCES, difference_rows
+from freehold.prove.evaluate import Evaluation
 from freehold.prove.folder import Frozen
-from freehold.prove.foresight import MOST_TOLERATED, plan_ramp, plan_rollback
-from freehold.prove.head import ranking
-from freehold.prove.judging import Compared
-from freehold.prove.measure import Held, can_replace, of_known, summarise
+from freehold.prove.forecast import MOST_TOLERATED, plan_ramp, plan_rollback
+from freehold.prove.labels.judge import Compared
+from freehold.prove.measure import ScoredSplit, can_replace, of_known, summarise
 from freehold.prove.population import population
-from freehold.prove.sensitivity import Sensitivity
-from freehold.prove.settings import ProofFacts, ProofSettings
-from freehold.prove.slices import Slice, describe
-from freehold.prove.spread import share_interval
-from freehold.prove.tables import (
+from freehold.prove.report.risks import is_enough
+from freehold.prove.report.tables import (
     MOST_ROWS,
     agreement_interval,
     confidence_bins,
@@ -40,7 +33,14 @@ from freehold.prove.tables import (
     savings,
     speed,
 )
-from freehold.prove.weighing import Examined
+from freehold.prove.sensitivity import Sensitivity
+from freehold.prove.settings import ProofFacts, ProofSettings
+from freehold.prove.slices import Slice, describe
+from freehold.prove.stats.cascade import Cascade, lower_bound
+from freehold.prove.stats.intervals import share_interval
+from freehold.prove.tolerated_disagreement import borne, unlike
+from freehold.text.json_text import JsonValue
+from freehold.text.slices import SliceShape
 
 TURNED_TIMES = 3
 """The report says how soon it would be noticed that wrong answers are so many times as frequent as promised."""
@@ -50,9 +50,9 @@ Figures = dict[str, JsonValue]
 
 def gather(
     frozen: Frozen,
-    held: Held,
-    owned: Examined,
-    others: Sequence[Examined],
+    held: ScoredSplit,
+    owned: Evaluation,
+    others: Sequence[Evaluation],
     answers: Sequence[OwnedAnswer],
     *,
     verdict: Verdict,
@@ -94,7 +94,7 @@ def gather(
     }
 
 
-def _counted(held: Held) -> Figures:
+def _counted(held: ScoredSplit) -> Figures:
     """How many calls and users there were, and whether anything was corrected or rated bad."""
     rejected = sum(example.is_rejected for example in held.examples)
     return {
@@ -108,7 +108,7 @@ def _counted(held: Held) -> Figures:
     }
 
 
-def _compared(held: Held, owned: Examined, others: Sequence[Examined], facts: ProofFacts) -> Figures:
+def _compared(held: ScoredSplit, owned: Evaluation, others: Sequence[Evaluation], facts: ProofFacts) -> Figures:
     """Both sides and the baselines, and whether a baseline would do."""
     provider = of_known(held, facts.provider, held.incumbent)
     passing = [other for other in others if other.outcome.decision == "move"]
@@ -120,7 +120,7 @@ def _compared(held: Held, owned: Examined, others: Sequence[Examined], facts: Pr
     }
 
 
-def _apart(held: Held, owned: Examined) -> list[JsonValue]:
+def _apart(held: ScoredSplit, owned: Evaluation) -> list[JsonValue]:
     """Both sides where people said what was wanted, and where the provider's answer stands for it."""
     found: list[JsonValue] = []
     for of, source in (("people", True), ("provider", False)):
@@ -143,7 +143,7 @@ def _attempt(verdict: Verdict, spent: ProofSettings) -> Figures:
     }
 
 
-def _judged(held: Held, owned: Examined, settings: ProofSettings, shape: SliceShape) -> Figures:
+def _judged(held: ScoredSplit, owned: Evaluation, settings: ProofSettings, shape: SliceShape) -> Figures:
     """The owned model's answers under each metric, by their confidence, and in each slice."""
     return {
         "metrics": [_plain(row) for row in owned.metrics],
@@ -157,14 +157,14 @@ def _judged(held: Held, owned: Examined, settings: ProofSettings, shape: SliceSh
     }
 
 
-def _ranking(held: Held, owned: Examined) -> float | None:
+def _ranking(held: ScoredSplit, owned: Evaluation) -> float | None:
     """How well the confidence orders the answers to the calls that are asked."""
     rows = zip(held.examples, held.asked, owned.guesses, owned.scores, strict=True)
     asked = [(g.confidence, s.is_exact and not e.is_aside) for e, is_asked, g, s in rows if is_asked]
     return ranking([confidence for confidence, _ in asked], [is_right for _, is_right in asked])
 
 
-def _listed(held: Held, owned: Examined) -> Figures:
+def _listed(held: ScoredSplit, owned: Evaluation) -> Figures:
     """Fields and differing calls, worst first, with how many there are in all."""
     fields, differences = field_rows(owned), difference_rows(held, owned)
     return {
@@ -175,7 +175,7 @@ def _listed(held: Held, owned: Examined) -> Figures:
     }
 
 
-def _slice(row: Slice, owned: Examined, held: Held) -> Figures:
+def _slice(row: Slice, owned: Evaluation, held: ScoredSplit) -> Figures:
     """A slice with the share lost in it, and its share of right answers with an interval that holds for all slices."""
     per_user = len(held.groups) / max(len(set(held.groups)), 1)
     low, high = agreement_interval(row.right, row.n, slices=len(owned.slices), calls_per_user=per_user)
@@ -188,11 +188,14 @@ def _slice(row: Slice, owned: Examined, held: Held) -> Figures:
     }
 
 
-def _after(held: Held, owned: Examined, settings: ProofSettings, facts: ProofFacts, shape: SliceShape) -> Figures:
+def _after(
+    held: ScoredSplit, owned: Evaluation, settings: ProofSettings, facts: ProofFacts, shape: SliceShape
+) -> Figures:
     """What would follow a move: the ramp, and how soon a rollback would come, by the bounds that live traffic has.
 
-    Live, answers are held against the provider's. What a model differs by and is no worse is borne (`prove.bearing`,
-    `loop.bounds`), and where that is more than the risk there is no ramp (`loop.moving`).
+    Live, answers are held against the provider's. What a model differs by and is no worse is borne
+    (`prove.tolerated_disagreement`, `watch.run.bounds`), and where that is more than the risk there is no ramp
+    (`route.run.move`).
     """
     if owned.outcome.decision != "move":
         return {}
@@ -218,7 +221,7 @@ def _after(held: Held, owned: Examined, settings: ProofSettings, facts: ProofFac
     return found
 
 
-def _side(examined: Examined) -> Figures:
+def _side(examined: Evaluation) -> Figures:
     outcome = examined.outcome
     return {**_plain(examined.side), "decision": outcome.decision, "coverage": outcome.coverage}
 
@@ -250,7 +253,7 @@ def _thinned(path: Sequence[float], decided_at: int | None) -> list[JsonValue]:
     return [[i + 1, path[i]] for i in kept]
 
 
-def _wrong_interval(held: Held, owned: Examined) -> tuple[float, float] | None:
+def _wrong_interval(held: ScoredSplit, owned: Evaluation) -> tuple[float, float] | None:
     """95% for the share that the contract bounds, as seen, wider where users made several calls; None: no cascade."""
     if owned.outcome.scope != "cascade":
         return None

@@ -8,7 +8,7 @@ less well, which costs coverage; what is proven rests on the proof split alone.
 
 The held-out part is the traffic of its time with all of its answered calls. About some of them no owned model would be
 asked; those are not asked here either, and stay in every n. Kinds of requests that hardly any held-out call was of are
-left to the provider (`core.traits`): nothing would be shown of them.
+left to the provider (`text.traits`): nothing would be shown of them.
 
 All answers are scored first; then the proof takes its place among the task's attempts, which says what it may spend of
 alpha and delta; only then is anything tested.
@@ -25,26 +25,26 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from freehold.core.confidence import ConfidenceHead
-from freehold.core.engine import NOT_ASKED, OwnedAnswer
-from freehold.core.example import Example
-from freehold.core.ids import canonical_json, sha256_hex
-from freehold.core.traits import LEAST_SEEN, kind_of
-from freehold.core.verdict import Verdict
 from freehold.errors import DataError
-from freehold.prove.attempts import Attempt, Entry, call_mark, level
-from freehold.prove.baseline import baselines
+from freehold.model.engine import NOT_ASKED, OwnedAnswer
+from freehold.model.example import Example
+from freehold.model.ids import canonical_json, sha256_hex
+from freehold.model.verdict import Verdict
+from freehold.prove.attempts import Attempt, ProofBudget, call_mark, level
+from freehold.prove.baselines.baseline import baselines
+from freehold.prove.calibrator import features_for, fit_head
+from freehold.prove.evaluate import Evaluation, tune_on, weigh
 from freehold.prove.evidence import gather
 from freehold.prove.folder import Frozen, read_folder, read_split
-from freehold.prove.head import features_for, fit_head
-from freehold.prove.judging import Opinions, settled
-from freehold.prove.measure import Guess, Held, Scored, hold_out, score_guesses
+from freehold.prove.labels.judge import Opinions, settled
+from freehold.prove.measure import Guess, Scored, ScoredSplit, hold_out, score_guesses
 from freehold.prove.metrics import Metric, judge, read_metrics
 from freehold.prove.policy import Tuning
-from freehold.prove.report import write_reports
+from freehold.prove.report.report import write_reports
 from freehold.prove.sensitivity import sensitivity
 from freehold.prove.settings import ProofFacts, ProofSettings
-from freehold.prove.weighing import Examined, tune_on, weigh
+from freehold.text.confidence import Calibrator
+from freehold.text.traits import LEAST_SEEN, kind_of
 
 Answering = Callable[[Sequence[Example]], Sequence[OwnedAnswer]]
 Progress = Callable[[str, int, int], None]
@@ -68,9 +68,9 @@ class _Answered:
     """Everything that was asked and scored, before any test."""
 
     frozen: Frozen
-    dev: Held
-    held: Held
-    head: ConfidenceHead
+    dev: ScoredSplit
+    held: ScoredSplit
+    head: Calibrator
     answers: Sequence[OwnedAnswer]
     ours: _Pair
     theirs: Sequence[_Pair]
@@ -84,7 +84,7 @@ def prove(
     settings: ProofSettings,
     facts: ProofFacts,
     out_dir: Path,
-    entry: Entry | None = None,
+    entry: ProofBudget | None = None,
     opinions: Opinions | None = None,
     on_progress: Progress = silent,
 ) -> Verdict:
@@ -94,7 +94,7 @@ def prove(
     attempt may spend: all of them, as a task's first, where it is not given. `opinions` say whose answers people or a
     judge preferred. `on_progress` is told the step, what is done and of how much.
     """
-    entry = entry or Entry()
+    entry = entry or ProofBudget()
     metrics = read_metrics(settings.metrics)
     frozen = _entering(read_folder(dataset), entry)
     tuning = _ask(answer, frozen.dev, "dev", on_progress)
@@ -114,14 +114,16 @@ def prove(
     return _decided(answered, entry, settings, facts, out_dir)
 
 
-def _decided(given: _Answered, entry: Entry, settings: ProofSettings, facts: ProofFacts, out_dir: Path) -> Verdict:
+def _decided(
+    given: _Answered, entry: ProofBudget, settings: ProofSettings, facts: ProofFacts, out_dir: Path
+) -> Verdict:
     """Take the proof's place among the task's attempts, then test, and write down what came of it."""
     frozen, held = given.frozen, given.held
     attempt = entry.claim(frozen.proof)
-    weighing = _Weighing(dev=given.dev, held=held, number=attempt.number)
-    owned = weighing.decide(given.ours, settings, given.opinions)
-    others = [weighing.decide(pair, settings) for pair in given.theirs]
-    shape = weighing.tuning(given.ours, settings).shape
+    evaluator = _Evaluator(dev=given.dev, held=held, number=attempt.number)
+    owned = evaluator.decide(given.ours, settings, given.opinions)
+    others = [evaluator.decide(pair, settings) for pair in given.theirs]
+    shape = evaluator.tuning(given.ours, settings).shape
     head = {**given.head.to_json(), "slices": shape.to_json()}
     verdict = _verdict(frozen, owned, head, settings, facts, out_dir, attempt=attempt, entry=entry)
     evidence = gather(
@@ -134,12 +136,12 @@ def _decided(given: _Answered, entry: Entry, settings: ProofSettings, facts: Pro
         settings=settings,
         facts=facts,
         shape=shape,
-        readings=sensitivity(lambda asked: weighing.decide(given.ours, asked, given.opinions), settings),
+        readings=sensitivity(lambda asked: evaluator.decide(given.ours, asked, given.opinions), settings),
     )
     return write_reports(replace(verdict, evidence=evidence), out_dir)
 
 
-def _entering(frozen: Frozen, entry: Entry) -> Frozen:
+def _entering(frozen: Frozen, entry: ProofBudget) -> Frozen:
     """The dataset as the proof may use it; DataError where no held-out call is left."""
     proof = tuple(example for example in frozen.proof if example.id not in entry.left_out)
     if all(example.is_aside for example in proof):
@@ -170,7 +172,7 @@ def _ask(answer: Answering, examples: Sequence[Example], step: str, on_progress:
 
 def _fit(
     frozen: Frozen, answers: Sequence[OwnedAnswer], metrics: Sequence[Metric], features: tuple[str, ...]
-) -> ConfidenceHead:
+) -> Calibrator:
     """Fit the head on the dev answers that the gateway could use; where it should use none, each is wrong."""
     pairs = [
         (given, not example.is_aside and judge(frozen.kind, metrics, example, given.text).score.is_exact)
@@ -196,27 +198,27 @@ def _unproven(frozen: Frozen) -> frozenset[str]:
     return frozenset(kind_of(example.traits) for example in (*frozen.dev, *frozen.proof)) - seen
 
 
-def _guesses(head: ConfidenceHead, answers: Sequence[OwnedAnswer]) -> list[Guess]:
+def _guesses(head: Calibrator, answers: Sequence[OwnedAnswer]) -> list[Guess]:
     return [Guess(text=given.text, confidence=head.score(given)) for given in answers]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Weighing:
+class _Evaluator:
     """Decides on answers as attempt `number` of the task would for what is asked."""
 
-    dev: Held
-    held: Held
+    dev: ScoredSplit
+    held: ScoredSplit
     number: int
 
     def tuning(self, answered: _Pair, asked: ProofSettings) -> Tuning:
         return tune_on(self.dev, answered.dev, asked.spending(level(self.number)))
 
-    def decide(self, answered: _Pair, asked: ProofSettings, opinions: Opinions | None = None) -> Examined:
+    def decide(self, answered: _Pair, asked: ProofSettings, opinions: Opinions | None = None) -> Evaluation:
         spent, planned = (asked.spending(level(number)) for number in (self.number, self.number + 1))
         return weigh(answered.proof, self.held, spent, self.tuning(answered, asked), planned, opinions)
 
 
-def _score_baselines(frozen: Frozen, dev: Held, held: Held, on_progress: Progress) -> list[_Pair]:
+def _score_baselines(frozen: Frozen, dev: ScoredSplit, held: ScoredSplit, on_progress: Progress) -> list[_Pair]:
     on_progress("baselines", 0, 1)
     cut = len(frozen.dev)
     scored = [
@@ -232,14 +234,14 @@ def _score_baselines(frozen: Frozen, dev: Held, held: Held, on_progress: Progres
 
 def _verdict(
     frozen: Frozen,
-    owned: Examined,
+    owned: Evaluation,
     head: dict[str, Any],
     settings: ProofSettings,
     facts: ProofFacts,
     out_dir: Path,
     *,
     attempt: Attempt,
-    entry: Entry,
+    entry: ProofBudget,
 ) -> Verdict:
     outcome = owned.outcome
     return Verdict(
@@ -265,7 +267,7 @@ def _verdict(
     )
 
 
-def _used(frozen: Frozen, attempt: Attempt, entry: Entry) -> dict[str, Any]:
+def _used(frozen: Frozen, attempt: Attempt, entry: ProofBudget) -> dict[str, Any]:
     """What names the calls that the proof used up, and what is known of where they stand."""
     times = [example.created_at for example in frozen.proof]
     learnt_until = max((example.created_at for example in (*frozen.train, *frozen.dev)), default=-math.inf)

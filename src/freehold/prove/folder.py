@@ -1,6 +1,6 @@
 """Reads a frozen dataset's folder: its manifest and the examples of one split.
 
-Not covered: making and verifying datasets (`freehold.dataset`).
+Not covered: making and verifying datasets (`freehold.freeze`).
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from freehold.core.example import Example
 from freehold.errors import DataError
+from freehold.model.example import Example
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

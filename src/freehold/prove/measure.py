@@ -7,11 +7,12 @@ where all calls are alike), and approximate: shown, never decided by.
 Whether an answer is "right" (`Score.is_exact` of the scores here) is for the metrics of the proof to say, see
 `prove.metrics`; without any settings it is that it equals the wanted one.
 
-The split holds all answered calls of its time. About some no owned model would be asked (`Held.asked`): no answer is
-local there, and nothing is lost. Of some nobody knows what was wanted (`Held.known`): shares of right answers are of
-the others, and say so by their n; what is decided, risk, coverage and the paired difference, is of all.
+The split holds all answered calls of its time. About some no owned model would be asked (`ScoredSplit.asked`): no
+answer is local there, and nothing is lost. Of some nobody knows what was wanted (`ScoredSplit.known`): shares of right
+answers are of the others, and say so by their n; what is decided, risk, coverage and the paired difference, is of all.
 
-Not covered: where the answers come from; what follows from them (`prove.weighing`); a report's tables (`prove.tables`).
+Not covered: where the answers come from; what follows from them (`prove.evaluate`); a report's tables
+(`prove.report.tables`).
 """
 
 from __future__ import annotations
@@ -20,16 +21,16 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-from freehold.core.example import Example
-from freehold.core.scoring import Score, normal_label, normal_text
-from freehold.core.traits import kind_of
-from freehold.prove.betting import star, user_means
+from freehold.model.example import Example
 from freehold.prove.decide import Paired
 from freehold.prove.metrics import Judged, Metric, check_fields, judge, judge_aside, read_metrics
-from freehold.prove.running import running_bounds
 from freehold.prove.settings import ProofSettings
-from freehold.prove.spread import mean_interval, share_interval
-from freehold.prove.tango import tango_interval, tango_z
+from freehold.prove.stats.betting import star, user_means
+from freehold.prove.stats.confidence_sequence import running_bounds
+from freehold.prove.stats.intervals import mean_interval, share_interval
+from freehold.prove.stats.tango import tango_interval, tango_z
+from freehold.text.scoring import Score, normal_label, normal_text
+from freehold.text.traits import kind_of
 
 LEAST_RIGHT = 0.1
 
@@ -80,7 +81,7 @@ class MetricRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class ScoredSplit:
     """The proof split with the provider's answers scored against the wanted ones, under every metric."""
 
     kind: str
@@ -146,20 +147,20 @@ def hold_out(
     metrics: Sequence[Metric] | None = None,
     *,
     unproven: Collection[str] = (),
-) -> Held:
+) -> ScoredSplit:
     """Score the provider on a split; without metrics, whether it answered what is wanted.
 
-    `unproven` are the kinds of requests (`core.traits`) that are left to the provider, as too few of them were seen.
+    `unproven` are the kinds of requests (`text.traits`) that are left to the provider, as too few of them were seen.
     """
     asked = tuple(metrics or read_metrics("exact"))
     check_fields(kind, asked, [example.target for example in examples if not example.is_aside])
     judged = tuple(
         judge_aside(asked, is_used=False) if e.is_aside else judge(kind, asked, e, e.incumbent) for e in examples
     )
-    return Held(kind=kind, examples=tuple(examples), metrics=asked, judged=judged, unproven=frozenset(unproven))
+    return ScoredSplit(kind=kind, examples=tuple(examples), metrics=asked, judged=judged, unproven=frozenset(unproven))
 
 
-def score_guesses(name: str, held: Held, guesses: Sequence[Guess]) -> Scored:
+def score_guesses(name: str, held: ScoredSplit, guesses: Sequence[Guess]) -> Scored:
     """Score `guesses`, one per call of a split; one that the gateway would not ask for has no confidence."""
     usable = tuple(
         guess if is_asked and example.takes(held.kind, guess.text) else replace(guess, confidence=0.0)
@@ -169,14 +170,14 @@ def score_guesses(name: str, held: Held, guesses: Sequence[Guess]) -> Scored:
     return Scored(name=name, guesses=usable, judged=judged)
 
 
-def _judged(held: Held, example: Example, guess: Guess) -> Judged:
+def _judged(held: ScoredSplit, example: Example, guess: Guess) -> Judged:
     if not example.is_aside:
         return judge(held.kind, held.metrics, example, guess.text)
     is_valid = example.takes(held.kind, guess.text)
     return judge_aside(held.metrics, is_used=guess.confidence > 0, is_valid=is_valid)
 
 
-def of_known(held: Held, name: str, scores: Sequence[Score]) -> Side:
+def of_known(held: ScoredSplit, name: str, scores: Sequence[Score]) -> Side:
     """The figures of one side's scores, of the calls with a known answer."""
     rows = [(s, group) for s, group, is_known in zip(scores, held.groups, held.known, strict=True) if is_known]
     return summarise(name, [s for s, _ in rows], [group for _, group in rows])
@@ -199,7 +200,7 @@ def summarise(name: str, scores: Sequence[Score], groups: Sequence[str]) -> Side
     )
 
 
-def can_replace(held: Held, rows: Sequence[MetricRow]) -> bool:
+def can_replace(held: ScoredSplit, rows: Sequence[MetricRow]) -> bool:
     """Whether replacing the provider wholly can be shown: it can be wrong, and the owned model is right now and then.
 
     Any answer is no worse than those of a provider that is always wrong, or of which nothing else is known. So under
@@ -208,7 +209,9 @@ def can_replace(held: Held, rows: Sequence[MetricRow]) -> bool:
     return held.can_provider_err and all((row.owned or 0.0) >= LEAST_RIGHT for row in rows)
 
 
-def compare(held: Held, owned: Sequence[Judged], place: int, settings: ProofSettings) -> tuple[MetricRow, Paired]:
+def compare(
+    held: ScoredSplit, owned: Sequence[Judged], place: int, settings: ProofSettings
+) -> tuple[MetricRow, Paired]:
     """The paired test of the owned answers alone against the provider's, under the metric at `place`."""
     metric = held.metrics[place]
     ours, theirs = [j.values[place] for j in owned], [j.values[place] for j in held.judged]

@@ -1,6 +1,6 @@
 """The metrics that a proof asks for: built in, or a function of the user's.
 
-    exact           the answers are equal, as `core.scoring` compares their kind
+    exact           the answers are equal, as `text.scoring` compares their kind
     graded          how much of the wanted answer is there: ROUGE-L for text, the share of fields for JSON
     valid           the answer is of the wanted form at all
     fields:NAME     the JSON field NAME, and what is below it, is the same on both sides
@@ -38,10 +38,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
-from freehold.core.example import Example
-from freehold.core.ids import sha256_hex
-from freehold.core.scoring import Score, field_name, normal_text, score
 from freehold.errors import DataError, SettingError
+from freehold.model.example import Example
+from freehold.model.ids import sha256_hex
+from freehold.text.scoring import Score, field_name, normal_text, score
 
 Scoring = Callable[[str, str, Score], object]
 """(wanted, got, their comparison) to a number from 0 to 1; None where there is none."""

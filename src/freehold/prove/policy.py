@@ -27,12 +27,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
-from freehold.core.confidence import LEAST_CONFIDENCE
-from freehold.core.slices import SliceShape
-from freehold.prove.cascade import Cascade, CurvePoint, contract_a
-from freehold.prove.contract_b import WITHOUT_DEV, candidates, contract_b
 from freehold.prove.settings import ProofSettings
 from freehold.prove.slices import WANTED, Limit, Slice, Sliced, judge, local_calls
+from freehold.prove.stats.cascade import Cascade, CurvePoint, contract_a
+from freehold.prove.stats.contract_b import WITHOUT_DEV, candidates, contract_b
+from freehold.text.confidence import LEAST_CONFIDENCE
+from freehold.text.slices import SliceShape
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,7 +7,7 @@
     unspoken    calls of the same time that are not among the held-out ones: they failed, their users were learnt from,
                 or an earlier proof used them up
 
-All but the last are in every n of the proof. Not covered: how calls were held out (`freehold.dataset`).
+All but the last are in every n of the proof. Not covered: how calls were held out (`freehold.freeze`).
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from freehold.core.example import Example
-from freehold.core.json_text import JsonValue
-from freehold.core.traits import kind_of
+from freehold.model.example import Example
+from freehold.prove.evaluate import Evaluation
 from freehold.prove.folder import Frozen
-from freehold.prove.measure import Held
-from freehold.prove.weighing import Examined
+from freehold.prove.measure import ScoredSplit
+from freehold.text.json_text import JsonValue
+from freehold.text.traits import kind_of
 
 UNPROVEN = "unproven_kind"
 
 
-def population(frozen: Frozen, held: Held, owned: Examined, used: Mapping[str, Any]) -> dict[str, JsonValue]:
+def population(frozen: Frozen, held: ScoredSplit, owned: Evaluation, used: Mapping[str, Any]) -> dict[str, JsonValue]:
     """The figures; `used` says of the held-out calls which did not enter, and how many ask what was learnt."""
     left_out: Mapping[str, int] = used.get("left_out", {})
     n = len(held.examples)
@@ -61,7 +61,7 @@ def _rows(found: Iterable[tuple[str, bool]]) -> list[JsonValue]:
     return [{"name": reason, "calls": calls[reason], "local": local[reason]} for reason in order]
 
 
-def _kinds(held: Held) -> dict[str, JsonValue]:
+def _kinds(held: ScoredSplit) -> dict[str, JsonValue]:
     """How many of the held-out calls that a model may be asked about were of each kind of request."""
     counts = Counter(kind_of(example.traits) for example in held.examples if example.is_askable)
     return {kind: counts[kind] for kind in sorted(counts)}

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from freehold.core.verdict import Decision
+from freehold.model.verdict import Decision
+from freehold.prove.evaluate import Evaluation
 from freehold.prove.settings import ProofSettings
-from freehold.prove.weighing import Examined
 
-Deciding = Callable[[ProofSettings], Examined]
+Deciding = Callable[[ProofSettings], Evaluation]
 Asked = Literal["margin", "alpha", "risk", "delta"]
 _LARGEST = 0.5
 _SEEDS = 9
@@ -81,7 +81,7 @@ def _near(value: float, *times: float) -> list[float]:
     return [near for near in (min(_LARGEST, float(f"{value * t:.4g}")) for t in times) if near != value]
 
 
-def _read(name: Asked, value: float, found: Examined) -> Reading:
+def _read(name: Asked, value: float, found: Evaluation) -> Reading:
     outcome = found.outcome
     return Reading(
         name=name,

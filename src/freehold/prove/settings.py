@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from freehold.core.verdict import Contract
 from freehold.errors import SettingError
+from freehold.model.verdict import Contract
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ Where the provider is to be replaced wholly and can be wrong as well, a call's l
 the provider alone was right, -1 where the owned model alone was. Then the bounds are the difference of those for
 either kind, each at half the level.
 
-Beside what can be told before an answer is given out (`core.slices`) there are the slices by the wanted answer,
+Beside what can be told before an answer is given out (`text.slices`) there are the slices by the wanted answer,
 `wanted:refund`: a class that is always taken for another one shows there alone.
 
 Checkable: 20 of 20 wrong have lower(.10 / 10) = .794; none of 90 has upper(.10 / 10) = .0499.
@@ -34,12 +34,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from freehold.core.example import Example
-from freehold.core.language import language_of
-from freehold.core.slices import SliceShape, input_chars, input_text, label_of, top_fields
-from freehold.prove.betting import log_wealth
-from freehold.prove.cascade import lower_bound, upper_bound, usable_scores
-from freehold.prove.units import user_means_of
+from freehold.model.example import Example
+from freehold.prove.stats.betting import log_wealth
+from freehold.prove.stats.cascade import lower_bound, upper_bound, usable_scores
+from freehold.prove.stats.cluster_means import user_means_of
+from freehold.text.language import language_of
+from freehold.text.slices import SliceShape, input_chars, input_text, label_of, top_fields
 
 if TYPE_CHECKING:
     import numpy as np

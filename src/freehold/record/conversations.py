@@ -13,8 +13,8 @@ import re
 from collections import OrderedDict
 from dataclasses import replace
 
-from freehold.core.call import Call
-from freehold.core.dialects.values import as_object, parse_anyhow
+from freehold.dialects.values import as_object, parse_anyhow
+from freehold.model.call import Call
 
 MOST_RESPONSES = 50_000
 _DIALECTS = ("openai-responses", "anthropic-messages")

@@ -6,7 +6,7 @@ crash a batch may come twice. While the sink fails nothing is dropped: the next 
 call, and attempts get rarer. A call that fails alone, three times and with others let in between, is set aside in
 `refused/`, so that it cannot keep the others out for ever; so is an entry that cannot be read as an exchange.
 
-Not covered: who may deliver. There must be one delivery at a time (`loop.journal` sees to that).
+Not covered: who may deliver. There must be one delivery at a time (`record.run.journal` sees to that).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from freehold.core.call import Call
+from freehold.model.call import Call
 from freehold.record.backlog import tell_problem
 from freehold.record.entries import read_payload
 from freehold.record.lanes import LANES, lane_of

@@ -29,7 +29,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from freehold.core.ids import uuid7
+from freehold.model.ids import uuid7
 from freehold.record.entries import mark_of, write_entry
 from freehold.record.lanes import Lane, writer_name
 from freehold.record.read import Exchange

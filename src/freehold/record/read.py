@@ -4,7 +4,7 @@ The gateway keeps both sides as bytes. Here they are decoded, streams are assemb
 user keys are read. Nothing raises for odd bytes: what cannot be decoded is kept as it came, and a tag says so.
 
 What a provider says went wrong makes the call `upstream_error`, also under status 200, and also where the client hung
-up on that word. Tokens that the provider did not tell are estimated (`core.estimate`), so that a client that hangs up
+up on that word. Tokens that the provider did not tell are estimated (`text.estimate`), so that a client that hangs up
 spends its budget all the same.
 
 Not covered: the bytes on their way (`freehold.gateway`), keeping them until they are read (`record.journal`).
@@ -17,14 +17,14 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from freehold.core.call import Arm, Call, Dialect
-from freehold.core.dialects import BadBodyError, StreamAssembler, read_answer, read_request
-from freehold.core.estimate import estimated_usage
-from freehold.core.exchange import Answer, Asked, Usage
-from freehold.core.paths import path_model
-from freehold.core.price import Price, cost_usd
-from freehold.core.sse import begins_as_stream
+from freehold.dialects import BadBodyError, StreamAssembler, read_answer, read_request
+from freehold.dialects.paths import path_model
+from freehold.dialects.sse import begins_as_stream
+from freehold.model.call import Arm, Call, Dialect
+from freehold.model.exchange import Answer, Asked, Usage
+from freehold.model.price import Price, cost_usd
 from freehold.record.encoding import decode_body
+from freehold.text.estimate import estimated_usage
 
 _OWNED_ARMS = ("owned", "shadow")
 _TEXT_DIALECTS = ("openai-chat", "openai-responses", "openai-completions", "anthropic-messages")

@@ -1,7 +1,8 @@
 """Where a task's traffic goes: routes from verdicts, plans in words, and how a route fares."""
 
 from freehold.route.figures import LiveCall, LiveFigures, live_figures
-from freehold.route.ramping import (
+from freehold.route.proposal import back, confidence, is_acceptable, plan_text, propose, withheld, words
+from freehold.route.ramp import (
     RAMP,
     SLICES,
     TEMPLATE,
@@ -13,7 +14,6 @@ from freehold.route.ramping import (
     shadow,
     withholding,
 )
-from freehold.route.routing import back, confidence, is_acceptable, plan_text, propose, withheld, words
 
 __all__ = [
     "RAMP",

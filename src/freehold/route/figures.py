@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from freehold.core.call import Arm
-from freehold.core.intervals import wilson
-from freehold.core.scoring import score
+from freehold.model.call import Arm
+from freehold.text.intervals import wilson
+from freehold.text.scoring import score
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

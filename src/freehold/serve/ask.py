@@ -1,6 +1,6 @@
 """Asking an engine for owned answers, several at a time.
 
-Not covered: what is asked (`core.engine`), live traffic (the gateway asks by itself).
+Not covered: what is asked (`model.engine`), live traffic (the gateway asks by itself).
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
-from freehold.core.engine import OwnedAnswer, key_headers, owned_body, read_owned
-from freehold.core.exchange import Message
 from freehold.errors import EngineError
+from freehold.model.engine import OwnedAnswer, key_headers, owned_body, read_owned
+from freehold.model.exchange import Message
 
 _PATIENCE_S = 60.0
 _PAUSE_S = 0.25

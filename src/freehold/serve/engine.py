@@ -20,10 +20,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from freehold.core.engine import with_key
-from freehold.core.environment import lean_environment
 from freehold.errors import EngineError, MissingExtraError
+from freehold.model.engine import with_key
 from freehold.serve.base import file_sha256
+from freehold.system.environment import lean_environment
 
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 10.0
@@ -69,7 +69,7 @@ class Engine:
 
     @property
     def url(self) -> str | None:
-        """Where the model is served now, with its key (`core.engine`), or None while it is not."""
+        """Where the model is served now, with its key (`model.engine`), or None while it is not."""
         return self._url
 
     @property

@@ -16,8 +16,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from freehold.core.gguf import check_gguf
 from freehold.errors import EngineError, MissingExtraError, StateError
+from freehold.system.gguf import check_gguf
 
 if TYPE_CHECKING:
     import numpy as np

@@ -29,11 +29,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from freehold.core import Example
-from freehold.core.chatml import turns
-from freehold.core.engine import key_headers
-from freehold.core.environment import lean_environment
 from freehold.errors import EngineError, MissingExtraError, ParityError
+from freehold.model import Example
+from freehold.model.engine import key_headers
+from freehold.system.environment import lean_environment
+from freehold.text.chatml import turns
 
 RELATIVE_BOUND = 0.4
 LEAST_DOUBT = 0.005

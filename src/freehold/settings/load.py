@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from freehold.errors import SettingError
-from freehold.settings.declared import SETTINGS, TASK_SETTINGS, declared
+from freehold.settings.catalogue import SETTINGS, TASK_SETTINGS, declared
 from freehold.settings.providers import DEFAULT_PROVIDERS, ProviderSettings, read_providers
 from freehold.settings.setting import Value, coerce, unknown
 

@@ -1,19 +1,19 @@
 """The only place with SQL: the record and everything that is known about tasks, on SQLite or PostgreSQL."""
 
 from freehold.store.attempts import AttemptRow, AttemptTable
+from freehold.store.call_stream import CallStream, Place
 from freehold.store.calls import CallFilter, CallTable, Feedback
 from freehold.store.copies import copy_sqlite
 from freehold.store.database import make_private_file, translated
-from freehold.store.facts import DatabaseFacts, read_facts
+from freehold.store.diagnostics import DatabaseDiagnostics, read_diagnostics
 from freehold.store.figures import TaskFigures, TaskTotal
-from freehold.store.following import Following, Place
 from freehold.store.keys import KeyTable
 from freehold.store.labels import LabelTable
 from freehold.store.old_calls import OldCall, OldCalls
 from freehold.store.receipts import ReceiptTable, WatchStep
+from freehold.store.retention import Before, OldBodies, Retention
 from freehold.store.store import Store
-from freehold.store.taskbook import DatasetRow, TaskBook
-from freehold.store.upkeep import Before, OldBodies, Upkeep
+from freehold.store.task_registry import DatasetRow, TaskRegistry
 from freehold.store.watches import WatchRow
 
 __all__ = [
@@ -21,11 +21,11 @@ __all__ = [
     "AttemptTable",
     "Before",
     "CallFilter",
+    "CallStream",
     "CallTable",
-    "DatabaseFacts",
+    "DatabaseDiagnostics",
     "DatasetRow",
     "Feedback",
-    "Following",
     "KeyTable",
     "LabelTable",
     "OldBodies",
@@ -33,15 +33,15 @@ __all__ = [
     "OldCalls",
     "Place",
     "ReceiptTable",
+    "Retention",
     "Store",
-    "TaskBook",
     "TaskFigures",
+    "TaskRegistry",
     "TaskTotal",
-    "Upkeep",
     "WatchRow",
     "WatchStep",
     "copy_sqlite",
     "make_private_file",
-    "read_facts",
+    "read_diagnostics",
     "translated",
 ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from freehold.core.ids import sha256_hex
+from freehold.model.ids import sha256_hex
 
 Cut = tuple[int, str]
 

@@ -6,7 +6,7 @@ never hold more than a limit leaves. A row says the whole of what is held, and a
 same. A gateway that dies leaves rows that expire: nothing is lost for longer than `LEASE_S`, and nothing is given back
 twice. What it had spent by then and not told arrives with its recorded calls.
 
-Not covered: how much a gateway gets (`core.budget`), what it does with it (`gateway.budgets`).
+Not covered: how much a gateway gets (`model.budget`), what it does with it (`gateway.keys.budgets`).
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from collections.abc import Iterable, Mapping
 
 from sqlalchemy import Connection, and_, delete, func, select
 
-from freehold.core.budget import NOTHING, Amount, Demand, Lease, leased
-from freehold.core.key import DAY_S, MINUTE_S, KeyUsage
+from freehold.model.budget import NOTHING, Amount, Demand, Lease, leased
+from freehold.model.key import DAY_S, MINUTE_S, KeyUsage
 from freehold.store import schema
 from freehold.store.database import Database
 from freehold.store.keys import add_usage, read_keys, read_usage

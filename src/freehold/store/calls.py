@@ -1,6 +1,6 @@
 """Calls and feedback: written in batches, read by filter.
 
-Not covered: which task a call belongs to (`freehold.tasks` decides, `assign` writes it down).
+Not covered: which task a call belongs to (`freehold.sort` decides, `assign` writes it down).
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, update
 
-from freehold.core.call import Call
-from freehold.core.ids import uuid7
 from freehold.errors import StateError
+from freehold.model.call import Call
+from freehold.model.ids import uuid7
 from freehold.store import schema
 from freehold.store.bodies import fold, unfold
 from freehold.store.database import Database
 from freehold.store.keys import count_calls
+from freehold.store.retention import SEEN_EVERY_S
 from freehold.store.rows import row_of, storable
-from freehold.store.upkeep import SEEN_EVERY_S
 
 StaticParts = Callable[[Call], Sequence[bytes]]
 
@@ -101,7 +101,7 @@ class CallTable:
             self._insert(connection, rows)
 
     def _insert_parts(self, connection: Connection, slices: Mapping[str, bytes]) -> None:
-        """Keep the parts that calls share, and say from time to time that they are in use (see `store.upkeep`)."""
+        """Keep the parts that calls share, and say from time to time that they are in use (see `store.retention`)."""
         now = time.time()
         statement = self._database.insert(schema.parts)
         seen = statement.on_conflict_do_update(

@@ -7,7 +7,7 @@ transaction that writes those calls, so that no call counts twice or not at all;
 that died.
 
 Sums per day are kept for ever, sums per minute for two hours. Not covered: what follows from a sum
-(`freehold.gateway.admission`).
+(`freehold.gateway.keys.admission`).
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, and_, delete, func, insert, or_, select, true, update
 
-from freehold.core.key import DAY_S, MINUTE_S, Key, KeyUsage
 from freehold.errors import BusyError, StateError
+from freehold.model.key import DAY_S, MINUTE_S, Key, KeyUsage
 from freehold.store import schema
 from freehold.store.database import Database
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy import select
 
-from freehold.core.label import Label
 from freehold.errors import StateError
+from freehold.model.label import Label
 from freehold.store import schema
 from freehold.store.database import Database
 

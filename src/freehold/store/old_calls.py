@@ -1,7 +1,7 @@
 """Deleting calls whole: their rows, with bodies and figures.
 
 In small transactions, oldest first, so that whoever writes calls waits for moments only. Not covered: which calls are
-old, and which of them something else still needs (`loop.old_calls`).
+old, and which of them something else still needs (`ops.old_calls`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from sqlalchemy import text as sql
 
 from freehold.store import schema
 from freehold.store.database import Database
-from freehold.store.upkeep import Before, is_old
+from freehold.store.retention import Before, is_old
 
 _ROWS_PER_READ = 2000
 _ROWS_PER_WRITE = 200

@@ -2,8 +2,8 @@
 
 Appending is one at a time, whichever process does it: SQLite has one writer, PostgreSQL a lock that the transaction
 holds. So numbers have no gaps, and a verdict or a route and its receipt are both there or neither is. There is no code
-that updates or deletes a receipt, and triggers refuse it. Not covered: what is sealed (`core.receipt`), what is stated
-(`core.statement`).
+that updates or deletes a receipt, and triggers refuse it. Not covered: what is sealed (`model.receipt`), what is stated
+(`model.statement`).
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Row, insert, select, text
 
 import freehold
-from freehold.core.dataset import Manifest
-from freehold.core.ids import canonical_json, sha256_hex
-from freehold.core.live import Live
-from freehold.core.model import ModelCard
-from freehold.core.receipt import START, Head, Kind, Receipt, receipt_of, seal
-from freehold.core.route import Route
-from freehold.core.statement import Setting, is_same_proof, state_route, state_verdict, state_watch
-from freehold.core.verdict import Verdict
 from freehold.errors import DataError
+from freehold.model.dataset import Manifest
+from freehold.model.ids import canonical_json, sha256_hex
+from freehold.model.live import Live
+from freehold.model.model_card import ModelCard
+from freehold.model.receipt import START, Head, Kind, Receipt, receipt_of, seal
+from freehold.model.route import Route
+from freehold.model.statement import Setting, is_same_proof, state_route, state_verdict, state_watch
+from freehold.model.verdict import Verdict
 from freehold.store import schema
 from freehold.store.database import Database
 from freehold.store.documents import read_document

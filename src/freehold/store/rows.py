@@ -10,7 +10,7 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import Any
 
-from freehold.core.call import Call
+from freehold.model.call import Call
 
 _COLUMNS = tuple(f.name for f in fields(Call))
 _values_of = attrgetter(*_COLUMNS)

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from freehold.core.call import Call
-from freehold.core.dialects import static_parts
+from freehold.dialects import static_parts
+from freehold.model.call import Call
 from freehold.store.attempts import AttemptTable
 from freehold.store.budgets import BudgetTable
+from freehold.store.call_stream import CallStream
 from freehold.store.calls import CallTable
 from freehold.store.database import open_database
-from freehold.store.following import Following
 from freehold.store.keys import KeyTable
 from freehold.store.labels import LabelTable
 from freehold.store.old_calls import OldCalls
 from freehold.store.receipts import ReceiptTable
-from freehold.store.refused import RefusedTable
+from freehold.store.refusal_counts import RefusedTable
+from freehold.store.retention import Retention
 from freehold.store.task_edits import TaskEditTable
-from freehold.store.taskbook import TaskBook
-from freehold.store.upkeep import Upkeep
+from freehold.store.task_registry import TaskRegistry
 from freehold.store.watches import WatchTable
 
 
 class Store:
-    """Calls in `calls` (read as they come: `following`), tasks in `book`, gateway keys in `keys`, what gateways set
-    aside of their budgets in `budgets`, counts of refused requests in `refused`, watches in `watches`, proofs tried in
-    `attempts`, people's labels in `labels`, what was decided in `receipts`, edits of tasks in `task_edits`.
+    """The tables, by what they hold.
+
+    Calls in `calls` (read as they come: `call_stream`), tasks in `registry`, gateway keys in `keys`, what gateways set
+    aside of their budgets in `budgets`, counts of refused requests in `refusal_counts`, watches in `watches`, proofs
+    tried in `attempts`, people's labels in `labels`, what was decided in `receipts`, edits of tasks in `task_edits`.
 
     Safe to use from several threads and processes.
     """
@@ -31,17 +33,17 @@ class Store:
     def __init__(self, url: str) -> None:
         self._database = open_database(url)
         self.calls = CallTable(self._database, _static_parts)
-        self.following = Following(self._database, self.calls)
-        self.book = TaskBook(self._database)
+        self.call_stream = CallStream(self._database, self.calls)
+        self.registry = TaskRegistry(self._database)
         self.keys = KeyTable(self._database)
         self.budgets = BudgetTable(self._database)
-        self.refused = RefusedTable(self._database)
+        self.refusal_counts = RefusedTable(self._database)
         self.labels = LabelTable(self._database)
         self.receipts = ReceiptTable(self._database)
         self.watches = WatchTable(self._database)
         self.attempts = AttemptTable(self._database)
         self.task_edits = TaskEditTable(self._database)
-        self.upkeep = Upkeep(self._database)
+        self.retention = Retention(self._database)
         self.old_calls = OldCalls(self._database)
 
     @property

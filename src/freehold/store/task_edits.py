@@ -1,7 +1,7 @@
 """What people changed about tasks: merged, split, renamed. Each edit is one transaction, and can be taken back.
 
 An edit is kept with what it takes to undo it: the tasks that it put away, and which calls it moved, packed. The newest
-edit that was not undone is the next to be undone. Not covered: what an edit may do (`loop.task_edits`).
+edit that was not undone is the next to be undone. Not covered: what an edit may do (`sort.run.task_edits`).
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import Any, Literal, cast
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from freehold.core.ids import uuid7
-from freehold.core.task import Task
 from freehold.errors import BusyError
+from freehold.model.ids import uuid7
+from freehold.model.task import Task
 from freehold.store import schema
 from freehold.store.database import Database
-from freehold.store.taskbook import read_task, task_document
+from freehold.store.task_registry import read_task, task_document
 
 EditKind = Literal["merge", "split", "rename"]
 _IDS_PER_STATEMENT = 500

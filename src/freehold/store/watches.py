@@ -5,7 +5,7 @@ other finds that it must read again. `changed_at` changes with the figures alone
 row for every call that was watched. Beside them each gateway has a row of its own, which says up to when its calls are
 in the record.
 
-Not covered: what the state means (`freehold.watch`), who writes it (`loop.watching`).
+Not covered: what the state means (`freehold.watch`), who writes it (`watch.run.monitor`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Insert, Update, delete, func, select, update
 
-from freehold.core.live import Live
+from freehold.model.live import Live
 from freehold.store import schema
 from freehold.store.database import Database
 from freehold.store.receipts import WatchStep, append_watch, take_turn

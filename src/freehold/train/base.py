@@ -21,9 +21,9 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-from freehold.core.chatml import END, START, TEMPLATE, escape
-from freehold.core.gguf import check_gguf
 from freehold.errors import TrainError
+from freehold.system.gguf import check_gguf
+from freehold.text.chatml import END, START, TEMPLATE, escape
 from freehold.train.batches import Tokenize
 from freehold.train.kernels import LoraLinear, RmsNorm, SwiGlu, causal_attention
 from freehold.train.recipe import Precision, Recipe

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, islice
 
-from freehold.core import Example
-from freehold.core.chatml import answer, render
+from freehold.model import Example
+from freehold.text.chatml import answer, render
 from freehold.train.recipe import Recipe
 
 BUCKET_BATCHES = 50

@@ -20,8 +20,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
-from freehold.core.shutdown import do_nothing_more, is_stopping, unbroken
 from freehold.errors import DataError, FreeholdError, MissingExtraError, StateError, TrainError
+from freehold.system.shutdown import do_nothing_more, is_stopping, unbroken
 from freehold.train.job import Job, Progress, Trained, make_job, read_done, write_job
 from freehold.train.recipe import Recipe
 

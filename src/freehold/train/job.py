@@ -20,8 +20,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from freehold.core.ids import canonical_json, sha256_hex
 from freehold.errors import DataError, StateError, TrainError
+from freehold.model.ids import canonical_json, sha256_hex
 from freehold.train.recipe import Ending, Recipe
 
 Phase = Literal["load", "train", "check", "save", "done"]

@@ -27,8 +27,8 @@ from typing import Any
 
 import torch
 
-from freehold.core import Example
 from freehold.errors import DataError, FreeholdError, StateError, TrainError
+from freehold.model import Example
 from freehold.train import base
 from freehold.train.batches import Encoded, batches_from, encode, steps_of
 from freehold.train.job import Job, Progress, Trained, file_sha256, read_done, read_job, write_done, write_json

@@ -6,7 +6,6 @@ says, and passes `live_of` to the gateways.
 """
 
 from freehold.watch.audits import audit_rate, weight_of
-from freehold.watch.carrying import with_evidence, with_staleness
 from freehold.watch.detector import Detector, new_detector, observe, observe_difference
 from freehold.watch.drift import Drift, new_conformal_drift, new_probe_drift, observe_p, observe_probe, sign_of_change
 from freehold.watch.feedback import Outcome, Word, outcomes
@@ -15,6 +14,7 @@ from freehold.watch.observation import Decision, Finished, Observation, RampTo, 
 from freehold.watch.plan import Plan, tolerated_share
 from freehold.watch.ramp import Ramp, new_ramp, observe_pair
 from freehold.watch.staleness import Staleness, stale_reasons
+from freehold.watch.succession import with_evidence, with_staleness
 from freehold.watch.watcher import Watch, cursor_of, fold, fold_feedback, live_of, new_watch, standing
 from freehold.watch.words import SLICE, evidence_words
 

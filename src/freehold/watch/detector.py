@@ -4,8 +4,8 @@
     e_t(c) = 1 + c v_t ((1 - D_t) / (1 + m) - 1)     D in [-1, 1], H0: E[D_t | past] >= -m at every time
     M_t(c) = M_{t-1}(c) e_t(c) + v_t,  c in 10 equal steps over [.01, .6],  alarm when mean_c M_t >= A ("patience")
 
-An e-detector (Shin, Ramdas & Rinaldo, arXiv 2203.03532; `watch.sums`): nothing is assumed but the null itself, so
-traffic may drift as long as it stays acceptable, and users may look as often as they like.
+An e-detector (Shin, Ramdas & Rinaldo, arXiv 2203.03532; `watch.shiryaev_roberts`): nothing is assumed but the null
+itself, so traffic may drift as long as it stays acceptable, and users may look as often as they like.
 
 Weights make it exact for sampled labels. Let request t be looked at with probability q_t(x) > 0, known before the coin
 is thrown, and let k_t <= q_t(x) for all x be known before the request comes. With v = k / q where it is looked at and
@@ -28,7 +28,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 
-from freehold.watch import state, sums
+from freehold.watch import shiryaev_roberts, state
 
 BETS = tuple(0.01 + step * (0.6 - 0.01) / 9 for step in range(10))
 KEPT = 50
@@ -44,7 +44,7 @@ class Detector:
     name: str
     tolerated: float
     patience: float
-    log_sums: tuple[float, ...] = sums.nothing(len(BETS))
+    log_sums: tuple[float, ...] = shiryaev_roberts.nothing(len(BETS))
     units: float = 0.0
     observed: int = 0
     alarmed: bool = False
@@ -53,7 +53,7 @@ class Detector:
     @property
     def evidence(self) -> float:
         """The mean of M over the bets."""
-        return sums.mean(self.log_sums)
+        return shiryaev_roberts.mean(self.log_sums)
 
     @property
     def alarm(self) -> bool:
@@ -124,12 +124,12 @@ def recent_harm(d: Detector) -> tuple[float, int]:
 def _step(d: Detector, harm: float, excess: float, *, weight: float, is_told: bool) -> Detector:
     if not 0 < state.as_number(weight, "a weight") <= 1:
         raise ValueError(f"a weight is {weight!r}, outside (0, 1]")
-    log_sums = sums.grow(d.log_sums, [1 + bet * weight * excess for bet in BETS], weight)
+    log_sums = shiryaev_roberts.grow(d.log_sums, [1 + bet * weight * excess for bet in BETS], weight)
     return replace(
         d,
         log_sums=log_sums,
         units=d.units + weight,
         observed=d.observed + 1,
-        alarmed=d.alarmed or sums.mean(log_sums) >= d.patience,
+        alarmed=d.alarmed or shiryaev_roberts.mean(log_sums) >= d.patience,
         recent=(*d.recent, harm)[-KEPT:] if is_told else d.recent,
     )

@@ -4,13 +4,13 @@
     conformal   e(kappa) = kappa p^(kappa - 1),  kappa in {.1, .25, .5, .75},  p uniform if nothing changed
     M_t = M_{t-1} e_t + 1 for each bet and kind,  alarm when their mean >= A,  P(alarm by t) <= t / A
 
-(`watch.sums`). For frozen labelled probes g is antisymmetric in the old and the new answer: the change of correctness,
-the sign of the change of length, the change of "can be parsed" (each -1, 0 or 1): two answers of an unchanged model may
-be swapped, so E[g] = 0 however noisy it is. `mismatch` needs no label: with two baseline answers b1, b2 and any
-similarity s, g = s(b1, b2) - s(b1, new), and E[g] = 0 as b2 and new are drawn alike; use each stored pair once.
-Assumes answers to different probes do not depend on each other (ask one day's as one cluster where they may).
-Checkable: a probe set that turns longer by 1 each time alarms A = 36,500 (at most one false alarm in 5 years at 20
-probes a day) at probe 23 (all three kinds watched).
+(`watch.shiryaev_roberts`). For frozen labelled probes g is antisymmetric in the old and the new answer: the change of
+correctness, the sign of the change of length, the change of "can be parsed" (each -1, 0 or 1): two answers of an
+unchanged model may be swapped, so E[g] = 0 however noisy it is. `mismatch` needs no label: with two baseline answers
+b1, b2 and any similarity s, g = s(b1, b2) - s(b1, new), and E[g] = 0 as b2 and new are drawn alike; use each stored
+pair once. Assumes answers to different probes do not depend on each other (ask one day's as one cluster where they
+may). Checkable: a probe set that turns longer by 1 each time alarms A = 36,500 (at most one false alarm in 5 years at
+20 probes a day) at probe 23 (all three kinds watched).
 
 Not covered: asking the probes (a driver's), computing p from inputs (`watch.inputs`).
 """
@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from freehold.watch import state, sums
+from freehold.watch import shiryaev_roberts, state
 
 LAMBDAS = (-0.8, -0.5, -0.25, -0.1, 0.1, 0.25, 0.5, 0.8)
 KAPPAS = (0.1, 0.25, 0.5, 0.75)
@@ -41,7 +41,7 @@ class Drift:
     @property
     def evidence(self) -> float:
         """The mean of M over bets and kinds."""
-        return sums.mean(self.log_sums)
+        return shiryaev_roberts.mean(self.log_sums)
 
     @property
     def alarm(self) -> bool:
@@ -116,10 +116,10 @@ def _new(kinds: tuple[str, ...], patience: float, bets: int) -> Drift:
         raise ValueError(f"kinds are {kinds!r}: wanted at least one, each once")
     if state.as_number(patience, "patience") < 1:
         raise ValueError(f"patience is {patience!r}, less than 1")
-    return Drift(kinds=kinds, patience=float(patience), log_sums=sums.nothing(bets * len(kinds)))
+    return Drift(kinds=kinds, patience=float(patience), log_sums=shiryaev_roberts.nothing(bets * len(kinds)))
 
 
 def _step(d: Drift, factors: Sequence[float]) -> Drift:
-    log_sums = sums.grow(d.log_sums, factors, 1.0)
-    alarmed = d.alarmed or sums.mean(log_sums) >= d.patience
+    log_sums = shiryaev_roberts.grow(d.log_sums, factors, 1.0)
+    alarmed = d.alarmed or shiryaev_roberts.mean(log_sums) >= d.patience
     return replace(d, log_sums=log_sums, observed=d.observed + 1, alarmed=alarmed)

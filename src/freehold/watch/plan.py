@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import cast
 
-from freehold.core.verdict import Contract
+from freehold.model.verdict import Contract
 from freehold.watch import state
 
 

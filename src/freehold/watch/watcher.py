@@ -21,9 +21,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from freehold.core.ids import sha256_hex
-from freehold.core.live import Live
 from freehold.errors import StateError
+from freehold.model.ids import sha256_hex
+from freehold.model.live import Live
 from freehold.watch import state
 from freehold.watch.audits import audit_rate, weight_of
 from freehold.watch.detector import Detector, new_detector, observe, observe_difference

@@ -5,7 +5,7 @@ Not covered: reasons for stale evidence (`watch.staleness`).
 
 from __future__ import annotations
 
-from freehold.core.verdict import Contract
+from freehold.model.verdict import Contract
 from freehold.watch.detector import Detector, recent_harm
 from freehold.watch.observation import RollBack
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
-from freehold.core.call import Arm, Dialect
+from freehold.model.call import Arm, Dialect
 
 LONGEST_TEXT = 200_000
 MOST_CALLS = 200

@@ -2,7 +2,7 @@
 
 The endpoints and the OpenAPI document are both made from the table, so neither can say what the other does not. Least
 power: programs read, tell feedback, and return a task to the provider. Moving traffic to an owned model, making keys
-and settings are left to the command line. Not covered: HTTP (`console.api.serving`).
+and settings are left to the command line. Not covered: HTTP (`console.api.endpoint`).
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import msgspec
 
 from freehold import __version__
 from freehold.console.api import models as m
-from freehold.core import Call, Route, Verdict
-from freehold.core.task import Task
 from freehold.errors import NotFoundError
-from freehold.loop.browsing import CallFilter, CallView, find_call, find_calls
-from freehold.loop.estate import Estate
-from freehold.loop.keys import key_views
-from freehold.loop.moving import return_all
-from freehold.loop.overview import TaskOverview, overview_of, overview_page
+from freehold.model import Call, Route, Verdict
+from freehold.model.task import Task
+from freehold.ops.keys import key_views
+from freehold.pipeline.overview import TaskOverview, overview_of, overview_page
+from freehold.pipeline.workspace import Workspace
+from freehold.record.run.call_lookup import CallFilter, CallView, find_call, find_calls
+from freehold.route.run.move import return_all
 
 _LATE_S = 2.0
 _POLL_S = 0.05
@@ -50,7 +50,7 @@ class Operation:
     method: str
     path: str
     summary: str
-    run: Callable[[Estate, Asked], Any]
+    run: Callable[[Workspace, Asked], Any]
     gives: Any
     query: Any = m.Nothing
     body: Any = None
@@ -60,47 +60,49 @@ class Operation:
     examples: Mapping[str, Any] = field(default_factory=dict)
 
 
-def _version(_estate: Estate, _asked: Asked) -> m.Health:
+def _version(_workspace: Workspace, _asked: Asked) -> m.Health:
     return m.Health(version=__version__)
 
 
-def _tasks(estate: Estate, asked: Asked) -> m.Tasks:
+def _tasks(workspace: Workspace, asked: Asked) -> m.Tasks:
     query: m.TasksAsked = asked.query
-    found = overview_page(estate, number=query.page, size=query.limit)
+    found = overview_page(workspace, number=query.page, size=query.limit)
     is_there = found.number == query.page
     next_page = found.number + 1 if is_there and found.number < found.pages else None
     return m.Tasks(tasks=[_task_view(view) for view in found.views] if is_there else [], next=next_page)
 
 
-def _task(estate: Estate, asked: Asked) -> m.TaskView:
-    return _task_view(overview_of(estate, _named(estate, asked)))
+def _task(workspace: Workspace, asked: Asked) -> m.TaskView:
+    return _task_view(overview_of(workspace, _named(workspace, asked)))
 
 
-def _verdicts(estate: Estate, asked: Asked) -> m.Verdicts:
-    task = _named(estate, asked)
-    return m.Verdicts(verdicts=[_verdict_view(verdict, task.name) for verdict in estate.store.book.verdicts(task.id)])
+def _verdicts(workspace: Workspace, asked: Asked) -> m.Verdicts:
+    task = _named(workspace, asked)
+    return m.Verdicts(
+        verdicts=[_verdict_view(verdict, task.name) for verdict in workspace.store.registry.verdicts(task.id)]
+    )
 
 
-def _routes(estate: Estate, asked: Asked) -> m.Routes:
-    task = _named(estate, asked)
-    return m.Routes(routes=[_route_view(route, task.name) for route in estate.store.book.route_history(task.id)])
+def _routes(workspace: Workspace, asked: Asked) -> m.Routes:
+    task = _named(workspace, asked)
+    return m.Routes(routes=[_route_view(route, task.name) for route in workspace.store.registry.route_history(task.id)])
 
 
-def _back(estate: Estate, asked: Asked) -> m.RouteView:
-    task = _named(estate, asked)
-    return _route_view(return_all(estate, task.id, reason=asked.body.reason, decided_by="api"), task.name)
+def _back(workspace: Workspace, asked: Asked) -> m.RouteView:
+    task = _named(workspace, asked)
+    return _route_view(return_all(workspace, task.id, reason=asked.body.reason, decided_by="api"), task.name)
 
 
-def _keys(estate: Estate, _asked: Asked) -> m.Keys:
+def _keys(workspace: Workspace, _asked: Asked) -> m.Keys:
     names = m.KeyView.__struct_fields__
-    plain = [view.plain() for view in key_views(estate)]
+    plain = [view.plain() for view in key_views(workspace)]
     return m.Keys(keys=[msgspec.convert({name: view[name] for name in names}, m.KeyView) for view in plain])
 
 
-def _calls(estate: Estate, asked: Asked) -> m.Calls:
+def _calls(workspace: Workspace, asked: Asked) -> m.Calls:
     query: m.CallsAsked = asked.query
     chosen = CallFilter(
-        task_id=estate.task(query.task).id if query.task else None,
+        task_id=workspace.task(query.task).id if query.task else None,
         arm=query.arm,
         model=query.model,
         provider=query.provider,
@@ -112,15 +114,15 @@ def _calls(estate: Estate, asked: Asked) -> m.Calls:
         limit=query.limit + 1,
         newest_first=True,
     )
-    found = [_summary(view) for view in find_calls(estate, chosen)]
+    found = [_summary(view) for view in find_calls(workspace, chosen)]
     page = found[: query.limit]
     return m.Calls(calls=page, next=page[-1].id if len(found) > query.limit else None)
 
 
-def _call(estate: Estate, asked: Asked) -> m.CallDetail:
-    view = find_call(estate, asked.names["call"])
+def _call(workspace: Workspace, asked: Asked) -> m.CallDetail:
+    view = find_call(workspace, asked.names["call"])
     plain = view.plain()
-    told = estate.store.calls.feedback_of(view.call.id)
+    told = workspace.store.calls.feedback_of(view.call.id)
     return m.CallDetail(
         call=_summary(view),
         request_body=str(plain["request_body"]),
@@ -129,8 +131,8 @@ def _call(estate: Estate, asked: Asked) -> m.CallDetail:
     )
 
 
-def _tell(estate: Estate, asked: Asked) -> m.Kept:
-    call = _recorded(estate, asked.names["call"])
+def _tell(workspace: Workspace, asked: Asked) -> m.Kept:
+    call = _recorded(workspace, asked.names["call"])
     if asked.key_id is not None and call.key_id != asked.key_id:
         raise _no_call(asked.names["call"])  # whether others made such a call is none of this caller's business
     match asked.body:
@@ -142,13 +144,13 @@ def _tell(estate: Estate, asked: Asked) -> m.Kept:
             kind, text = "comment", value
         case _:
             kind, text = "correction", asked.body.value.strip()
-    return m.Kept(id=estate.store.calls.add_feedback(call.id, kind, text, time.time()), call_id=call.id)
+    return m.Kept(id=workspace.store.calls.add_feedback(call.id, kind, text, time.time()), call_id=call.id)
 
 
-def _recorded(estate: Estate, call_id: str) -> Call:
+def _recorded(workspace: Workspace, call_id: str) -> Call:
     """The call of exactly this id; one that has just ended may need a moment to arrive in the record."""
     deadline = time.monotonic() + _LATE_S
-    while (call := estate.store.calls.get(call_id)) is None or call.id != call_id:
+    while (call := workspace.store.calls.get(call_id)) is None or call.id != call_id:
         if time.monotonic() > deadline:
             raise _no_call(call_id)
         time.sleep(_POLL_S)
@@ -159,8 +161,8 @@ def _no_call(call_id: str) -> NotFoundError:
     return NotFoundError(f"There is no call {call_id!r}.", hint="Its id is in the response header freehold-call-id.")
 
 
-def _named(estate: Estate, asked: Asked) -> Task:
-    return estate.task(asked.names["task"])
+def _named(workspace: Workspace, asked: Asked) -> Task:
+    return workspace.task(asked.names["task"])
 
 
 def _task_view(view: TaskOverview) -> m.TaskView:

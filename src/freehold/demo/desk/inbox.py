@@ -10,8 +10,8 @@ import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from freehold.demo.desk.messages import Writer
 from freehold.demo.desk.phrasebook import phrasebook
-from freehold.demo.desk.writing import Writer
 
 LANGUAGE_SHARES: Mapping[str, float] = {"en": 0.80, "de": 0.07, "es": 0.05, "fr": 0.05, "it": 0.015, "nl": 0.015}
 

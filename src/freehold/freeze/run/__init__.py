@@ -1,0 +1,1 @@
+"""The driver of freezing: a task's calls become a registered dataset."""

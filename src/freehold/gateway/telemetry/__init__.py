@@ -1,0 +1,1 @@
+"""What a gateway tells about itself: metrics, spans, the access log, and its health."""

@@ -1,1 +1,0 @@
-"""The driver of the stages: reads the store, runs a stage, writes down what came of it, durably."""

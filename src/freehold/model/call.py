@@ -1,0 +1,66 @@
+"""A call: one recorded request and its response."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from freehold.model.exchange import Dialect
+
+Arm = Literal["rented", "owned", "shadow", "audit"]
+Redaction = Literal["none", "redacted", "deleted"]
+
+__all__ = ["Arm", "Call", "Dialect", "Redaction"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One exchange, whole.
+
+    `request_body` is what the client sent, byte for byte. `response_body` is what it received; a stream is assembled
+    into the JSON that the same request without `stream` would have had. Times are milliseconds, `created_at` is Unix
+    seconds, `cost_usd` is None when the price is unknown. `propensity` is the probability with which `arm` was taken.
+    `error` is None for a whole exchange, else a code: `upstream_unreachable`, `client_gone`, `cut_off`, `bad_body`, ...
+    `key_id` is the public part of the gateway key that let the request in, if one did. `api` are the headers and
+    parameters that choose the provider's API version, to be sent again when the call is repeated. `is_estimated` says
+    that tokens and cost are an estimate, for an exchange that broke off before the provider told them.
+    """
+
+    id: str
+    created_at: float
+    parent_id: str | None = None
+    task_id: str | None = None
+    task_key: str | None = None
+    dialect: Dialect
+    method: str = "POST"
+    path: str
+    request_body: bytes = b""
+    response_body: bytes = b""
+    arm: Arm = "rented"
+    propensity: float = 1.0
+    confidence: float | None = None
+    provider: str = ""
+    model_asked: str | None = None
+    model_answered: str | None = None
+    system_fingerprint: str | None = None
+    status: int = 0
+    finish_reason: str | None = None
+    error: str | None = None
+    input_tokens: int | None = None
+    cached_tokens: int | None = None
+    output_tokens: int | None = None
+    cost_usd: float | None = None
+    latency_ms: float = 0.0
+    ttft_ms: float | None = None
+    gateway_ms: float | None = None
+    is_stream: bool = False
+    tags: dict[str, str] = field(default_factory=dict)
+    user_key: str | None = None
+    session_key: str | None = None
+    key_id: str | None = None
+    route_version: int = 0
+    redaction: Redaction = "none"
+    written_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    is_estimated: bool = False
+    api: dict[str, str] = field(default_factory=dict)

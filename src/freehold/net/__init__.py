@@ -1,0 +1,1 @@
+"""Requests that Freehold itself sends to providers, outside the gateway."""

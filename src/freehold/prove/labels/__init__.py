@@ -1,0 +1,1 @@
+"""Comparisons: what people and a judge say about two answers to one call."""

@@ -1,0 +1,154 @@
+"""The report's pictures with two axes: evidence, coverage against risk, confidence, the ramp.
+
+Each takes the evidence of a verdict and gives a picture, or None where the evidence has nothing to draw. Not covered:
+charts with one row per side or slice (`prove.report.dots`).
+"""
+
+from __future__ import annotations
+
+import math
+
+from freehold.prove.report.basis import basis
+from freehold.prove.report.sheet import Sheet
+from freehold.prove.report.svg import Axis, Frame, Picture, count_axis, share_axis
+from freehold.prove.report.words import amount, in_hundred, level, number, percent, rounded, share
+
+_MOST_TICKS = 6
+_NEAR = 0.2
+
+
+def evidence_path(evidence: Sheet, who: str = "users or sessions") -> Picture | None:
+    """Evidence K on a log scale against the units bet on (`who`), with the goal that certifies."""
+    paired = evidence.at("paired")
+    steps = [(row.number(0), row.number(1)) for row in paired.rows("log_wealth")]
+    path = [(x, y) for x, y in steps if x is not None and y is not None]
+    goal = paired.number("log_goal")
+    if not path or goal is None:
+        return None
+    lowest = max(min(0.0, *(y for _, y in path)), -2.5 * goal)
+    highest = max(goal * 1.15, min(max(y for _, y in path), goal * 1.6))
+    ticks = ((goal, number(math.exp(goal))), *_powers(lowest, highest))
+    x_axis = count_axis(path[-1][0], f"{who}, in the order drawn")
+    frame = Frame(x_axis, Axis(lowest - 0.15, highest + 0.1, (), "evidence (log scale)"))
+    frame = Frame(x_axis, Axis(frame.y.low, frame.y.high, frame.parted(ticks, keep=goal), frame.y.name))
+    decided = paired.number("decided_at")
+    at = next((y for x, y in path if x == decided), None)
+    body = [frame.line(_while_inside([(0.0, 0.0), *path], frame.y), "line-a"), frame.level(goal, "enough")]
+    if decided is not None and at is not None:
+        body.append(frame.mark(decided, at, f"shown after {number(decided)}"))
+        says = f"The evidence reached its goal of {number(math.exp(goal))} after {number(decided)} {who}."
+    else:
+        says = (
+            f"After {number(path[-1][0])} {who} the evidence stands at {_evidence(path[-1][1])};"
+            f" {number(math.exp(goal))} would be enough."
+        )
+    legend = (("a", "evidence"), ("l", "enough of it"))
+    return frame.picture("The evidence as it came in", says, body, legend=legend)
+
+
+def coverage_risk(evidence: Sheet) -> Picture | None:
+    """Share answered locally against the share wrong: the upper bound, what was seen, the contract, the choice."""
+    cascade, n, risk = evidence.at("cascade"), evidence.number("calls"), evidence.number("settings", "risk")
+    rows = [row for row in cascade.rows("curve") if None not in map(row.number, ("local", "wrong", "upper"))]
+    rows.sort(key=lambda row: row.count("local"))
+    if not rows or not n or risk is None:
+        return None
+    is_b = cascade.text("contract") == "B" or evidence.text("contract") == "B"
+    uppers = [(row.count("local") / n, row.number("upper") or 0.0) for row in rows]
+    seen = [(row.count("local") / n, row.count("wrong") / (max(row.count("local"), 1) if is_b else n)) for row in rows]
+    tallest = max(risk * 1.6, min(max(y for _, y in uppers), risk * 5))
+    name = "wrong, of those answered locally" if is_b else "share of calls answered locally and wrong"
+    frame = Frame(share_axis(1.0, "share of calls answered locally", pieces=5), share_axis(tallest, name))
+    seen, uppers = _while_inside(seen, frame.y), _while_inside(uppers, frame.y)
+    body = [frame.area(seen, "area-b"), frame.line(seen, "line-b"), frame.line(uppers, "line-a")]
+    local, upper = cascade.number("chosen", "local"), cascade.number("chosen", "upper")
+    body.append(frame.level(risk, f"contract: {percent(risk)}", is_left=(local or 0) > n / 2))
+    if local is not None and upper is not None:
+        is_used = evidence.text("outcome", "scope") == "cascade"
+        name = f"{'chosen' if is_used else 'proven, not used'}: {share(local / n)}"
+        body.append(frame.mark(local / n, upper, name, is_above=frame.y.part(risk) - frame.y.part(upper) > _NEAR))
+        says = (
+            f"At the {'chosen' if is_used else 'loosest proven'} threshold {share(local / n)} of calls are local, and"
+            f" the bound there is {share(upper)}."
+        )
+    else:
+        says = f"No threshold keeps the bound under the contract of {in_hundred(risk)} calls."
+    legend = (("a", "upper bound"), ("b", "seen"), ("l", "contract"))
+    return frame.picture("How much, at what risk", says, body, legend=legend)
+
+
+def confidence(evidence: Sheet) -> Picture | None:
+    """How sure the owned model was, of answers that agree and of answers that differ, with the threshold."""
+    bins = [row for row in evidence.rows("confidence") if row.number("high") is not None]
+    most = max((row.count("n") for row in bins), default=0)
+    if not most:
+        return None
+    frame = Frame(share_axis(1.0, "confidence", pieces=5), count_axis(1.08 * most, "held-out calls"))
+    body = []
+    for row in bins:
+        low, high, n, right = row.number("low") or 0.0, row.number("high") or 0.0, row.count("n"), row.count("right")
+        body.append(frame.bar(low, high, 0, n - right, "bar-bad"))
+        body.append(frame.bar(low, high, n - right, n, "bar-good"))
+    threshold = evidence.number("outcome", "threshold")
+    if threshold is not None:
+        body.append(frame.upright(threshold, f"used from {level(threshold)}" if threshold >= 0.001 else "all are used"))
+    unsure = sum(row.count("n") for row in bins if (row.number("high") or 0.0) <= 0.5)
+    says = f"{number(unsure)} of {number(sum(row.count('n') for row in bins))} answers had a confidence under one half."
+    said = basis(evidence)
+    legend = (
+        ("good", said.column),
+        ("bad", said.otherwise),
+        *([("l", "threshold")] if threshold is not None else []),
+    )
+    return frame.picture("How sure the model was", says, body, legend=legend)
+
+
+def ramp(evidence: Sheet) -> Picture | None:
+    """The share of traffic that a ramp would give the cascade, were live calls as the held-out ones, by pairs."""
+    found = evidence.at("ramp")
+    steps = []
+    for row in found.rows("steps"):
+        x, y, low, high = (row.number(name) for name in ("pairs", "share", "low", "high"))
+        if x is not None and y is not None and low is not None and high is not None:
+            steps.append((x, y, low, high))
+    harm, tends_to, lost = found.number("harm"), found.number("tends_to"), found.number("worse")
+    if len(steps) < 2 or harm is None or tends_to is None or lost is None:
+        return None
+    last = steps[-1][0]
+    frame = Frame(count_axis(last, "pairs compared on live traffic"), share_axis(1.0, "share of calls moved"))
+    band = [(x, low) for x, _, low, _ in steps] + [(x, high) for x, _, _, high in reversed(steps)]
+    body = [frame.shape(band, "area-a"), frame.line([(x, y) for x, y, _, _ in steps], "line-a")]
+    half, whole = found.number("pairs_until_half"), found.number("pairs_until_all")
+    middle = f", half of the calls after about {rounded(half)} pairs" if half else ""
+    if whole:
+        end = f" and all after about {rounded(whole)}"
+    elif tends_to < 1:
+        body.append(frame.level(tends_to, f"no further than {tends_to:.0%}"))
+        end = f" and never much more than {tends_to:.0%}"
+    else:
+        end = f" and {share(steps[-1][1])} after {number(last)}"
+    says = (
+        f"It starts at {share(steps[0][1])}{middle}{end}, where live calls are as the held-out ones: {share(lost)} of"
+        f" them got an answer from the model that was not the provider's, which a ramp takes for harm. Of that it"
+        f" allows {in_hundred(harm)} calls, at any time."
+    )
+    legend = (("a", "median of 100 runs"), ("band", "four in five of them"))
+    return frame.picture("How a ramp would open", says, body, legend=legend)
+
+
+def _evidence(log: float) -> str:
+    """Evidence in words; what is next to nothing is not written out."""
+    return "next to nothing" if log < math.log(0.001) else amount(math.exp(min(log, 30.0)))
+
+
+def _while_inside(points: list[tuple[float, float]], axis: Axis) -> list[tuple[float, float]]:
+    """The points up to where the line leaves the picture for good: it is not drawn along the edge."""
+    last = next((i for i in range(len(points) - 1, -1, -1) if axis.low <= points[i][1] <= axis.high), -1)
+    return points[: last + 2]
+
+
+def _powers(lowest: float, highest: float) -> list[tuple[float, str]]:
+    """Powers of ten between two logarithms, at most six of them."""
+    first, last = math.ceil(lowest / math.log(10)), math.floor(highest / math.log(10))
+    step = max(1, math.ceil((last - first + 1) / _MOST_TICKS))
+    return [(power * math.log(10), f"{10.0**power:,g}") for power in range(first, last + 1) if power % step == 0]

@@ -1,0 +1,87 @@
+"""What a verdict expects of live traffic: figures of the proof's answers, the rented models seen, a sketch of inputs,
+what each slice may bear.
+
+Not covered: the figures themselves (`prove.live_baseline`, `watch.inputs`), what is done with them
+(`watch.run.monitor`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from freehold.freeze import load
+from freehold.model import Example, OwnedAnswer
+from freehold.model.exchange import Message
+from freehold.model.verdict import Verdict
+from freehold.pipeline.workspace import Workspace
+from freehold.prove.live_baseline import expected
+from freehold.store import DatasetRow
+from freehold.watch import make_sketch
+
+LIVE_KINDS = ("label", "length", "language")
+MOST_SLICES = 20
+_PRIOR_CALLS = 5.0
+"""A slice of few calls is taken to be as local as all calls are."""
+_MOST_TOLERATED = 0.9
+Answering = Callable[[Sequence[Example]], Sequence[OwnedAnswer]]
+
+
+def expect(workspace: Workspace, dataset: DatasetRow, answer: Answering, verdict: Verdict) -> dict[str, Any]:
+    """What live traffic is compared with; `answer` gives the owned answers to the proof's examples, which it has.
+
+    `kinds` are the kinds of requests that were held out, and how many of each: also a sign that the proof's n are all
+    answered calls, which verdicts of earlier versions do not say. `habits` are those of the task's answers.
+    """
+    frozen = load(Path(dataset.path))
+    rented = workspace.store.call_stream.rented_models([example.id for example in frozen.proof])
+    now = time.time()
+    asked = [example for example in frozen.proof if example.is_askable]
+    answered = list(zip(asked, answer(asked), strict=True))
+    found = expected(dataset.manifest.kind, answered, rented=rented, created_at=now)
+    kinds = verdict.evidence.get("kinds")
+    if kinds:
+        found |= {"kinds": kinds, "habits": dataset.manifest.habits}
+    found["newest_call_at"] = max((one.created_at for one in frozen.proof if one.created_at <= now), default=now)
+    if "borne" in verdict.evidence:
+        found["differing_share"] = verdict.evidence["borne"]["upper"]
+    inputs = make_sketch(_inputs(frozen.train), _inputs(asked))
+    return found | {"inputs": inputs, "slices": tolerated_slices(verdict)}
+
+
+def tolerated_slices(verdict: Verdict) -> dict[str, float]:
+    """For each slice that a verdict lets be answered locally: the share of its local answers that may look wrong.
+
+    The proof bounds the share of *all* calls of a slice that is local and wrong; live, local answers alone are audited.
+    So the bound is divided by the share of the slice that was local. What was unlike the provider's and no worse is
+    borne as well (`prove.tolerated_disagreement`). The largest MOST_SLICES are watched, but for those where audits can
+    tell nothing.
+    """
+    limit, coverage = verdict.evidence.get("slice_limit"), verdict.coverage
+    if not isinstance(limit, float) or not coverage or not 0 < limit < 1:
+        return {}
+    rows = [
+        row
+        for row in verdict.evidence.get("slices") or ()
+        if row.get("kind") in LIVE_KINDS and row.get("n") and row["name"] not in verdict.withheld
+    ]
+    rows.sort(key=lambda row: (-row["local"], row["name"]))
+    bears = verdict.evidence.get("borne", {"count": 0, "by_slice": {}})
+    usual = bears["count"] / max(1.0, coverage * verdict.evidence.get("calls", 0))
+    found = {}
+    for row in rows[:MOST_SLICES]:
+        local = (row["local"] + _PRIOR_CALLS * coverage) / (row["n"] + _PRIOR_CALLS)
+        unlike = (bears["by_slice"].get(row["name"], 0) + _PRIOR_CALLS * usual) / (row["local"] + _PRIOR_CALLS)
+        found[row["name"]] = min(_MOST_TOLERATED, limit / local) + unlike
+    return {name: share for name, share in found.items() if share < 1}
+
+
+def input_text(messages: Sequence[Message]) -> str:
+    """What the owned model is asked, as one text; the same in the proof and live."""
+    return "\n".join(message.content for message in messages)
+
+
+def _inputs(examples: Sequence[Example]) -> list[str]:
+    return [input_text(example.messages) for example in examples]

@@ -1,0 +1,1 @@
+"""The statistics of a proof: tests, confidence sequences, intervals, and the two contracts."""

@@ -1,0 +1,1 @@
+"""The driver of engines: one for each model that some route needs."""

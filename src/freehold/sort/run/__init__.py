@@ -1,0 +1,1 @@
+"""The drivers of sorting: new calls get their tasks, and people edit tasks."""

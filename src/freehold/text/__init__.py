@@ -1,0 +1,1 @@
+"""What texts hold: templates, fingerprints, dates, languages, schemas, and how answers are compared. Pure functions."""

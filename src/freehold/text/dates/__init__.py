@@ -1,0 +1,1 @@
+"""Dates, times and ids in texts: what will read differently tomorrow although nothing else changed."""

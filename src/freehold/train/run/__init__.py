@@ -1,0 +1,1 @@
+"""The driver of a training: a registered dataset becomes a registered model."""
