@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from freehold.errors import NotFoundError, StateError
-from freehold.freeze.select import input_text
 from freehold.freeze.split import leaks
 from freehold.model.dataset import SPLITS, Manifest, Split
 from freehold.model.example import Example
+from freehold.model.exchange import input_text
 from freehold.model.ids import canonical_json, sha256_hex
 
 if TYPE_CHECKING:

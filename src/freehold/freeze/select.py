@@ -13,14 +13,14 @@ Not covered: what other calls tell (`duplicates`), redaction.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from freehold.dialects.endings import ending_of
 from freehold.freeze.canonical import Canonical
 from freehold.model.dataset import OutputKind
 from freehold.model.example import Source
-from freehold.model.exchange import Answer, Asked, Message
+from freehold.model.exchange import Answer, Asked, Message, input_text
 from freehold.text.prompts.template import Template
 from freehold.text.schema import blank, schema_of
 from freehold.text.target import Habits, shown_text, whole_text, why_no_target
@@ -95,11 +95,6 @@ class Candidate:
     def input_key(self) -> tuple[tuple[str, str], ...]:
         """Equal for equal inputs; white space makes no difference."""
         return tuple((message.role, " ".join(message.content.split())) for message in self.messages)
-
-
-def input_text(messages: Sequence[Message]) -> str:
-    """Messages as one text, in which inputs are compared."""
-    return "\n".join(message.content for message in messages)
 
 
 def why_unspoken(call: LabelledCall) -> str | None:

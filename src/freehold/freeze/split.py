@@ -29,10 +29,11 @@ from typing import TYPE_CHECKING
 
 from freehold.freeze.groups import LEVELS, groups_at, level_of
 from freehold.freeze.near import Likeness
-from freehold.freeze.select import Candidate, input_text
+from freehold.freeze.select import Candidate
 from freehold.freeze.settings import FreezeSettings
 from freehold.model.dataset import SPLITS, Split
 from freehold.model.example import Example
+from freehold.model.exchange import input_text
 
 if TYPE_CHECKING:
     from freehold.freeze.near import Flags, Positions

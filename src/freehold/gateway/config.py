@@ -16,6 +16,7 @@ from freehold.model.engine import OwnedAnswer
 from freehold.model.exchange import Asked, Message
 from freehold.model.price import Price
 from freehold.model.route import Route
+from freehold.model.tags import NEW_PROMPT
 from freehold.system.hosts import Hosts
 
 
@@ -88,10 +89,6 @@ class Provider:
     prices: Mapping[str, Price] = field(default_factory=dict)
     timeouts: Timeouts = field(default_factory=Timeouts)
     resilience: Resilience = field(default_factory=Resilience)
-
-
-NEW_PROMPT = "new_prompt"
-"""What a call with a prompt that was not proven says under `owned`, and the tag that names the version of it."""
 
 
 @dataclass(frozen=True, slots=True)

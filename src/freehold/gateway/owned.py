@@ -15,7 +15,7 @@ from functools import partial
 from msgspec import structs
 
 from freehold.dialects import can_render, render_answer, render_stream
-from freehold.gateway.config import NEW_PROMPT, Assignment, GatewaySettings, Router
+from freehold.gateway.config import Assignment, GatewaySettings, Router
 from freehold.gateway.engine_gate import Ask, EngineGate, LeftAloneError
 from freehold.gateway.errors import json_headers
 from freehold.gateway.provider.exchange import UNDECIDED
@@ -28,6 +28,7 @@ from freehold.model.engine import OwnedAnswer
 from freehold.model.exchange import Asked, Usage
 from freehold.model.ids import uuid7
 from freehold.model.route import Route
+from freehold.model.tags import NEW_PROMPT
 from freehold.record import Decision, Exchange, Recorder, ResponseSide
 from freehold.text.prefill import rest_after
 from freehold.text.target import FEW_TOKENS

@@ -22,10 +22,9 @@ from freehold.httpd.request import Request
 from freehold.model.call import Dialect
 from freehold.model.exchange import Asked
 from freehold.model.ids import uuid7
-from freehold.model.tags import is_reserved, reserved_among
+from freehold.model.tags import TASK_FIELD, TASK_TAG, is_reserved, reserved_among
 from freehold.record import RequestSide, decode_body
 
-TASK_TAG = "freehold-task"
 KEY_HEADERS = (b"authorization", b"x-api-key", b"api-key")
 API_HEADERS = frozenset((b"anthropic-version", b"anthropic-beta", b"openai-version", b"openai-beta"))
 KEPT_HEADERS = API_HEADERS | {
@@ -150,8 +149,8 @@ class RequestContext:
     def explicit_task(self) -> str | None:
         """The task that the caller names."""
         named = self.header(b"freehold-task")
-        if not named and b"freehold_task" in self.body and self.asked is not None:
-            named = self.asked.metadata.get("freehold_task", "")
+        if not named and TASK_FIELD.encode() in self.body and self.asked is not None:
+            named = self.asked.metadata.get(TASK_FIELD, "")
         return clean(named) or None
 
     @property

@@ -6,6 +6,7 @@ Not covered: reading and assembling the bytes (`dialects`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -25,6 +26,11 @@ class Message:
 
     role: str
     content: str
+
+
+def input_text(messages: Sequence[Message]) -> str:
+    """Messages as one text: all that the owned model is shown; the same in a dataset, in the proof and live."""
+    return "\n".join(message.content for message in messages)
 
 
 @dataclass(frozen=True, slots=True)

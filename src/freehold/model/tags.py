@@ -10,6 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+TASK_TAG, TASK_FIELD = "freehold-task", "freehold_task"
+"""Where a caller names its task: the tag that the gateway makes of the header, or a field of the body's metadata."""
+NEW_PROMPT = "new_prompt"
+"""The tag of a call whose prompt its route was not proven with; the value of `owned` for it, too."""
+
 RESERVED = frozenset(
     {
         "attempt",
@@ -21,7 +26,7 @@ RESERVED = frozenset(
         "engine",
         "fallback_from",
         "hedge",
-        "new_prompt",
+        NEW_PROMPT,
         "owned",
         "request_encoding",
         "response_encoding",

@@ -35,11 +35,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from freehold.model.example import Example
+from freehold.model.exchange import input_text
 from freehold.prove.stats.betting import log_wealth
 from freehold.prove.stats.cascade import lower_bound, upper_bound, usable_scores
 from freehold.prove.stats.cluster_means import user_means_of
 from freehold.text.language import language_of
-from freehold.text.slices import SliceShape, input_chars, input_text, label_of, top_fields
+from freehold.text.slices import SliceShape, input_chars, label_of, top_fields
 
 if TYPE_CHECKING:
     import numpy as np

@@ -23,6 +23,7 @@ from freehold.dialects.sse import begins_as_stream
 from freehold.model.call import Arm, Call, Dialect
 from freehold.model.exchange import Answer, Asked, Usage
 from freehold.model.price import Price, cost_usd
+from freehold.model.tags import TASK_FIELD, TASK_TAG
 from freehold.record.encoding import decode_body
 from freehold.text.estimate import estimated_usage
 
@@ -30,8 +31,6 @@ _OWNED_ARMS = ("owned", "shadow")
 _TEXT_DIALECTS = ("openai-chat", "openai-responses", "openai-completions", "anthropic-messages")
 _BROKEN = ("client_gone", "cut_off", "upstream_error", "idle_timeout", "total_timeout")
 _LEAST_ERROR_STATUS, _CLIENT_GONE_STATUS = 400, 499
-_TASK_TAG, _TASK_KEY = "freehold-task", "freehold_task"
-"""Where a caller names its task: the tag that the gateway makes of the header, or else in the body's metadata."""
 
 
 class RequestSide(msgspec.Struct, frozen=True, kw_only=True):
@@ -224,7 +223,7 @@ def _asked(request: RequestSide, body: bytes) -> Asked:
 
 
 def _named_task(asked: Asked) -> dict[str, str]:
-    return {_TASK_TAG: asked.metadata[_TASK_KEY]} if asked.metadata.get(_TASK_KEY) else {}
+    return {TASK_TAG: asked.metadata[TASK_FIELD]} if asked.metadata.get(TASK_FIELD) else {}
 
 
 def _cost_usd(

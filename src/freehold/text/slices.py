@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from freehold.model.exchange import Message
+from freehold.model.exchange import Message, input_text
 from freehold.text.json_text import parse_json
 from freehold.text.language import language_of
 from freehold.text.scoring import normal_label
@@ -94,11 +94,6 @@ def top_fields(answer: str) -> dict[str, str]:
     if not isinstance(value, dict):
         return {}
     return {name: _plain(leaf) for name, leaf in value.items() if leaf is None or isinstance(leaf, str | int)}
-
-
-def input_text(messages: Sequence[Message]) -> str:
-    """All that the owned model is shown, as one text."""
-    return "\n".join(message.content for message in messages)
 
 
 def input_chars(messages: Sequence[Message]) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 
 from freehold.freeze import load
 from freehold.model import Example, OwnedAnswer
-from freehold.model.exchange import Message
+from freehold.model.exchange import input_text
 from freehold.model.verdict import Verdict
 from freehold.pipeline.workspace import Workspace
 from freehold.prove.live_baseline import expected
@@ -76,11 +76,6 @@ def tolerated_slices(verdict: Verdict) -> dict[str, float]:
         unlike = (bears["by_slice"].get(row["name"], 0) + _PRIOR_CALLS * usual) / (row["local"] + _PRIOR_CALLS)
         found[row["name"]] = min(_MOST_TOLERATED, limit / local) + unlike
     return {name: share for name, share in found.items() if share < 1}
-
-
-def input_text(messages: Sequence[Message]) -> str:
-    """What the owned model is asked, as one text; the same in the proof and live."""
-    return "\n".join(message.content for message in messages)
 
 
 def _inputs(examples: Sequence[Example]) -> list[str]:

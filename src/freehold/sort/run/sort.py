@@ -21,6 +21,7 @@ from freehold.dialects import BadBodyError, read_answer, read_request
 from freehold.errors import BusyError
 from freehold.model.call import Call
 from freehold.model.exchange import Answer, Asked
+from freehold.model.tags import TASK_TAG
 from freehold.model.task import Task
 from freehold.pipeline.locks import in_turn
 from freehold.pipeline.workspace import Workspace
@@ -32,7 +33,6 @@ from freehold.text.target import shown_text, whole_text
 NO_TASK = "-"
 SET_ASIDE = "!"
 """What stands for the task of a call whose sorting took too long."""
-TASK_TAG = "freehold-task"
 _CALLS_PER_ROUND = 5000
 _BYTES_PER_ROUND = 64 * 2**20
 _CALLS_PER_WRITE = 200

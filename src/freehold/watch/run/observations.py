@@ -17,8 +17,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from freehold.model.call import Call
+from freehold.model.exchange import input_text
 from freehold.model.route import Route
-from freehold.prove.run.live_baseline import input_text
 from freehold.sort.run.sort import ReadCall, read_call
 from freehold.text.prompts.template import Template
 from freehold.text.refusals import is_refusal

@@ -12,12 +12,12 @@ from dataclasses import asdict, dataclass, replace
 
 from freehold.model.call import Call
 from freehold.model.route import Route
+from freehold.model.tags import NEW_PROMPT
 from freehold.model.task import PromptVersion, Task, versions_of
 from freehold.pipeline.workspace import Workspace
 from freehold.store import Store
 from freehold.watch.run.bounds import evidence_at
 
-NEW_PROMPT = "new_prompt"
 """What a call with a prompt that was not proven says under `owned`, and the tag that names the version of it."""
 RENEWAL_PROOF_SHARE = 0.6
 """The share of the calls with a new prompt that a renewal holds out: near the most that a split allows."""
