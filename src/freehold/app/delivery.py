@@ -24,6 +24,7 @@ from freehold.model.call import Call
 from freehold.record import EVIDENCE_LANES, OTHER_LANES, Backlog, Pace, read_backlog
 from freehold.record.run.journal import delivering, journal_folder
 from freehold.settings import Settings
+from freehold.watch.alarms import Event
 
 _RETRY_S = 0.1
 _AFTER_FAILURE_S = 1.0
@@ -94,10 +95,10 @@ def _cores() -> int:
 class Tally:
     """What the delivery knows for the metrics page: tokens and costs of what it delivered, and what waits."""
 
-    def __init__(self, settings: Settings, run: str) -> None:
+    def __init__(self, settings: Settings, run: str, tell: Callable[[Event], None]) -> None:
         self._folder = journal_folder(settings)
         self._backlog = Backlog()
-        self._alarm = LagAlarm(settings.number("record.lag_s"))
+        self._alarm = LagAlarm(settings.number("record.lag_s"), tell)
         self._meter = Meter()
         self._counting = threading.Lock()
         folder = settings.state.absolute() / "run"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from freehold.app.alarm_sender import AlarmSender
 from freehold.app.lazy_workspace import LazyWorkspace
 from freehold.app.periodic import Periodic
 from freehold.errors import FreeholdError
@@ -23,8 +24,9 @@ _HEADS_S = 2.0
 class Jobs:
     """The parent's periodic work, each kind on a thread of its own, so that none waits for another."""
 
-    def __init__(self, settings: Settings, late: LazyWorkspace) -> None:
+    def __init__(self, settings: Settings, late: LazyWorkspace, alarms: AlarmSender) -> None:
         self._late = late
+        self._alarms = alarms
         self._directory = Directory(late.store)
         self._engines = Engines(settings, late.store)
         self._watching: Monitor | None = None
@@ -57,5 +59,5 @@ class Jobs:
             self._engines.list_them()
 
     def _watch(self) -> None:
-        self._watching = self._watching or Monitor(self._late.get())
+        self._watching = self._watching or Monitor(self._late.get(), tell=self._alarms.send)
         self._watching.look()

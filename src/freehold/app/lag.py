@@ -1,4 +1,4 @@
-"""The alarm of the delivery: said once when calls wait too long for the database, and once when they no longer do.
+"""The event of a lagging delivery: told once when calls wait too long for the database, and once when no longer.
 
 Not covered: how long they wait (`record.backlog`), what the delivery does about it (`record.pace`).
 """
@@ -6,8 +6,10 @@ Not covered: how long they wait (`record.backlog`), what the delivery does about
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from freehold.record import EVIDENCE_LANES, Backlog
+from freehold.watch.alarms import Event
 
 _OVER = 0.5
 """The alarm is over once the lag is below this share of its limit, so that a lag around the limit is said once."""
@@ -15,10 +17,11 @@ _LOG = logging.getLogger("freehold.record")
 
 
 class LagAlarm:
-    """Watches one journal's backlog; `limit_s` is the lag, in seconds, above which it speaks."""
+    """Watches one journal's backlog; above a lag of `limit_s` seconds `tell` is told, or else the log."""
 
-    def __init__(self, limit_s: float) -> None:
+    def __init__(self, limit_s: float, tell: Callable[[Event], None] | None = None) -> None:
         self._limit_s = limit_s
+        self._tell = tell or _log
         self.is_raised = False
 
     def look(self, backlog: Backlog, now: float) -> None:
@@ -26,15 +29,18 @@ class LagAlarm:
         lag_s = backlog.lag_s(now)
         if not self.is_raised and lag_s > self._limit_s:
             self.is_raised = True
-            _LOG.warning(
-                "Delivery lags: about %s calls (%s bytes) wait for the database, the first for %.0f s (of moved tasks:"
-                " %.0f s). The console and budgets see calls so much later. If it lasts, the machine is too busy or the"
-                " database too slow: give it more cores, or raise record.delivery_share.",
-                f"{backlog.calls:,}",
-                f"{backlog.size_bytes:,}",
-                lag_s,
-                backlog.lag_s(now, EVIDENCE_LANES),
+            text = (
+                f"Delivery lags: about {backlog.calls:,} calls ({backlog.size_bytes:,} bytes) wait for the database,"
+                f" the first for {lag_s:.0f} s (of moved tasks: {backlog.lag_s(now, EVIDENCE_LANES):.0f} s). The"
+                " console and budgets see calls so much later. If it lasts, the machine is too busy or the database too"
+                " slow: give it more cores, or raise record.delivery_share."
             )
+            self._tell(Event(kind="delivery_lag", text=text, at=now, details={"lag_s": lag_s}))
         elif self.is_raised and lag_s < _OVER * self._limit_s:
             self.is_raised = False
-            _LOG.warning("Delivery no longer lags: the first call that waits has waited for %.1f s.", lag_s)
+            text = f"Delivery no longer lags: the first call that waits has waited for {lag_s:.1f} s."
+            self._tell(Event(kind="delivery_lag_over", text=text, at=now, details={"lag_s": lag_s}))
+
+
+def _log(event: Event) -> None:
+    _LOG.warning("%s", event.text)

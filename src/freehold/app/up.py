@@ -25,6 +25,7 @@ from contextlib import contextmanager, suppress
 
 import msgspec
 
+from freehold.app.alarm_sender import AlarmSender, make_alarms
 from freehold.app.child import Child
 from freehold.app.delivery import Delivering, Listener, Tally
 from freehold.app.jobs import Jobs
@@ -79,12 +80,13 @@ def _run(settings: Settings, late: LazyWorkspace, family: int, pages: socket.soc
     journal_folder(settings).mkdir(parents=True, exist_ok=True, mode=0o700)
     forget_calls_under_way(under_way_folder(settings))
     door = listening(host, settings.whole("gateway.port"), settings.whole("gateway.workers"))
-    tally, tracing = Tally(settings, run), _tracing(settings)
+    alarms = AlarmSender(make_alarms(settings))
+    tally, tracing = Tally(settings, run, alarms.send), _tracing(settings)
     told = msgspec.json.encode({"settings": settings, "run": run, "console": pages.getsockname()})
     ending = threading.Event()
     workers = Workers(door, told, inherited=[family], ending=ending)
     told_of_calls: list[Listener] = [tally.count, *([tracing.send] if tracing else [])]
-    delivery, keeping = Delivering(settings, late, told_of_calls), Jobs(settings, late)
+    delivery, keeping = Delivering(settings, late, told_of_calls), Jobs(settings, late, alarms)
     sorter = Child("the sorter", _SORTER, told, inherited=[family])
     listener = pages.fileno()
     console = Child("the console", [*_CONSOLE, str(listener)], told, inherited=[listener, family])
@@ -103,6 +105,7 @@ def _run(settings: Settings, late: LazyWorkspace, family: int, pages: socket.soc
             delivery.stop()
             counting.stop()
             keeping.stop()
+            alarms.close()
             sorter.join_or_kill(_DYING_S)
             console.join_or_kill(_DYING_S)
             if tracing:

@@ -178,6 +178,10 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("watch", "patience", 73_000.0, "Audits until a good model is taken back once by mistake, at least.", 100),
     Setting("watch", "audit_wait_s", 60.0, "Longest wait for an audit or a shadow before it counts as missing.", 0),
+    Setting("watch", "alarms", "log", "Alarms when a route changes by itself or delivery lags: log, webhook."),
+    Setting(
+        "watch", "webhook_env", "ALARM_WEBHOOK_URL", "Environment variable that holds the URL of the alarm webhook."
+    ),
     Setting("watch", "every_s", 0.5, "Seconds between two looks at what moved routes answered.", 0.01, 3600),
     Setting("watch", "settle_s", 1.0, "Age from which calls are looked at; younger ones may not be in the record.", 0),
     Setting(

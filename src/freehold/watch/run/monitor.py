@@ -45,6 +45,7 @@ from freehold.watch import (
     outcomes,
     standing,
 )
+from freehold.watch.alarms import Event
 from freehold.watch.run.bounds import edited, slow_ms
 from freehold.watch.run.misfits import Misfits
 from freehold.watch.run.monitor_state import (
@@ -90,10 +91,16 @@ class _Moved(NamedTuple):
 
 
 class Monitor:
-    """Watches the moved routes of a workspace; to be used on one thread. `clock` gives Unix seconds."""
+    """Watches the moved routes of a workspace; to be used on one thread.
 
-    def __init__(self, workspace: Workspace, clock: Callable[[], float] = time.time) -> None:
+    `clock` gives Unix seconds. `tell` is told of each route that was changed, with its task's name; the log otherwise.
+    """
+
+    def __init__(
+        self, workspace: Workspace, clock: Callable[[], float] = time.time, tell: Callable[[Event], None] | None = None
+    ) -> None:
         self._workspace = workspace
+        self._tell = tell or _log
         self._clock = clock
         self._reach = Watermark(workspace)
         self._stamp: tuple[int, int, float] | None = None
@@ -198,9 +205,24 @@ class Monitor:
         try:
             if new is not None:
                 put_route(self._workspace, new)
-                _LOG.warning("%s: %s: %s", name, routing.words(new), new.reason)
+                self._tell(_event(name, new))
         except BusyError:
             _LOG.info("%s: its route was changed by somebody else first.", name)
+
+
+def _event(name: str, new: Route) -> Event:
+    """A route that was changed by evidence, for alarms."""
+    return Event(
+        kind="route_taken_back" if new.kind == "rented" else "route_changed",
+        text=f"{name}: {routing.words(new)}: {new.reason}",
+        at=new.created_at,
+        task=name,
+        details={"route": new.kind, "version": float(new.version), "decided_by": new.decided_by},
+    )
+
+
+def _log(event: Event) -> None:
+    _LOG.warning("%s", event.text)
 
 
 class _Follower:

@@ -1,0 +1,24 @@
+"""An alarm as another package would offer it, and one that fails when it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from freehold.watch.alarms import Event
+
+
+class Mine:
+    """Keeps events."""
+
+    def __init__(self, settings: Mapping[str, str | float | int | bool], environment: Mapping[str, str]) -> None:
+        del settings, environment
+        self.events: list[Event] = []
+
+    def send(self, event: Event) -> None:
+        """Keep it."""
+        self.events.append(event)
+
+
+def odd(_settings: object, _environment: object) -> object:
+    """Fail."""
+    return 1 / 0
