@@ -1,4 +1,4 @@
-"""Writes text/calendar_words.txt: names of months and weekdays, and the words between them, in all languages.
+"""Writes text/dates/calendar_words.txt: names of months and weekdays, and the words between them, in all languages.
 
 The words are facts of the Unicode CLDR, read through Babel, which Freehold itself does not need:
 
@@ -20,7 +20,7 @@ from pathlib import Path
 import babel
 from babel import Locale, localedata
 
-OUT = Path(__file__).parent.parent / "src" / "freehold" / "core" / "calendar_words.txt"
+OUT = Path(__file__).parent.parent / "src" / "freehold" / "text" / "dates" / "calendar_words.txt"
 # Languages whose words are taken as they are; those of the others count only beside a number.
 COMMON = """
     af am ar as az be bg bn br bs ca cs cy da de dsb el en es et eu fa fi fil fo fr ga gd gl gu ha he hi hr hsb hu hy

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -86,7 +87,7 @@ def test_every_area_that_scrolls_is_reached_by_keyboard_and_has_a_name(pages: di
 
 def test_areas_of_the_report_are_reached_by_keyboard_too() -> None:
     found = []
-    for template in (PACKAGE / "prove" / "templates").glob("*.j2"):
+    for template in (PACKAGE / "prove" / "report" / "templates").glob("*.j2"):
         found += re.findall(r'<div class="scroll"[^>]*>', template.read_text(encoding="utf-8"))
     assert len(found) >= 2
     assert all('tabindex="0" role="region" aria-label="' in area for area in found)
@@ -110,3 +111,19 @@ def test_on_a_phone_verdict_and_route_stand_first(pages: dict[str, Page]) -> Non
     for rule in (".cards tr { display: grid", "white-space: normal", "min-width: 0", ".cards .key { order: -1 }"):
         assert rule in narrow
     assert "attr(data-label)" in narrow
+
+
+def test_what_is_for_the_form_of_the_login_leaves_cells_of_tables_alone() -> None:
+    """A cell that is a grid is no cell any more: the columns behind it fall out of the table."""
+    css = (files("freehold.console") / "templates" / "console.css").read_text(encoding="utf-8")
+    wide = re.sub(r"@media[^{]*\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}", "", css)
+    classes = set(re.findall(r'<td[^>]*class="([^"{]*)', "".join(_templates())))
+    for name in {one for names in classes for one in names.split()}:
+        for selectors, rule in re.findall(r"([^{}]+)\{([^{}]*)\}", wide):
+            is_bare = any(re.fullmatch(rf"\.{name}", part.strip()) for part in selectors.split(","))
+            assert not (is_bare and "display" in rule), f".{name} {{ {rule.strip()} }}"
+
+
+def _templates() -> list[str]:
+    folder = files("freehold.console") / "templates"
+    return [one.read_text(encoding="utf-8") for one in folder.iterdir() if one.name.endswith(".html")]
