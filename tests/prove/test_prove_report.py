@@ -23,7 +23,7 @@ from freehold.prove.report.report import render, write_reports
 from freehold.prove.report.sheet import Sheet
 from freehold.prove.report.summary import tell
 
-CSS = Path(freehold.prove.__file__).parent / "templates" / "report.css"
+CSS = Path(freehold.prove.__file__).parent / "report" / "templates" / "report.css"
 LARGEST_PAGE = 1_500_000
 
 
