@@ -40,7 +40,7 @@ def _task(workspace: Workspace) -> Task:
     return task
 
 
-def _proven(workspace: Workspace, decision: str = "move") -> Task:
+def _proven(workspace: Workspace, decision: str = "move", median_ms: float = 50.0) -> Task:
     task = _task(workspace)
     dataset_hash = freeze(workspace, task, _quiet)
     card = ModelCard(
@@ -66,6 +66,7 @@ def _proven(workspace: Workspace, decision: str = "move") -> Task:
             coverage=0.6,
             margin=0.02,
             risk=0.05,
+            evidence={"speed": {"latency_p50_ms": median_ms}},
         )
     )
     return task
@@ -233,3 +234,14 @@ def test_an_overview_says_what_is_next(workspace: Workspace) -> None:
 
 def _lines(folder: str, split: str) -> list[str]:
     return Path(folder, f"{split}.jsonl").read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.parametrize(("median_ms", "is_slow"), [(390.0, False), (3_900.0, True)])
+def test_a_plan_says_when_the_engine_would_be_too_slow(workspace: Workspace, median_ms: float, is_slow: bool) -> None:
+    task = _proven(workspace, median_ms=median_ms)
+    text = move_plan(workspace, task.name).text
+    assert (
+        "slow     half of the answers took 3.9 s or more in the proof, and a call waits 0.4 s at most" in text
+    ) == is_slow
+    patient = replace(workspace, settings=workspace.settings.override({"route.slack_ms": 9_000.0}))
+    assert "slow " not in move_plan(patient, task.name).text

@@ -90,10 +90,13 @@ def back(route: Route, *, created_at: float, reason: str = "returned by hand") -
     return rented_route(route.task_id, version=route.version + 1, reason=reason, created_at=created_at)
 
 
-def plan_text(old: Route, new: Route, *, coverage: float | None = None, stale: Sequence[str] = ()) -> str:
+def plan_text(
+    old: Route, new: Route, *, coverage: float | None = None, stale: Sequence[str] = (), slow: str | None = None
+) -> str:
     """What replacing `old` by `new` does, in lines.
 
-    `coverage` is the share of calls expected to stay local, `stale` why its evidence is no longer what it was.
+    `coverage` is the share of calls expected to stay local, `stale` why its evidence is no longer what it was, `slow`
+    why the engine may be too slow for it.
     """
     lines = [f"task     {new.task_id}", f"now      {words(old)}", f"then     {words(new)}"]
     match new.kind:
@@ -112,6 +115,8 @@ def plan_text(old: Route, new: Route, *, coverage: float | None = None, stale: S
             -1, f"ramp     as evidence grows, with at most {new.harm:.2%} more failures per call on average than now"
         )
         lines[-1] += "; while it ramps, half of them at least"
+    if slow is not None:
+        lines.append(f"slow     {slow}")
     lines += [f"stale    {reason}; audits are raised" for reason in stale]
     return "\n".join([*lines, f"undo     freehold back {new.task_id}"])
 

@@ -5,6 +5,7 @@ Not covered: how a route fares (`route.run.route_status`), changes that evidence
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -12,6 +13,7 @@ from itertools import pairwise
 from freehold import route as routing
 from freehold.errors import BusyError, DataError
 from freehold.model import ModelCard, Route, Verdict
+from freehold.model.task import Task
 from freehold.pipeline.workspace import Workspace
 from freehold.route.run.grounds import check_grounds
 from freehold.train.run.train import model_file
@@ -20,6 +22,7 @@ from freehold.watch.run.monitor_state import begun
 from freehold.watch.run.prompt_replacement import said_beside
 
 _TRIES_BACK = 5
+_MOST_TIMES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +76,27 @@ def move_plan(workspace: Workspace, task_name: str, *, is_ramped: bool = False, 
         number = workspace.settings.number
         new = routing.canary(new, harm=number("route.harm"), shadow_rate=number("route.shadow_rate"))
     stale = _stale(workspace, new, task.name)
-    text = routing.plan_text(old, new, coverage=verdict.coverage, stale=stale).replace(task.id, task.name)
+    slow = _slow(workspace, task, verdict)
+    text = routing.plan_text(old, new, coverage=verdict.coverage, stale=stale, slow=slow).replace(task.id, task.name)
     return RoutePlan(new, text, is_in_place=_is_same(old, new))
+
+
+def _slow(workspace: Workspace, task: Task, verdict: Verdict) -> str | None:
+    """Why calls may be given to the provider for want of time; None where the proof's answers came soon enough."""
+    median_ms = (verdict.evidence.get("speed") or {}).get("latency_p50_ms")
+    provider_ms = sorted(workspace.store.call_stream.provider_ms(task.id, most=_MOST_TIMES))
+    if not isinstance(median_ms, int | float) or not provider_ms:
+        return None
+    settings = workspace.settings.for_task(task.name)
+    p99_ms = provider_ms[math.ceil(0.99 * len(provider_ms)) - 1]
+    bound_ms = min(1000 * settings.number("route.engine_timeout_s"), p99_ms + settings.number("route.slack_ms"))
+    if median_ms <= bound_ms:
+        return None
+    return (
+        f"half of the answers took {median_ms / 1000:.1f} s or more in the proof, and a call waits"
+        f" {bound_ms / 1000:.1f} s at most (the provider's 99th percentile and route.slack_ms): the provider would"
+        " answer many of them. Raise route.slack_ms, or give the engine a faster machine"
+    )
 
 
 def _stale(workspace: Workspace, new: Route, name: str) -> tuple[str, ...]:
