@@ -10,6 +10,7 @@ MINUTES ?= 5
 UPGRADE ?=
 COOLDOWN ?=
 SBOM   ?= sbom.json
+JOBS   ?= 2
 # What is installed is what lock/ names, with its hash, as wheels: no code of a package runs while it is installed.
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCKED := $(PIP) install --require-hashes --no-deps --only-binary :all:
@@ -38,12 +39,12 @@ $(VENV)/.ready: pyproject.toml $(wildcard lock/*.txt)
 demo: $(VENV)/.ready  ## Watch a product leave its rented model in 5 minutes (FAST=1, WHOLE=1, DATA=folder: your rows).
 	@$(BIN)/freehold demo $(if $(FAST),--fast) $(if $(WHOLE),--whole) $(if $(DATA),--data "$(DATA)")
 
-test: $(VENV)/.ready  ## Format, lint, types, then all tests but the long ones.
+test: $(VENV)/.ready  ## Format, lint, types, then all tests but the long ones (JOBS=2 at once).
 	@echo "format"; $(BIN)/ruff format --check .
 	@echo "lint";   $(BIN)/ruff check .
 	@echo "types";  $(BIN)/mypy
 	@echo "base";   $(BIN)/freehold --state $(BASE) pull smollm2-135m
-	@echo "tests";  FREEHOLD_BASE=$(BASE) $(BIN)/pytest -m "not slow" -o faulthandler_timeout=120
+	@echo "tests";  FREEHOLD_BASE=$(BASE) $(BIN)/pytest -m "not slow" -o faulthandler_timeout=120 --numprocesses $(JOBS) --dist loadfile
 	@echo "Next: make demo"
 
 test-long: $(VENV)/.ready  ## The tests that take minutes.
