@@ -34,6 +34,7 @@ async def provider(seen: Seen) -> AsyncIterator[bytes | End]:
         ("POST", CHAT, json.dumps(BODY).encode(), {"freehold-tags": f"by={KEY}"}),
         ("POST", CHAT, json.dumps(BODY).encode(), {"freehold-user": KEY}),
     ],
+    ids=["query", "escaped query", "path", "body", "packed body", "text", "tags", "user"],
 )
 def test_it_is_refused(method: str, path: str, body: bytes | None, headers: dict[str, str]) -> None:
     with wired(provider) as town:

@@ -19,12 +19,12 @@ from freehold.record import Decision, Exchange, decode_body, read_exchange, read
 PLAIN = b"text " * 1000
 RAW_DEFLATE = zlib.compressobj(wbits=-15)
 ENCODED = [
-    ("gzip", gzip.compress(PLAIN)),
-    ("gzip", gzip.compress(PLAIN[:700]) + gzip.compress(PLAIN[700:])),
+    ("gzip", gzip.compress(PLAIN, mtime=0)),
+    ("gzip", gzip.compress(PLAIN[:700], mtime=0) + gzip.compress(PLAIN[700:], mtime=0)),
     ("deflate", zlib.compress(PLAIN)),
     ("deflate", RAW_DEFLATE.compress(PLAIN) + RAW_DEFLATE.flush()),
     ("identity", PLAIN),
-    ("deflate, gzip", gzip.compress(zlib.compress(PLAIN))),
+    ("deflate, gzip", gzip.compress(zlib.compress(PLAIN), mtime=0)),
 ]
 CHUNKS = [
     {"id": "1", "model": "m-1", "choices": [{"index": 0, "delta": {"role": "assistant", "content": "re"}}]},
