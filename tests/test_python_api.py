@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import freehold
 from freehold import FreeholdError, ModelCard, Progress, Verdict, Workspace
 from freehold.model.verdict import Decision
 from freehold.pipeline import runs
+from freehold.route.run.move import put_route
 
 CHAPTER = Path(__file__).parent.parent / "docs" / "python.md"
 
@@ -126,6 +128,17 @@ def test_an_error_names_the_next_step(state: Path, work: Any, words: str) -> Non
         with pytest.raises(FreeholdError, match=words) as caught:
             work(workspace)
     assert caught.value.hint
+
+
+def test_a_state_folder_becomes_private_and_the_head_of_its_receipts_is_kept(state: Path) -> None:
+    state.chmod(0o755)
+    with Workspace(state) as workspace:
+        (name,) = [task["task"] for task in workspace.tasks() if task["kind"] == "json"]
+        workspace.freeze(name)
+        opened = workspace._opened
+        put_route(opened, replace(opened.store.registry.route(opened.task(name).id), version=1, kind="shadow"))
+    assert state.stat().st_mode & 0o077 == 0
+    assert (state / "receipts.heads").read_text(encoding="utf-8").strip()
 
 
 def test_an_unknown_setting_is_an_error_at_once(state: Path) -> None:

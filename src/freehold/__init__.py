@@ -11,20 +11,20 @@ line, `freehold.app` the processes of a gateway.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from freehold.api import OnProgress, Workspace
+    from freehold.api import Workspace
     from freehold.errors import FreeholdError
     from freehold.model import Call, ModelCard, Route, Verdict
-    from freehold.pipeline.progress import Progress
+    from freehold.pipeline.progress import Progress, Reporter
 
 __version__ = "0.1.0"
-__all__ = ["Call", "FreeholdError", "ModelCard", "OnProgress", "Progress", "Route", "Verdict", "Workspace"]
+__all__ = ["Call", "FreeholdError", "ModelCard", "Progress", "Reporter", "Route", "Verdict", "Workspace"]
 
 _PLACES = {
     "Call": "freehold.model",
     "FreeholdError": "freehold.errors",
     "ModelCard": "freehold.model",
-    "OnProgress": "freehold.api",
     "Progress": "freehold.pipeline.progress",
+    "Reporter": "freehold.pipeline.progress",
     "Route": "freehold.model",
     "Verdict": "freehold.model",
     "Workspace": "freehold.api",

@@ -13,7 +13,7 @@ Errors are those of `freehold.errors`, with a hint that names the next step. Not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +21,9 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from freehold.errors import UsageError
 from freehold.model import Arm, ModelCard, Verdict
-from freehold.pipeline.progress import Progress
+from freehold.ops.heads import try_to_keep_head
+from freehold.ops.privacy import keep_private
+from freehold.pipeline.progress import Progress, Reporter
 from freehold.pipeline.workspace import Workspace as _Opened
 from freehold.pipeline.workspace import open_workspace
 from freehold.settings import Value, load_settings
@@ -29,17 +31,14 @@ from freehold.settings import Value, load_settings
 if TYPE_CHECKING:
     from freehold.route.run.move import RoutePlan
 
-OnProgress = Callable[[Progress], None]
-"""Is told how far long work is."""
-
 
 class Workspace:
     """A state folder with its settings and its database.
 
     `state` is the folder; None takes that of the settings (`.freehold`). `config` is the settings file; None takes
     `freehold.toml` here, if there is one. `settings` override both, by their names (`{"prove.margin": 0.01}`).
-    `on_progress` is told how long work gets on. Not safe to use from several threads at once. SettingError for an
-    unknown setting, StateError for a folder that cannot be used.
+    `on_progress` gets a `Progress` now and then while long work runs. Not safe to use from several threads at once.
+    SettingError for an unknown setting, StateError for a folder that cannot be used.
     """
 
     def __init__(
@@ -48,12 +47,13 @@ class Workspace:
         *,
         config: str | Path | None = None,
         settings: Mapping[str, Value] | None = None,
-        on_progress: OnProgress | None = None,
+        on_progress: Reporter | None = None,
     ) -> None:
         loaded = load_settings(None if config is None else Path(config), state=None if state is None else str(state))
         self._overrides = dict(settings or {})
         loaded.override(self._overrides)  # an unknown name is an error now, and not with the first work
         self._settings = loaded
+        keep_private(loaded.state.absolute())
         self._opened = open_workspace(loaded)
         self._on_progress = on_progress or _say_nothing
 
@@ -66,7 +66,8 @@ class Workspace:
         self.close()
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Keep the head of the receipts beside them, as each verb does, and let go of the database."""
+        try_to_keep_head(self._opened)
         self._opened.store.close()
 
     def __repr__(self) -> str:
