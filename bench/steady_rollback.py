@@ -58,8 +58,8 @@ async def _measure(options: Options, scene: Scene) -> tuple[list[Turn], list[Tur
         lines = ["[providers.load]", f'base_url = "http://127.0.0.1:{upstream_port}/v1"', f"models = {LOADS_MODEL}"]
         gateway = Gateway(options.folder / "gateway", origin, *lines, environment=options.environment)
         task_id = teach(gateway.workspace)
-        await gateway.start()
         try:
+            await gateway.start()
             options.tell(f"{runs} rollbacks, no other work")
             quiet = [await _turn(gateway, script, task_id, run) for run in range(runs)]
             options.tell(f"{runs} rollbacks beside {options.rate:g} calls/s and {LOOPS} busy loops")

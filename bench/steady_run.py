@@ -88,7 +88,11 @@ def _measure(module: str, options: Options, against: Path | None) -> list[Row]:
     if against is None:
         return rows
     _tell(f"{module}: {against}")
-    return beside(rows, measure(replace(options.below("against"), checkout=against)))
+    try:
+        return beside(rows, measure(replace(options.below("against"), checkout=against)))
+    except BenchError as reason:  # what was measured here stays
+        _tell(f"{module}: {against} cannot be measured: {reason}")
+        return rows
 
 
 def _options(benchmark: Benchmark, chosen: argparse.Namespace, folder: Path) -> Options:
