@@ -75,10 +75,8 @@ class Recorder:
     @property
     def refuses(self) -> bool:
         """Whether no new request should be let in: too much waits, or the journal is gone."""
-        now = time.monotonic()
-        if now - self._looked_at >= _LOOK_S:
-            self._look(now)
-        return self._is_gone or self._waiting_bytes >= self._limit_bytes
+        self.look()
+        return self._is_gone or self.is_full
 
     @property
     def waiting_bytes(self) -> int:
@@ -124,10 +122,8 @@ class Recorder:
     def look(self) -> None:
         """Notice that the journal is gone, or there again, also where nothing is written; looks ten times a second."""
         now = time.monotonic()
-        if now - self._looked_at >= _LOOK_S:
-            self._look(now)
-
-    def _look(self, now: float) -> None:
+        if now - self._looked_at < _LOOK_S:
+            return
         self._looked_at = now
         try:
             self._journal.check()
