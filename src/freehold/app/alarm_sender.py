@@ -13,10 +13,10 @@ import queue
 import threading
 from collections.abc import Mapping, Sequence
 
-from freehold.errors import FreeholdError, SettingError
+from freehold.errors import FreeholdError
 from freehold.plugins import ALARMS
 from freehold.settings import Settings
-from freehold.watch.alarms import Alarm, Event
+from freehold.watch.alarms import Alarm, Event, log_event
 
 PAUSES_S: Sequence[float] = (1.0, 10.0, 60.0)
 """How long to wait before each further try."""
@@ -26,7 +26,7 @@ _LOG = logging.getLogger("freehold.alarms")
 
 
 class AlarmSender:
-    """Tells every alarm of each event."""
+    """Passes each event to every alarm."""
 
     def __init__(self, alarms: Mapping[str, Alarm], pauses_s: Sequence[float] = PAUSES_S) -> None:
         self._lines = [_Line(name, alarm, pauses_s) for name, alarm in alarms.items()]
@@ -34,7 +34,7 @@ class AlarmSender:
     def send(self, event: Event) -> None:
         """Pass an event on, to the log where there is no alarm; returns at once."""
         if not self._lines:
-            _LOG.warning("%s", event.text)
+            log_event(event)
         for line in self._lines:
             line.put(event)
 
@@ -100,7 +100,6 @@ def make_alarms(settings: Settings, environment: Mapping[str, str] = os.environ)
             made[name] = ALARMS.load(name)(settings.values, environment)
         except FreeholdError as error:
             _LOG.error("The alarm %s is off: %s", name, error)
-        except Exception as error:
-            off = SettingError(f"its maker failed ({type(error).__name__}: {error}).")
-            _LOG.error("The alarm %s is off: %s", name, off)
+        except Exception as error:  # an alarm may be of any package
+            _LOG.error("The alarm %s is off: its maker failed (%s: %s).", name, type(error).__name__, error)
     return made

@@ -35,7 +35,7 @@ Listener = Callable[[Sequence[Call]], None]
 """Is told of each batch that was delivered."""
 
 
-class Delivering(threading.Thread):
+class DeliveryThread(threading.Thread):
     """Delivers until stopped, and then what is left, as far as that is quickly done."""
 
     def __init__(self, settings: Settings, late: LazyWorkspace, listeners: Sequence[Listener]) -> None:

@@ -1,27 +1,25 @@
-"""The event of a lagging delivery: told once when calls wait too long for the database, and once when no longer.
+"""The events of a lagging delivery: one when calls wait too long for the database, one when they no longer do.
 
 Not covered: how long they wait (`record.backlog`), what the delivery does about it (`record.pace`).
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 
 from freehold.record import EVIDENCE_LANES, Backlog
-from freehold.watch.alarms import Event
+from freehold.watch.alarms import Event, log_event
 
 _OVER = 0.5
 """The alarm is over once the lag is below this share of its limit, so that a lag around the limit is said once."""
-_LOG = logging.getLogger("freehold.record")
 
 
 class LagAlarm:
-    """Watches one journal's backlog; above a lag of `limit_s` seconds `tell` is told, or else the log."""
+    """Watches one journal's backlog; sends an event to `tell` (default: the log) when it lags by over `limit_s` s."""
 
     def __init__(self, limit_s: float, tell: Callable[[Event], None] | None = None) -> None:
         self._limit_s = limit_s
-        self._tell = tell or _log
+        self._tell = tell or log_event
         self.is_raised = False
 
     def look(self, backlog: Backlog, now: float) -> None:
@@ -40,7 +38,3 @@ class LagAlarm:
             self.is_raised = False
             text = f"Delivery no longer lags: the first call that waits has waited for {lag_s:.1f} s."
             self._tell(Event(kind="delivery_lag_over", text=text, at=now, details={"lag_s": lag_s}))
-
-
-def _log(event: Event) -> None:
-    _LOG.warning("%s", event.text)

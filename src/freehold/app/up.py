@@ -27,7 +27,7 @@ import msgspec
 
 from freehold.app.alarm_sender import AlarmSender, make_alarms
 from freehold.app.child import Child
-from freehold.app.delivery import Delivering, Listener, Tally
+from freehold.app.delivery import DeliveryThread, Listener, Tally
 from freehold.app.jobs import Jobs
 from freehold.app.lazy_workspace import LazyWorkspace
 from freehold.app.log import log_to_stderr
@@ -86,7 +86,7 @@ def _run(settings: Settings, late: LazyWorkspace, family: int, pages: socket.soc
     ending = threading.Event()
     workers = Workers(door, told, inherited=[family], ending=ending)
     told_of_calls: list[Listener] = [tally.count, *([tracing.send] if tracing else [])]
-    delivery, keeping = Delivering(settings, late, told_of_calls), Jobs(settings, late, alarms)
+    delivery, keeping = DeliveryThread(settings, late, told_of_calls), Jobs(settings, late, alarms)
     sorter = Child("the sorter", _SORTER, told, inherited=[family])
     listener = pages.fileno()
     console = Child("the console", [*_CONSOLE, str(listener)], told, inherited=[listener, family])

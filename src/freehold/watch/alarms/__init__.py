@@ -1,4 +1,4 @@
-"""Alarms: who is told when live evidence changes a route, or when Freehold falls behind.
+"""Alarms: notices to people when live evidence changes a route, or when delivery lags.
 
 An alarm is made by a factory that takes the settings and the environment, and has one method, `send`. It may raise: the
 event is sent again, a few times. It may take its time: events wait for it on a thread of its own, and nothing else
@@ -9,9 +9,12 @@ Not covered: when there is an event (`watch.run.monitor`, `app.lag`), retries (`
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
+
+_LOG = logging.getLogger("freehold.alarms")
 
 EventKind = Literal["route_changed", "route_taken_back", "delivery_lag", "delivery_lag_over"]
 
@@ -27,11 +30,16 @@ class Event:
     details: Mapping[str, str | float | None] = field(default_factory=dict)
 
 
+def log_event(event: Event) -> None:
+    """Write an event to the log."""
+    _LOG.warning("%s", event.text)
+
+
 class Alarm(Protocol):
-    """Tells somebody of events."""
+    """Notifies people of events."""
 
     def send(self, event: Event) -> None:
-        """Tell of an event; whatever this raises, it is tried again."""
+        """Send an event; whatever this raises, it is tried again."""
 
 
 Factory = Callable[[Mapping[str, str | float | int | bool], Mapping[str, str]], Alarm]

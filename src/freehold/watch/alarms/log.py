@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 
-from freehold.watch.alarms import Event
-
-_LOG = logging.getLogger("freehold.alarms")
+from freehold.watch.alarms import Event, log_event
 
 
 class LogAlarm:
@@ -18,4 +15,4 @@ class LogAlarm:
 
     def send(self, event: Event) -> None:
         """Write the line."""
-        _LOG.warning("%s", event.text)
+        log_event(event)

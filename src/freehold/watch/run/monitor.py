@@ -45,7 +45,7 @@ from freehold.watch import (
     outcomes,
     standing,
 )
-from freehold.watch.alarms import Event
+from freehold.watch.alarms import Event, log_event
 from freehold.watch.run.bounds import edited, slow_ms
 from freehold.watch.run.misfits import Misfits
 from freehold.watch.run.monitor_state import (
@@ -93,14 +93,14 @@ class _Moved(NamedTuple):
 class Monitor:
     """Watches the moved routes of a workspace; to be used on one thread.
 
-    `clock` gives Unix seconds. `tell` is told of each route that was changed, with its task's name; the log otherwise.
+    `clock` gives Unix seconds. `tell` gets an event for each route that it changes; by default the log does.
     """
 
     def __init__(
         self, workspace: Workspace, clock: Callable[[], float] = time.time, tell: Callable[[Event], None] | None = None
     ) -> None:
         self._workspace = workspace
-        self._tell = tell or _log
+        self._tell = tell or log_event
         self._clock = clock
         self._reach = Watermark(workspace)
         self._stamp: tuple[int, int, float] | None = None
@@ -219,10 +219,6 @@ def _event(name: str, new: Route) -> Event:
         task=name,
         details={"route": new.kind, "version": float(new.version), "decided_by": new.decided_by},
     )
-
-
-def _log(event: Event) -> None:
-    _LOG.warning("%s", event.text)
 
 
 class _Follower:
