@@ -11,7 +11,7 @@ What is of Freehold itself is in the same table, and loaded the same way. Nothin
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -25,7 +25,7 @@ class Seam:
     """One table; `own` are Freehold's entries, each as `module:name`."""
 
     name: str
-    own: Mapping[str, str] = field(default_factory=dict)
+    own: Mapping[str, str]
 
     def names(self) -> tuple[str, ...]:
         """All names that can be asked for."""
@@ -67,5 +67,4 @@ ALARMS = Seam(
     "alarms",
     {"log": "freehold.watch.alarms.log:LogAlarm", "webhook": "freehold.watch.alarms.webhook:WebhookAlarm"},
 )
-"""Who is told when a route changes by itself: `freehold.watch.alarms.Factory`."""
-SEAMS = (ALARMS,)
+"""What sends a notice when a route changes by itself: `freehold.watch.alarms.Factory`."""
