@@ -2,7 +2,7 @@
 
     workers      serve calls and write them to the journal (`app.worker`)
     delivery     takes calls out of the journal into the database
-    keeping      keeps engines running, watches moved routes
+    jobs         keep engines running, watch moved routes
     sorter       sorts new calls, deletes what is old, at the lowest priority (`app.sorter`)
     console      serves its pages and the admin API, which workers ask it for (`app.console`)
 
@@ -86,14 +86,14 @@ def _run(settings: Settings, late: LazyWorkspace, family: int, pages: socket.soc
     ending = threading.Event()
     workers = Workers(door, told, inherited=[family], ending=ending)
     told_of_calls: list[Listener] = [tally.count, *([tracing.send] if tracing else [])]
-    delivery, keeping = DeliveryThread(settings, late, told_of_calls), Jobs(settings, late, alarms)
+    delivery, jobs = DeliveryThread(settings, late, told_of_calls), Jobs(settings, late, alarms)
     sorter = Child("the sorter", _SORTER, told, inherited=[family])
     listener = pages.fileno()
     console = Child("the console", [*_CONSOLE, str(listener)], told, inherited=[listener, family])
     counting = Periodic("metrics", tally.save, pause_s=_TALLY_S)
     with _signals(ending, workers):
         try:
-            for part in (delivery, keeping, counting, sorter, console):
+            for part in (delivery, jobs, counting, sorter, console):
                 part.start()
             workers.start()
             _announce(host, door.port, settings.whole("gateway.workers"))
@@ -104,7 +104,7 @@ def _run(settings: Settings, late: LazyWorkspace, family: int, pages: socket.soc
             workers.stop(settings.number("gateway.grace_s"))
             delivery.stop()
             counting.stop()
-            keeping.stop()
+            jobs.stop()
             alarms.close()
             sorter.join_or_kill(_DYING_S)
             console.join_or_kill(_DYING_S)
