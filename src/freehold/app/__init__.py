@@ -1,6 +1,6 @@
 """The composition root: `freehold up`, built from settings.
 
-    up               the parent: binds the port, supervises, delivers the journal, keeps routes' engines, sorts new calls
+    up               the parent: binds the port, supervises, delivers the journal, keeps engines, sorts new calls
     worker           a process of its own with a gateway, as many as `gateway.workers` says
     gateway_process  what runs in it
     wiring           its gateway, with everything that it is handed

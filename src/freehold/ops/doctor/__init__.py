@@ -2,9 +2,9 @@
 
     machine     state folder and who can read it, disk, clock, port, open files, extras
     doors       who reaches the gateway, keys, the names that it goes by
-    rented      providers: can they be reached, is there a key, what do they offer
+    providers   can they be reached, is there a key, what do they offer
     record      the database and the journal
-    workspace      models, each file by its hash, and datasets that routes and tasks name; the chain of receipts
+    workspace   models, each file by its hash, and datasets that routes and tasks name; the chain of receipts
 
 Not covered: mending anything; what a running gateway measures of itself (`/metrics`, `/readyz`).
 """
