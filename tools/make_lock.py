@@ -67,11 +67,11 @@ def main() -> None:
         for path in LOCK.glob("*.txt"):
             if path.stem != TORCH_CPU:
                 path.unlink()
-        resolver = Resolver(whole, ["--exclude-newer", options.cooldown] if options.cooldown else [])
-        _write_parts(resolver)
+        cooldown = ["--exclude-newer", options.cooldown] if options.cooldown else []
+        _write_parts(Resolver(whole, cooldown))
     for system in SYSTEMS:
         for python in PYTHONS:
-            _check_wheels(system, python)
+            _check_wheels(system, python, cooldown)
 
 
 class Resolver:
@@ -102,12 +102,12 @@ def _compile(arguments: Sequence[str], out: Path) -> None:
         sys.exit("uv found no versions that fit; see its message above. lock/ is incomplete: git restore lock")
 
 
-def _check_wheels(system: str, python: str) -> None:
+def _check_wheels(system: str, python: str, cooldown: Sequence[str]) -> None:
     """End with uv's message if a locked package has no wheel for this system and Python."""
     files = [str(path) for path in sorted(LOCK.glob("*.txt")) if path.stem not in (TORCH_CPU, UV)]
     platform = ["--no-universal", "--python-platform", system, "--python-version", python]
     with tempfile.TemporaryDirectory() as scratch:
-        _compile(["--no-deps", "--only-binary", ":all:", *platform, *files], Path(scratch) / "one.txt")
+        _compile([*cooldown, "--no-deps", "--only-binary", ":all:", *platform, *files], Path(scratch) / "one.txt")
 
 
 def _write_parts(resolver: Resolver) -> None:
