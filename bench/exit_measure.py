@@ -10,9 +10,9 @@ from typing import Any
 from freehold.demo.traffic import Request
 from freehold.model import Call, Verdict
 from freehold.pipeline.workspace import Workspace
-from freehold.sort.run.sort import read_call
 from freehold.store import CallFilter
 from freehold.text.intervals import wilson
+from freehold.text.read_call import read_call
 from freehold.text.scoring import score
 
 Also = tuple[str, Callable[[str], str]]

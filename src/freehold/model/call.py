@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Literal
+
+import msgspec
 
 from freehold.model.exchange import Dialect
 
@@ -13,8 +14,7 @@ Redaction = Literal["none", "redacted", "deleted"]
 __all__ = ["Arm", "Call", "Dialect", "Redaction"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One exchange, whole.
 
     `request_body` is what the client sent, byte for byte. `response_body` is what it received; a stream is assembled
@@ -54,7 +54,7 @@ class Call:
     ttft_ms: float | None = None
     gateway_ms: float | None = None
     is_stream: bool = False
-    tags: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = msgspec.field(default_factory=dict)
     user_key: str | None = None
     session_key: str | None = None
     key_id: str | None = None
@@ -63,4 +63,4 @@ class Call:
     written_tokens: int | None = None
     reasoning_tokens: int | None = None
     is_estimated: bool = False
-    api: dict[str, str] = field(default_factory=dict)
+    api: dict[str, str] = msgspec.field(default_factory=dict)

@@ -26,6 +26,7 @@ from freehold.model.price import Price, cost_usd
 from freehold.model.tags import TASK_FIELD, TASK_TAG
 from freehold.record.encoding import decode_body
 from freehold.text.estimate import estimated_usage
+from freehold.text.read_call import ReadCall
 
 _OWNED_ARMS = ("owned", "shadow")
 _TEXT_DIALECTS = ("openai-chat", "openai-responses", "openai-completions", "anthropic-messages")
@@ -109,18 +110,21 @@ class _Body:
     note: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_exchange(exchange: Exchange, *, prices: Mapping[str, Price], limit_bytes: int) -> Call:
+def read_exchange(exchange: Exchange, *, prices: Mapping[str, Price], limit_bytes: int) -> ReadCall:
     """One call out of both sides; a decoded body is at most `limit_bytes`, its cost None where that is unknown."""
     request, response = exchange.request, exchange.response
     sent = _plain(request.body, request.content_encoding, "request_encoding", limit_bytes)
     asked = _asked(request, sent.content)
-    got = _received(request.dialect, response, limit_bytes, may_be_stream=asked.is_stream)
-    return _call(exchange, sent, asked, got, prices)
-
-
-def _call(exchange: Exchange, sent: _Body, asked: Asked, got: _Body, prices: Mapping[str, Price]) -> Call:
-    request, decision, response = exchange.request, exchange.decision, exchange.response
+    got = _received(request.dialect, response, limit_bytes, may_be_stream=asked is not None and asked.is_stream)
     answer = read_answer(request.dialect, got.content)
+    call = _call(exchange, sent, asked or Asked(dialect=request.dialect), got, answer, prices)
+    return ReadCall(call, None if request.dialect == "other" else asked, answer)
+
+
+def _call(
+    exchange: Exchange, sent: _Body, asked: Asked, got: _Body, answer: Answer, prices: Mapping[str, Price]
+) -> Call:
+    request, decision, response = exchange.request, exchange.decision, exchange.response
     error = _error(decision, response, got, answer)
     usage = _estimated(exchange, sent.content, answer, error)
     return Call(
@@ -215,11 +219,11 @@ def _plain(body: bytes, content_encoding: str, tag: str, limit_bytes: int) -> _B
     return _Body(content=decoded)
 
 
-def _asked(request: RequestSide, body: bytes) -> Asked:
+def _asked(request: RequestSide, body: bytes) -> Asked | None:
     try:
         return read_request(request.dialect, body)
     except BadBodyError:
-        return Asked(dialect=request.dialect)
+        return None
 
 
 def _named_task(asked: Asked) -> dict[str, str]:

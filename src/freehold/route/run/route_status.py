@@ -10,8 +10,8 @@ from freehold.model import Call, Route
 from freehold.model.task import Task
 from freehold.pipeline.workspace import Workspace
 from freehold.route import LiveCall, LiveFigures
-from freehold.sort.run.sort import read_call
 from freehold.store import CallFilter
+from freehold.text.read_call import read_call
 from freehold.text.target import Habits, why_no_target
 from freehold.watch.run.monitor_status import MonitorStatus, monitor_status_of, remarks, route_words
 from freehold.watch.run.prompt_news import PromptNews, prompt_news

@@ -28,9 +28,9 @@ from freehold.model.task import Task
 from freehold.pipeline.workspace import Workspace
 from freehold.route.run.move import put_route
 from freehold.settings import Settings
-from freehold.sort.run.sort import ReadCall
 from freehold.store import CallStream, Place, WatchRow
 from freehold.text.prompts.template import Template
+from freehold.text.read_call import ReadCall
 from freehold.text.slices import SliceShape
 from freehold.watch import (
     Decision,

@@ -19,8 +19,8 @@ from dataclasses import dataclass, field, replace
 from freehold.model.call import Call
 from freehold.model.exchange import input_text
 from freehold.model.route import Route
-from freehold.sort.run.sort import ReadCall, read_call
 from freehold.text.prompts.template import Template
+from freehold.text.read_call import ReadCall, read_call
 from freehold.text.refusals import is_refusal
 from freehold.text.scoring import is_acceptable, score
 from freehold.text.slices import SliceShape
