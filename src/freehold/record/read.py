@@ -13,7 +13,6 @@ Not covered: the bytes on their way (`freehold.gateway`), keeping them until the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 import msgspec
 
@@ -96,8 +95,7 @@ class Exchange(msgspec.Struct, frozen=True):
     response: ResponseSide
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Body:
+class _Body(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A body as the record keeps it; `error` is what it says about how the exchange ended.
 
     `is_failed`: an event in it says that the provider failed. `is_stream`: it came as a stream.
@@ -107,7 +105,7 @@ class _Body:
     error: str | None = None
     is_failed: bool = False
     is_stream: bool = False
-    note: Mapping[str, str] = field(default_factory=dict)
+    note: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 def read_exchange(exchange: Exchange, *, prices: Mapping[str, Price], limit_bytes: int) -> ReadCall:

@@ -115,12 +115,13 @@ class CallTable:
 
     def _insert(self, connection: Connection, calls: Sequence[Call], rows: Sequence[RowValues]) -> None:
         """Insert rows; of those with a gateway key only the new ones count."""
-        keyed = {call.id: row for call, row in zip(reversed(calls), reversed(rows), strict=True) if call.key_id}
+        both = zip(reversed(calls), reversed(rows), strict=True)
+        keyed = {call.id: by_column(row) | {"tags": call.tags} for call, row in both if call.key_id}
         before = self._there(connection, keyed)
         self._database.insert_new(connection, schema.calls, rows)
         fresh = self._written(connection, keyed.keys() - before)
         if fresh:
-            count_calls(self._database, connection, [by_column(keyed[call_id]) for call_id in fresh])
+            count_calls(self._database, connection, [keyed[call_id] for call_id in fresh])
 
     def _there(self, connection: Connection, ids: Iterable[str]) -> set[str]:
         """Which of these calls are in the record."""

@@ -28,7 +28,7 @@ from freehold.store import Placement, Store
 from freehold.text.effort import TooLongError, effort
 from freehold.text.read_call import ReadCall
 
-LOOK_CALLS, LOOK_S = 256, 5.0
+LOOK_CALLS, LOOK_S = 128, 5.0
 _REFRESH_S = 0.5
 _EFFORT_S = 0.25
 """CPU seconds for a batch; what is left then is the sorter's, which sets aside what takes too long."""
