@@ -20,6 +20,7 @@ from freehold.dialects import BadBodyError, StreamAssembler, read_answer, read_r
 from freehold.dialects.paths import path_model
 from freehold.dialects.sse import begins_as_stream
 from freehold.model.call import Arm, Call, Dialect
+from freehold.model.coins import NO_COINS, Coins, coins_of, without_coins
 from freehold.model.exchange import Answer, Asked, Usage
 from freehold.model.price import Price, cost_usd
 from freehold.model.tags import TASK_FIELD, TASK_TAG
@@ -54,7 +55,7 @@ class RequestSide(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """Who was asked, and why; `tags` are the gateway's own."""
+    """Who was asked, and why; `tags` are the gateway's own, `coins` what chance decided."""
 
     arm: Arm = "rented"
     propensity: float = 1.0
@@ -65,6 +66,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     task_key: str | None = None
     route_version: int = 0
     tags: Mapping[str, str] = msgspec.field(default_factory=dict)
+    coins: Coins = NO_COINS
 
 
 class ResponseSide(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,7 +159,8 @@ def _call(
         ttft_ms=response.ttft_ms,
         gateway_ms=response.gateway_ms,
         is_stream=response.is_stream or got.is_stream,
-        tags={**_named_task(asked), **request.tags, **decision.tags, **sent.note, **response.note, **got.note},
+        tags={**_named_task(asked), **request.tags, **_own_tags(decision), **sent.note, **response.note, **got.note},
+        coins=decision.coins if decision.coins != NO_COINS else coins_of(decision.tags),
         user_key=request.user_key or asked.user_key,
         session_key=request.session_key or asked.session_key,
         route_version=decision.route_version,
@@ -222,6 +225,11 @@ def _asked(request: RequestSide, body: bytes) -> Asked | None:
         return read_request(request.dialect, body)
     except BadBodyError:
         return None
+
+
+def _own_tags(decision: Decision) -> Mapping[str, str]:
+    """The gateway's tags; those of an entry that an earlier version wrote hold the coins, too."""
+    return without_coins(decision.tags) if decision.tags else decision.tags
 
 
 def _named_task(asked: Asked) -> dict[str, str]:

@@ -21,7 +21,7 @@ from freehold.store.database import Database
 from freehold.store.keys import count_calls
 from freehold.store.placement import Placement, hold_tasks, take_back_changed
 from freehold.store.retention import SEEN_EVERY_S
-from freehold.store.rows import RowValues, by_column, row_of, storable
+from freehold.store.rows import RowValues, by_column, call_of, row_of, storable
 
 StaticParts = Callable[[Call], Sequence[bytes]]
 
@@ -279,7 +279,7 @@ def _call(row: Row[Any], slices: Mapping[str, bytes]) -> Call:
         raise StateError(
             f"Call {row.id!r} cannot be read: the shared part {error} is missing.", hint="Restore a backup."
         ) from error
-    return Call(**values)
+    return call_of(values)
 
 
 def _where(chosen: CallFilter) -> ColumnElement[bool]:

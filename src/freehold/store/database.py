@@ -24,7 +24,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, Operati
 
 from freehold.errors import AwayError, BusyError, FreeholdError, MissingExtraError, SettingError, StateError
 
-HEAD = "0006"
+HEAD = "0007"
 _MIGRATION_LOCK = 8700
 _AWAY_STATES = ("08", "53", "57")
 """PostgreSQL's classes of connection trouble, missing resources and operators' interventions."""

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import JSON, Float, Integer, String, Text
 
 from freehold.model.call import Call
+from freehold.model.coins import COIN_NAMES, NO_COINS, Coins
 from freehold.store.bodies import Cut
 from freehold.store.database import dump_json
 from freehold.store.schema import calls
@@ -22,7 +23,8 @@ RowValues = tuple[Any, ...]
 
 _COLUMNS = tuple(column.name for column in calls.c)
 _BODY, _PARTS = _COLUMNS.index("request_body"), _COLUMNS.index("request_parts")
-_values_of = attrgetter(*(name if name != "request_parts" else "request_body" for name in _COLUMNS))
+_PLACES = {"request_parts": "request_body"} | {name: f"coins.{name}" for name in COIN_NAMES}
+_values_of = attrgetter(*(_PLACES.get(name, name) for name in _COLUMNS))
 _TEXTS = tuple(place for place, column in enumerate(calls.c) if isinstance(column.type, String | Text))
 _NUMBERS = tuple(place for place, column in enumerate(calls.c) if isinstance(column.type, Integer | Float))
 _DOCUMENTS = tuple(n for n, column in enumerate(calls.c) if isinstance(column.type, JSON) and n != _PARTS)
@@ -43,6 +45,13 @@ def row_of(call: Call, rest: bytes, cuts: Sequence[Cut]) -> RowValues:
         values[place] = dump_json(values[place])
     values[_BODY], values[_PARTS] = rest, dump_json([list(cut) for cut in cuts])
     return tuple(values)
+
+
+def call_of(columns: dict[str, Any]) -> Call:
+    """The call in the columns of a row; those with the coins must be among them."""
+    values = columns
+    coins = {name: value for name in COIN_NAMES if (value := values.pop(name)) is not None}
+    return Call(**values, coins=Coins(**coins) if coins else NO_COINS)
 
 
 def by_column(row: RowValues) -> dict[str, Any]:

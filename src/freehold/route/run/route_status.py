@@ -106,7 +106,7 @@ def _live_calls(calls: Iterator[Call], habits: Habits) -> Iterator[LiveCall]:
                 arm=call.arm,
                 latency_ms=call.latency_ms,
                 cost_usd=call.cost_usd,
-                engine=call.tags.get("engine"),
+                engine=call.coins.engine,
             )
     for audit in audits:
         audited = local.get(audit.parent_id or "")

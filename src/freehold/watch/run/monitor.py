@@ -187,9 +187,7 @@ class Monitor:
         new = self._misfits.next_route(route, unfit, self._clock())
         self._put(name, new)
         if new is None:
-            self._workspace.store.calls.assign(
-                {one.call.id: None for one in unfit if one.call.tags.get("owned") == "unfit"}
-            )
+            self._workspace.store.calls.assign({one.call.id: None for one in unfit if one.call.coins.owned == "unfit"})
 
     def _act(self, name: str, route: Route, watch: Watch) -> bool:
         """Do what the evidence says; returns whether that changes the route."""
