@@ -138,7 +138,7 @@ def _decided(
         shape=shape,
         readings=sensitivity(lambda asked: evaluator.decide(given.ours, asked, given.opinions), settings),
     )
-    return write_reports(replace(verdict, evidence=evidence), out_dir)
+    return write_reports(replace(verdict, evidence=evidence.to_json()), out_dir)
 
 
 def _entering(frozen: Frozen, entry: ProofBudget) -> Frozen:
