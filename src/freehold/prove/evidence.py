@@ -91,7 +91,7 @@ def gather(
         savings=_same(of_outlook.SavingsFigures, savings(owned, facts)),
         sensitivity=_sensitivity(readings),
         settings=_same(SettingsFigures, settings),
-        facts=_same(FactsFigures, facts),
+        facts=_same(FactsFigures, facts, training=msgspec.to_builtins(facts.training) if facts.training else {}),
         dataset=DatasetFigures(hash=frozen.hash, counts=frozen.counts, dropped=frozen.dropped),
         freehold=__version__,
         **_counted(held),
