@@ -20,7 +20,6 @@ from freehold.model.verdict import Verdict
 from freehold.prove import ProofSettings, prove
 from freehold.prove.report import dots, pictures
 from freehold.prove.report.report import render, write_reports
-from freehold.prove.report.sheet import Sheet
 from freehold.prove.report.summary import tell
 
 CSS = Path(freehold.prove.__file__).parent / "report" / "templates" / "report.css"
@@ -153,7 +152,7 @@ def at(evidence: dict[str, Any], path: str) -> Any:
 
 
 def sentences(verdict: Verdict) -> list[str]:
-    story = tell(verdict, Sheet(verdict.evidence))
+    story = tell(verdict, verdict.figures)
     return [story.headline, *story.moves, *story.saves, *story.risks, *story.stays, *story.unshown, *story.notices]
 
 
@@ -341,9 +340,9 @@ def test_the_text_report_fits_a_terminal(proven: Verdict, tmp_path: Path) -> Non
 
 
 def test_the_pictures_are_well_formed_and_described(proven: Verdict) -> None:
-    evidence = Sheet(with_all(proven).evidence)
+    evidence = with_all(proven).figures
     drawn = [
-        pictures.evidence_path(evidence),
+        pictures.evidence_path(evidence.paired),
         pictures.coverage_risk(evidence),
         pictures.confidence(evidence),
         pictures.ramp(evidence),

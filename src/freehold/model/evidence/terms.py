@@ -74,3 +74,8 @@ class FactsFigures(msgspec.Struct, frozen=True, kw_only=True):
     def undertraining(self) -> TrainingFigures | None:
         """What is said of a training that was too little or had room left; None of any other."""
         return read(TrainingFigures, self.training) if self.training else None
+
+    @property
+    def train_on(self) -> str:
+        """The command that would train on a model whose training was too little or had room left; else empty."""
+        return self.undertraining.next if self.undertraining else ""

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from freehold.prove.report.sheet import Sheet
+from freehold.model.evidence.answers import PlainSide
+from freehold.model.evidence.evidence import Evidence
 from freehold.prove.report.words import interval, share
 
 
@@ -53,33 +54,33 @@ KNOWN = Basis(
 )
 
 
-def basis(evidence: Sheet) -> Basis:
+def basis(evidence: Evidence) -> Basis:
     """The words for this evidence."""
-    known, rejected = evidence.count("known_calls"), evidence.count("rejected_calls")
-    if evidence.flag("is_agreement") and not known:
+    known, rejected = evidence.known_calls, evidence.rejected_calls
+    if evidence.is_agreement and not known:
         return AGREEMENT
-    scored = evidence.count("scored_calls") or evidence.count("calls")
+    scored = evidence.scored_calls or evidence.calls or 0
     return KNOWN if known + rejected >= scored else MIXED
 
 
-def agreed_alone(evidence: Sheet) -> tuple[str, ...]:
+def agreed_alone(evidence: Evidence) -> tuple[str, ...]:
     """What is not known of the calls of which nobody said what was wanted, and how both sides did in the others."""
-    rows = {row.text("of"): row for row in evidence.rows("apart")}
+    rows = {row.of: row for row in evidence.apart}
     if "provider" not in rows:
         return ()
     rest = rows["provider"]
     sentence = (
-        f"That the answers are right in the {rest.count('n'):,} calls of which nobody said what was wanted. There the"
-        f" owned model agrees with the provider in {_share(rest.at('owned'))}, which says nothing of truth."
+        f"That the answers are right in the {(rest.n or 0):,} calls of which nobody said what was wanted. There the"
+        f" owned model agrees with the provider in {_share(rest.owned)}, which says nothing of truth."
     )
     if "people" in rows:
         said = rows["people"]
         sentence += (
-            f" In the {said.count('n'):,} calls that people corrected it is right in {_share(said.at('owned'))}, the"
-            f" provider in {_share(said.at('provider'))}."
+            f" In the {(said.n or 0):,} calls that people corrected it is right in {_share(said.owned)}, the"
+            f" provider in {_share(said.provider)}."
         )
     return (sentence,)
 
 
-def _share(side: Sheet) -> str:
-    return f"{share(side.number('share'))} {interval(side.number('low'), side.number('high'))}"
+def _share(side: PlainSide) -> str:
+    return f"{share(side.share)} {interval(side.low, side.high)}"

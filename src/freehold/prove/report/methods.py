@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from freehold.model.evidence.decision import ComparedFigures
+from freehold.model.evidence.evidence import Evidence
 from freehold.model.verdict import Verdict
 from freehold.prove.report.assumptions import assumptions, missing
 from freehold.prove.report.basis import basis
 from freehold.prove.report.multiplicity import multiplicity
 from freehold.prove.report.references import Reference, references
 from freehold.prove.report.risks import is_b, is_by_people, is_newer
-from freehold.prove.report.sheet import Sheet
 from freehold.prove.report.words import (
     amount,
     day,
@@ -57,13 +58,13 @@ class Statement:
     references: tuple[Reference, ...]
 
 
-def state(verdict: Verdict, evidence: Sheet) -> Statement:
+def state(verdict: Verdict, evidence: Evidence) -> Statement:
     """Put a verdict's statistics into words."""
     hypotheses = [_alone(evidence), _contract(evidence)]
-    if evidence.has("slices"):
+    if evidence.slices:
         hypotheses.append(_slices(evidence))
-    if evidence.has("judged"):
-        hypotheses.append(_people(evidence))
+    if evidence.judged is not None:
+        hypotheses.append(_people(evidence, evidence.judged))
     return Statement(
         claim=_claim(verdict, evidence),
         design=_design(evidence),
@@ -77,9 +78,9 @@ def state(verdict: Verdict, evidence: Sheet) -> Statement:
     )
 
 
-def _claim(verdict: Verdict, evidence: Sheet) -> str:
+def _claim(verdict: Verdict, evidence: Evidence) -> str:
     """The one statement that a move rests on, with its error rate."""
-    spent, scope = evidence.at("spent"), evidence.text("outcome", "scope")
+    spent, scope = evidence.spent, evidence.outcome.scope
     if verdict.decision != "move":
         return "Nothing is claimed. A verdict other than move has no error rate: it changes nothing."
     if scope == "whole":
@@ -88,27 +89,27 @@ def _claim(verdict: Verdict, evidence: Sheet) -> str:
             what = (
                 f"the mean of what people prefer is at most {in_points(verdict.margin)} points on the provider's side"
             )
-        chance = spent.number("alpha")
+        chance = spent.alpha
     elif is_b(evidence):
         what = f"of the answers given locally a share of at most {percent(verdict.risk)} is wrong"
-        chance = spent.number("delta")
+        chance = spent.delta
     else:
         what = f"a share of at most {percent(verdict.risk)} of all calls is answered locally and wrong"
-        chance = spent.number("delta")
+        chance = spent.delta
     return (
         f"For traffic like the held-out calls, {what}. Were that not so, calls drawn like these would have led to this"
         f" move with a probability of at most {amount(chance)}."
     )
 
 
-def _design(evidence: Sheet) -> tuple[str, ...]:
-    n, users = evidence.count("calls"), evidence.count("users")
+def _design(evidence: Evidence) -> tuple[str, ...]:
+    n, users = (evidence.calls or 0), (evidence.users or 0)
     wanted = {
         "agreement": "the provider's own answers",
         "mixed": "the corrected answers where there are any, else the provider's own",
         "known": "what people said was wanted",
     }[basis(evidence).name]
-    names = [one_line(row.text("name")) for row in evidence.rows("metrics")] or ["exact"]
+    names = [one_line(row.name) for row in evidence.metrics] or ["exact"]
     metrics = f"metric {names[0]}" if len(names) == 1 else f"metrics {', '.join(names)}, all of which must pass"
     by_user = (
         "Each user made one call, so calls are the units."
@@ -124,15 +125,15 @@ def _design(evidence: Sheet) -> tuple[str, ...]:
         *_population(evidence),
         f"The held-out calls {when} the calls trained on; neither training, nor the choice of a checkpoint, nor"
         " the confidence head has seen them. The head was fitted, and the slices cut, on another split (dev).",
-        f"The order of users was drawn by seed {number(evidence.number('settings', 'seed'))}. The evidence may be"
+        f"The order of users was drawn by seed {number(evidence.settings.seed)}. The evidence may be"
         " looked at after each of them, and this proof may be run again, without a larger error.",
     )
 
 
-def _population(evidence: Sheet) -> tuple[str, ...]:
+def _population(evidence: Evidence) -> tuple[str, ...]:
     """What the units stand for, where the dataset says it."""
-    n, scored = evidence.count("calls"), evidence.count("scored_calls")
-    if not evidence.has("kinds"):
+    n, scored = (evidence.calls or 0), (evidence.scored_calls or 0)
+    if not evidence.kinds:
         return ()
     told = "All answered calls of their time are held out, whatever the provider answered, as often as an input came."
     if scored < n:
@@ -143,37 +144,31 @@ def _population(evidence: Sheet) -> tuple[str, ...]:
     return (told,)
 
 
-def _alone(evidence: Sheet) -> Hypothesis:
-    paired, margin = evidence.at("paired"), percent(evidence.number("settings", "margin"))
-    found = (
-        f"{points(paired.number('difference'))} {interval(paired.number('low'), paired.number('high'), is_signed=True)}"
-    )
-    shown = (
-        f"shown after {number(paired.number('decided_at'))} of {number(paired.number('users'))}"
-        if paired.flag("is_certified")
-        else "not shown"
-    )
-    z = paired.number("tango_z")
+def _alone(evidence: Evidence) -> Hypothesis:
+    paired, margin = evidence.paired, percent(evidence.settings.margin)
+    found = f"{points(paired.difference)} {interval(paired.low, paired.high, is_signed=True)}"
+    shown = f"shown after {number(paired.decided_at)} of {number(paired.users)}" if paired.is_certified else "not shown"
+    z = paired.tango_z
     check = (
         f" Cross-check, for a fixed sample of yes/no answers: Tango's z = {z:+.2f} against the margin."
         if z is not None
         else " Tango's cross-check does not apply to these units."
     )
-    metrics = paired.count("metrics")
-    which = f" The metric furthest from it, of {metrics:,}: {one_line(paired.text('metric'))}." if metrics > 1 else ""
+    metrics = paired.metrics
+    which = f" The metric furthest from it, of {metrics:,}: {one_line(paired.metric)}." if metrics > 1 else ""
     return Hypothesis(
         name="The owned model alone",
         estimand="E[D], the mean over users: D is the owned score less the provider's, averaged over a user's calls",
         null=f"E[D] ≤ −{margin}",
         alternative=f"E[D] > −{margin}",
-        test=f"betting, target-recalculating, planned for {number(paired.number('users'))} units; shown once the"
-        f" evidence is 1/α = {amount(_inverse(evidence.number('spent', 'alpha')))}, at any look",
-        result=f"{shown}; difference {found} points, n={number(paired.number('n'))}.{which}{check}",
+        test=f"betting, target-recalculating, planned for {number(paired.users)} units; shown once the"
+        f" evidence is 1/α = {amount(_inverse(evidence.spent.alpha))}, at any look",
+        result=f"{shown}; difference {found} points, n={number(paired.n)}.{which}{check}",
     )
 
 
-def _contract(evidence: Sheet) -> Hypothesis:
-    risk, delta = percent(evidence.number("settings", "risk")), amount(evidence.number("spent", "delta"))
+def _contract(evidence: Evidence) -> Hypothesis:
+    risk, delta = percent(evidence.settings.risk), amount(evidence.spent.delta)
     if is_b(evidence):
         bounded, of = "P(wrong | confidence ≥ τ)", "local answers that are wrong"
         how = (
@@ -186,9 +181,9 @@ def _contract(evidence: Sheet) -> Hypothesis:
             f"Clopper and Pearson's upper bound at 1 − {delta}, for τ and every stricter threshold; the share falls as"
             " τ rises, so that one level serves all"
         )
-    served = "on the calls outside withheld slices: " if evidence.has("withheld") else ""
+    served = "on the calls outside withheld slices: " if evidence.withheld else ""
     return Hypothesis(
-        name=f"Contract {evidence.text('contract') or 'A'}",
+        name=f"Contract {evidence.contract or 'A'}",
         estimand=f"{bounded}, the share of {of}",
         null=f"{bounded} > {risk}",
         alternative=f"{bounded} ≤ {risk}",
@@ -197,34 +192,34 @@ def _contract(evidence: Sheet) -> Hypothesis:
     )
 
 
-def _by_user(evidence: Sheet) -> str:
+def _by_user(evidence: Evidence) -> str:
     """What is asked besides where users made several calls, and where some made more than others."""
-    if not evidence.flag("cascade", "is_by_user"):
+    if not evidence.cascade.is_by_user:
         return ""
     alike = "; users made several calls, so betting on users, each of whom counts alike, must certify it as well"
-    if evidence.count("users") * evidence.count("busiest_user_calls") <= evidence.count("calls"):
+    if (evidence.users or 0) * (evidence.busiest_user_calls or 0) <= (evidence.calls or 0):
         return alike
     return f"{alike}; and as some made more than others, calls are taken for what they are worth by their design effect"
 
 
-def _threshold(evidence: Sheet) -> str:
-    cascade = evidence.at("cascade")
-    chosen = cascade.at("chosen")
-    if not chosen.has():
+def _threshold(evidence: Evidence) -> str:
+    cascade = evidence.cascade
+    chosen = cascade.chosen
+    if chosen is None:
         return "not shown for any threshold"
     return (
-        f"shown for τ = {level(cascade.number('threshold'))}: {number(chosen.number('wrong'))} wrong among"
-        f" {number(chosen.number('local'))} local answers of {number(evidence.number('calls'))} calls, upper bound"
-        f" {share(chosen.number('upper'))}; coverage at least {share(cascade.number('coverage_at_least'))}"
-        f" (asked for: {percent(cascade.number('least_coverage'))})"
+        f"shown for τ = {level(cascade.threshold)}: {number(chosen.wrong)} wrong among"
+        f" {number(chosen.local)} local answers of {number(evidence.calls)} calls, upper bound"
+        f" {share(chosen.upper)}; coverage at least {share(cascade.coverage_at_least)}"
+        f" (asked for: {percent(cascade.least_coverage)})"
     )
 
 
-def _slices(evidence: Sheet) -> Hypothesis:
-    rows, limit = evidence.rows("slices"), percent(evidence.number("slice_limit"))
-    counts = {state: sum(row.text("state") == state for row in rows) for state in ("kept", "broken", "open")}
+def _slices(evidence: Evidence) -> Hypothesis:
+    rows, limit = evidence.slices, percent(evidence.slice_limit)
+    counts = {state: sum(row.state == state for row in rows) for state in ("kept", "broken", "open")}
     what, how = "P(local and wrong | slice), at the threshold that is served", "Clopper and Pearson's bounds"
-    if evidence.text("outcome", "scope") == "whole":
+    if evidence.outcome.scope == "whole":
         what = "P(the provider alone is right | slice) − P(the owned model alone is right | slice), of local calls"
         how = "differences of Clopper and Pearson's bounds, half of the level each,"
     return Hypothesis(
@@ -237,16 +232,15 @@ def _slices(evidence: Sheet) -> Hypothesis:
     )
 
 
-def _people(evidence: Sheet) -> Hypothesis:
-    judged = evidence.at("judged")
-    margin = percent(judged.number("margin") or evidence.number("settings", "margin"))
-    found = interval(judged.number("low"), judged.number("high"), is_signed=True)
-    shown = "shown" if judged.flag("is_certified") else "not shown"
+def _people(evidence: Evidence, judged: ComparedFigures) -> Hypothesis:
+    margin = percent(judged.margin or evidence.settings.margin)
+    found = interval(judged.low, judged.high, is_signed=True)
+    shown = "shown" if judged.is_certified else "not shown"
     result = f"{shown}; no comparison counts yet"
-    if judged.number("difference") is not None:
+    if judged.difference is not None:
         result = (
-            f"{shown}; {number(judged.number('by_people'))} pairs compared by people, difference"
-            f" {points(judged.number('difference'))} {found} points"
+            f"{shown}; {number(judged.by_people)} pairs compared by people, difference"
+            f" {points(judged.difference)} {found} points"
         )
     return Hypothesis(
         name="Preferred by people",
@@ -255,46 +249,45 @@ def _people(evidence: Sheet) -> Hypothesis:
         null=f"E[D] ≤ −{margin}",
         alternative=f"E[D] > −{margin}",
         test="the same bets on blind comparisons in a drawn order"
-        + ("; the judge's scores sharpen them (prediction-powered)" if judged.flag("is_aided") else ""),
+        + ("; the judge's scores sharpen them (prediction-powered)" if judged.is_aided else ""),
         result=result + _judge_beside(judged),
     )
 
 
-def _judge_beside(judged: Sheet) -> str:
+def _judge_beside(judged: ComparedFigures) -> str:
     """What the judge says by itself, and what is left of it where people correct it."""
-    own, corrected = judged.number("judge_mean"), judged.number("powered", "mean")
-    if own is None or corrected is None:
+    own, powered = judged.judge_mean, judged.powered
+    if own is None or powered is None or powered.mean is None:
         return ""
-    low, high = judged.number("powered", "low"), judged.number("powered", "high")
-    rho = judged.number("powered", "rho")
+    corrected, low, high, rho = powered.mean, powered.low, powered.high, powered.rho
     return (
         f"; the judge alone {points(own)}, corrected by people {points(corrected)}"
         f" {interval(low, high, is_signed=True)} points" + ("" if rho is None else f", correlation {amount(rho)}")
     )
 
 
-def _levels(verdict: Verdict, evidence: Sheet) -> tuple[Row, ...]:
-    asked, spent = evidence.at("settings"), evidence.at("spent")
+def _levels(verdict: Verdict, evidence: Evidence) -> tuple[Row, ...]:
+    asked, spent = evidence.settings, evidence.spent
     return (
-        ("α, over all proofs of the task", amount(asked.number("alpha"))),
-        ("δ, over all proofs of the task", amount(asked.number("delta"))),
+        ("α, over all proofs of the task", amount(asked.alpha)),
+        ("δ, over all proofs of the task", amount(asked.delta)),
         ("this proof's number", f"{verdict.attempt:,}"),
         ("share it may spend", percent(verdict.level)),
-        ("α spent by it", amount(spent.number("alpha"))),
-        ("δ spent by it", amount(spent.number("delta"))),
+        ("α spent by it", amount(spent.alpha)),
+        ("δ spent by it", amount(spent.delta)),
     )
 
 
-def _data(verdict: Verdict, evidence: Sheet) -> tuple[Row, ...]:
-    used = evidence.at("used")
-    calls = number(used.number("calls") or evidence.number("calls"))
+def _data(verdict: Verdict, evidence: Evidence) -> tuple[Row, ...]:
+    used = evidence.used_calls
+    calls = number(used.calls or evidence.calls)
     return (
         ("held-out calls used up", calls),
-        ("of users or sessions", number(evidence.number("users"))),
-        ("first of them", day(used.number("first_at"))),
-        ("last of them", day(used.number("last_at"))),
-        ("looked at by earlier proofs", number(used.number("looked_at_before") or 0)),
-        ("digest of their ids", used.text("digest") or "unknown"),
+        ("of users or sessions", number(evidence.users)),
+        ("first of them", day(used.first_at)),
+        ("last of them", day(used.last_at)),
+        ("looked at by earlier proofs", number(used.looked_at_before)),
+        ("digest of their ids", used.digest or "unknown"),
         ("dataset", verdict.dataset_hash),
     )
 

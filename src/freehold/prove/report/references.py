@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from freehold.prove.report.sheet import Sheet
+from freehold.model.evidence.evidence import Evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +49,15 @@ GLOSSARY = (
 """Words of a report for those who do not read statistics."""
 
 
-def references(evidence: Sheet) -> tuple[Reference, ...]:
+def references(evidence: Evidence) -> tuple[Reference, ...]:
     """The sources that this evidence rests on."""
-    found = [_BETTING, _STAR, _LTT if evidence.text("contract") == "B" else _RCPS, _EXACT, _WILSON]
-    if evidence.number("paired", "tango_z") is not None:
+    found = [_BETTING, _STAR, _LTT if evidence.contract == "B" else _RCPS, _EXACT, _WILSON]
+    if evidence.paired.tango_z is not None:
         found.append(_TANGO)
-    if evidence.number("paired", "running_low") is not None:
+    if evidence.paired.running_low is not None:
         found.append(_RUNNING)
-    if evidence.text("judged", "judge"):
+    if evidence.judged is not None and evidence.judged.judge:
         found.append(_PPI)
-    if evidence.has("rollback"):
+    if evidence.rollback is not None:
         found.append(_DETECTOR)
     return tuple(found)

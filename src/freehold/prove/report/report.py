@@ -17,13 +17,16 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from freehold.errors import StateError
+from freehold.model.evidence.evidence import Evidence
+from freehold.model.evidence.terms import SettingsFigures
 from freehold.model.verdict import Verdict
 from freehold.prove.report import differences, dots, pictures, traffic, words
 from freehold.prove.report.basis import basis
 from freehold.prove.report.methods import state
 from freehold.prove.report.references import GLOSSARY
-from freehold.prove.report.sheet import Sheet
 from freehold.prove.report.summary import tell
 
 if TYPE_CHECKING:
@@ -39,7 +42,7 @@ _TEXT_WIDTH = 80
 
 def write_reports(verdict: Verdict, out_dir: Path) -> Verdict:
     """Write report.html, report.txt and report.json; the verdict comes back with its story in the evidence."""
-    story = tell(verdict, Sheet(verdict.evidence))
+    story = tell(verdict, verdict.figures)
     told = json.loads(json.dumps(asdict(story), ensure_ascii=False))
     whole = replace(verdict, evidence={**verdict.evidence, "story": told})
     pages = {
@@ -61,19 +64,19 @@ def write_reports(verdict: Verdict, out_dir: Path) -> Verdict:
 
 def render(template: str, verdict: Verdict) -> str:
     """One report as text; `template` is a file of this package's `templates`."""
-    evidence = Sheet(verdict.evidence)
+    evidence = verdict.figures
     page = _environment().get_template(template)
     return page.render(
         verdict=verdict,
-        e=verdict.evidence,
+        e=evidence,
         story=tell(verdict, evidence),
         statement=state(verdict, evidence),
         basis=basis(evidence),
         traffic=traffic.rows(evidence),
         glossary=GLOSSARY,
         pictures={
-            "evidence": pictures.evidence_path(evidence),
-            "judged": pictures.evidence_path(Sheet({"paired": evidence.at("judged").value}), who="pairs compared"),
+            "evidence": pictures.evidence_path(evidence.paired),
+            "judged": pictures.evidence_path(evidence.judged, who="pairs compared"),
             "risk": pictures.coverage_risk(evidence),
             "confidence": pictures.confidence(evidence),
             "ramp": pictures.ramp(evidence),
@@ -92,12 +95,12 @@ def render(template: str, verdict: Verdict) -> str:
     )
 
 
-def _shown_differences(evidence: Sheet) -> list[differences.SideBySide]:
+def _shown_differences(evidence: Evidence) -> list[differences.SideBySide]:
     """The first differences, as many as a page bears; the others stand in the JSON."""
     shown: list[differences.SideBySide] = []
     chars = 0
-    for row in evidence.rows("differences")[:_MOST_SHOWN]:
-        chars += sum(len(words.visible(row.text(name))) for name in ("input", "wanted", "provider", "owned"))
+    for row in evidence.differences[:_MOST_SHOWN]:
+        chars += sum(len(words.visible(text)) for text in (row.input, row.wanted, row.provider, row.owned))
         if shown and chars > _MOST_SHOWN_CHARS:
             break
         shown.append(differences.side_by_side(row))
@@ -105,18 +108,12 @@ def _shown_differences(evidence: Sheet) -> list[differences.SideBySide]:
 
 
 def _environment() -> Environment:
-    from jinja2 import ChainableUndefined, Environment, PackageLoader
-
-    class Unknown(ChainableUndefined):
-        """A figure that an older verdict, or one without this part, does not have."""
-
-        def __str__(self) -> str:
-            return words.UNKNOWN
+    from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
         loader=PackageLoader("freehold.prove.report"),
         autoescape=lambda name: name is not None and ".html" in name,  # noqa: S701 - off for the text report alone
-        undefined=Unknown,
+        undefined=StrictUndefined,
         finalize=_harmless,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -143,10 +140,10 @@ def _fact(value: object) -> str:
     return words.one_line(_spelt(value), _LONGEST_FACT) or words.UNKNOWN
 
 
-def _asked(settings: object) -> list[tuple[str, object]]:
+def _asked(settings: SettingsFigures) -> list[tuple[str, object]]:
     """Settings by name; what was left empty was not asked for."""
-    found = settings.items() if isinstance(settings, dict) else ()
-    return [(str(name), "none" if value in ("", []) else value) for name, value in found]
+    found = msgspec.structs.asdict(settings)
+    return [(name, "none" if value in ("", ()) else value) for name, value in found.items()]
 
 
 def _spelt(value: object) -> str:
@@ -157,7 +154,7 @@ def _spelt(value: object) -> str:
             return "yes" if value else "no"
         case float():
             return words.amount(value)
-        case dict() | list():
+        case dict() | list() | tuple():
             return json.dumps(value, ensure_ascii=False)
         case _:
             return str(value)

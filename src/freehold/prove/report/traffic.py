@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from freehold.prove.report.sheet import Sheet
+from freehold.model.evidence.calls import ReasonFigures
+from freehold.model.evidence.evidence import Evidence
 from freehold.prove.report.words import one_line, share
 
 WORDS: Mapping[str, str] = MappingProxyType(
@@ -52,25 +53,25 @@ UNSPOKEN: Mapping[str, str] = MappingProxyType(
 """What became of the calls of which a proof cannot speak."""
 
 
-def rows(evidence: Sheet) -> tuple[tuple[str, str], ...]:
+def rows(evidence: Evidence) -> tuple[tuple[str, str], ...]:
     """What the held-out calls were, as (what, how many) for a table; none where all of them are alike."""
-    aside, left = evidence.rows("aside"), evidence.rows("left_alone")
+    aside, left = evidence.aside, evidence.left_alone
     if not (aside or left):
         return ()
-    found = [("asked, and what was wanted is known", f"{evidence.count('calls') - _sum(aside) - _sum(left):,}")]
+    found = [("asked, and what was wanted is known", f"{(evidence.calls or 0) - _sum(aside) - _sum(left):,}")]
     for row in aside:
-        local = f" ({row.count('local'):,} local: wrong)" if row.count("local") else ""
-        found.append((f"asked, but {_words(row)}", f"{row.count('calls'):,}{local}"))
-    return (*found, *((f"not asked: {_words(row)}", f"{row.count('calls'):,}") for row in left))
+        local = f" ({row.local:,} local: wrong)" if row.local else ""
+        found.append((f"asked, but {_words(row)}", f"{row.calls:,}{local}"))
+    return (*found, *((f"not asked: {_words(row)}", f"{row.calls:,}") for row in left))
 
 
-def aside_told(evidence: Sheet) -> str:
+def aside_told(evidence: Evidence) -> str:
     """How many held-out calls got no answer that could be wanted, and what follows there; empty where none did."""
-    aside = evidence.rows("aside")
+    aside = evidence.aside
     if not aside:
         return ""
-    told = ", ".join(f"{row.count('calls'):,} {_words(row)}" for row in aside)
-    local = sum(row.count("local") for row in aside)
+    told = ", ".join(f"{row.calls:,} {_words(row)}" for row in aside)
+    local = sum(row.local for row in aside)
     used = f" It would have answered {local:,} of them all the same." if local else " It would have left all of them."
     return (
         f"To {_sum(aside):,} of the held-out calls the provider gave no answer that could be wanted ({told}). The owned"
@@ -78,31 +79,28 @@ def aside_told(evidence: Sheet) -> str:
     )
 
 
-def left_told(evidence: Sheet) -> str:
+def left_told(evidence: Evidence) -> str:
     """About how many held-out calls no owned model is asked; empty where about all it is."""
-    left = evidence.rows("left_alone")
-    told = ", ".join(f"{row.count('calls'):,} {_words(row)}" for row in left)
+    left = evidence.left_alone
+    told = ", ".join(f"{row.calls:,} {_words(row)}" for row in left)
     if not left:
         return "Requests that the model was not made for: images, other prompts, more text than it can read."
     return f"Requests about which the model is not asked: {told}. They are counted in every share of all calls."
 
 
-def unspoken_told(evidence: Sheet) -> str:
+def unspoken_told(evidence: Evidence) -> str:
     """What share of the traffic of its time the proof cannot speak about, and why; empty without such."""
-    lost, of_all = evidence.rows("unspoken"), evidence.number("unspoken_share")
+    lost, of_all = evidence.unspoken, evidence.unspoken_share
     if not lost or of_all is None:
         return ""
-    whole = evidence.count("calls") + _sum(lost)
-    told = ", ".join(
-        f"{share(row.count('calls') / whole)} {UNSPOKEN.get(row.text('name'), one_line(row.text('name')))}"
-        for row in lost
-    )
+    whole = (evidence.calls or 0) + _sum(lost)
+    told = ", ".join(f"{share(row.calls / whole)} {UNSPOKEN.get(row.name, one_line(row.name))}" for row in lost)
     return f"Anything about {share(of_all)} of the calls of the same time: {told}."
 
 
-def repeats_told(evidence: Sheet) -> str:
+def repeats_told(evidence: Evidence) -> str:
     """How many held-out calls ask what was learnt; empty where none does."""
-    n, learnt = evidence.count("calls"), evidence.count("learnt_inputs")
+    n, learnt = (evidence.calls or 0), evidence.learnt_inputs
     if not learnt:
         return ""
     return (
@@ -111,9 +109,9 @@ def repeats_told(evidence: Sheet) -> str:
     )
 
 
-def _words(row: Sheet) -> str:
-    return WORDS.get(row.text("name"), one_line(row.text("name")))
+def _words(row: ReasonFigures) -> str:
+    return WORDS.get(row.name, one_line(row.name))
 
 
-def _sum(rows_of: tuple[Sheet, ...]) -> int:
-    return sum(row.count("calls") for row in rows_of)
+def _sum(rows_of: tuple[ReasonFigures, ...]) -> int:
+    return sum(row.calls for row in rows_of)
