@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from freehold.model.evidence.evidence import Evidence
+from freehold.model.live_baseline import LiveBaseline
 
 Decision = Literal["move", "hold", "need"]
 Contract = Literal["A", "B"]
@@ -26,7 +27,7 @@ class Verdict:
     names the proof calls that it used up. `model_sha256` is the SHA-256 of the file that was served and asked, and
     `answers` the count and the last seal of the answers that it gave. `expected` is what live traffic is compared with
     later. `evidence` is the document that holds every figure that the report shows, as it was written: what receipts
-    are sealed over. Whoever wants a figure takes it from `figures`.
+    are sealed over. Whoever wants a figure takes it from `figures`, and what `expected` says from `baseline`.
     """
 
     id: str
@@ -57,6 +58,11 @@ class Verdict:
     def figures(self) -> Evidence:
         """The figures of the evidence."""
         return Evidence.from_json(self.evidence)
+
+    @cached_property
+    def baseline(self) -> LiveBaseline:
+        """The figures of `expected`."""
+        return LiveBaseline.from_json(self.expected)
 
     @property
     def words(self) -> str:

@@ -124,7 +124,7 @@ def _decided(
     owned = evaluator.decide(given.ours, settings, given.opinions)
     others = [evaluator.decide(pair, settings) for pair in given.theirs]
     shape = evaluator.tuning(given.ours, settings).shape
-    head = {**given.head.to_json(), "slices": shape.to_json()}
+    head = shape.beside_head(given.head.to_json())
     verdict = _verdict(frozen, owned, head, settings, facts, out_dir, attempt=attempt, entry=entry)
     evidence = gather(
         frozen,

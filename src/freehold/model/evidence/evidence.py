@@ -5,8 +5,6 @@ Not covered: computing the figures (`prove.evidence`), the verdict (`model.verdi
 
 from __future__ import annotations
 
-import math
-
 import msgspec
 
 from freehold.model.evidence.answers import (
@@ -29,7 +27,7 @@ from freehold.model.evidence.decision import (
     SensitivityFigures,
     SpentFigures,
 )
-from freehold.model.evidence.lenient import read
+from freehold.model.evidence.lenient import as_json, read
 from freehold.model.evidence.outlook import BorneFigures, RampFigures, RollbackFigures, SavingsFigures
 from freehold.model.evidence.terms import FactsFigures, SettingsFigures
 
@@ -126,23 +124,10 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
 
     def to_json(self) -> dict[str, object]:
         """The JSON document; a number that is not finite is null, and `_ABSENT` lists what may be missing in it."""
-        document: dict[str, object] = msgspec.to_builtins(self)
-        kept = {name: item for name, item in document.items() if name not in _ABSENT or item not in (None, {})}
-        return {name: _finite(item) for name, item in kept.items()}
+        document = as_json(self)
+        return {name: item for name, item in document.items() if name not in _ABSENT or item not in (None, {})}
 
     @classmethod
     def from_json(cls, document: object) -> Evidence:
         """The figures in a document of any version (`lenient`)."""
         return read(cls, document)
-
-
-def _finite(value: object) -> object:
-    match value:
-        case dict():
-            return {str(name): _finite(item) for name, item in value.items()}
-        case list() | tuple():
-            return [_finite(item) for item in value]
-        case float() if not math.isfinite(value):
-            return None
-        case _:
-            return value

@@ -32,6 +32,24 @@ def read(kind: type[S], document: object) -> S:
     return kind(**{name: value for name, value in found.items() if value is not _ODD})
 
 
+def as_json(value: msgspec.Struct) -> dict[str, object]:
+    """A value as a JSON object; a number that is not finite is null."""
+    document: dict[str, object] = msgspec.to_builtins(value)
+    return {name: _plain(item) for name, item in document.items()}
+
+
+def _plain(value: object) -> object:
+    match value:
+        case dict():
+            return {str(name): _plain(item) for name, item in value.items()}
+        case list() | tuple():
+            return [_plain(item) for item in value]
+        case float() if not math.isfinite(value):
+            return None
+        case _:
+            return value
+
+
 @cache
 def _fields(kind: type[msgspec.Struct]) -> tuple[tuple[str, Reader], ...]:
     hints = get_type_hints(kind)

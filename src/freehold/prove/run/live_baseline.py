@@ -10,12 +10,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from freehold.freeze import load
 from freehold.model import Example, OwnedAnswer
 from freehold.model.evidence.outlook import BorneFigures
 from freehold.model.exchange import input_text
+from freehold.model.live_baseline import LiveBaseline
 from freehold.model.verdict import Verdict
 from freehold.pipeline.workspace import Workspace
 from freehold.prove.live_baseline import expected
@@ -30,7 +32,7 @@ _MOST_TOLERATED = 0.9
 Answering = Callable[[Sequence[Example]], Sequence[OwnedAnswer]]
 
 
-def expect(workspace: Workspace, dataset: DatasetRow, answer: Answering, verdict: Verdict) -> dict[str, Any]:
+def expect(workspace: Workspace, dataset: DatasetRow, answer: Answering, verdict: Verdict) -> LiveBaseline:
     """What live traffic is compared with; `answer` gives the owned answers to the proof's examples, which it has.
 
     `kinds` are the kinds of requests that were held out, and how many of each: also a sign that the proof's n are all
@@ -41,14 +43,16 @@ def expect(workspace: Workspace, dataset: DatasetRow, answer: Answering, verdict
     now = time.time()
     asked = [example for example in frozen.proof if example.is_askable]
     answered = list(zip(asked, answer(asked), strict=True))
-    found = expected(dataset.manifest.kind, answered, rented=rented, created_at=now)
-    if kinds := verdict.figures.kinds:
-        found |= {"kinds": kinds, "habits": dataset.manifest.habits}
-    found["newest_call_at"] = max((one.created_at for one in frozen.proof if one.created_at <= now), default=now)
-    if verdict.figures.borne is not None:
-        found["differing_share"] = verdict.figures.borne.upper
-    inputs = make_sketch(_inputs(frozen.train), _inputs(asked))
-    return found | {"inputs": inputs, "slices": tolerated_slices(verdict)}
+    kinds, borne = verdict.figures.kinds, verdict.figures.borne
+    return msgspec.structs.replace(
+        expected(dataset.manifest.kind, answered, rented=rented, created_at=now),
+        kinds=kinds,
+        habits=tuple(dataset.manifest.habits) if kinds else (),
+        newest_call_at=max((one.created_at for one in frozen.proof if one.created_at <= now), default=now),
+        differing_share=None if borne is None else borne.upper,
+        inputs=make_sketch(_inputs(frozen.train), _inputs(asked)),
+        slices=tolerated_slices(verdict),
+    )
 
 
 def tolerated_slices(verdict: Verdict) -> dict[str, float]:

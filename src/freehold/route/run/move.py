@@ -108,7 +108,7 @@ def _stale(workspace: Workspace, new: Route, name: str) -> tuple[str, ...]:
 
 def _check_ramp(verdict: Verdict, name: str) -> None:
     """DataError for a ramp that could not end: it takes the provider's answers for the right ones."""
-    differing = verdict.expected.get("differing_share", 0.0)
+    differing = verdict.baseline.differing_share or 0.0
     if differing > verdict.risk:
         raise DataError(
             f"The model was shown to be no worse while it differs from the provider in {differing:.0%} of the calls; a"
