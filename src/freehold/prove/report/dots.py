@@ -1,7 +1,7 @@
-"""The report's charts with one row per side, slice or metric: a dot, its interval, and perhaps a limit.
+"""The report's rows of figures with their intervals: sides and slices with a drawing, the others without one.
 
-A row's drawing is as wide as its place, so that names stay readable on a telephone. Not covered: layout
-(`templates/parts.html.j2`).
+A row's drawing is a dot, its interval, and perhaps a limit, as wide as its place, so that names stay readable on a
+telephone. Not covered: layout (`templates/parts.html.j2`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ _STYLES = {"own", "plain", *_STATES}
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: its name, its drawing, its figure and interval in words, n, and a state in words (empty: none)."""
+    """One row: its name, its drawing, its figure and interval in words, n, and a state in words (empty: none).
+
+    `beside` is a second figure with its interval.
+    """
 
     name: str
     svg: str
@@ -29,6 +32,7 @@ class Row:
     n: str
     state: str = ""
     style: str = ""
+    beside: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,10 @@ class _Measured:
 
 
 def sides(evidence: Evidence) -> Dots | None:
-    """Both sides and the baselines: the share of right (or agreeing) answers with 95% intervals."""
+    """Both sides and the baselines: the share of right (or agreeing) answers with 95% intervals.
+
+    Where the provider was asked again, its agreement with itself stands below them (`noise`).
+    """
     axis = share_axis(1.0, "", pieces=5)
     rows = []
     for place, side in enumerate(evidence.sides):
@@ -59,29 +66,29 @@ def sides(evidence: Evidence) -> Dots | None:
         measured = _Measured(side.name, side.share, side.low, side.high, side.n)
         state = f"{side.decision}{moved}"
         rows.append(_row(measured, axis, style="own" if place == 1 else "plain", state=state))
-    return _dots(rows, axis)
+    return _dots([*rows, *noise(evidence)], axis)
 
 
-def fields(evidence: Evidence) -> Dots | None:
-    """Agreement on each JSON field, worst first, with 95% intervals."""
+def noise(evidence: Evidence) -> tuple[Row, ...]:
+    """The provider's agreement with itself, and beside it the owned model's with the provider."""
+    found = evidence.self_consistency
+    if not found.n or found.agreement is None:
+        return ()
     axis = share_axis(1.0, "", pieces=5)
-    found = [_Measured(row.name, row.share, row.low, row.high, row.n) for row in evidence.fields]
-    return _dots([_row(row, axis, style="own") for row in found], axis)
-
-
-def agreement(evidence: Evidence) -> Dots | None:
-    """The share of right (or agreeing) answers in each slice, with intervals that hold for all slices at once."""
-    axis = share_axis(1.0, "", pieces=5)
-    rows = []
-    for row in evidence.slices:
-        if row.n:
-            measured = _Measured(_slice_name(row), row.share, row.share_low, row.share_high, row.n)
-            rows.append(_row(measured, axis, style="own"))
-    return _dots(rows, axis)
+    rented = _Measured("provider with itself", found.agreement, found.low, found.high, found.n)
+    rows = [_row(rented, axis, style="plain")]
+    if found.owned_agreement is not None:
+        n = found.owned_n or found.n
+        owned = _Measured("owned with provider", found.owned_agreement, found.owned_low, found.owned_high, n)
+        rows.append(_row(owned, axis, style="plain"))
+    return tuple(rows)
 
 
 def slices(evidence: Evidence) -> Dots | None:
-    """Calls answered locally and wrong in each slice, with the bounds that its state rests on and the limit."""
+    """Calls answered locally and wrong in each slice, with the bounds that its state rests on and the limit.
+
+    Beside it the share of right (or agreeing) answers, whoever would have answered.
+    """
     found = [row for row in evidence.slices if row.n]
     limit = evidence.slice_limit
     lowest = min((row.low or 0.0 for row in found), default=0.0)
@@ -91,73 +98,60 @@ def slices(evidence: Evidence) -> Dots | None:
     for row in found:
         state = "withheld" if row.withheld else row.state
         measured = _Measured(_slice_name(row), _lost(row), row.low, row.high, row.n)
-        rows.append(_row(measured, axis, style=state, state=state, limit=limit))
+        right = f"{share(row.share)} {interval(row.share_low, row.share_high)}"
+        rows.append(_row(measured, axis, style=state, state=state, limit=limit, beside=right))
     return _dots(rows, axis, limit=limit, limit_name=f"limit {percent(limit)}")
 
 
-def noise(evidence: Evidence) -> Dots | None:
-    """The rented model's agreement with itself beside the owned model's agreement with it."""
-    found = evidence.self_consistency
-    if not found.n or found.agreement is None:
-        return None
-    axis = share_axis(1.0, "", pieces=5)
-    rented = _Measured("provider with itself", found.agreement, found.low, found.high, found.n)
-    rows = [_row(rented, axis, style="plain")]
-    if found.owned_agreement is not None:
-        n = found.owned_n or found.n
-        owned = _Measured("owned with provider", found.owned_agreement, found.owned_low, found.owned_high, n)
-        rows.append(_row(owned, axis, style="own"))
-    return _dots(rows, axis)
+def fields(evidence: Evidence) -> tuple[Row, ...]:
+    """Agreement on each JSON field, worst first, with 95% intervals; rows without a drawing."""
+    return tuple(_row(_Measured(row.name, row.share, row.low, row.high, row.n)) for row in evidence.fields)
 
 
-def preferred(evidence: Evidence) -> Dots | None:
-    """What people preferred, with the margin; beside it a judge's word, and both together, which decide nothing."""
+def preferred(evidence: Evidence) -> tuple[Row, ...]:
+    """What people preferred; below it a judge's word, and both together, which decide nothing."""
     judged = evidence.judged
     if judged is None or not judged.n or judged.difference is None:
-        return None
-    margin, powered = judged.margin or evidence.settings.margin or 0.0, judged.powered
-    found = [_Measured("people", judged.difference, judged.low, judged.high, judged.n)]
+        return ()
+    state = "✓ shown" if judged.is_certified else "○ not shown"
+    people = _Measured("people", judged.difference, judged.low, judged.high, judged.n)
+    rows = [_row(people, state=state, is_signed=True)]
     if judged.judge_mean is not None:
         ends = judged.judge_low, judged.judge_high
-        found.append(_Measured("the judge alone", judged.judge_mean, *ends, judged.judged))
+        rows.append(_row(_Measured("the judge alone", judged.judge_mean, *ends, judged.judged), is_signed=True))
+    powered = judged.powered
     if powered is not None and powered.mean is not None:
         name = "people and judge (PPI++)"
-        found.append(_Measured(name, powered.mean, powered.low, powered.high, judged.by_people))
-    axis = _around_zero(found, margin)
-    state = "✓ shown" if judged.is_certified else "○ not shown"
-    rows = [
-        _row(row, axis, style="plain" if place else "own", state="" if place else state, limit=-margin, is_signed=True)
-        for place, row in enumerate(found)
-    ]
-    return _dots(rows, axis, limit=-margin, limit_name=f"margin {points(-margin)}")
+        both = _Measured(name, powered.mean, powered.low, powered.high, judged.by_people)
+        rows.append(_row(both, is_signed=True))
+    return tuple(rows)
 
 
-def metrics(evidence: Evidence) -> Dots | None:
-    """Each metric's paired difference with its interval; the margin is the limit."""
-    margin = evidence.settings.margin or 0.0
-    found = [_Measured(row.name, row.difference, row.low, row.high, row.n) for row in evidence.metrics]
-    axis = _around_zero(found, margin)
+def metrics(evidence: Evidence) -> tuple[Row, ...]:
+    """Each metric's paired difference with its interval, and whether it is within the margin."""
     rows = []
-    for row, measured in zip(evidence.metrics, found, strict=True):
+    for row in evidence.metrics:
         style, state = ("kept", "✓ shown") if row.is_certified else ("open", "○ not shown")
-        rows.append(_row(measured, axis, style=style, state=state, limit=-margin, is_signed=True))
-    return _dots(rows, axis, limit=-margin, limit_name=f"margin {points(-margin)}")
+        measured = _Measured(row.name, row.difference, row.low, row.high, row.n)
+        rows.append(_row(measured, style=style, state=state, is_signed=True))
+    return tuple(rows)
 
 
 def _row(
     row: _Measured,
-    axis: Axis,
+    axis: Axis | None = None,
     *,
-    style: str,
+    style: str = "",
     state: str = "",
     limit: float | None = None,
     is_signed: bool = False,
+    beside: str = "",
 ) -> Row:
     low, middle, high = row.low, row.value, row.high
     words = interval(low, high, is_signed=is_signed)
     figure = points(middle) if is_signed else share(middle)
     svg = ""
-    if middle is not None:
+    if middle is not None and axis is not None:
         ends = (middle if low is None else low, middle if high is None else high)
         known = style if style in _STYLES else "plain"
         svg = track(ends[0], middle, ends[1], axis=axis, style=known, limit=limit, says=f"{figure} {words}")
@@ -169,14 +163,8 @@ def _row(
         n=number(row.n),
         state=_STATES.get(state, one_line(state)),
         style=style,
+        beside=beside,
     )
-
-
-def _around_zero(rows: Sequence[_Measured], margin: float) -> Axis:
-    """An axis of differences with 0 in the middle that holds all intervals and twice the margin."""
-    ends = [value for row in rows for value in (row.low, row.high) if value is not None]
-    reach = min(1.0, 1.1 * max(2 * margin, *map(abs, ends))) if ends else 1.0
-    return span_axis(-reach, reach)
 
 
 def _lost(row: SliceFigures) -> float:

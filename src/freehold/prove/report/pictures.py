@@ -1,4 +1,4 @@
-"""The report's pictures with two axes: evidence, coverage against risk, confidence, the ramp.
+"""The report's pictures with two axes: evidence, coverage against risk, the ramp.
 
 Each takes the evidence of a verdict and gives a picture, or None where the evidence has nothing to draw. Not covered:
 charts with one row per side or slice (`prove.report.dots`).
@@ -10,9 +10,8 @@ import math
 
 from freehold.model.evidence.decision import ComparedFigures, CurveFigures, PairedFigures
 from freehold.model.evidence.evidence import Evidence
-from freehold.prove.report.basis import basis
 from freehold.prove.report.svg import Axis, Frame, Picture, count_axis, share_axis
-from freehold.prove.report.words import amount, in_hundred, level, number, percent, rounded, share
+from freehold.prove.report.words import amount, in_hundred, number, percent, rounded, share
 
 _MOST_TICKS = 6
 _NEAR = 0.2
@@ -62,6 +61,8 @@ def coverage_risk(evidence: Evidence) -> Picture | None:
     frame = Frame(share_axis(1.0, "share of calls answered locally", pieces=5), share_axis(tallest, name))
     seen, uppers = _while_inside(seen, frame.y), _while_inside(uppers, frame.y)
     body = [frame.area(seen, "area-b"), frame.line(seen, "line-b"), frame.line(uppers, "line-a")]
+    if len(rows) == 1:
+        body += [frame.dot(seen[0], "dot-b"), frame.dot(uppers[0], "dot-a")]
     chosen = cascade.chosen or CurveFigures()
     local, upper = chosen.local, chosen.upper
     body.append(frame.level(risk, f"contract: {percent(risk)}", is_left=(local or 0) > n / 2))
@@ -77,32 +78,6 @@ def coverage_risk(evidence: Evidence) -> Picture | None:
         says = f"No threshold keeps the bound under the contract of {in_hundred(risk)} calls."
     legend = (("a", "upper bound"), ("b", "seen"), ("l", "contract"))
     return frame.picture("How much, at what risk", says, body, legend=legend)
-
-
-def confidence(evidence: Evidence) -> Picture | None:
-    """How sure the owned model was, of answers that agree and of answers that differ, with the threshold."""
-    bins = [row for row in evidence.confidence if row.high is not None]
-    most = max((row.n for row in bins), default=0)
-    if not most:
-        return None
-    frame = Frame(share_axis(1.0, "confidence", pieces=5), count_axis(1.08 * most, "held-out calls"))
-    body = []
-    for row in bins:
-        low, high, n, right = row.low or 0.0, row.high or 0.0, row.n, row.right
-        body.append(frame.bar(low, high, 0, n - right, "bar-bad"))
-        body.append(frame.bar(low, high, n - right, n, "bar-good"))
-    threshold = evidence.outcome.threshold
-    if threshold is not None:
-        body.append(frame.upright(threshold, f"used from {level(threshold)}" if threshold >= 0.001 else "all are used"))
-    unsure = sum(row.n for row in bins if (row.high or 0.0) <= 0.5)
-    says = f"{number(unsure)} of {number(sum(row.n for row in bins))} answers had a confidence under one half."
-    said = basis(evidence)
-    legend = (
-        ("good", said.column),
-        ("bad", said.otherwise),
-        *([("l", "threshold")] if threshold is not None else []),
-    )
-    return frame.picture("How sure the model was", says, body, legend=legend)
 
 
 def ramp(evidence: Evidence) -> Picture | None:

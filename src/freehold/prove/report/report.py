@@ -27,6 +27,7 @@ from freehold.prove.report import differences, dots, pictures, traffic, words
 from freehold.prove.report.basis import basis
 from freehold.prove.report.methods import state
 from freehold.prove.report.references import GLOSSARY
+from freehold.prove.report.risks import is_by_people, is_compared
 from freehold.prove.report.summary import tell
 
 if TYPE_CHECKING:
@@ -72,21 +73,19 @@ def render(template: str, verdict: Verdict) -> str:
         story=tell(verdict, evidence),
         statement=state(verdict, evidence),
         basis=basis(evidence),
+        by_people=is_by_people(evidence),
         traffic=traffic.rows(evidence),
         glossary=GLOSSARY,
         pictures={
             "evidence": pictures.evidence_path(evidence.paired),
-            "judged": pictures.evidence_path(evidence.judged, who="pairs compared"),
+            "judged": pictures.evidence_path(evidence.judged, "pairs compared") if is_compared(evidence) else None,
             "risk": pictures.coverage_risk(evidence),
-            "confidence": pictures.confidence(evidence),
-            "ramp": pictures.ramp(evidence),
+            "ramp": pictures.ramp(evidence) if verdict.decision == "move" else None,
         },
-        charts={
-            "sides": dots.sides(evidence),
-            "preferred": dots.preferred(evidence),
+        charts={"sides": dots.sides(evidence), "slices": dots.slices(evidence)},
+        tables={
             "noise": dots.noise(evidence),
-            "agreement": dots.agreement(evidence),
-            "slices": dots.slices(evidence),
+            "preferred": dots.preferred(evidence),
             "metrics": dots.metrics(evidence),
             "fields": dots.fields(evidence),
         },

@@ -43,11 +43,15 @@ def is_newer(evidence: Evidence) -> bool:
     return evidence.used_calls.is_newer is not False
 
 
+def is_compared(evidence: Evidence) -> bool:
+    """Whether people's comparisons decide on replacing the provider as a whole, and no scores."""
+    return evidence.judged is not None and (evidence.is_agreement is True or evidence.kind == "text")
+
+
 def is_by_people(evidence: Evidence) -> bool:
     """Whether a move of the whole rests on what people preferred."""
-    decides = evidence.is_agreement or evidence.kind == "text"
-    judged = evidence.judged
-    return bool(decides) and evidence.outcome.scope == "whole" and judged is not None and judged.is_certified
+    is_certified = evidence.judged is not None and evidence.judged.is_certified
+    return is_compared(evidence) and evidence.outcome.scope == "whole" and is_certified
 
 
 def local_calls(verdict: Verdict, evidence: Evidence) -> int:
