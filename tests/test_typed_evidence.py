@@ -12,6 +12,7 @@ import msgspec
 from jinja2 import nodes
 
 import freehold
+from freehold.model.evidence.answers import SliceFigures
 from freehold.model.evidence.evidence import Evidence
 
 PACKAGE = Path(freehold.__file__).parent
@@ -80,34 +81,60 @@ def test_the_look_for_string_keys_finds_them() -> None:
 
 
 def test_templates_read_names_that_the_evidence_has() -> None:
-    environment = jinja2.Environment(extensions=["jinja2.ext.do"], autoescape=True)
+    environment = jinja2.Environment(autoescape=True)
     paths = set()
     for template in sorted(TEMPLATES.glob("*.j2")):
-        for node in environment.parse(template.read_text(encoding="utf-8")).find_all(nodes.Getattr):
-            path = _path(node)
-            if path[:1] == ["e"]:
-                paths.add(".".join(path[1:]))
-                assert _leads_somewhere(Evidence, path[1:]), f"{template.name}: {'.'.join(path)}"
-    assert len(paths) > 30
-    assert not _leads_somewhere(Evidence, ["judged", "by_peopel"])
+        tree = environment.parse(template.read_text(encoding="utf-8"))
+        kinds = _kinds(tree)
+        for node in tree.find_all(nodes.Getattr):
+            name, *path = _path(node)
+            for kind in kinds.get(name, ()):
+                paths.add(f"{name}.{'.'.join(path)}")
+                assert _type_at(kind, path) is not None, f"{template.name}: {name}.{'.'.join(path)}"
+    assert {"e.facts.is_provider_simulated", "used.looked_at_before", "row.missing", "judged.is_aided"} <= paths
+    assert len(paths) > 100
+    assert _type_at(Evidence, ["judged", "by_peopel"]) is None
+    assert _kinds(environment.parse("{% for row in e.slices if row.n %}{% endfor %}"))["row"] == [SliceFigures]
+
+
+def _kinds(tree: nodes.Template) -> dict[str, list[Any]]:
+    """What the names of a template stand for: `e`, and what is set or looped over out of it."""
+    found: dict[str, list[Any]] = {"e": [Evidence]}
+    for node in tree.find_all((nodes.Assign, nodes.For)):
+        is_loop = isinstance(node, nodes.For)
+        targets = node.target.items if isinstance(node.target, nodes.Tuple) else [node.target]
+        source = node.iter if is_loop else node.node
+        values = source.items if isinstance(source, nodes.Tuple) else [source]
+        for target, value in zip(targets, values, strict=False):
+            name, *path = _path(value) or [""]
+            kinds = [_type_at(kind, path) for kind in found.get(name, ())]
+            known = [get_args(kind)[0] if is_loop else kind for kind in kinds if kind is not None]
+            if any(_struct(kind) for kind in known):
+                found.setdefault(target.name, []).extend(known)
+    return found
 
 
 def _path(node: nodes.Node) -> list[str]:
     if isinstance(node, nodes.Getattr):
         above = _path(node.node)
-        return [*above, node.attr] if above else []
-    return [node.name] if isinstance(node, nodes.Name) else []
+        return [*above, node.attr] if above else [""]
+    return [node.name] if isinstance(node, nodes.Name) else [""]
 
 
-def _leads_somewhere(kind: Any, path: list[str]) -> bool:
-    if not path:
-        return True
+def _struct(kind: Any) -> type[msgspec.Struct] | None:
     inner = [one for one in (kind, *get_args(kind)) if isinstance(one, type) and issubclass(one, msgspec.Struct)]
-    if not inner:
-        return hasattr(dict, path[0]) if "dict" in str(kind) else False
-    (struct,) = inner
+    return inner[0] if inner else None
+
+
+def _type_at(kind: Any, path: list[str]) -> Any:
+    """The type of what lies at a path of names; None where nothing does."""
+    if not path:
+        return kind
+    struct = _struct(kind)
+    if struct is None:
+        return object if hasattr(dict if "dict" in str(kind) else str, path[0]) else None
     name, *rest = path
     if name in struct.__struct_fields__:
-        return _leads_somewhere(get_type_hints(struct)[name], rest)
+        return _type_at(get_type_hints(struct)[name], rest)
     found = getattr(struct, name, None)
-    return isinstance(found, property) and _leads_somewhere(get_type_hints(found.fget)["return"], rest)
+    return _type_at(get_type_hints(found.fget)["return"], rest) if isinstance(found, property) else None

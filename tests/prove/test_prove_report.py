@@ -20,7 +20,7 @@ from freehold.model.verdict import Verdict
 from freehold.prove import ProofSettings, prove
 from freehold.prove.report import dots, pictures
 from freehold.prove.report.report import render, write_reports
-from freehold.prove.report.summary import tell
+from freehold.prove.report.sentences import tell
 
 CSS = Path(freehold.prove.__file__).parent / "report" / "templates" / "report.css"
 LARGEST_PAGE = 1_500_000
@@ -151,7 +151,7 @@ def at(evidence: dict[str, Any], path: str) -> Any:
 
 
 def sentences(verdict: Verdict) -> list[str]:
-    story = tell(verdict, verdict.figures)
+    story = tell(verdict)
     return [story.headline, *story.moves, *story.saves, *story.risks, *story.stays, *story.unshown, *story.notices]
 
 

@@ -32,7 +32,7 @@ from freehold.prove.forecast import MOST_TOLERATED, plan_ramp, plan_rollback
 from freehold.prove.labels.judge import Compared
 from freehold.prove.measure import ScoredSplit, Side, can_replace, of_known, summarise
 from freehold.prove.population import population
-from freehold.prove.report.risks import is_enough
+from freehold.prove.report.grounds import is_enough
 from freehold.prove.report.tables import (
     MOST_ROWS,
     agreement_interval,
