@@ -384,6 +384,14 @@ def test_a_curve_of_one_point_is_seen(proven: Verdict) -> None:
     assert picture.svg.count("<circle") == 2
 
 
+def test_why_a_judge_decides_nothing_is_said_to_its_end(proven: Verdict) -> None:
+    why = "The plan holds about 20 labels of people, and 200 are the least with which the scores of a judge may enter"
+    judged = {**OPTIONAL["judged"], "is_aided": False, "why_alone": why}
+    alone = replace(proven, evidence={**proven.evidence, "judged": judged})
+    (notice,) = (one for one in sentences(alone) if one.startswith("A judge"))
+    assert f"Its scores did not enter the test. {why}. It leaves" in notice
+
+
 def _palettes() -> list[dict[str, str]]:
     css = CSS.read_text("utf-8")
     first, dark, printed = re.findall(r":root \{(.*?)\}", css, re.DOTALL)
