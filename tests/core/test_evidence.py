@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freehold.model.evidence.evidence import Evidence
+from freehold.model.live_baseline import LiveBaseline
 from freehold.model.verdict import Verdict
 
 STORED = Path(__file__).parents[1] / "stored" / "demo.tar.xz"
@@ -28,14 +29,21 @@ ODD = st.recursive(
 
 
 @pytest.fixture(scope="module")
-def old_document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The evidence of a verdict that an earlier version made and stored."""
+def old_verdict(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """A verdict that an earlier version made and stored."""
     folder = tmp_path_factory.mktemp("old")
     with lzma.open(STORED) as file, tarfile.open(fileobj=file) as archive:
         archive.extractall(folder, filter="data")
     with sqlite3.connect(folder / "state" / "freehold.db") as connection:
         ((document,),) = connection.execute("SELECT document FROM verdicts")
-    evidence: dict[str, Any] = json.loads(document)["evidence"]
+    verdict: dict[str, Any] = json.loads(document)
+    return verdict
+
+
+@pytest.fixture
+def old_document(old_verdict: dict[str, Any]) -> dict[str, Any]:
+    """Its evidence."""
+    evidence: dict[str, Any] = old_verdict["evidence"]
     return evidence
 
 
@@ -48,6 +56,16 @@ def test_an_old_document_is_read_and_written_as_it_was(old_document: dict[str, A
     assert figures.owned.share == old_document["sides"][1]["share"]
     told = {name: value for name, value in old_document.items() if name != "story"}
     assert json.dumps(figures.to_json(), sort_keys=True) == json.dumps(told, sort_keys=True)
+
+
+def test_an_old_baseline_is_read_and_written_as_it_was(old_verdict: dict[str, Any]) -> None:
+    expected = old_verdict["expected"]
+    baseline = LiveBaseline.from_json(expected)
+    assert baseline.answers == expected["answers"] > 100
+    assert baseline.slices == expected["slices"]
+    assert json.dumps(baseline.to_json(), sort_keys=True) == json.dumps(expected, sort_keys=True)
+    assert LiveBaseline.from_json({"kinds": {}, "later": 1}) == LiveBaseline()
+    assert not {"kinds", "habits", "differing_share"} & LiveBaseline().to_json().keys()
 
 
 def test_what_is_missing_is_unknown_and_what_is_new_does_no_harm(old_document: dict[str, Any]) -> None:

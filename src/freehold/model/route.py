@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 from freehold.model.live_baseline import LiveBaseline
 from freehold.model.verdict import Contract
@@ -33,14 +33,14 @@ class Route:
     threshold: float | None = None
     audit_rate: float = 0.0
     output_kind: str = "text"
-    head: dict[str, Any] = field(default_factory=dict)
-    template: dict[str, Any] = field(default_factory=dict)
+    head: dict[str, object] = field(default_factory=dict)
+    template: dict[str, object] = field(default_factory=dict)
     risk: float | None = None
     contract: Contract = "A"
     withheld: tuple[str, ...] = ()
     harm: float | None = None
     shadow_rate: float = 0.0
-    expected: dict[str, Any] = field(default_factory=dict)
+    expected: dict[str, object] = field(default_factory=dict)
     max_output_tokens: int = 512
     decided_by: str = "person"
     reason: str = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 from freehold.model.evidence.evidence import Evidence
 from freehold.model.live_baseline import LiveBaseline
@@ -46,11 +46,11 @@ class Verdict:
     withheld: tuple[str, ...] = ()
     attempt: int = 1
     level: float = 1.0
-    used: dict[str, Any] = field(default_factory=dict)
-    answers: dict[str, Any] = field(default_factory=dict)
-    expected: dict[str, Any] = field(default_factory=dict)
-    head: dict[str, Any] = field(default_factory=dict)
-    evidence: dict[str, Any] = field(default_factory=dict)
+    used: dict[str, object] = field(default_factory=dict)
+    answers: dict[str, object] = field(default_factory=dict)
+    expected: dict[str, object] = field(default_factory=dict)
+    head: dict[str, object] = field(default_factory=dict)
+    evidence: dict[str, object] = field(default_factory=dict)
     report_path: str = ""
     created_at: float = 0.0
 
