@@ -226,7 +226,7 @@ def test_what_a_verdict_expects_by_hand() -> None:
     asked = [an_example(str(n)) for n in range(20)]
     rented = [("m1", "f1"), ("m1", None), (None, None)]
     found = expected("json", list(zip(asked, answers, strict=True)), rented=rented, created_at=5.0)
-    assert found == {
+    assert found.to_json() == {
         "answers": 20,
         "invalid_share": 0.1,
         "refusal_share": 0.05,
@@ -234,9 +234,12 @@ def test_what_a_verdict_expects_by_hand() -> None:
         "models": ["m1"],
         "fingerprints": ["f1"],
         "created_at": 5.0,
+        "newest_call_at": None,
+        "inputs": None,
+        "slices": {},
     }
     nothing = expected("json", [], rented=[], created_at=5.0)
-    assert (nothing["invalid_share"], nothing["owned_p95_ms"]) == (0.0, None)
+    assert (nothing.invalid_share, nothing.owned_p95_ms) == (0.0, None)
 
 
 def test_a_verdict_expects_as_many_answers_off_their_requests_schema_as_its_proof_had() -> None:
@@ -246,4 +249,4 @@ def test_a_verdict_expects_as_many_answers_off_their_requests_schema_as_its_proo
     for response_format, invalid_share in ((form, 0.5), ("", 0.0)):
         asked = [an_example(str(n), response_format=response_format) for n in range(4)]
         found = expected("json", list(zip(asked, answers, strict=True)), rented=[], created_at=5.0)
-        assert found["invalid_share"] == invalid_share
+        assert found.invalid_share == invalid_share

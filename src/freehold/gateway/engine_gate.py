@@ -248,7 +248,7 @@ class EngineGate:
         model_id, slots = assignment.route.model_id or "", self._settings.engine_slots
         load = self._loads.get(model_id)
         if load is None:
-            proven = assignment.route.expected.get("owned_p95_ms")
-            known_s = proven / 1000 if isinstance(proven, float | int) and proven > 0 else None
+            proven_ms = assignment.route.baseline.owned_p95_ms
+            known_s = proven_ms / 1000 if proven_ms is not None and proven_ms > 0 else None
             load = self._loads[model_id] = EngineLoad(Pace(known_s, known_at_once=slots), most=slots)
         return load

@@ -36,7 +36,6 @@ _NOT_FULL = "There is room again within %d connections."
 _LOG = logging.getLogger("freehold.gateway")
 TRACE_TAG = "traceparent"
 _UPSTREAM_CODES = ("upstream_unreachable", "upstream_timeout", "upstream_cut_off", "cut_off", "idle_timeout")
-_OWN_PROVIDER = "freehold"
 
 
 def _all_well() -> str | None:

@@ -32,7 +32,7 @@ from freehold.model.ids import uuid7
 from freehold.model.route import Route
 from freehold.record import Decision, Exchange, Recorder, ResponseSide
 from freehold.text.prefill import rest_after
-from freehold.text.target import FEW_TOKENS
+from freehold.text.target import FEW_TOKENS, Habits
 from freehold.text.traits import is_seen
 
 LOCAL_PROVIDER = "freehold"
@@ -76,7 +76,7 @@ def unproven(context: RequestContext, assignment: Assignment) -> Attempt | None:
     A shadow compares such requests, too: nothing is given out.
     """
     asked, route = context.asked, assignment.route
-    if asked is None or route.kind == "shadow" or is_seen(route.expected.get("kinds"), asked):
+    if asked is None or route.kind == "shadow" or is_seen(route.baseline.kinds, asked):
         return None
     return Attempt(coins=Coins(owned="unproven"))
 
@@ -249,8 +249,7 @@ def _most_tokens(asked: Asked, route: Route) -> int:
 
 
 def _has_short_labels(route: Route) -> bool:
-    habits = route.expected.get("habits")
-    return route.output_kind == "label" and isinstance(habits, list | tuple) and "short" in habits
+    return route.output_kind == "label" and Habits.of_names(route.baseline.habits).short
 
 
 def _is_sure(route: Route, confidence: float) -> bool:

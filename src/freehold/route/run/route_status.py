@@ -87,7 +87,7 @@ def route_status(workspace: Workspace, task: Task) -> RouteStatus:
     route = workspace.store.registry.route(task.id)
     since = route.created_at or None
     calls = workspace.store.calls.stream(CallFilter(task_id=task.id, since=since, is_failed=False))
-    rows = list(_live_calls(calls, Habits.of_names(route.expected.get("habits"))))
+    rows = list(_live_calls(calls, Habits.of_names(route.baseline.habits)))
     figures = routing.live_figures(rows, output_kind=route.output_kind if route.model_id else task.kind)
     news = prompt_news(workspace, task, route)
     return RouteStatus(task.name, route, figures, monitor_status_of(workspace, route), news)

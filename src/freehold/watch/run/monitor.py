@@ -322,7 +322,7 @@ def _plain(live: Live) -> object:
 def _shape(route: Route) -> SliceShape | None:
     """How the route's calls are cut; None where it does not say."""
     try:
-        return SliceShape.from_json(route.head["slices"])
+        return SliceShape.of_head(route.head)
     except (KeyError, TypeError, ValueError):
         return None
 

@@ -4,7 +4,7 @@ Chance decided before any answer was known who answers and what is compared, and
 (`gateway.sampling`); here they are read back with the answers. A call is settled once all that was due has come, or
 has had its time and is missing. Answers that cannot be read (deleted, too large, odd) are missing, and are counted.
 
-They are about the traffic that the proof was about. Where it was of all answered calls (`expected["kinds"]` says so),
+They are about the traffic that the proof was about. Where it was of all answered calls (its kinds are counted),
 a local answer is wrong, too, where the audit shows that the provider would have called a tool, refused, or given
 nothing that could be wanted; and calls about which no owned model is asked are calls that were not answered locally.
 
@@ -152,7 +152,7 @@ def _answer(call: Call | None, eye: ObservationContext, *, is_provider: bool = F
 
 def _is_of_all(route: Route) -> bool:
     """Whether the proof behind a route was of all answered calls; verdicts of earlier versions were not."""
-    return bool(route.expected.get("kinds"))
+    return bool(route.baseline.kinds)
 
 
 def _is_whole(call: Call) -> bool:
@@ -185,7 +185,7 @@ def _wrong(
 def _why_no_target(rented: ReadCall, eye: ObservationContext) -> str | None:
     if rented.asked is None:
         return None
-    return why_no_target(rented.asked, rented.answer, Habits.of_names(eye.route.expected.get("habits")))
+    return why_no_target(rented.asked, rented.answer, Habits.of_names(eye.route.baseline.habits))
 
 
 def _is_pair(call: Call, route: Route) -> bool:
