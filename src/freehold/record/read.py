@@ -28,6 +28,9 @@ from freehold.record.encoding import decode_body
 from freehold.text.estimate import estimated_usage
 from freehold.text.read_call import ReadCall
 
+Prices = Mapping[str, Price]
+"""By model name or glob."""
+
 _OWNED_ARMS = ("owned", "shadow")
 _TEXT_DIALECTS = ("openai-chat", "openai-responses", "openai-completions", "anthropic-messages")
 _BROKEN = ("client_gone", "cut_off", "upstream_error", "idle_timeout", "total_timeout")
@@ -110,7 +113,7 @@ class _Body(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     note: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
-def read_exchange(exchange: Exchange, *, prices: Mapping[str, Price], limit_bytes: int) -> ReadCall:
+def read_exchange(exchange: Exchange, *, prices: Prices, limit_bytes: int) -> ReadCall:
     """One call out of both sides; a decoded body is at most `limit_bytes`, its cost None where that is unknown."""
     request, response = exchange.request, exchange.response
     sent = _plain(request.body, request.content_encoding, "request_encoding", limit_bytes)
@@ -121,9 +124,7 @@ def read_exchange(exchange: Exchange, *, prices: Mapping[str, Price], limit_byte
     return ReadCall(call, None if request.dialect == "other" else asked, answer)
 
 
-def _call(
-    exchange: Exchange, sent: _Body, asked: Asked, got: _Body, answer: Answer, prices: Mapping[str, Price]
-) -> Call:
+def _call(exchange: Exchange, sent: _Body, asked: Asked, got: _Body, answer: Answer, prices: Prices) -> Call:
     request, decision, response = exchange.request, exchange.decision, exchange.response
     error = _error(decision, response, got, answer)
     usage = _estimated(exchange, sent.content, answer, error)
