@@ -51,7 +51,9 @@ async def test_an_edited_prompt_is_seen_with_its_first_call(gateway: Gateway) ->
     await gateway.until(lambda: len(versions_of(gateway.workspace.task(task_id))) == 2)
 
     def compared() -> int:
-        return sum("new_prompt" in call.tags for call in store.calls.find(CallFilter(task_id=task_id, arm="shadow")))
+        return sum(
+            call.coins.new_prompt is not None for call in store.calls.find(CallFilter(task_id=task_id, arm="shadow"))
+        )
 
     number = 300
     while not compared():
