@@ -50,9 +50,9 @@ class CallView:
         """The view as JSON-able values; bodies as text, `provider_fields` what makes the call the provider's."""
         bodies = {"request_body": _text(self.call.request_body), "response_body": _text(self.call.response_body)}
         left = ", ".join(provider_fields(self.call.dialect, self.call.request_body))
-        tags = {"tags": self.call.all_tags}
         told = {name: value for name, value in structs.asdict(self.call).items() if name != "coins"}
-        return told | bodies | tags | {"task": self.task, "provider_fields": left}
+        own = {"tags": self.call.all_tags, "task": self.task, "provider_fields": left}
+        return told | bodies | own
 
 
 @dataclass(frozen=True, slots=True)
