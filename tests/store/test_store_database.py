@@ -13,7 +13,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from made import a_call
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, text
 
 from freehold.errors import BusyError, FreeholdError, MissingExtraError, SettingError, StateError
 from freehold.store import CallFilter, Store, schema
@@ -42,6 +42,32 @@ def test_many_processes_may_open_a_new_database_at_once(url: str) -> None:
     started = [subprocess.Popen([sys.executable, "-c", code, url], stderr=subprocess.PIPE) for _ in range(4)]
     ended = [process.communicate()[1].decode() for process in started]
     assert [process.returncode for process in started] == [0] * 4, ended
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE alembic_version SET version_num = '0006'",
+        "UPDATE alembic_version SET version_num = '0001'",
+        "UPDATE alembic_version SET version_num = '0000'",
+        "DELETE FROM alembic_version",
+        "DROP TABLE alembic_version",
+    ],
+)
+def test_a_database_that_is_half_migrated_is_left_alone(url: str, change: str) -> None:
+    """Another tool, or files of two backups: the tables are not those of the version that it names."""
+    store = Store(url)
+    store.calls.add([a_call(id="kept")])
+    store.close()
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.begin() as connection:
+        connection.execute(text(change))
+    with pytest.raises(StateError, match=r"no whole one of any version of Freehold: .*Restore a backup") as caught:
+        Store(url)
+    assert "\n" not in str(caught.value)
+    with engine.begin() as connection:
+        assert connection.execute(text("SELECT id FROM calls")).scalars().all() == ["kept"]
+    engine.dispose()
 
 
 def _damaged(folder: Path) -> Iterator[tuple[str, type[FreeholdError], str]]:

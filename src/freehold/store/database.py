@@ -28,6 +28,8 @@ HEAD = "0007"
 _MIGRATION_LOCK = 8700
 _AWAY_STATES = ("08", "53", "57")
 """PostgreSQL's classes of connection trouble, missing resources and operators' interventions."""
+_HALF_MIGRATED = ("already exists", "duplicate column", "no such table", "no such column", "does not exist")
+"""What a database says where its tables are not those of the version that it names."""
 _LOCK_WAIT_S = 10.0
 _LOCK_PAUSE_S = 0.02
 _SQLITE_PRAGMAS = (
@@ -255,6 +257,7 @@ def _migrate(engine: Engine, place: str) -> None:
             return
     from alembic import command
     from alembic.config import Config
+    from alembic.util import CommandError
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
@@ -263,7 +266,16 @@ def _migrate(engine: Engine, place: str) -> None:
         if _is_current(connection, place):
             return
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        try:
+            command.upgrade(config, "head")
+        except (AssertionError, CommandError, DatabaseError) as error:
+            reason = " ".join(str(getattr(error, "orig", error)).split())
+            if isinstance(error, DatabaseError) and not any(sign in reason for sign in _HALF_MIGRATED):
+                raise
+            raise StateError(
+                f"The database {place!r} is no whole one of any version of Freehold: {reason or 'it has no version'}.",
+                hint="Restore a backup, or choose another database_url. Nothing was changed.",
+            ) from error
 
 
 def _wait_for_other_migrations(connection: Connection) -> None:
