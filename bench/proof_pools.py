@@ -27,10 +27,10 @@ from numpy.typing import NDArray
 from freehold.demo.rows import read_folder as read_rows
 from freehold.errors import FreeholdError
 from freehold.model import Call
+from freehold.model.dataset_folder import read_manifest, read_split
 from freehold.model.engine import OwnedAnswer
 from freehold.model.ids import canonical_json, sha256_hex
 from freehold.prove.baselines.linear import fit_linear
-from freehold.prove.folder import read_folder
 from freehold.sort.run.sort import read_call
 from freehold.store import CallFilter, Store
 from freehold.text.confidence import Calibrator
@@ -92,7 +92,7 @@ def kept_pool(folder: Path) -> Pool | None:
     manifest = _newest(state.glob("datasets/*/manifest.json"))
     if kept is None or manifest is None or not (state / "freehold.db").exists():
         return None
-    proof = read_folder(manifest.parent)
+    frozen = read_manifest(manifest.parent)
     answers = _kept_answers(kept)
     gold = {row["input"]: row["gold"] for row in map(json.loads, _lines(folder / "answers.jsonl"))}
     rows: list[tuple[float, bool]] = []
@@ -101,17 +101,17 @@ def kept_pool(folder: Path) -> Pool | None:
             shutil.copy(file, copy)
         store = Store(f"sqlite:///{Path(copy) / 'freehold.db'}")
         try:
-            verdicts = store.registry.verdicts(proof.task_id)
+            verdicts = store.registry.verdicts(frozen.task_id)
             if not verdicts:
                 return None
             head = Calibrator.from_json(verdicts[0].head)
-            rows += _replayed(store, gold, proof.kind, answers, head)
+            rows += _replayed(store, gold, frozen.kind, answers, head)
         finally:
             store.close()
-    for example in proof.proof:
+    for example in read_split(manifest.parent, "proof"):
         answer = answers.get(_key([[m.role, m.content] for m in example.messages]))
         if answer is not None and not example.is_aside:
-            rows.append(_scored(proof.kind, example.target, answer.text, head.score(answer)))
+            rows.append(_scored(frozen.kind, example.target, answer.text, head.score(answer)))
     return Pool(np.array([s for s, _ in rows]), np.array([w for _, w in rows])) if rows else None
 
 

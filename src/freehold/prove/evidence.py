@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from freehold import __version__
+from freehold.model.dataset import Manifest
 from freehold.model.engine import NOT_ASKED, OwnedAnswer
 from freehold.model.verdict import Verdict
 from freehold.prove.attempts import level
@@ -18,7 +19,6 @@ from freehold.prove.calibrator import ranking
 from freehold.prove.decide import Paired, calls_needed, whole_calls
 from freehold.prove.differences import MOST_DIFFERENCES, difference_rows
 from freehold.prove.evaluate import Evaluation
-from freehold.prove.folder import Frozen
 from freehold.prove.forecast import MOST_TOLERATED, plan_ramp, plan_rollback
 from freehold.prove.labels.judge import Compared
 from freehold.prove.measure import ScoredSplit, can_replace, of_known, summarise
@@ -49,7 +49,7 @@ Figures = dict[str, JsonValue]
 
 
 def gather(
-    frozen: Frozen,
+    manifest: Manifest,
     held: ScoredSplit,
     owned: Evaluation,
     others: Sequence[Evaluation],
@@ -68,10 +68,10 @@ def gather(
     """
     spent, planned = settings.spending(verdict.level), settings.spending(level(verdict.attempt + 1))
     return {
-        "task": frozen.task,
-        "kind": frozen.kind,
+        "task": manifest.task,
+        "kind": manifest.kind,
         **_counted(held),
-        **population(frozen, held, owned, verdict.used),
+        **population(manifest, held, owned, verdict.used),
         "outcome": _plain(owned.outcome),
         **_compared(held, owned, others, facts),
         "paired": _paired(owned.paired, spent),
@@ -89,7 +89,7 @@ def gather(
         "sensitivity": _plain(readings),
         "settings": _plain(settings),
         "facts": _plain(facts),
-        "dataset": {"hash": frozen.hash, "counts": {**frozen.counts}, "dropped": {**frozen.dropped}},
+        "dataset": {"hash": manifest.hash, "counts": {**manifest.counts}, "dropped": {**manifest.dropped}},
         "freehold": __version__,
     }
 

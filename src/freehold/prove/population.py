@@ -16,9 +16,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from freehold.model.dataset import Manifest
 from freehold.model.example import Example
 from freehold.prove.evaluate import Evaluation
-from freehold.prove.folder import Frozen
 from freehold.prove.measure import ScoredSplit
 from freehold.text.json_text import JsonValue
 from freehold.text.traits import kind_of
@@ -26,11 +26,13 @@ from freehold.text.traits import kind_of
 UNPROVEN = "unproven_kind"
 
 
-def population(frozen: Frozen, held: ScoredSplit, owned: Evaluation, used: Mapping[str, Any]) -> dict[str, JsonValue]:
+def population(
+    manifest: Manifest, held: ScoredSplit, owned: Evaluation, used: Mapping[str, Any]
+) -> dict[str, JsonValue]:
     """The figures; `used` says of the held-out calls which did not enter, and how many ask what was learnt."""
     left_out: Mapping[str, int] = used.get("left_out", {})
     n = len(held.examples)
-    unspoken = Counter(frozen.unspoken) + Counter(left_out)
+    unspoken = Counter(manifest.unspoken) + Counter(left_out)
     rows = list(zip(held.examples, held.asked, owned.is_local, strict=True))
     aside = [(_reason(example, is_asked), is_asked, is_local) for example, is_asked, is_local in rows]
     return {
@@ -40,8 +42,8 @@ def population(frozen: Frozen, held: ScoredSplit, owned: Evaluation, used: Mappi
         "left_alone": _rows((reason, False) for reason, is_asked, _ in aside if reason and not is_asked),
         "unspoken": _rows((reason, False) for reason in unspoken.elements()),
         "unspoken_share": unspoken.total() / (n + unspoken.total()) if n else None,
-        "kinds": _kinds(held) if frozen.has_kinds else {},
-        "learnt_inputs": used.get("of_learnt_inputs", frozen.learnt_inputs),
+        "kinds": _kinds(held) if manifest.kinds else {},
+        "learnt_inputs": used.get("of_learnt_inputs", manifest.learnt_inputs),
     }
 
 

@@ -20,7 +20,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from freehold.errors import DataError, StateError, TrainError
+from freehold.errors import StateError, TrainError
+from freehold.model.dataset_folder import read_manifest
 from freehold.model.ids import canonical_json, sha256_hex
 from freehold.train.recipe import Ending, Recipe
 
@@ -106,10 +107,7 @@ class Trained:
 
 def make_job(dataset: Path, base: Path, recipe: Recipe) -> Job:
     """Name the work by content; DataError when the folder is no dataset, TrainError when the base is no GGUF."""
-    try:
-        dataset_hash = str(json.loads((dataset / "manifest.json").read_text(encoding="utf-8"))["hash"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{str(dataset)!r} is not a dataset: {error}.", hint="Run: freehold freeze TASK") from error
+    dataset_hash = read_manifest(dataset).hash
     try:
         with base.open("rb") as file:
             is_gguf = file.read(4) == b"GGUF"
