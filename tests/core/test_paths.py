@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from freehold.dialects.paths import call_fault, dialect_of, key_header, path_model, provider_target, speaks_azure
+from freehold.dialects.address import (
+    KEY_HEADERS,
+    MODELS_PATH,
+    ProviderDialect,
+    key_header,
+    provider_target,
+    speaks_azure,
+    version_headers,
+)
+from freehold.dialects.paths import call_fault, dialect_of, path_model, path_of
 from freehold.model import Dialect
 
 DIALECTS: list[tuple[str, Dialect]] = [
@@ -31,6 +40,12 @@ DIALECTS: list[tuple[str, Dialect]] = [
 @pytest.mark.parametrize(("path", "dialect"), DIALECTS)
 def test_dialects(path: str, dialect: Dialect) -> None:
     assert dialect_of(path) == dialect
+
+
+@pytest.mark.parametrize("dialect", ["openai-chat", "openai-responses", "openai-completions", "anthropic-messages"])
+def test_a_dialect_is_spoken_at_its_own_path(dialect: Dialect) -> None:
+    assert dialect_of(path_of(dialect)) == dialect
+    assert path_of(dialect).count("/") <= 3
 
 
 def test_models() -> None:
@@ -74,30 +89,49 @@ TARGETS = [
 
 @pytest.mark.parametrize(("base", "here", "there"), TARGETS)
 def test_targets(base: str, here: str, there: str) -> None:
-    assert provider_target(base, here) == there
+    assert provider_target(base, here, "openai") == there
 
 
 def test_anthropics_targets() -> None:
     for base, there in (("https://host", "/v1/messages"), ("https://host/claude", "/claude/v1/messages")):
-        assert provider_target(base, "/v1/messages", is_anthropic=True) == there
+        assert provider_target(base, "/v1/messages", "anthropic") == there
     on_azure = "https://me.services.ai.azure.com/anthropic"
-    assert provider_target(on_azure, "/v1/messages", is_anthropic=True) == "/anthropic/v1/messages"
+    assert provider_target(on_azure, "/v1/messages", "anthropic") == "/anthropic/v1/messages"
 
 
 def test_another_model_takes_the_deployments_place() -> None:
-    there = provider_target("https://me.openai.azure.com", AZURE_CHAT, model="other/gpt")
+    there = provider_target("https://me.openai.azure.com", AZURE_CHAT, "openai", model="other/gpt")
     assert there == AZURE_CHAT.replace("my-gpt", "other%2Fgpt")
 
 
 def test_whose_keys_go_where() -> None:
     azure, plain = "https://me.openai.azure.com", "https://api.openai.com/v1"
-    assert key_header(azure, "k", "/v1/responses", is_anthropic=False) == ("api-key", "k")
-    assert key_header("http://proxy/openai", "k", AZURE_CHAT, is_anthropic=False) == ("api-key", "k")
-    assert key_header("http://proxy/openai", "k", "/v1/responses", is_anthropic=False) == ("authorization", "Bearer k")
-    assert key_header(plain, "k", AZURE_CHAT, is_anthropic=False) == ("authorization", "Bearer k")
-    assert key_header("https://api.anthropic.com", "k", "/v1/messages", is_anthropic=True) == ("x-api-key", "k")
+    assert key_header(azure, "k", "/v1/responses", "openai") == ("api-key", "k")
+    assert key_header("http://proxy/openai", "k", AZURE_CHAT, "openai") == ("api-key", "k")
+    assert key_header("http://proxy/openai", "k", "/v1/responses", "openai") == ("authorization", "Bearer k")
+    assert key_header(plain, "k", AZURE_CHAT, "openai") == ("authorization", "Bearer k")
+    assert key_header("https://api.anthropic.com", "k", "/v1/messages", "anthropic") == ("x-api-key", "k")
     assert speaks_azure(azure)
     assert not speaks_azure(plain)
+
+
+def test_a_list_of_models_is_asked_where_calls_go() -> None:
+    """As the doctor does: it used to ask Azure as if it were OpenAI."""
+    azure = "https://me.openai.azure.com"
+    assert provider_target(azure, MODELS_PATH, "openai") == "/openai/v1/models"
+    assert key_header(azure, "k", MODELS_PATH, "openai") == ("api-key", "k")
+    assert provider_target("https://host/claude", MODELS_PATH, "anthropic") == "/claude/v1/models"
+    assert version_headers("openai") == {}
+    assert set(version_headers("anthropic")) == {"anthropic-version"}
+
+
+def test_every_header_that_a_key_may_stand_in_is_known() -> None:
+    cases: list[tuple[str, ProviderDialect]] = [
+        ("https://me.openai.azure.com", "openai"),
+        ("https://api.openai.com/v1", "openai"),
+        ("https://api.anthropic.com", "anthropic"),
+    ]
+    assert {key_header(base, "k", MODELS_PATH, speaks)[0] for base, speaks in cases} == set(KEY_HEADERS)
 
 
 FAULTS = [
