@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from tiny_llama import write_dataset, write_tiny_llama
@@ -15,6 +13,7 @@ from tiny_llama import write_dataset, write_tiny_llama
 from freehold.model import Message
 from freehold.model.dataset_folder import read_split
 from freehold.serve import answer_all, check_parity, export_gguf, read_adapter, serving
+from freehold.serve.ask import post
 from freehold.serve.export import Adapter, Packing
 from freehold.text.chatml import TEMPLATE, escape, render, turns
 from freehold.train import Recipe, Trained, fit
@@ -157,9 +156,5 @@ def _engine_ids(url: str, text: str) -> list[int]:
 
 
 def _post(url: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
-    parts = urlsplit(url)
-    connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=30)
-    connection.request("POST", path, json.dumps(body), {"content-type": "application/json"})
-    answer: dict[str, Any] = json.loads(connection.getresponse().read())
-    connection.close()
+    answer: dict[str, Any] = json.loads(post(url, path, json.dumps(body).encode()).body)
     return answer

@@ -76,4 +76,4 @@ def test_a_sorter_without_its_parent_ends_at_once() -> None:
     command = [sys.executable, "-m", "freehold.app.sorter", "--parent", "1"]
     done = subprocess.run(command, input=b"", capture_output=True, timeout=WAIT_S)
     assert done.returncode == 1
-    assert b"the process that started this gateway is gone" in done.stderr
+    assert b"the process that started this one is gone" in done.stderr

@@ -95,7 +95,7 @@ def test_a_real_worker_without_its_parent_ends_at_once(door: Sockets) -> None:
         [*command, "--parent", "1"], pass_fds=door.files, input=b"", capture_output=True, timeout=WAIT_S
     )
     assert done.returncode == 1
-    assert b"the process that started this gateway is gone" in done.stderr
+    assert b"the process that started this one is gone" in done.stderr
 
 
 def test_workers_share_a_port_that_nobody_else_gets(door: Sockets) -> None:

