@@ -23,6 +23,7 @@ from freehold.model.dataset_folder import MANIFEST, Dataset, read_manifest, read
 from freehold.model.example import Example
 from freehold.model.exchange import input_text
 from freehold.model.ids import canonical_json, sha256_hex
+from freehold.system.files import sync_folder
 
 if TYPE_CHECKING:
     from freehold.freeze.build import Frozen
@@ -47,10 +48,10 @@ def write(frozen: Frozen, folder: Path) -> Path:
         for name, content in {**contents, MANIFEST: render_manifest(frozen.manifest)}.items():
             _write_file(temporary / name, content)
         temporary.chmod(0o755)
-        _sync(temporary)
+        sync_folder(temporary)
         if not path.exists():
             temporary.rename(path)
-            _sync(folder)
+            sync_folder(folder)
     except OSError as error:
         raise StateError(
             f"The dataset could not be written to {str(folder)!r}: {error.strerror}.",
@@ -120,14 +121,6 @@ def _write_file(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     path.chmod(0o444)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _check_hashes(path: Path) -> tuple[list[str], Manifest | None]:

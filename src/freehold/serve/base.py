@@ -8,7 +8,6 @@ base too. Not covered: choosing a base for a task.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import subprocess
@@ -20,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from freehold.errors import NotFoundError, StateError
+from freehold.system.files import file_sha256
 from freehold.system.lifeline import tied
 
 Note = Callable[[str], None]
@@ -85,12 +85,6 @@ def pull(name: str, state: Path, note: Note) -> Path:
 def is_whole(path: Path, base: Base) -> bool:
     """Whether the file is the base, byte for byte."""
     return path.stat().st_size == base.size_bytes and file_sha256(path) == base.sha256
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, in hex."""
-    with path.open("rb") as source:
-        return hashlib.file_digest(source, "sha256").hexdigest()
 
 
 def _place(base: Base, state: Path) -> Path:

@@ -20,9 +20,9 @@ from pathlib import Path
 
 from freehold.errors import EngineError, MissingExtraError
 from freehold.model.engine import with_key
-from freehold.serve.base import file_sha256
 from freehold.system.child_process import Supervisor, last_line
 from freehold.system.environment import lean_environment
+from freehold.system.files import file_sha256
 from freehold.system.lifeline import parent_option
 
 _START_TIMEOUT_S = 120.0

@@ -29,9 +29,10 @@ import torch
 
 from freehold.errors import DataError, FreeholdError, StateError, TrainError
 from freehold.model.dataset_folder import read_split
+from freehold.system.files import file_sha256
 from freehold.train import base
 from freehold.train.batches import Encoded, batches_from, encode, steps_of
-from freehold.train.job import Job, Progress, Trained, file_sha256, read_done, read_job, write_done, write_json
+from freehold.train.job import Job, Progress, Trained, read_done, read_job, write_done, write_json
 from freehold.train.lower import kept_bytes
 from freehold.train.memory import Layers, available_bytes, check_memory, give_back_freed, needed_bytes
 from freehold.train.trainer import Trainer

@@ -11,7 +11,6 @@ Not covered: figures (`prove.evidence`), sentences (`prove.report.summary`, `pro
 from __future__ import annotations
 
 import json
-import os
 import textwrap
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -25,6 +24,7 @@ from freehold.prove.report.methods import state
 from freehold.prove.report.references import GLOSSARY
 from freehold.prove.report.sheet import Sheet
 from freehold.prove.report.summary import tell
+from freehold.system.files import write_whole
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -50,7 +50,7 @@ def write_reports(verdict: Verdict, out_dir: Path) -> Verdict:
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
         for name, page in pages.items():
-            _replace(out_dir / name, page)
+            write_whole(out_dir / name, page.encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise StateError(
             f"The report could not be written to {str(out_dir)!r}: {error.strerror}.",
@@ -179,16 +179,3 @@ def _wrap(text: object, indent: int = 2, first: str = "") -> str:
         subsequent_indent=blank,
         break_on_hyphens=False,
     )
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write beside the file, force to disk, then take its place."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with beside.open("w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)

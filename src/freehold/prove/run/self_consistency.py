@@ -28,6 +28,7 @@ from freehold.prove import Noise, measure_noise
 from freehold.prove.run.budgeted_batch import Asked, Budget, Replies, ask_all, total_usd
 from freehold.prove.run.prove import noise_path, owned_answers, proof_settings
 from freehold.settings import ProviderSettings
+from freehold.system.files import write_whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,10 +153,7 @@ def _compared(
         "left_out": plan.left_out,
         "asked_at": time.time(),
     }
-    path = noise_path(workspace, plan.task)
-    beside = path.with_suffix(".new")
-    beside.write_bytes(msgspec.json.encode(document))
-    beside.replace(path)
+    write_whole(noise_path(workspace, plan.task), msgspec.json.encode(document), is_synced=False)
     return NoiseFound(noise=noise, asked=asked, document=document)
 
 

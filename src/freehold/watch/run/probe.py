@@ -32,6 +32,7 @@ from freehold.pipeline.progress import Progress, Reporter
 from freehold.pipeline.workspace import Workspace
 from freehold.prove.run.budgeted_batch import Asked, Budget, Replies, ask_all, total_usd
 from freehold.prove.run.self_consistency import again_path, request_of
+from freehold.system.files import write_whole
 from freehold.text.scoring import is_acceptable, score
 from freehold.watch import Drift, new_probe_drift, observe_probe, sign_of_change
 
@@ -128,9 +129,7 @@ def probe(workspace: Workspace, plan: ProbePlan, budget: Budget, asking: Asking,
     """Ask the plan's probes, weigh all that were answered, and keep what was found with the task's watch."""
     path = _list_path(workspace, plan.task)
     with locked(path.with_suffix(".lock"), f"A probe of task {plan.task.name!r}"):
-        beside = path.with_suffix(".new")
-        beside.write_bytes(msgspec.json.encode(plan.probes))
-        beside.replace(path)
+        write_whole(path, msgspec.json.encode(plan.probes), is_synced=False)
         replies = Replies(_replies_path(workspace, plan.task))
         note = Progress(stage="probe", total=len(plan.requests), note=plan.provider_names)
         asked = ask_all(plan.requests, replies, budget, asking, lambda done: report(replace(note, done=done)))
