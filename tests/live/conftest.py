@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from benches import BENCH
 from live.moved import Moved, a_moved_task
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))
+sys.path.insert(0, str(BENCH / "rollback"))
 
 
 @pytest.fixture

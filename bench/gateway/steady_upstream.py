@@ -1,6 +1,6 @@
 """A provider that answers every request with the same chat completion, and costs little.
 
-    python bench/steady_upstream.py --port N
+    python bench/gateway/steady_upstream.py --port N
 
 It reads just enough HTTP to know where a request ends. Not covered: streams (`gateway_stream`).
 """

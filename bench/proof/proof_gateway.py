@@ -1,6 +1,6 @@
 """Ramp and rollback through the real gateway: calls until a route was back, and the harm done, held to bounds.
 
-The scenes are those of `rollback`, which turn a scripted owned model bad at a known call. The most calls that a
+The scenes are those of `rollback_bench`, which turn a scripted owned model bad at a known call. The most calls that a
 rollback may take are those of 2,000 simulated runs of the same turn (`proof_audits`), and one more: a call may come
 between the evidence and the change of the route. A ramp's wrong answers are held to its budget, over all calls asked,
 where the model is what it is from the start; of one that turns on the way, the ramp promises nothing, the detectors do.
@@ -13,10 +13,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 
-import rollback
+import rollback_bench
 from proof_audits import Turn, simulate
 from proof_figures import Effort, Part, Row, Table, at_least, at_most, bounded, tell
-from rollback import CASES, GOOD_CALLS, HARM, RAMPS, Ramped
+from rollback_bench import CASES, GOOD_CALLS, HARM, RAMPS, Ramped
 
 RUNS, SIMULATED = 3, 2_000
 GOOD_MOST = 500
@@ -35,26 +35,26 @@ async def _measure(effort: Effort) -> Part:
     shown: list[list[str]] = []
     for name, share, audit_rate, most in cases:
         is_good = name.startswith("good")
-        found = await rollback.one_case(name, share, audit_rate, seeds, min(most, GOOD_MOST) if is_good else most)
-        tell(rollback.line(found))
+        found = await rollback_bench.one_case(name, share, audit_rate, seeds, min(most, GOOD_MOST) if is_good else most)
+        tell(rollback_bench.line(found))
         told, held = _good(found) if is_good else _turned(found, share, effort.seed)
         rows.append(held)
         shown.append(told)
     ramps = []
     for name, share, turns_at, most in RAMPS[1:2] if effort.is_quick else RAMPS:
-        ramp = await rollback.ramp_case(name, share, turns_at, seeds, most)
-        tell(rollback.ramp_line(ramp))
+        ramp = await rollback_bench.ramp_case(name, share, turns_at, seeds, most)
+        tell(rollback_bench.ramp_line(ramp))
         rows += _ramp_rows(ramp, is_steady=not turns_at)
         ramps.append(ramp)
     return Part(title="Through a real gateway", rows=rows, tables=[_cases_table(shown), _ramps_table(ramps)])
 
 
-def _good(found: rollback.Row) -> tuple[list[str], Row]:
+def _good(found: rollback_bench.Row) -> tuple[list[str], Row]:
     held = at_most(f"{found.case}, as allowed: taken back within {found.calls_most} calls", found.taken_back, 0)
     return _shown(found, "-"), held
 
 
-def _turned(found: rollback.Row, share: float, seed: int) -> tuple[list[str], Row]:
+def _turned(found: rollback_bench.Row, share: float, seed: int) -> tuple[list[str], Row]:
     """Not taken back counts as the most calls that were asked, which no simulated run needs."""
     turn = Turn(declared=found.audit_rate, risk_before=0.0, risk_after=share, before=GOOD_CALLS, after=2_500)
     simulated = simulate(turn, runs=SIMULATED, seed=seed).requests
@@ -73,7 +73,7 @@ def _ramp_rows(ramp: Ramped, *, is_steady: bool) -> Iterator[Row]:
         yield bounded(f"{name}: wrong answers a call", ramp.wrong_all / ramp.calls_all, HARM, ramp.calls_all)
 
 
-def _shown(found: rollback.Row, simulated: str) -> list[str]:
+def _shown(found: rollback_bench.Row, simulated: str) -> list[str]:
     return [
         found.case,
         f"{found.audit_rate:.0%}",

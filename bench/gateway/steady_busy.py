@@ -1,6 +1,6 @@
 """Other work on the machine: processes that compute and never wait.
 
-    python bench/steady_busy.py --loops 2
+    python bench/gateway/steady_busy.py --loops 2
 
 They run until this one is ended, and end with it. Not covered: work on memory or disks.
 """

@@ -5,7 +5,7 @@ that differ in each message. Timed is `sort_calls`, which decides; reading the b
 time in proportion to their bytes and are shown beside it. A call of 40,000 messages beside 50 ordinary ones says how
 long one caller can keep the sorter busy.
 
-    python bench/limits_sorting.py FOLDER    measures this interpreter's freehold and prints one JSON object
+    python bench/gateway/limits_sorting.py FOLDER    measures this interpreter's freehold and prints one JSON object
 
 Not covered: the processes around it (`steady.py` measures the delivery beside a sorter that works).
 """

@@ -23,7 +23,7 @@ from gateway_host import BenchError, busy_share, processor
 from steady_figures import Options, Row, beside
 from steady_report import json_line, print_rows
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 CORES = 2
 QUICK_S = 10.0
 

@@ -1,6 +1,6 @@
 """The load of `limits_kills`: calls at a constant rate, by callers that retry once where their connection breaks off.
 
-    python bench/limits_callers.py --port N --bodies FILE --ids FILE --rate 500 --seconds 120
+    python bench/gateway/limits_callers.py --port N --bodies FILE --ids FILE --rate 500 --seconds 120
 
 A caller's wait runs from when its call was due to the end of its answer, the retry included. The ids of all calls that
 were answered whole are written to a file. SIGTERM ends the load after what is under way. Prints one JSON line. Not

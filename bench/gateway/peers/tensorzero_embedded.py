@@ -1,6 +1,6 @@
 """TensorZero as its Python package embeds it: the gateway in this process, on a port of its own choice.
 
-    .bench-peers/tensorzero/bin/python bench/peers/tensorzero_embedded.py CONFIG PORT_FILE
+    .bench-peers/tensorzero/bin/python bench/gateway/peers/tensorzero_embedded.py CONFIG PORT_FILE
 
 Runs in the peer's own virtual environment. Not covered: its recording, which needs a ClickHouse server.
 """

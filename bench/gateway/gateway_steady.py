@@ -1,6 +1,6 @@
 """An open-loop load: requests at a constant rate, whatever becomes of them, and how long each took.
 
-    python bench/gateway_steady.py --port N --path /v1/chat/completions --bodies FILE --rate 500 --seconds 20
+    python bench/gateway/gateway_steady.py --port N --path /v1/chat/completions --bodies FILE --rate 500 --seconds 20
 
 Every request has a time at which it is due, and its latency runs from then, so that one which waits behind a slow
 answer counts its wait too (no coordinated omission). One thread on `select`, whose timeouts have microseconds where

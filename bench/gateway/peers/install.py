@@ -1,12 +1,12 @@
 """Set up the gateways that `bench/gateway.py` measures beside Freehold, each in its own folder.
 
-    python bench/peers/install.py [NAME ...] [--folder .bench-peers]
+    python bench/gateway/peers/install.py [NAME ...] [--folder .bench-peers]
 
 The newest release of each is installed (a virtual environment for a Python package, a node_modules for one from npm)
 and its version printed. One that cannot be installed is named with its reason; the others go on. A peer that is
 there already is left as it is: delete its folder to get a newer one.
 
-Not covered: starting them, which `bench/gateway_peers.py` does.
+Not covered: starting them, which `bench/gateway/gateway_peers.py` does.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The upstream of the streams: answers every chat request with chunks, each sent on its own.
 
-    python bench/gateway_stream.py --port N
+    python bench/gateway/gateway_stream.py --port N
 
 A request that holds the paced mark gets few chunks, PACE_S apart; any other gets CHUNKS as fast as they go. It reads
 just enough HTTP for that. Not covered: calls that are not streamed, which nginx answers.
