@@ -2,7 +2,7 @@
 
 Two workers under a load of whole calls; seven times one of them is killed (kill -9), the one that runs the longest, as
 soon as both serve. A caller whose connection is cut retries once, as the providers' libraries do, and its wait includes
-that. Every call that was answered whole must be in the record. Not covered: kills of the parent (`tests/up`).
+that. Every call that was answered whole must be in the record. Not covered: kills of the parent (`tests/app`).
 """
 
 from __future__ import annotations
