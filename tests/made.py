@@ -11,6 +11,7 @@ from typing import Any
 from click.testing import Result
 
 from freehold.model import Call
+from freehold.model.coins import coins_of, without_coins
 from freehold.model.ids import sha256_hex
 from freehold.model.model_card import MODEL_FILE
 from freehold.pipeline.workspace import Workspace, open_workspace
@@ -51,7 +52,13 @@ def a_call(**changes: Any) -> Call:
         "latency_ms": 100.0,
         "tags": {"row": "1"},
     }
-    return Call(**values | changes)
+    return with_coins(values | changes)
+
+
+def with_coins(values: dict[str, Any]) -> Call:
+    """A call whose coins are given among its tags."""
+    tags = values.get("tags", {})
+    return Call(**{"coins": coins_of(tags)} | values | {"tags": without_coins(tags)})
 
 
 def chat_body(text: str, system: str = SYSTEM) -> bytes:

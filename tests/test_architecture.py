@@ -57,6 +57,7 @@ HEAVY = {
     "rich",
 }
 LONGEST_MODULE, LONGEST_FUNCTION = 500, 45
+MIGRATIONS = "store/migrations/"
 
 
 def _modules() -> dict[str, ast.Module]:
@@ -151,7 +152,7 @@ def test_no_function_is_too_long_to_see_at_once() -> None:
         f"{name}:{function.name}": (function.end_lineno or 0) - function.lineno + 1
         for name, tree in _modules().items()
         for function in _functions(tree)
-        if not name.startswith("store/migrations/")
+        if not name.startswith(MIGRATIONS)
     }
     assert {name: count for name, count in lines.items() if count > LONGEST_FUNCTION} == {}
     assert len(lines) > 800
@@ -164,6 +165,26 @@ def test_every_module_and_every_public_function_says_what_it_is() -> None:
         public = [n for n in tree.body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
         silent += [f"{name}:{n.name}" for n in public if not n.name.startswith("_") and not ast.get_docstring(n)]
     assert silent == []
+
+
+def test_nothing_is_defined_that_nothing_names() -> None:
+    """A name of a module is said somewhere else, in the package, a benchmark or the project's table of entry points."""
+    texts = [path.read_text(encoding="utf-8") for of in (PACKAGE, ROOT / "bench") for path in sorted(of.rglob("*.py"))]
+    texts.append((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    said = Counter(word for text in texts for word in re.findall(r"\w+", text))
+    defined = [
+        (name, node) for name, tree in _modules().items() for node in tree.body if not name.startswith(MIGRATIONS)
+    ]
+    named = [(name, node) for name, node in defined if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    unsaid = [f"{name}:{node.name}" for name, node in named if said[node.name] < 2 and not _is_called_by_python(node)]
+    assert unsaid == []
+    assert len(named) > 1500
+
+
+def _is_called_by_python(node: ast.FunctionDef | ast.ClassDef) -> bool:
+    """Whether Python or a decorator calls it: module-level dunders, verbs of the command line."""
+    is_verb = any(isinstance(one, ast.Call) and "command" in ast.unparse(one) for one in node.decorator_list)
+    return is_verb or node.name.startswith("__")
 
 
 def test_no_error_is_passed_over_in_silence() -> None:

@@ -10,9 +10,9 @@ from typing import Any
 from freehold.demo.traffic import Request
 from freehold.model import Call, Verdict
 from freehold.pipeline.workspace import Workspace
-from freehold.sort.run.sort import read_call
 from freehold.store import CallFilter
 from freehold.text.intervals import wilson
+from freehold.text.read_call import read_call
 from freehold.text.scoring import score
 
 Also = tuple[str, Callable[[str], str]]
@@ -69,7 +69,7 @@ def _outcome(request: Request, call: Call, shadow: Call | None) -> Outcome:
 
 def measure(found: Sequence[Outcome], verdict: Verdict, *, also: Also | None) -> dict[str, Any]:
     """The figures of a replay: accuracy of the owned model alone, coverage and realised risk of the cascade."""
-    kind = str(verdict.evidence.get("kind", "text"))
+    kind = verdict.figures.kind or "text"
     alone = [_is_right(kind, o.gold, o.owned_text or "") for o in found]
     local = [o for o in found if o.arm == "owned"]
     wrong = sum(not _is_right(kind, o.reference, o.text) for o in local)

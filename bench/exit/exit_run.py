@@ -20,6 +20,7 @@ from freehold.demo.traffic import GENTLE_CONCURRENCY, Request
 from freehold.demo.venue import venue
 from freehold.errors import DataError
 from freehold.model import Verdict
+from freehold.model.evidence.lenient import as_json
 from freehold.model.ids import sha256_hex
 from freehold.pipeline.overview import overviews
 from freehold.pipeline.runs import prove_task, train_task
@@ -185,7 +186,7 @@ def _result(
         "examples": counts,
         "seconds": clock.seconds,
         "training": metrics,
-        "sides": verdict.evidence.get("sides"),
+        "sides": [as_json(side) for side in verdict.figures.sides],
         "verdict": verdict.words,
         "threshold": verdict.threshold,
         "proof_coverage": verdict.coverage,

@@ -1,11 +1,14 @@
 """Measure the gateway beside others on this machine, in one run, and print what came of it.
 
     python bench/gateway.py [--quick] [--json] [--only NAME ...] [--seconds N]
+    python bench/gateway.py --record [--against CHECKOUT]
 
 A static upstream asked directly, nginx as proxy, Freehold with recording on, and the peers that `make bench-peers`
 has set up. One core for the gateway with everything that it starts, another for load generator and upstream. It takes
 about half an hour; --quick ends within a minute and leaves the peers out. Needs wrk and nginx. Everything that is
 started ends with it.
+
+With --record it measures what recording costs a call instead (`gateway_record`); that takes a few minutes and no tools.
 
 Not covered: other machines than this one, and gateways across a network.
 """
@@ -27,6 +30,7 @@ from gateway_figures import Result
 from gateway_host import BenchError, Processes, busy_share, processor, require_tools, split_cores
 from gateway_measure import Bench, Plan, tell
 from gateway_peers import peer_systems
+from gateway_record import ROOT, measure_record, print_record
 from gateway_report import Report, aims, as_json, print_aims, print_tables
 from gateway_systems import System, own_systems, start_static_upstream, start_stream_upstream
 
@@ -39,6 +43,8 @@ def main() -> int:
     """Measure what the command line asks for; 1 when Freehold could not be measured whole."""
     options = _options()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    if options.record:
+        return _record(options)
     systems = _chosen(options)
     plan = _plan(options)
     try:
@@ -62,6 +68,25 @@ def main() -> int:
         print(as_json(report, found, {**_about(plan), "busy_before": round(busy, 3)}))
     mine = report.freehold
     return 0 if mine is None or mine.problem is None else 1
+
+
+def _record(options: argparse.Namespace) -> int:
+    """Measure what recording costs; 1 when a checkout could not be measured."""
+    checkouts = {"this checkout": ROOT} | ({options.against.name: options.against} if options.against else {})
+    calls = options.calls or (5_000 if options.quick else 20_000)
+    options.folder.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="record-", dir=options.folder.resolve()))
+    try:
+        print_record(measure_record(checkouts, folder, calls=calls, rounds=1 if options.quick else 5))
+    except BenchError as reason:
+        sys.stderr.write(f"bench/gateway.py: {reason}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("Stopped.\n")
+        return 130
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return 0
 
 
 def _measure(systems: Sequence[System], plan: Plan, options: argparse.Namespace) -> list[Result]:
@@ -151,6 +176,8 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="end within a minute: no peers, short loads")
     parser.add_argument("--json", action="store_true", help="end with one JSON line")
+    parser.add_argument("--record", action="store_true", help="measure what recording costs a call, and no more")
+    parser.add_argument("--against", type=Path, metavar="CHECKOUT", help="with --record: another checkout beside this")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="direct and these alone; peers too")
     parser.add_argument("--seconds", type=int, metavar="N", help="seconds of each load (default 10; quick 2)")
     parser.add_argument("--calls", type=int, metavar="N", help="calls of the memory run (default 1000000; quick 20000)")

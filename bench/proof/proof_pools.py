@@ -31,9 +31,9 @@ from freehold.model.dataset_folder import read_manifest, read_split
 from freehold.model.engine import OwnedAnswer
 from freehold.model.ids import canonical_json, sha256_hex
 from freehold.prove.baselines.linear import fit_linear
-from freehold.sort.run.sort import read_call
 from freehold.store import CallFilter, Store
 from freehold.text.confidence import Calibrator
+from freehold.text.read_call import read_call
 from freehold.text.scoring import is_acceptable, score
 
 _QUESTION_WORDS = ("what", "who", "whom", "whose", "when", "where", "which", "why", "how")

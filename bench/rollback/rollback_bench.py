@@ -30,8 +30,8 @@ from pathlib import Path
 from rollback_scene import FAST, Behaviour, Gateway, Script, ask_in_step, both_sides, moved, teach
 
 from freehold.app.route_check import RouteCheck
-from freehold.gateway.config import Assignment
 from freehold.model import Route
+from freehold.model.assignment import Assignment
 from freehold.store import Store
 
 GOOD_CALLS = 50

@@ -161,7 +161,7 @@ class Scene:
         known = {call.id: call for call in store.calls.stream(CallFilter(task_id=self.task_id, since=1.0))}
         for noted in self.calls:
             call = known.get(noted.get("id", ""))
-            noted["engine"] = call.tags.get("engine") if call else None
+            noted["engine"] = call.coins.engine if call else None
         route = store.registry.route(self.task_id)
         taken_back = sum(one.decided_by == "rollback" for one in store.registry.route_history(self.task_id))
         return {"calls": self.calls, "route": route.kind, "taken_back": taken_back}

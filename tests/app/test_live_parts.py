@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from freehold.app.route_check import RouteCheck
 from freehold.errors import AwayError
 from freehold.gateway.background import Background
-from freehold.gateway.config import Assignment
-from freehold.gateway.sampling import toss
+from freehold.gateway.sampling import throw_coins
 from freehold.model import Message, OwnedAnswer, Route
+from freehold.model.assignment import Assignment
 from freehold.model.example import Example
 from freehold.model.live import Live, as_of_now
 from freehold.prove.live_baseline import expected
@@ -32,30 +32,32 @@ def placed(kind: str = "canary", *, share: float = 1.0, version: int = 1, **chan
 
 @given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1), st.integers(0, 2**32))
 def test_coins_say_with_what_probability_they_fell(share: float, audit: float, shadow: float, seed: int) -> None:
-    tossed = toss(placed(share=share, audit_rate=audit, shadow_rate=shadow), random.Random(seed).random)
+    tossed = throw_coins(placed(share=share, audit_rate=audit, shadow_rate=shadow), random.Random(seed).random)
     assert tossed.propensity == (share if tossed.is_local else 1.0 - share)
     assert tossed.propensity > 0 or share in (0, 1)
-    assert tossed.tags["coin"] == ("owned" if tossed.is_local else "rented")
-    assert not (tossed.is_audited and tossed.is_shadowed)
-    assert ("audit" in tossed.tags, "shadow" in tossed.tags) == (tossed.is_audited, tossed.is_shadowed)
+    assert tossed.coins.coin == ("owned" if tossed.is_local else "rented")
+    assert not (tossed.coins.is_audit_due and tossed.coins.is_shadow_due)
+    drawn = (tossed.coins.audit is not None, tossed.coins.shadow is not None)
+    assert drawn == (tossed.coins.is_audit_due, tossed.coins.is_shadow_due)
 
 
 def test_shares_are_kept_in_the_long_run() -> None:
     draw = random.Random(4).random
-    tosses = [toss(placed(share=0.3, audit_rate=0.5, shadow_rate=0.2), draw) for _ in range(20_000)]
+    tosses = [throw_coins(placed(share=0.3, audit_rate=0.5, shadow_rate=0.2), draw) for _ in range(20_000)]
     local = [one for one in tosses if one.is_local]
     assert len(local) / len(tosses) == pytest.approx(0.3, abs=0.01)
-    assert sum(one.is_audited for one in local) / len(local) == pytest.approx(0.5, abs=0.02)
-    assert sum(one.is_shadowed for one in tosses) / (len(tosses) - len(local)) == pytest.approx(0.2, abs=0.01)
+    assert sum(one.coins.is_audit_due for one in local) / len(local) == pytest.approx(0.5, abs=0.02)
+    assert sum(one.coins.is_shadow_due for one in tosses) / (len(tosses) - len(local)) == pytest.approx(0.2, abs=0.01)
 
 
 def test_a_cascade_tosses_for_audits_alone_and_a_shadow_for_shadows() -> None:
     never, always = (lambda: 0.999999), (lambda: 0.0)
-    assert toss(placed("cascade", audit_rate=0.05), never).tags == {"audit_rate": "0.05"}
-    assert toss(placed("cascade", audit_rate=0.05), always).tags == {"audit_rate": "0.05", "audit": "due"}
-    shadowed = toss(placed("shadow", shadow_rate=0.5, audit_rate=0.9), always)
-    assert (shadowed.is_local, shadowed.is_shadowed, shadowed.is_audited) == (False, True, False)
-    assert shadowed.tags == {"shadow": "due"}
+    assert throw_coins(placed("cascade", audit_rate=0.05), never).coins.as_tags() == {"audit_rate": "0.05"}
+    audited = throw_coins(placed("cascade", audit_rate=0.05), always).coins
+    assert audited.as_tags() == {"audit_rate": "0.05", "audit": "due"}
+    shadowed = throw_coins(placed("shadow", shadow_rate=0.5, audit_rate=0.9), always)
+    assert (shadowed.is_local, shadowed.coins.is_shadow_due, shadowed.coins.is_audit_due) == (False, True, False)
+    assert shadowed.coins.as_tags() == {"shadow": "due"}
 
 
 def test_figures_of_another_version_count_for_nothing() -> None:
@@ -224,7 +226,7 @@ def test_what_a_verdict_expects_by_hand() -> None:
     asked = [an_example(str(n)) for n in range(20)]
     rented = [("m1", "f1"), ("m1", None), (None, None)]
     found = expected("json", list(zip(asked, answers, strict=True)), rented=rented, created_at=5.0)
-    assert found == {
+    assert found.to_json() == {
         "answers": 20,
         "invalid_share": 0.1,
         "refusal_share": 0.05,
@@ -232,9 +234,12 @@ def test_what_a_verdict_expects_by_hand() -> None:
         "models": ["m1"],
         "fingerprints": ["f1"],
         "created_at": 5.0,
+        "newest_call_at": None,
+        "inputs": None,
+        "slices": {},
     }
     nothing = expected("json", [], rented=[], created_at=5.0)
-    assert (nothing["invalid_share"], nothing["owned_p95_ms"]) == (0.0, None)
+    assert (nothing.invalid_share, nothing.owned_p95_ms) == (0.0, None)
 
 
 def test_a_verdict_expects_as_many_answers_off_their_requests_schema_as_its_proof_had() -> None:
@@ -244,4 +249,4 @@ def test_a_verdict_expects_as_many_answers_off_their_requests_schema_as_its_proo
     for response_format, invalid_share in ((form, 0.5), ("", 0.0)):
         asked = [an_example(str(n), response_format=response_format) for n in range(4)]
         found = expected("json", list(zip(asked, answers, strict=True)), rented=[], created_at=5.0)
-        assert found["invalid_share"] == invalid_share
+        assert found.invalid_share == invalid_share

@@ -14,6 +14,7 @@ from freehold.errors import BusyError
 from freehold.pipeline.workspace import Workspace
 from freehold.record import Decision, Exchange, Journal, RequestSide, ResponseSide
 from freehold.record.run.journal import catch_up, delivering, journal_folder
+from freehold.sort.run.known_tasks import KnownTasks
 from freehold.store import CallFilter
 
 WAIT_S = 30.0
@@ -54,8 +55,8 @@ def test_without_a_gateway_a_command_delivers_itself(tmp_path: Path) -> None:
 def test_beside_a_gateway_a_command_waits_for_it(tmp_path: Path) -> None:
     workspace = a_workspace(tmp_path)
     journal = _filled(workspace, 5)
-    with delivering(workspace.settings, workspace.store.calls.add) as delivery:
-        with pytest.raises(BusyError), delivering(workspace.settings, workspace.store.calls.add):
+    with delivering(workspace.settings, KnownTasks(lambda: workspace.store).record) as delivery:
+        with pytest.raises(BusyError), delivering(workspace.settings, KnownTasks(lambda: workspace.store).record):
             pass
         waiting = catch_up(workspace, patience_s=0.05)
         assert (waiting.calls, workspace.store.calls.count(CallFilter())) == (5, 0)
@@ -73,7 +74,7 @@ def test_beside_a_gateway_a_command_waits_for_it(tmp_path: Path) -> None:
 def test_a_database_that_refuses_is_waited_for_no_longer_than_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_self: object, _calls: object) -> None:
+    def refuse(*_anything: object) -> None:
         raise OSError("disk full")
 
     workspace = a_workspace(tmp_path)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
 from pathlib import Path
 
 from made import BEGAN_AT, a_call, a_workspace, triage_calls
+from msgspec import structs
 
 from freehold.freeze.run.freeze import freeze
 from freehold.model import ModelCard, Verdict
@@ -39,7 +39,7 @@ def recorded_workspace(folder: Path, **values: object) -> tuple[Workspace, Task]
     """A workspace with 120 calls of one task, of which five were asked twice and one is corrected."""
     workspace = a_workspace(folder, **values)
     calls = triage_calls(120)
-    calls = [replace(call, id=f"0190{number:08x}-7abc-{number:010x}") for number, call in enumerate(calls)]
+    calls = [structs.replace(call, id=f"0190{number:08x}-7abc-{number:010x}") for number, call in enumerate(calls)]
     names = ("request_body", "response_body", "created_at", "session_key")
     again = [
         a_call(**{name: getattr(call, name) for name in names} | {"id": f"0191{number:08x}-7abc-{number:010x}"})

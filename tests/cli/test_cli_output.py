@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from click.testing import Result
 from made import BEGAN_AT, Run, a_call, a_workspace, answer_body, weights
+from msgspec import structs
 
 from freehold.model import ModelCard, Verdict
 from freehold.model.route import Route
@@ -158,9 +158,9 @@ def test_a_status_wide_in_figures_fits_80_columns(recorded: Run, tmp_path: Path)
     task = workspace.task(name)
     workspace.store.registry.put_route(Route(task_id=task.id, version=1, kind="cascade", model_id="m", created_at=1.0))
     calls = workspace.store.calls.find(CallFilter(task_id=task.id))
-    owned = [replace(call, id=f"o{call.id[1:]}", arm="owned", latency_ms=123.0) for call in calls]
+    owned = [structs.replace(call, id=f"o{call.id[1:]}", arm="owned", latency_ms=123.0) for call in calls]
     audits = [
-        replace(call, id=f"a{call.id[1:]}", arm="audit", parent_id=f"o{call.id[1:]}", latency_ms=12345.0)
+        structs.replace(call, id=f"a{call.id[1:]}", arm="audit", parent_id=f"o{call.id[1:]}", latency_ms=12345.0)
         for call in calls
     ]
     workspace.store.calls.add([*owned, *audits])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -14,6 +13,7 @@ from click.testing import Result
 from hypothesis import given
 from hypothesis import strategies as st
 from made import BEGAN_AT, Run, a_call, a_workspace, answer_body, triage_calls
+from msgspec import structs
 
 from freehold.cli.commands import cli
 from freehold.freeze.run.freeze import freeze
@@ -42,8 +42,8 @@ def at_80(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setenv("COLUMNS", str(WIDE))
     (tmp_path / "freehold.toml").write_text(PROVIDERS, encoding="utf-8")
     workspace = a_workspace(tmp_path / ".freehold")
-    calls = [replace(call, tags={"freehold-task": LONG}, cost_usd=1234.5) for call in triage_calls(120)]
-    wide = replace(calls[-1], id="0199-wide", created_at=BEGAN_AT + 9e3, response_body=answer_body(WIDE_ANSWER))
+    calls = [structs.replace(call, tags={"freehold-task": LONG}, cost_usd=1234.5) for call in triage_calls(120)]
+    wide = structs.replace(calls[-1], id="0199-wide", created_at=BEGAN_AT + 9e3, response_body=answer_body(WIDE_ANSWER))
     broken = a_call(id="0199-broken", created_at=BEGAN_AT + 9e3, status=502, error="upstream_unreachable_for_a_while")
     workspace.store.calls.add([*calls, wide, broken, a_call(dialect="other", path="/v1/models", request_body=b"")])
     workspace.store.calls.add_feedback("0199-wide", "comment", "a comment of many words " * 12, BEGAN_AT)

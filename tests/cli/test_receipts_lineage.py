@@ -11,6 +11,7 @@ import pytest
 from cli.golden_text import check_golden
 from cli.proven import SECRET, quiet, walked_workspace
 from made import Run, a_call, a_workspace, triage_calls
+from msgspec import structs
 
 from freehold.freeze.run.freeze import freeze
 from freehold.ops.lineage import trace
@@ -44,7 +45,7 @@ def test_lineage_goes_from_a_call_to_its_models_and_back(walked: Run, tmp_path: 
 
 def test_a_model_that_was_proven_on_a_newer_dataset_learned_nothing_from_it(run: Run, tmp_path: Path) -> None:
     workspace, _ = walked_workspace(tmp_path / ".freehold")
-    later = [replace(call, created_at=call.created_at + 1e6) for call in triage_calls(300)[150:]]
+    later = [structs.replace(call, created_at=call.created_at + 1e6) for call in triage_calls(300)[150:]]
     workspace.store.calls.add(later)
     sort_new_calls(workspace)
     (task,) = workspace.store.registry.tasks()

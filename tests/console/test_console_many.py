@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from made import a_workspace, triage_calls
+from msgspec import structs
 from sqlalchemy import Engine, event
 from starlette.testclient import TestClient
 
@@ -26,7 +26,7 @@ def _fill(workspace: Workspace, tasks: int) -> None:
     workspace.store.registry.put_tasks([Task(id=f"t{n:04}", name=f"task-{n:04}", key=f"k{n}") for n in range(tasks)])
     each = [n for n in range(tasks) for _ in range(max(1, 4 - n))]
     calls = triage_calls(len(each))
-    workspace.store.calls.add([replace(call, task_id=f"t{n:04}") for call, n in zip(calls, each, strict=True)])
+    workspace.store.calls.add([structs.replace(call, task_id=f"t{n:04}") for call, n in zip(calls, each, strict=True)])
 
 
 def _client(workspace: Workspace) -> TestClient:

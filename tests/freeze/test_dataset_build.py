@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from freehold.errors import DataError, SettingError
 from freehold.freeze import FreezeSettings, Frozen, LabelledCall, build
@@ -46,7 +47,7 @@ def many(count: int) -> list[LabelledCall]:
 def in_words(number: int) -> LabelledCall:
     """A call that asks for JSON and gets none."""
     made = call(number, answer="plain words")
-    return replace(made, asked=replace(made.asked, response_format='{"type":"json_object"}'))
+    return replace(made, asked=structs.replace(made.asked, response_format='{"type":"json_object"}'))
 
 
 def examples(frozen: Frozen) -> list[Example]:
@@ -88,7 +89,7 @@ def odd_calls(first: int) -> list[LabelledCall]:
         replace(made[5], answer=tool),
         replace(made[6], answer=Answer(text="  ", finish_reason="stop")),
         replace(made[7], asked=stray),
-        replace(made[8], asked=replace(made[8].asked, is_plain=False)),
+        replace(made[8], asked=structs.replace(made[8].asked, is_plain=False)),
         call(first + 9, text="   "),
         call(first + 10, answer="I am not sure about this one.\nCould be refund."),
         call(first + 11, text="half a pair \ud83d"),

@@ -11,9 +11,10 @@ import pytest
 from scripted import Scripted, Shelf, running, served
 
 from freehold.gateway.app import Gateway
-from freehold.gateway.config import Assignment, GatewaySettings, Provider, Router
+from freehold.gateway.config import GatewaySettings, Provider, Router
 from freehold.httpd.server import Limits
 from freehold.model import Message, Route
+from freehold.model.assignment import Assignment
 from freehold.route import withheld
 from freehold.text.scoring import is_acceptable
 

@@ -328,7 +328,7 @@ class Shelf:
         """A journal would be looked at here."""
 
     def add(self, exchange: Exchange) -> None:
-        call = read_exchange(exchange, prices=self._prices, limit_bytes=64 * 2**20)
+        call = read_exchange(exchange, prices=self._prices, limit_bytes=64 * 2**20).call
         with self._changed:
             self.calls.append(call)
             self._changed.notify_all()

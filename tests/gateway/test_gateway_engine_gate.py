@@ -21,10 +21,11 @@ from test_gateway_bytes import CHAT_PATH, asking, send
 from tiny_llama import write_tiny_llama
 
 from freehold.gateway.app import Gateway
-from freehold.gateway.config import Assignment, GatewaySettings, Provider, Router
+from freehold.gateway.config import GatewaySettings, Provider, Router
 from freehold.gateway.oversight import Oversight
 from freehold.httpd.server import Limits
 from freehold.model import Route
+from freehold.model.assignment import Assignment
 from freehold.serve import Engine
 
 WAIT_S = 20.0
@@ -136,7 +137,7 @@ class Scene:
         status, headers, _ = send(self.port, "POST", CHAT_PATH, asking("chat", messages=messages))
         assert status == 200
         call = self.shelf.by_id(dict(headers)["freehold-call-id"])
-        return call.arm, dict(call.tags)
+        return call.arm, dict(call.all_tags)
 
     def ask_at_once(self, count: int) -> list[tuple[str, dict[str, str]]]:
         with ThreadPoolExecutor(count) as pool:

@@ -97,7 +97,7 @@ def test_an_unsure_answer_is_kept_as_a_shadow(town: Town, plan: Plan, client: Op
     shadow = town.shelf.wait_for(lambda call: call.arm == "shadow")
     assert shadow.parent_id == rented.id
     assert shadow.id != rented.id
-    assert rented.tags == {"owned": why}
+    assert rented.all_tags == {"owned": why}
     assert shadow.cost_usd == 0.0
     assert (rented.confidence is None) == (word == "cut")
     assert rented.confidence == shadow.confidence
@@ -116,14 +116,14 @@ def test_an_engine_that_fails_never_fails_the_request(
     plan.route = route("cascade")
     assert client.chat.completions.create(model="chat", messages=ask(word)).choices[0].message.content
     call = town.shelf.wait_for(lambda call: call.arm == "rented")
-    assert call.tags == {"engine": why}
+    assert call.all_tags == {"engine": why}
     assert [c.arm for c in town.shelf.calls] == ["rented"]
 
 
 def test_no_engine_running(town: Town, plan: Plan, client: OpenAI) -> None:
     plan.route = route("cascade", model_id="not-served")
     assert client.chat.completions.create(model="chat", messages=ask("sure")).model == "chat-2026-01-01"
-    assert town.shelf.wait_for(lambda call: call.arm == "rented").tags == {"engine": "down"}
+    assert town.shelf.wait_for(lambda call: call.arm == "rented").all_tags == {"engine": "down"}
 
 
 def test_a_broken_switchboard_never_fails_the_request(town: Town, client: OpenAI) -> None:
@@ -183,7 +183,7 @@ def test_a_kind_of_request_that_the_proof_did_not_see_is_the_providers(town: Tow
     plan.route = route("cascade", audit_rate=1.0, expected={"kinds": {"plain": 40, "tools": 4}})
     send(town.port, "POST", CHAT_PATH, asking("chat", messages=history))
     call = town.shelf.wait_for(lambda call: call.arm == "rented")
-    assert (call.tags, call.task_id, call.route_version) == ({"owned": "unproven"}, "t1", 3)
+    assert (call.all_tags, call.task_id, call.route_version) == ({"owned": "unproven"}, "t1", 3)
     tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
     send(town.port, "POST", CHAT_PATH, asking("chat", messages=ask("sure"), tools=[tool]))
     assert engine_calls(town) == []
@@ -220,7 +220,7 @@ def test_an_answer_that_breaks_the_schema_of_its_own_request_is_not_used(
     client.chat.completions.create(model="chat", messages=ask(f"say {said}"), response_format=format_)
     call = town.shelf.wait_for(lambda call: call.arm in ("owned", "rented"))
     assert call.arm == arm
-    assert call.tags == ({} if arm == "owned" else {"owned": "unacceptable"})
+    assert call.all_tags == ({} if arm == "owned" else {"owned": "unacceptable"})
 
 
 @pytest.mark.parametrize(("limit", "most"), [(1, 2), (511, 512), (9000, 512), (None, 512)])
@@ -270,7 +270,7 @@ def test_an_answer_that_does_not_begin_as_the_client_began_it_is_not_used(town: 
         claude.messages.create(model="c", max_tokens=9, messages=begun)
     call = town.shelf.wait_for(lambda call: call.arm == "rented")
     shadow = town.shelf.wait_for(lambda call: call.arm == "shadow")
-    assert call.tags == {"owned": "prefill"}
+    assert call.all_tags == {"owned": "prefill"}
     assert read_answer(shadow.dialect, shadow.response_body).text == LOCAL
     assert json.loads(provider_calls(town)[0]["body"])["messages"] == begun
 

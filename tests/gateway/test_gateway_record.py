@@ -169,7 +169,9 @@ print("closed with", len(recorder.close()), flush=True)
 def recorded(folder: Path) -> list[str]:
     """The ids of the calls in a journal that nobody writes any more."""
     calls: list[Call] = []
-    delivery = Delivery(folder, calls.extend, lambda exchange: read_exchange(exchange, prices={}, limit_bytes=2**20))
+    delivery = Delivery(
+        folder, calls.extend, lambda exchange: read_exchange(exchange, prices={}, limit_bytes=2**20).call
+    )
     assert delivery.drain(5.0)
     delivery.close()
     return [call.id for call in calls]

@@ -26,7 +26,7 @@ def asked(town: Town, words: str) -> Any:
 def test_a_call_in_a_withheld_slice_stays_with_the_provider(town: Town, plan: Plan, withheld: str, words: str) -> None:
     plan.route = route("cascade", withheld=("label:refund", withheld), head={"slices": SHAPE.to_json()})
     call = asked(town, words)
-    assert (call.arm, call.tags) == ("rented", {"owned": "withheld", "slice": withheld})
+    assert (call.arm, call.all_tags) == ("rented", {"owned": "withheld", "slice": withheld})
     shadow = town.shelf.wait_for(lambda call: call.arm == "shadow")
     assert shadow.parent_id == call.id
 
@@ -43,4 +43,4 @@ def test_a_route_that_withholds_and_does_not_say_how_gives_nothing_out(
 ) -> None:
     plan.route = route("cascade", withheld=("label:refund",), head=head)
     call = asked(town, "sure")
-    assert (call.arm, call.tags) == ("rented", {"engine": "error"})
+    assert (call.arm, call.all_tags) == ("rented", {"engine": "error"})

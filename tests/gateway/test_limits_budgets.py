@@ -282,7 +282,7 @@ def test_a_settlement_comes_to_what_the_record_does(
     )
     request = RequestSide(id="a", created_at=NOON, dialect=dialect, method="POST", path="/v1/x", body=asked)
     exchange = Exchange(request, Decision(provider="up"), response)
-    call = read_exchange(exchange, prices=PRICES["up"], limit_bytes=2**20)
+    call = read_exchange(exchange, prices=PRICES["up"], limit_bytes=2**20).call
     cost = Settlement(PRICES)(exchange)
     assert cost.usd == call.cost_usd
     assert (cost.tokens or 0) == (call.input_tokens or 0) + (call.output_tokens or 0)

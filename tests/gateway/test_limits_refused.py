@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from fidelity.upstream import End, Seen, plain
 from made import Run, a_call, a_workspace
+from msgspec import structs
 from wired import wired
 
 from freehold.gateway.config import Provider
@@ -116,7 +117,7 @@ def test_the_store_adds_up_what_gateways_tell(url: str) -> None:
 def test_a_sample_does_not_count_as_a_request_of_its_key(url: str) -> None:
     store = Store(url)
     refused = a_call(key_id="k1", status=403, error="model_not_allowed", tags={REFUSED_TAG: "sample"}, cost_usd=None)
-    store.calls.add([refused, replace(a_call(key_id="k1"), tags={})])
+    store.calls.add([refused, structs.replace(a_call(key_id="k1"), tags={})])
     assert store.keys.usage(refused.created_at)["k1"].requests_today == 1
     store.close()
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from made import BEGAN_AT, Run, a_call, a_workspace, answer_body, triage_calls
+from msgspec import structs
 
 from freehold.freeze.run.freeze import freeze
 from freehold.model.route import Route
@@ -85,7 +86,9 @@ def test_a_deleted_audit_is_unreadable_and_agrees_with_nothing(workspace: Worksp
     workspace.store.registry.put_route(Route(task_id=task.id, version=1, kind="owned", created_at=now))
     owned = [a_call(task_id=task.id, arm="owned", created_at=now + 1 + 100 * n) for n in range(2)]
     audits = [a_call(task_id=task.id, arm="audit", parent_id=o.id, created_at=o.created_at + 1) for o in owned]
-    workspace.store.calls.add([replace(call, response_body=answer_body('{"a": 1}')) for call in (*owned, *audits)])
+    workspace.store.calls.add(
+        [structs.replace(call, response_body=answer_body('{"a": 1}')) for call in (*owned, *audits)]
+    )
     assert route_status(workspace, task).figures.agreed == 2
     retention.prune(workspace, retention.rule(workspace, now + 50, older_than_s=0), lambda _: None)
     figures = route_status(workspace, task).figures

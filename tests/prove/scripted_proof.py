@@ -11,7 +11,10 @@ from typing import Any
 from freehold.model.engine import OwnedAnswer
 from freehold.model.example import Example
 from freehold.model.exchange import Message
-from freehold.prove import ProofFacts
+from freehold.prove import ProofFacts, ProofSettings
+from freehold.prove.evaluate import Evaluation, weigh
+from freehold.prove.measure import Guess, ScoredSplit, score_guesses
+from freehold.prove.policy import Tuning
 
 INTENTS = ("refund", "cancel", "track", "invoice", "other")
 Answering = Callable[[Sequence[Example]], list[OwnedAnswer]]
@@ -79,6 +82,13 @@ def model(accuracy: float, *, is_telling: bool = True) -> Answering:
         )
 
     return lambda examples: [one(asked) for asked in examples]
+
+
+def examine(
+    name: str, held: ScoredSplit, guesses: Sequence[Guess], settings: ProofSettings, tuning: Tuning | None = None
+) -> Evaluation:
+    """Score `guesses` and decide on them as on an owned model's answers."""
+    return weigh(score_guesses(name, held, guesses), held, settings, tuning)
 
 
 FACTS = ProofFacts(

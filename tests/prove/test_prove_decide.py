@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scripted_proof import examine
 
 from freehold.errors import SettingError
 from freehold.model.example import Example
 from freehold.model.exchange import Message
-from freehold.prove.evaluate import Evaluation, examine
+from freehold.prove.evaluate import Evaluation
 from freehold.prove.measure import Guess, hold_out, share_interval
 from freehold.prove.settings import ProofSettings
 

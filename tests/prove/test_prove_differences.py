@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scripted_proof import FACTS, make_dataset, model
 
+from freehold.model.evidence.answers import DifferenceFigures
 from freehold.prove import ProofSettings, prove
 from freehold.prove.report.differences import Piece, by_word, side_by_side
-from freehold.prove.report.sheet import Sheet
 
 WORDS = st.lists(st.sampled_from(["a", "b", "ä", ",", "\n", " ", "\u202e", "x" * 9]), max_size=40).map("".join)
 
@@ -51,7 +51,7 @@ def test_long_answers_are_compared_in_time_and_cut_with_counts() -> None:
 
 
 def shown_by_word(wanted: str, owned: str) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
-    shown = side_by_side(Sheet({"wanted": wanted, "owned": owned}))
+    shown = side_by_side(DifferenceFigures(wanted=wanted, owned=owned))
     return shown.wanted, shown.owned
 
 
@@ -65,14 +65,14 @@ def test_what_is_left_out_is_counted_once_and_wholly(tmp_path: Path) -> None:
     verdict = prove(folder, answer=shout, settings=ProofSettings(), facts=FACTS, out_dir=tmp_path / "out")
     row = verdict.evidence["differences"][0]
     assert row["cut"] == {"owned": [0, 98_000]}
-    (piece,) = side_by_side(Sheet(row)).owned
+    (piece,) = side_by_side(verdict.figures.differences[0]).owned
     assert piece.text == "z" * 600 + " … (99,400 more characters)"
 
 
 def test_json_differs_field_by_field() -> None:
     wanted = json.dumps({"intent": "refund", "order": None, "items": [1, True], "note": "same"})
     owned = json.dumps({"intent": "cancel", "order": "A-1", "items": [1], "note": "same"})
-    row = Sheet({"id": "c1", "wanted": wanted, "owned": owned, "provider": wanted, "input": "x" * 300})
+    row = DifferenceFigures(id="c1", wanted=wanted, owned=owned, provider=wanted, input="x" * 300)
     shown = side_by_side(row)
     assert [(f.path, f.wanted, f.owned) for f in shown.fields] == [
         ("intent", "“refund”", "“cancel”"),
@@ -87,7 +87,7 @@ def test_json_differs_field_by_field() -> None:
 
 @pytest.mark.parametrize("owned", ["", "not JSON", '{"cut": "off', "7", "null", "[" * 10_000])
 def test_what_is_no_json_is_compared_as_text(owned: str) -> None:
-    shown = side_by_side(Sheet({"wanted": '{"a": 1}', "owned": owned}))
+    shown = side_by_side(DifferenceFigures(wanted='{"a": 1}', owned=owned))
     assert shown.fields == ()
     assert joined(shown.wanted) == '{"a": 1}'
 
@@ -136,7 +136,7 @@ def test_long_texts_are_cut_around_the_place_where_they_differ(tmp_path: Path) -
     assert before > 0
     assert after > 0
     assert before + len(row["wanted"]) + after == len("same " * 3_000 + "right" + " tail" * 900)
-    shown = side_by_side(Sheet(row))
+    shown = side_by_side(verdict.figures.differences[0])
     assert shown.wanted[0].text == f"({before:,} characters before) … "
     assert shown.wanted[-1].text.endswith(f" … ({after:,} more characters)")
     assert max(map(len, (row["wanted"], row["owned"], row["provider"]))) < 2100

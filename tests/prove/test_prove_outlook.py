@@ -17,7 +17,6 @@ from freehold.prove import ProofSettings, prove
 from freehold.prove.forecast import audits_until_rollback, plan_ramp, plan_rollback
 from freehold.prove.report import words
 from freehold.prove.report.report import render
-from freehold.prove.report.sheet import Sheet
 from freehold.watch.detector import Detector, observe
 from freehold.watch.ramp import new_ramp, observe_pair
 
@@ -281,13 +280,3 @@ def test_joiners_stay_between_letters_that_need_them() -> None:
     assert words.visible("می\u200cخواهم 👩\u200d💻") == "می\u200cخواهم 👩\u200d💻"
     assert words.visible("pay\u200bpal\u200c.com") == "pay⟨U+200B⟩pal⟨U+200C⟩.com"
     assert words.visible("one\r\ntwo\tthree\u00a0four") == "one\ntwo\tthree\u00a0four"
-
-
-@given(st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st.text(), st.lists, max_leaves=8))
-def test_a_sheet_never_fails(value: object) -> None:
-    sheet = Sheet({"a": [value]})  # type: ignore[dict-item]
-    for path in ((), ("a",), ("a", 0), ("a", 9), ("b", "c")):
-        assert sheet.number(*path) is None or math.isfinite(sheet.number(*path) or 0.0)
-        assert isinstance(sheet.text(*path), str)
-        assert isinstance(sheet.rows(*path), tuple)
-        assert sheet.count(*path) == round(sheet.number(*path) or 0.0)

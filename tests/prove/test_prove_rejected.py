@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+from scripted_proof import examine
+
 from freehold.model.example import Example
 from freehold.model.exchange import Message
-from freehold.prove.evaluate import Evaluation, examine
+from freehold.prove.evaluate import Evaluation
 from freehold.prove.measure import Guess, hold_out
 from freehold.prove.metrics import judge, read_metrics
 from freehold.prove.settings import ProofSettings

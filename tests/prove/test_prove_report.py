@@ -20,8 +20,7 @@ from freehold.model.verdict import Verdict
 from freehold.prove import ProofSettings, prove
 from freehold.prove.report import dots, pictures
 from freehold.prove.report.report import render, write_reports
-from freehold.prove.report.sheet import Sheet
-from freehold.prove.report.summary import tell
+from freehold.prove.report.sentences import tell
 
 CSS = Path(freehold.prove.__file__).parent / "report" / "templates" / "report.css"
 LARGEST_PAGE = 1_500_000
@@ -77,7 +76,6 @@ SHOWN_WHEN = {
     "slices": "Slice by slice",
     "sensitivity": "How near it was",
     "fields": "By field",
-    "confidence": "How sure the model was",
 }
 
 
@@ -153,7 +151,7 @@ def at(evidence: dict[str, Any], path: str) -> Any:
 
 
 def sentences(verdict: Verdict) -> list[str]:
-    story = tell(verdict, Sheet(verdict.evidence))
+    story = tell(verdict)
     return [story.headline, *story.moves, *story.saves, *story.risks, *story.stays, *story.unshown, *story.notices]
 
 
@@ -222,13 +220,19 @@ def test_comparisons_that_do_not_count_yet_are_no_row_of_unknowns(proven: Verdic
 
 
 def test_what_decided_is_said_beside_its_evidence(proven: Verdict) -> None:
-    """Where people's comparisons decided, the agreement that did not reach its goal did not."""
+    """Where people's comparisons decide, theirs is the evidence that is drawn, else that of the scores."""
     outcome = {**proven.evidence["outcome"], "scope": "whole"}
     whole = with_all(replace(proven, evidence={**proven.evidence, "outcome": outcome}))
-    said = " ".join(Page(render("report.html.j2", whole)).text.split())
-    assert "and did not decide here" in said
     by_corrections = replace(whole, evidence={**whole.evidence, "is_agreement": False})
-    assert "and did not decide here" not in " ".join(Page(render("report.html.j2", by_corrections)).text.split())
+    uncounted = without(whole, "judged")
+    people, alone = "The evidence of people's comparisons", "The evidence for the owned model alone"
+    for verdict, shown, hidden in ((whole, people, alone), (by_corrections, alone, people), (uncounted, alone, people)):
+        said = " ".join(Page(render("report.html.j2", verdict)).text.split())
+        assert shown in said
+        assert hidden not in said
+        assert "and did not decide here" not in said
+    said = " ".join(Page(render("report.html.j2", without(proven, "judged"))).text.split())
+    assert "and did not decide here" in said
 
 
 def test_the_bottom_names_estimands_and_what_is_tested_more_than_once(proven: Verdict) -> None:
@@ -341,11 +345,10 @@ def test_the_text_report_fits_a_terminal(proven: Verdict, tmp_path: Path) -> Non
 
 
 def test_the_pictures_are_well_formed_and_described(proven: Verdict) -> None:
-    evidence = Sheet(with_all(proven).evidence)
+    evidence = with_all(proven).figures
     drawn = [
-        pictures.evidence_path(evidence),
+        pictures.evidence_path(evidence.paired),
         pictures.coverage_risk(evidence),
-        pictures.confidence(evidence),
         pictures.ramp(evidence),
     ]
     for picture in drawn:
@@ -357,10 +360,36 @@ def test_the_pictures_are_well_formed_and_described(proven: Verdict) -> None:
         for name in ("x", "y", "x1", "x2", "y1", "y2", "cx", "cy"):
             for element in root.iter():
                 assert 0 <= float(element.get(name, "0")) <= 440
-    for chart in (dots.sides(evidence), dots.slices(evidence), dots.agreement(evidence), dots.noise(evidence)):
+    for chart in (dots.sides(evidence), dots.slices(evidence)):
         assert chart is not None
         for row in chart.rows:
             assert ElementTree.fromstring(row.svg).get("aria-label", "").startswith(row.figure)
+
+
+def test_a_report_has_at_most_five_charts_and_says_the_rest_in_figures(proven: Verdict) -> None:
+    whole = with_all(proven)
+    page = render("report.html.j2", whole)
+    assert page.count('class="plot"') + page.count('<table class="dots') == 5
+    assert page.count('class="plot"') == 3
+    for row in (*dots.preferred(whole.figures), *dots.metrics(whole.figures), *dots.fields(whole.figures)):
+        assert row.svg == ""
+        assert f"<b>{row.figure}</b>" in page
+
+
+def test_a_curve_of_one_point_is_seen(proven: Verdict) -> None:
+    curve = proven.evidence["cascade"]["curve"][-1:]
+    one = replace(proven, evidence={**proven.evidence, "cascade": {"curve": curve, "contract": "A"}})
+    picture = pictures.coverage_risk(one.figures)
+    assert picture is not None
+    assert picture.svg.count("<circle") == 2
+
+
+def test_why_a_judge_decides_nothing_is_said_to_its_end(proven: Verdict) -> None:
+    why = "The plan holds about 20 labels of people, and 200 are the least with which the scores of a judge may enter"
+    judged = {**OPTIONAL["judged"], "is_aided": False, "why_alone": why}
+    alone = replace(proven, evidence={**proven.evidence, "judged": judged})
+    (notice,) = (one for one in sentences(alone) if one.startswith("A judge"))
+    assert f"Its scores did not enter the test. {why}. It leaves" in notice
 
 
 def _palettes() -> list[dict[str, str]]:

@@ -79,7 +79,8 @@ def test_a_model_whose_training_was_cut_short_costs_no_attempt(workspace: Worksp
     assert workspace.store.registry.verdicts(task.id) == []
     assert _next(workspace) == NEXT
     plan = plan_proof(workspace, task.name)
-    assert plan.training["next"] == NEXT
+    assert plan.training is not None
+    assert plan.training.next == NEXT
 
 
 def test_a_proof_that_goes_on_has_the_caution_in_its_report(workspace: Workspace) -> None:
@@ -99,7 +100,7 @@ def test_a_proof_that_goes_on_has_the_caution_in_its_report(workspace: Workspace
 def test_a_model_that_was_trained_to_its_planned_end_gets_no_such_advice(workspace: Workspace) -> None:
     task = _model(workspace, WHOLE)
     assert _next(workspace) == f"freehold prove {task.name}"
-    assert plan_proof(workspace, task.name).training == {}
+    assert plan_proof(workspace, task.name).training is None
     verdict = prove_task(workspace, task.name, None, quiet)
     assert verdict.evidence["facts"]["training"] == {}
     report = (Path(verdict.report_path).parent / "report.txt").read_text(encoding="utf-8")

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from made import BEGAN_AT, a_workspace, triage_calls
+from msgspec import structs
 
 from freehold.freeze import load
 from freehold.freeze.run.freeze import freeze
@@ -109,7 +110,7 @@ def test_a_plan_is_from_a_verdict_of_what_is_asked_for_now(workspace: Workspace)
 def test_calls_that_came_all_at_once_tell_no_rate(tmp_path: Path) -> None:
     for place, step_s in (("burst", 1.0), ("day", 1440.0)):
         opened = a_workspace(tmp_path / place)
-        calls = [replace(call, created_at=BEGAN_AT + step_s * i) for i, call in enumerate(triage_calls(60))]
+        calls = [structs.replace(call, created_at=BEGAN_AT + step_s * i) for i, call in enumerate(triage_calls(60))]
         opened.store.calls.add(calls)
         sort_new_calls(opened)
         per_day = plan_proof(opened, opened.store.registry.tasks()[0].name).calls_per_day

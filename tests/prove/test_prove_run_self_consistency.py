@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from compared import PRICE_USD, Answer, Rented, another, compared_workspace, quiet, rented, said, text_calls
+from msgspec import structs
 
 from freehold.errors import BusyError, DataError
 from freehold.model.call import Call
@@ -93,7 +94,7 @@ def test_a_budget_ends_it_and_what_was_answered_is_measured(tmp_path: Path) -> N
 
 
 def test_calls_that_cannot_be_asked_again_are_left_out_by_reason(tmp_path: Path) -> None:
-    calls = [replace(call, provider="gone") if i % 2 else call for i, call in enumerate(text_calls(160))]
+    calls = [structs.replace(call, provider="gone") if i % 2 else call for i, call in enumerate(text_calls(160))]
     with rented(repeating(0)) as provider:
         workspace, task = compared_workspace(tmp_path, provider=provider.settings(), calls=calls)
         plan = plan_noise(workspace, task.name, 500)
@@ -103,7 +104,7 @@ def test_calls_that_cannot_be_asked_again_are_left_out_by_reason(tmp_path: Path)
 
 
 def test_no_call_that_can_be_asked_again_is_said(tmp_path: Path) -> None:
-    calls = [replace(call, provider="gone") for call in text_calls(160)]
+    calls = [structs.replace(call, provider="gone") for call in text_calls(160)]
     workspace, task = compared_workspace(tmp_path, calls=calls, owned=another)
     with pytest.raises(DataError, match="112 of a provider 'gone' that is not configured"):
         plan_noise(workspace, task.name, 20)

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scripted_proof import examine
 
 from freehold.errors import SettingError
 from freehold.model.example import Example
 from freehold.model.exchange import Message
-from freehold.prove.evaluate import Evaluation, examine, tune_on
+from freehold.prove.evaluate import Evaluation, tune_on
 from freehold.prove.measure import Guess, ScoredSplit, hold_out, score_guesses
 from freehold.prove.policy import Tuning, find_policy
 from freehold.prove.settings import ProofSettings

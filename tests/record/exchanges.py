@@ -28,4 +28,4 @@ def an_exchange(text: str = "hello", **response: Any) -> Exchange:
 
 def as_call(exchange: Exchange) -> Call:
     """The exchange, read without prices."""
-    return read_exchange(exchange, prices={}, limit_bytes=LIMIT_BYTES)
+    return read_exchange(exchange, prices={}, limit_bytes=LIMIT_BYTES).call

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from typing import Any
 
@@ -60,7 +59,7 @@ def test_other_dialects_and_odd_bodies_are_left_alone() -> None:
     known = Conversations()
     chat = call("openai-chat", {"messages": []}, "c1")
     assert known.placed(chat) is chat
-    odd = dataclasses.replace(call("openai-responses", {"previous_response_id": "r"}, "x"), response_body=b"\xff{")
+    odd = replace(call("openai-responses", {"previous_response_id": "r"}, "x"), response_body=b"\xff{")
     assert known.placed(odd).session_key == "r"
 
 

@@ -63,7 +63,7 @@ def _streamed(body: bytes = STREAM, **changes: Any) -> Call:
 
 def test_a_stream_is_assembled_and_priced() -> None:
     exchange = an_exchange(body=gzip.compress(STREAM), content_encoding="gzip", is_stream=True)
-    call = read_exchange(exchange, prices={"m*": (1.0, 2.0)}, limit_bytes=LIMIT_BYTES)
+    call = read_exchange(exchange, prices={"m*": (1.0, 2.0)}, limit_bytes=LIMIT_BYTES).call
     assert json.loads(call.response_body)["choices"][0]["message"]["content"] == "refund"
     assert (call.model_asked, call.model_answered, call.finish_reason) == ("m", "m-1", "stop")
     assert (call.input_tokens, call.output_tokens, call.cost_usd) == (10, 2, 14e-6)
@@ -123,10 +123,10 @@ PRICES = {"*": (1000.0, 2000.0)}
 
 def test_an_abandoned_stream_has_an_estimated_cost() -> None:
     exchange = an_exchange("word " * 40, body=HALF * 10, is_stream=True, error="client_gone", is_cut=True)
-    call = read_exchange(exchange, prices=PRICES, limit_bytes=LIMIT_BYTES)
+    call = read_exchange(exchange, prices=PRICES, limit_bytes=LIMIT_BYTES).call
     assert (call.input_tokens, call.output_tokens, call.is_estimated) == (54, 48, True)
     assert call.cost_usd == pytest.approx((54 * 1000 + 48 * 2000) / 1e6)
-    whole = read_exchange(an_exchange(body=STREAM, is_stream=True), prices=PRICES, limit_bytes=LIMIT_BYTES)
+    whole = read_exchange(an_exchange(body=STREAM, is_stream=True), prices=PRICES, limit_bytes=LIMIT_BYTES).call
     assert (whole.output_tokens, whole.is_estimated) == (2, False)
 
 
@@ -137,7 +137,7 @@ def test_an_early_count_is_no_count() -> None:
     body = b"".join(b"data: %b\n\n" % json.dumps(event).encode() for event in (start, words))
     exchange = an_exchange(body=body, is_stream=True, error="client_gone", is_cut=True)
     sent = replace(exchange.request, dialect="anthropic-messages")
-    call = read_exchange(replace(exchange, request=sent), prices=PRICES, limit_bytes=LIMIT_BYTES)
+    call = read_exchange(replace(exchange, request=sent), prices=PRICES, limit_bytes=LIMIT_BYTES).call
     assert (call.input_tokens, call.output_tokens, call.is_estimated) == (1000, 100, True)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from made import BEGAN_AT, a_call, a_workspace, answer_body, triage_calls, weights
+from msgspec import structs
 
 from freehold.errors import BusyError, DataError, NotFoundError
 from freehold.freeze.run.freeze import freeze
@@ -146,7 +147,7 @@ def test_live_figures_are_of_calls_since_the_route_was_put(workspace: Workspace)
     route = put_route(workspace, move_plan(workspace, task.name).route)
     after = route.created_at + 1
     asked = triage_calls(4, created_at=after, task_id=task.id)
-    owned = [replace(call, arm="owned", latency_ms=20.0, cost_usd=0.0) for call in asked[:3]]
+    owned = [structs.replace(call, arm="owned", latency_ms=20.0, cost_usd=0.0) for call in asked[:3]]
     other = answer_body(json.dumps({"intent": "other", "urgency": 9}))
     audits = [
         a_call(arm="audit", parent_id=owned[0].id, task_id=task.id, created_at=after, response_body=body)
@@ -208,7 +209,7 @@ def test_a_local_answer_that_was_audited_is_known_by_what_the_provider_said(work
     owned = triage_calls(160, arm="owned", task_id=task.id, response_body=answer_body("{}"))[120:]
     said = [answer_body(json.dumps({"intent": "audited", "urgency": i})) for i in range(10)]
     audits = [
-        replace(call, id=f"audit{i}", arm="audit", parent_id=call.id, response_body=said[i])
+        structs.replace(call, id=f"audit{i}", arm="audit", parent_id=call.id, response_body=said[i])
         for i, call in enumerate(owned[:10])
     ]
     workspace.store.calls.add([*owned, *audits])

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from made import Run, a_call, a_workspace, chat_body, triage_calls
+from msgspec import structs
 
 from freehold.ops.doctor.workspace import check_workspace
 from freehold.pipeline.overview import overviews
@@ -79,7 +79,7 @@ def test_a_call_whose_reading_alone_takes_too_long_is_set_aside(
     monkeypatch.setattr(
         sort_stage,
         "read_call",
-        lambda call: replace(read_call(call), effort_s=1000.0 if call.id == first else 0.0),
+        lambda call: structs.replace(read_call(call), effort_s=1000.0 if call.id == first else 0.0),
     )
     assert sort_new_calls(workspace) == 3
     assert [call.id for call in workspace.store.calls.find(CallFilter(task_id=SET_ASIDE))] == [first]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from made import a_call, a_workspace, answer_body, chat_body, triage_calls
+from msgspec import structs
 
 from freehold.dialects import read_request
 from freehold.errors import DataError
@@ -17,8 +17,9 @@ from freehold.model import Asked, Message
 from freehold.model.route import Route
 from freehold.pipeline.overview import overviews, unsorted_calls
 from freehold.route.run.directory import Directory
-from freehold.sort.run.sort import NO_TASK, read_call, sort_new_calls
+from freehold.sort.run.sort import NO_TASK, sort_new_calls
 from freehold.store import CallFilter
+from freehold.text.read_call import read_call
 
 
 def test_each_call_gets_its_task_and_the_rest_is_marked(tmp_path: Path) -> None:
@@ -66,7 +67,7 @@ def test_images_are_not_promised_a_dataset(tmp_path: Path) -> None:
 def test_an_answer_counts_with_the_beginning_that_the_request_gave() -> None:
     read = read_call(a_call(response_body=answer_body('"topic": "bell"}')))
     assert read.asked is not None
-    begun = replace(read, asked=replace(read.asked, prefill="{"))
+    begun = structs.replace(read, asked=structs.replace(read.asked, prefill="{"))
     assert begun.answer_text == '{"topic": "bell"}'
 
 

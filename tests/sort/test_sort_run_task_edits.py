@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from made import BEGAN_AT, Run, a_call, a_workspace, answer_body, chat_body
+from msgspec import structs
 
 from freehold.dialects import read_request
 from freehold.errors import BusyError, DataError, NotFoundError, UsageError
@@ -123,7 +124,7 @@ def test_a_merge_is_undone_with_the_calls_that_came_since(workspace: Workspace) 
 
 def call_at(call: Call) -> Call:
     """The call as one that came after now."""
-    return replace(call, created_at=4_000_000_000.0 + call.created_at)
+    return structs.replace(call, created_at=4_000_000_000.0 + call.created_at)
 
 
 def test_a_moved_task_can_only_be_the_first(workspace: Workspace) -> None:

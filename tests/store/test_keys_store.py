@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from alembic import command
 from alembic.config import Config
 from gateway.lending import NOON, a_key
 from made import a_call
+from msgspec import structs
 from sqlalchemy import create_engine, text
 
 import freehold.store
@@ -91,7 +91,7 @@ def test_calls_count_once_for_their_key(store: Store) -> None:
 
 def test_a_call_twice_in_one_batch_counts_once(store: Store) -> None:
     call = _call()
-    store.calls.add([call, replace(call, status=500), call])
+    store.calls.add([call, structs.replace(call, status=500), call])
     assert _usage(store).requests_today == 1
     assert store.calls.get(call.id) == call
 
@@ -237,7 +237,7 @@ def test_a_record_of_the_first_version_is_taken_over(url: str, tmp_path: Path) -
     assert (old.key_id, old.session_key, old.input_tokens, old.tags) == (None, "s", 3, {"a": "b"})
     assert [feedback.value for feedback in store.calls.feedback_of(old.id)] == ["better"]
     assert (store.keys.all_keys(), store.keys.usage(NOON)) == ([], {})
-    store.calls.add([replace(old, status=500), _call()])
+    store.calls.add([structs.replace(old, status=500), _call()])
     assert store.calls.get(old.id) == old
     assert _usage(store).requests_today == 1
     store.close()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from made import a_call
+from msgspec import structs
 from sqlalchemy import create_engine, func, select
 
 from freehold.errors import StateError
@@ -49,7 +49,7 @@ def test_a_call_comes_back_as_it_was(store: Store) -> None:
 def test_adding_again_changes_nothing(store: Store) -> None:
     call = a_call()
     store.calls.add([call])
-    store.calls.add([replace(call, status=500), a_call()])
+    store.calls.add([structs.replace(call, status=500), a_call()])
     assert store.calls.count(CallFilter()) == 2
     assert store.calls.get(call.id) == call
     store.calls.add([])

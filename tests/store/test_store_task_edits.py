@@ -111,3 +111,28 @@ def test_a_document_of_an_earlier_version_is_read() -> None:
     assert (task.versions, task.rule, task.aliases) == ((), None, ())
     assert task.template.version == 1
     assert task.template.fits(Asked(dialect="openai-chat", messages=(Message("system", "Sort."),)))
+
+
+def test_calls_that_come_while_a_merge_is_thought_about_move_along(store: Store) -> None:
+    one, two, both = _edited(store)
+    store.calls.add([a_call(id="late", task_id=two.id)])
+    edit = store.task_edits.apply(
+        "merge", "merge two into one", before=[one, two], after=[both], moved={two.id: {one.id: ["c2", "c3"]}}
+    )
+    assert _calls(store, both) == ["c0", "c1", "c2", "c3", "late"]
+    store.task_edits.undo(edit, gone=[], back=[one, two])
+    assert (_calls(store, one), _calls(store, two)) == (["c0", "c1"], ["c2", "c3", "late"])
+
+
+def test_calls_that_come_while_a_split_is_thought_about_are_sorted_again(store: Store) -> None:
+    one, two, _ = _edited(store)
+    part = replace(_task("part"), rule=SplitRule(parent=one.id, by="contains", text="x"))
+    store.calls.add([a_call(id="late", task_id=one.id)])
+    moved, seen = {one.id: {part.id: ["c1"]}}, {one.id: {"c0", "c1"}}
+    edit = store.task_edits.apply("split", "split", before=[one], after=[one, part], moved=moved, seen=seen)
+    assert (_calls(store, one), _calls(store, part)) == (["c0"], ["c1"])
+    assert [call.id for call in store.calls.find(CallFilter(is_sorted_out=False))] == ["late"]
+    store.calls.assign({"late": part.id})
+    store.task_edits.undo(edit, gone=[part.id], back=[one])
+    assert (_calls(store, one), _calls(store, two)) == (["c0", "c1"], ["c2", "c3"])
+    assert [call.id for call in store.calls.find(CallFilter(is_sorted_out=False))] == ["late"]

@@ -10,7 +10,6 @@ import json
 import lzma
 import tarfile
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +18,12 @@ from alembic import command
 from alembic.config import Config
 from click.testing import Result
 from made import Run
+from msgspec import structs
 from sqlalchemy import JSON, Boolean, MetaData, Table, create_engine, insert, text
 from stored.test_stored_names import paths
 
 import freehold.store
+from freehold.model.coins import COIN_NAMES, NO_COINS
 from freehold.model.ids import uuid7
 from freehold.pipeline.workspace import Workspace, open_workspace
 from freehold.settings import load_settings
@@ -130,10 +131,22 @@ def test_an_old_record_opens_with_all_that_it_holds(workspace: Workspace) -> Non
     assert workspace.model(task, route.model_id).id == verdict.model_id
 
 
+def test_coins_that_were_tags_are_fields_now(workspace: Workspace) -> None:
+    task = workspace.task(TASK)
+    owned = workspace.store.calls.find(CallFilter(task_id=task.id, arm="owned"))
+    assert {call.coins.audit_rate for call in owned} == {workspace.store.registry.route(task.id).audit_rate}
+    audited = {call.parent_id for call in workspace.store.calls.find(CallFilter(task_id=task.id, arm="audit"))}
+    assert {call.id for call in owned if call.coins.is_audit_due} == audited
+    everything = workspace.store.calls.find(CallFilter())
+    assert all(call.tags.keys().isdisjoint(COIN_NAMES) for call in everything)
+    assert any(call.tags for call in everything)
+
+
 def test_an_old_record_takes_new_calls_and_sorts_them(workspace: Workspace) -> None:
     task = workspace.task(TASK)
     (newest,) = workspace.store.calls.find(CallFilter(task_id=task.id, arm="rented", newest_first=True, limit=1))
-    call = replace(newest, id=uuid7(), parent_id=None, task_id=None, task_key=None, route_version=0, tags={})
+    fresh = {"id": uuid7(), "parent_id": None, "task_id": None, "task_key": None}
+    call = structs.replace(newest, **fresh, route_version=0, tags={}, coins=NO_COINS)
     workspace.store.calls.add([call])
     sort_new_calls(workspace)
     kept = workspace.store.calls.get(call.id)

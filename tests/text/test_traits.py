@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from freehold.model import Asked, Message
+from freehold.model.live_baseline import LiveBaseline
 from freehold.text.traits import LEAST_SEEN, is_seen, kind_of, traits_of
 
 USER, SAID = Message("user", "a"), Message("assistant", "b")
@@ -35,9 +36,10 @@ def test_kinds(request_: Asked, kind: str) -> None:
 
 @pytest.mark.parametrize("kinds", [None, {}, [], "plain", 3])
 def test_a_proof_that_counted_no_kinds_says_nothing_against_any(kinds: object) -> None:
-    assert is_seen(kinds, asked())
+    assert is_seen(LiveBaseline.from_json({"kinds": kinds}).kinds, asked())
 
 
 def test_odd_counts_are_none() -> None:
-    assert not is_seen({"plain": "many"}, asked())
-    assert not is_seen({"plain": None}, asked())
+    for count in ("many", None, True):
+        kinds = LiveBaseline.from_json({"kinds": {"plain": count, "history": 900}}).kinds
+        assert not is_seen(kinds, asked())

@@ -127,9 +127,9 @@ async def test_a_canary_becomes_a_cascade_by_itself(scene: Scene) -> None:
     assert 'freehold_route_audit_rate{task="triage-support-desk",route="cascade"} 1' in page
     assert {one.status for one in later} == {200}
     calls = scene.gateway.workspace.store.call_stream.page(scene.task_id, route.version, (0.0, ""), 1e12, 999)
-    tossed = [call for call in calls if call.tags.get("owned") != "withdrawn"]
-    assert {call.tags["coin"] for call in tossed} == {"owned", "rented"}
-    assert all((call.tags["coin"] == "owned") == (call.arm == "owned") for call in tossed)
+    tossed = [call for call in calls if call.coins.owned != "withdrawn"]
+    assert {call.coins.coin for call in tossed} == {"owned", "rented"}
+    assert all((call.coins.coin == "owned") == (call.arm == "owned") for call in tossed)
     shares = [call.propensity if call.arm == "owned" else 1 - call.propensity for call in tossed]
     assert shares == pytest.approx(sorted(shares))
     assert shares[0] <= 0.2 < shares[-1] < 1

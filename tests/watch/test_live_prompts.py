@@ -46,12 +46,14 @@ async def test_an_edited_prompt_is_seen_with_its_first_call(gateway: Gateway) ->
         call = store.calls.get(one.call_id)
         assert call is not None
         assert call.task_key == gateway.workspace.task(task_id).key
-        assert (call.tags["owned"], call.tags["new_prompt"]) == ("new_prompt", "2")
+        assert (call.coins.owned, call.coins.new_prompt) == ("new_prompt", 2)
     sort_new_calls(gateway.workspace)
     await gateway.until(lambda: len(versions_of(gateway.workspace.task(task_id))) == 2)
 
     def compared() -> int:
-        return sum("new_prompt" in call.tags for call in store.calls.find(CallFilter(task_id=task_id, arm="shadow")))
+        return sum(
+            call.coins.new_prompt is not None for call in store.calls.find(CallFilter(task_id=task_id, arm="shadow"))
+        )
 
     number = 300
     while not compared():
@@ -99,7 +101,7 @@ def test_a_directory_tells_versions_from_values(moved: Moved) -> None:
     def found(prompt: str) -> tuple[bool, int | None]:
         one = directory.find(read_request("openai-chat", chat_body("refund please", prompt)), None)
         assert one is not None
-        assert one.task.id == moved.task_id
+        assert one.task_id == moved.task_id
         return one.messages is not None, one.new_prompt.number if one.new_prompt else None
 
     assert found(system) == (True, None)

@@ -19,7 +19,7 @@ from freehold.watch import (
     observe_p,
     observe_probe,
 )
-from freehold.watch.drift import KAPPAS, LAMBDAS, mismatch, sign_of_change
+from freehold.watch.drift import KAPPAS, LAMBDAS, sign_of_change
 
 WORDS = ("parcel", "invoice", "refund", "late", "address", "where", "please", "order", "help", "cancel", "my", "the")
 
@@ -51,13 +51,6 @@ def test_answers_that_only_grow_longer_are_found_at_probe_23() -> None:
     while not drift.alarm:
         drift = observe_probe(drift, {"length": sign_of_change(10, 12)})
     assert drift.observed == 23
-
-
-def test_a_mismatch_needs_no_label() -> None:
-    assert mismatch(1.0, 0.25) == 0.75
-    assert mismatch(0.5, 0.5) == 0.0
-    with pytest.raises(ValueError, match="similarity"):
-        mismatch(1.2, 0.0)
 
 
 def test_a_restart_changes_no_figure() -> None:

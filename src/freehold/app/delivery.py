@@ -24,6 +24,8 @@ from freehold.model.call import Call
 from freehold.record import EVIDENCE_LANES, OTHER_LANES, Backlog, Pace, read_backlog
 from freehold.record.run.journal import delivering, journal_folder
 from freehold.settings import Settings
+from freehold.sort.run.known_tasks import KnownTasks
+from freehold.text.read_call import ReadCall
 from freehold.watch.alarms import Event
 
 _RETRY_S = 0.1
@@ -41,7 +43,7 @@ class DeliveryThread(threading.Thread):
     def __init__(self, settings: Settings, late: LazyWorkspace, listeners: Sequence[Listener]) -> None:
         super().__init__(name="freehold-delivery", daemon=True)
         self._settings = settings
-        self._late = late
+        self._known = KnownTasks(late.store)
         self._listeners = tuple(listeners)
         self._ending = threading.Event()
 
@@ -78,8 +80,8 @@ class DeliveryThread(threading.Thread):
                 waiting.problem or "there was no time to deliver them",
             )
 
-    def _take(self, calls: Sequence[Call]) -> None:
-        self._late.store().calls.add(calls)
+    def _take(self, reads: Sequence[ReadCall]) -> None:
+        calls = self._known.record(reads)
         for listener in self._listeners:
             try:
                 listener(calls)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from freehold.errors import FreeholdError
-from freehold.gateway.config import Assignment
+from freehold.model.assignment import Assignment
 
 Versions = Callable[[Sequence[str]], Mapping[str, int]]
 """The newest route versions of these tasks, by task id; FreeholdError while the database is away."""

@@ -15,7 +15,7 @@ from freehold import route as routing
 from freehold.app.lazy_workspace import LazyWorkspace
 from freehold.app.route_check import RouteCheck
 from freehold.gateway.app import Gateway
-from freehold.gateway.config import Assignment, Fallback, GatewaySettings, NewPrompt, Provider, Resilience, Router
+from freehold.gateway.config import Fallback, GatewaySettings, Provider, Resilience, Router
 from freehold.gateway.keys.admission import Admission, is_loopback
 from freehold.gateway.keys.budgets import Budgets
 from freehold.gateway.keys.settlement import Settlement
@@ -30,8 +30,8 @@ from freehold.gateway.telemetry.tracing import is_wanted
 from freehold.httpd.asgi import AsgiApp
 from freehold.httpd.client import Timeouts
 from freehold.httpd.server import Limits
-from freehold.model import Asked, Route
-from freehold.model.task import Task
+from freehold.model import Asked
+from freehold.model.assignment import Assignment
 from freehold.record import Recorder
 from freehold.route.run.directory import Directory
 from freehold.serve.run.engines import EngineList, engine_file
@@ -94,31 +94,21 @@ class GatewayContext:
         found = self.directory.find(asked, explicit_task)
         if found is None:
             return None
-        task, route, messages, share, new = found
-        bounds = self._bounds_of(task, route)
-        placed = Assignment(
-            task_id=task.id,
-            task_key=task.key,
-            route=route,
-            messages=messages,
-            share=share,
-            slack_s=bounds.slack_s,
-            slow_s=bounds.slow_s,
-            provider_ms=self.directory.provider_ms(task.id),
-        )
-        if new is None or route.kind == "rented":
-            return placed
-        shadow = replace(route, kind="shadow", shadow_rate=bounds.shadow_rate)
-        return replace(placed, route=shadow, messages=new.messages, share=1.0, new_prompt=NewPrompt(new.number))
+        bounds = self._bounds_of(found)
+        found = replace(found, slack_s=bounds.slack_s, slow_s=bounds.slow_s)
+        if found.new_prompt is None or found.route.kind == "rented":
+            return replace(found, new_prompt=None)
+        shadow = replace(found.route, kind="shadow", shadow_rate=bounds.shadow_rate)
+        return replace(found, route=shadow, messages=found.new_prompt.messages, share=1.0)
 
-    def _bounds_of(self, task: Task, route: Route) -> _Bounds:
+    def _bounds_of(self, found: Assignment) -> _Bounds:
         """What the settings say of calls of this route, read once for each of its versions."""
-        kept = self._bounds.get(task.id)
-        if kept is None or (kept.task_name, kept.version) != (task.name, route.version):
-            own = self._settings.for_task(task.name)
+        route, kept = found.route, self._bounds.get(found.task_id)
+        if kept is None or (kept.task_name, kept.version) != (found.task_name, route.version):
+            own = self._settings.for_task(found.task_name)
             slow = slow_ms(route, own)
-            kept = self._bounds[task.id] = _Bounds(
-                task.name,
+            kept = self._bounds[found.task_id] = _Bounds(
+                found.task_name,
                 route.version,
                 slack_s=own.number("route.slack_ms") / 1000,
                 slow_s=math.inf if slow is None else slow / 1000,

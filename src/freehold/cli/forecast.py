@@ -27,7 +27,7 @@ def plan_lines(plan: ProofPlan) -> list[str]:
         f"{plan.held_out:,} calls are held out now. {_rate(plan)}",
     ]
     if plan.training:
-        lines.append(f"The newest model: {plan.training['words']}")
+        lines.append(f"The newest model: {plan.training.words}")
         lines.append("Train it on first: what a longer training learns, no number of calls below makes up for.")
     if plan.can_provider_err is False:
         lines.append("No call is corrected, so that only the cascade can be decided now.")

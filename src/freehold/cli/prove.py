@@ -104,7 +104,7 @@ def _show_plan(task: str, flags: dict[str, Value | None], *, as_json: bool) -> N
     if any((row.calls or 0) > plan.held_out_max for row in plan.rows):
         say(f"A freeze holds out at most {plan.held_out_max:,} calls: --proof-max raises that.")
     if plan.training:
-        next_command(str(plan.training["next"]))
+        next_command(plan.training.next)
         return
     step = f"freehold train {plan.task}" if plan.basis == "assumed" else f"freehold prove {plan.task}"
     next_command(f"freehold freeze {plan.task}, once the calls are there; then: {step}")
@@ -119,8 +119,8 @@ def show_verdict(verdict: Verdict, task: str, *, as_json: bool, route: Route | N
         say((report.parent / "report.txt").read_text(encoding="utf-8").rstrip())
     tell(f"Report: {report}")
     if verdict.decision != "move":
-        training = (verdict.evidence.get("facts") or {}).get("training") or {}
-        after = training.get("next", "freehold tasks")
+        training = verdict.figures.facts.undertraining
+        after = training.next if training else "freehold tasks"
         step = f"freehold label {task}{drawn}" if verdict.need_of == "labels" and not training else after
         next_command(f"{step}   (verdict: {verdict.words})")
         sys.exit(HOLD_EXIT_CODE)

@@ -15,10 +15,6 @@ from typing import Final
 
 MODEL: Final = "rented-large-1"
 FINGERPRINT: Final = "fp_simulated"
-INPUT_USD_PER_MILLION: Final = 2.50
-"""Simulated price: US dollars per million tokens of the prompt."""
-OUTPUT_USD_PER_MILLION: Final = 10.00
-"""Simulated price: US dollars per million tokens of the answer."""
 
 _CHARS_PER_TOKEN = 4
 _TOKENS_PER_MESSAGE = 4

@@ -33,10 +33,11 @@ from freehold.pipeline.workspace import Workspace, open_workspace
 from freehold.route.run.move import move_plan, put_route
 from freehold.route.run.route_status import route_statuses
 from freehold.settings import load_settings
-from freehold.sort.run.sort import read_call, sort_new_calls
+from freehold.sort.run.sort import sort_new_calls
 from freehold.store import CallFilter
 from freehold.terminal import next_command, program, reporting, say, say_json, tell
 from freehold.text.formatting import count, ms, usd
+from freehold.text.read_call import read_call
 from freehold.text.scoring import score
 from freehold.train.run.train import pull_base
 

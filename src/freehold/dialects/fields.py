@@ -236,11 +236,6 @@ FIELDS: Mapping[Dialect, Mapping[str, Field]] = MappingProxyType(
 _UNDECIDED = _provider("nobody decided about it")
 
 
-def field_of(dialect: Dialect, name: str) -> Field:
-    """The decision about a field; one that nobody decided is the provider's."""
-    return FIELDS.get(dialect, {}).get(name, _UNDECIDED)
-
-
 def left_to_provider(dialect: Dialect, data: Mapping[str, object]) -> str | None:
     """The first field of a request that makes it the provider's; None where there is none."""
     return next(fields_left_to_provider(dialect, data), None)

@@ -5,7 +5,7 @@ Not covered: the content of requests, whose parts are read by `values.content_te
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from freehold.dialects.thought import joined_thoughts, part_thought, split_thought
 from freehold.dialects.values import JsonObject, as_list, as_object, as_text, raw_text
@@ -15,8 +15,7 @@ _THOUGHT_TYPES = ("thinking", "reasoning", "reasoning_text", "reasoning.text", "
 _JOINED = ("text", "thinking", "refusal", "reasoning")
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(msgspec.Struct, frozen=True, gc=False):
     """The content of an answer, read: its text, its thought, and whether it has a part that refuses."""
 
     text: str
@@ -26,6 +25,9 @@ class Content:
 
 def read_content(content: object) -> Content:
     """Read a text, a part, or a list of them; texts follow each other without anything between."""
+    if isinstance(content, str):
+        thought, text = split_thought(as_text(content))
+        return Content(text, thought)
     texts: list[str] = []
     thoughts: list[str] = []
     is_refusal = False

@@ -37,11 +37,6 @@ def members(text: str, start: int = 0) -> Iterator[Span]:
     yield from _values(text, start, "{", "}")
 
 
-def elements(text: str, start: int) -> Iterator[Span]:
-    """The elements of the array that begins at `start`; ends early where the text is not JSON."""
-    yield from _values(text, start, "[", "]")
-
-
 def _values(text: str, start: int, opening: str, closing: str) -> Iterator[Span]:
     index = _skip(text, start)
     if text[index : index + 1] != opening:

@@ -23,9 +23,9 @@ def openai_usage(usage: JsonObject) -> Usage:
     outside = _details(usage, "completion_tokens_details", "output_tokens_details")
     prompt = _first(usage, ("prompt_tokens", "input_tokens"))
     completion = _first(usage, ("completion_tokens", "output_tokens"))
-    cached = _first(inside | usage, _CACHED)
-    written = _first(inside | usage, _WRITTEN)
-    reasoning = _first(outside | usage, _REASONING)
+    cached = _first(usage, _CACHED, inside)
+    written = _first(usage, _WRITTEN, inside)
+    reasoning = _first(usage, _REASONING, outside)
     prompt, completion = _billed(
         prompt, completion, total=as_count(usage.get("total_tokens")), parts=(cached, written, reasoning)
     )
@@ -87,8 +87,12 @@ def _details(usage: JsonObject, *keys: str) -> JsonObject:
     return {}
 
 
-def _first(usage: JsonObject, keys: tuple[str, ...]) -> int | None:
+_NOTHING: JsonObject = {}
+
+
+def _first(usage: JsonObject, keys: tuple[str, ...], details: JsonObject = _NOTHING) -> int | None:
+    """The first of these counts; the details are asked for what the usage itself does not name."""
     for key in keys:
-        if key in usage and (count := as_count(usage[key])) is not None:
+        if (count := as_count(usage[key] if key in usage else details.get(key))) is not None:
             return count
     return None

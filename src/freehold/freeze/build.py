@@ -16,6 +16,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
+from msgspec import structs
+
 from freehold.errors import DataError
 from freehold.freeze.canonical import canonical_form
 from freehold.freeze.conversations import Turn, conversations
@@ -132,7 +134,7 @@ def _trainable_kind(task: Task, told: Sequence[tuple[Asked, Answer]], habits: Ha
     stays = "Its calls stay with the provider."
     if not task.is_trainable:
         raise DataError(f"Task {task.name!r} is not chat: there is nothing to train.", hint=stays)
-    whole = [(a, replace(answer, text=whole_text(a, answer))) for a, answer in told]
+    whole = [(a, structs.replace(answer, text=whole_text(a, answer))) for a, answer in told]
     kind = output_kind([answer for _, answer in whole])
     if kind == "tools":
         others = [answer for a, answer in whole if why_no_target(a, answer, habits) is None]

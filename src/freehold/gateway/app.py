@@ -20,7 +20,7 @@ from freehold.dialects import dialect_of
 from freehold.dialects.paths import Fault
 from freehold.gateway.background import Background
 from freehold.gateway.checks import check
-from freehold.gateway.config import Assignment, GatewaySettings, Provider, Router
+from freehold.gateway.config import GatewaySettings, Provider, Router
 from freehold.gateway.doors import Doors
 from freehold.gateway.engine_gate import EngineGate
 from freehold.gateway.errors import RefusedError, json_headers, mistaken_path, reply
@@ -34,12 +34,14 @@ from freehold.gateway.provider.exchange import CLIENT_GONE_STATUS
 from freehold.gateway.refuser import Refuser
 from freehold.gateway.rented import Rented
 from freehold.gateway.request_context import RequestContext
-from freehold.gateway.sampling import AUDIT, DROPPED, SHADOW, Toss, toss
+from freehold.gateway.sampling import throw_coins
 from freehold.gateway.targets import CALLS, PAGE_BODY_BYTES, fault_of, no_page, origin_form
 from freehold.gateway.telemetry.health import is_probe
 from freehold.httpd.asgi import AsgiApp, answer_with
 from freehold.httpd.client import Pool
 from freehold.httpd.request import ClientGoneError, Request
+from freehold.model.assignment import Assignment
+from freehold.model.coins import DROPPED, Coins
 from freehold.record import Decision, Exchange, GoneError, Recorder, ResponseSide
 
 _LOG = logging.getLogger("freehold.gateway")
@@ -214,17 +216,17 @@ class Gateway:
         left_alone = unproven(context, assignment)
         if left_alone is not None:
             return await self._rented.answer(context, decision_of(assignment, left_alone))
-        tossed = self._as_far_as_there_is_room(toss(assignment, self._router.draw))
-        if not tossed.is_local:
-            if tossed.is_shadowed:
+        assignment = self._as_far_as_there_is_room(throw_coins(assignment, self._router.draw))
+        if not assignment.is_local:
+            if assignment.coins.is_shadow_due:
                 self._background.start("shadow", self._shadow(context, assignment))
-            beside = Attempt(propensity=tossed.propensity, tags=tossed.tags)
+            beside = Attempt(propensity=assignment.propensity, coins=assignment.coins)
             return await self._rented.answer(context, decision_of(assignment, beside))
         with context.http.attended():
-            attempt = await self._attempt(context, assignment, tossed)
+            attempt = await self._attempt(context, assignment)
         if attempt.is_used:
             kept = await self._owned.answer(context, assignment, attempt)
-            if tossed.is_audited:
+            if assignment.coins.is_audit_due:
                 decision = structs.replace(decision_of(assignment), arm="audit", propensity=assignment.route.audit_rate)
                 self._background.start("audit", self._audit(context, assignment, decision))
             return kept
@@ -232,20 +234,23 @@ class Gateway:
             self._recorder.add(self._owned.kept(context, assignment, attempt, arm="shadow", parent_id=context.id))
         return await self._rented.answer(context, decision_of(assignment, attempt))
 
-    async def _attempt(self, context: RequestContext, assignment: Assignment, tossed: Toss) -> Attempt:
+    async def _attempt(self, context: RequestContext, assignment: Assignment) -> Attempt:
         """Ask the owned model; its answer is used only while the route holds, which may just have been taken back."""
         attempt = await self._owned.attempt(context, assignment)
         if attempt.is_used and not await self._router.holds(assignment):
-            attempt = replace(attempt, is_used=False, tags={"owned": "withdrawn"})
-        return replace(attempt, propensity=tossed.propensity, tags={**tossed.tags, **attempt.tags})
+            attempt = replace(attempt, is_used=False, coins=Coins(owned="withdrawn"))
+        said = attempt.coins
+        coins = structs.replace(assignment.coins, owned=said.owned, engine=said.engine, slice=said.slice)
+        return replace(attempt, propensity=assignment.propensity, coins=coins)
 
-    def _as_far_as_there_is_room(self, tossed: Toss) -> Toss:
+    def _as_far_as_there_is_room(self, assignment: Assignment) -> Assignment:
         """What is left out for want of room is left out before any answer is known, so that it says nothing of them."""
-        if tossed.is_audited and not self._background.has_room("audit"):
-            return replace(tossed, is_audited=False, tags={**tossed.tags, AUDIT: DROPPED})
-        if tossed.is_shadowed and not self._background.has_room("shadow"):
-            return replace(tossed, is_shadowed=False, tags={**tossed.tags, SHADOW: DROPPED})
-        return tossed
+        coins = assignment.coins
+        if coins.is_audit_due and not self._background.has_room("audit"):
+            return replace(assignment, coins=structs.replace(coins, audit=DROPPED))
+        if coins.is_shadow_due and not self._background.has_room("shadow"):
+            return replace(assignment, coins=structs.replace(coins, shadow=DROPPED))
+        return assignment
 
     async def _audit(self, context: RequestContext, assignment: Assignment, decision: Decision) -> None:
         decision = structs.replace(decision, parent_id=context.id)

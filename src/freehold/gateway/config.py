@@ -5,18 +5,17 @@ Not covered: where these values come from (`freehold.settings`, `freehold.app`).
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from freehold.dialects.address import ProviderDialect
 from freehold.httpd.client import Timeouts
+from freehold.model.assignment import Assignment
 from freehold.model.engine import OwnedAnswer
 from freehold.model.exchange import Asked, Message
 from freehold.model.price import Price
 from freehold.model.route import Route
-from freehold.model.tags import NEW_PROMPT
 from freehold.system.hosts import Hosts
 
 
@@ -89,42 +88,6 @@ class Provider:
     prices: Mapping[str, Price] = field(default_factory=dict)
     timeouts: Timeouts = field(default_factory=Timeouts)
     resilience: Resilience = field(default_factory=Resilience)
-
-
-@dataclass(frozen=True, slots=True)
-class NewPrompt:
-    """A version of a task's prompt that its route was not proven with."""
-
-    number: int
-
-    @property
-    def tags(self) -> dict[str, str]:
-        """What a call with this prompt is told by."""
-        return {"owned": NEW_PROMPT, NEW_PROMPT: str(self.number)}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assignment:
-    """A request that belongs to a task.
-
-    `messages` is the owned model's input, None where the request does not fit. `share` is the share of calls that the
-    cascade may answer now, which only a canary looks at. `new_prompt` says that the prompt was edited: the `route` then
-    compares in shadow, whatever it does for others, and without `messages` the version is a guess: the sorter has the
-    last word.
-
-    A call may take `slack_s` more than the provider's 99th percentile; `provider_ms` are times of the provider for this
-    task that were known before, the oldest first. From `slow_s` on the watch calls an owned answer slow.
-    """
-
-    task_id: str
-    task_key: str
-    route: Route
-    messages: tuple[Message, ...] | None = None
-    share: float = 1.0
-    new_prompt: NewPrompt | None = None
-    slack_s: float = 0.3
-    slow_s: float = math.inf
-    provider_ms: tuple[float, ...] = ()
 
 
 def _is_never_idle() -> bool:

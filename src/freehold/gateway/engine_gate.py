@@ -17,11 +17,12 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from typing import Literal
 
-from freehold.gateway.config import Assignment, GatewaySettings, Router
+from freehold.gateway.config import GatewaySettings, Router
 from freehold.gateway.engine_load import Allowance, EngineLoad, Pace, Reason, Ticket
 from freehold.gateway.provider.provider_times import ProviderTimes, provider_seconds
 from freehold.gateway.provider.upstream import is_alive
 from freehold.httpd.client import Pool, UpstreamError
+from freehold.model.assignment import Assignment
 from freehold.model.engine import OwnedAnswer
 from freehold.record import Exchange
 
@@ -247,7 +248,7 @@ class EngineGate:
         model_id, slots = assignment.route.model_id or "", self._settings.engine_slots
         load = self._loads.get(model_id)
         if load is None:
-            proven = assignment.route.expected.get("owned_p95_ms")
-            known_s = proven / 1000 if isinstance(proven, float | int) and proven > 0 else None
+            proven_ms = assignment.route.baseline.owned_p95_ms
+            known_s = proven_ms / 1000 if proven_ms is not None and proven_ms > 0 else None
             load = self._loads[model_id] = EngineLoad(Pace(known_s, known_at_once=slots), most=slots)
         return load

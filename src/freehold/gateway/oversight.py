@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from freehold.gateway.config import Assignment, Provider
+from freehold.gateway.config import Provider
 from freehold.gateway.errors import RefusedError, json_headers, reply
 from freehold.gateway.keys.admission import Admission, is_loopback
 from freehold.gateway.keys.budgets import Budgets
@@ -25,6 +25,7 @@ from freehold.gateway.telemetry.metrics import CONTENT_TYPE
 from freehold.httpd.heads import Header
 from freehold.httpd.request import Request
 from freehold.httpd.server import Crowd
+from freehold.model.assignment import Assignment
 from freehold.model.key import Key
 from freehold.record import Exchange, Recorder, UnderWay
 
@@ -35,7 +36,6 @@ _NOT_FULL = "There is room again within %d connections."
 _LOG = logging.getLogger("freehold.gateway")
 TRACE_TAG = "traceparent"
 _UPSTREAM_CODES = ("upstream_unreachable", "upstream_timeout", "upstream_cut_off", "cut_off", "idle_timeout")
-_OWN_PROVIDER = "freehold"
 
 
 def _all_well() -> str | None:
@@ -139,9 +139,9 @@ class Oversight:
             first_byte_s=None if response.ttft_ms is None else response.ttft_ms / 1000,
             gateway_s=(response.gateway_ms or 0.0) / 1000,
         )
-        if decision.arm == "rented" and "engine" in decision.tags:
+        if decision.arm == "rented" and decision.coins.engine is not None:
             task = self.meter.task_label(decision.task_key)
-            self.meter.add("freehold_engine_fallbacks", (task, decision.tags["engine"]))
+            self.meter.add("freehold_engine_fallbacks", (task, decision.coins.engine))
         if response.error is not None:
             self._count_failure(response.error, decision.provider, is_own=response.ttft_ms is None)
         if self.access is not None and self.access.wants(response.status, response.error):

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 
 from msgspec import structs
 
 from freehold.dialects import can_render, render_answer, render_stream
-from freehold.gateway.config import Assignment, GatewaySettings, Router
+from freehold.gateway.config import GatewaySettings, Router
 from freehold.gateway.engine_gate import Ask, EngineGate, LeftAloneError
 from freehold.gateway.errors import json_headers
 from freehold.gateway.provider.exchange import UNDECIDED
@@ -23,15 +23,16 @@ from freehold.gateway.provider.upstream import ask_engine
 from freehold.gateway.request_context import RequestContext
 from freehold.httpd.client import Pool, UpstreamError
 from freehold.httpd.heads import Header
+from freehold.model.assignment import Assignment
 from freehold.model.call import Arm
+from freehold.model.coins import NEW_PROMPT, NO_COINS, Coins
 from freehold.model.engine import OwnedAnswer
 from freehold.model.exchange import Asked, Usage
 from freehold.model.ids import uuid7
 from freehold.model.route import Route
-from freehold.model.tags import NEW_PROMPT
 from freehold.record import Decision, Exchange, Recorder, ResponseSide
 from freehold.text.prefill import rest_after
-from freehold.text.target import FEW_TOKENS
+from freehold.text.target import FEW_TOKENS, Habits
 from freehold.text.traits import is_seen
 
 LOCAL_PROVIDER = "freehold"
@@ -41,7 +42,7 @@ _LOG = logging.getLogger("freehold.gateway")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """What came of asking the owned model; `tags` say why its answer is not used, and what chance decided before.
+    """What came of asking the owned model; `coins` say why its answer is not used, and what chance decided before.
 
     `propensity` is the probability with which it was asked.
     """
@@ -50,7 +51,7 @@ class Attempt:
     confidence: float | None = None
     is_used: bool = False
     propensity: float = 1.0
-    tags: Mapping[str, str] = field(default_factory=dict)
+    coins: Coins = NO_COINS
 
 
 def fits(context: RequestContext, assignment: Assignment) -> bool:
@@ -65,8 +66,8 @@ def unfit(assignment: Assignment | None) -> Attempt | None:
     if assignment is None or assignment.route.model_id is None:
         return None
     if assignment.new_prompt is not None:
-        return Attempt(tags=assignment.new_prompt.tags)
-    return Attempt(tags={"owned": "unfit"}) if assignment.messages is None else None
+        return Attempt(coins=Coins(owned=NEW_PROMPT, new_prompt=assignment.new_prompt.number))
+    return Attempt(coins=Coins(owned="unfit")) if assignment.messages is None else None
 
 
 def unproven(context: RequestContext, assignment: Assignment) -> Attempt | None:
@@ -75,9 +76,9 @@ def unproven(context: RequestContext, assignment: Assignment) -> Attempt | None:
     A shadow compares such requests, too: nothing is given out.
     """
     asked, route = context.asked, assignment.route
-    if asked is None or route.kind == "shadow" or is_seen(route.expected.get("kinds"), asked):
+    if asked is None or route.kind == "shadow" or is_seen(route.baseline.kinds, asked):
         return None
-    return Attempt(tags={"owned": "unproven"})
+    return Attempt(coins=Coins(owned="unproven"))
 
 
 class Owned:
@@ -100,14 +101,14 @@ class Owned:
         try:
             return await self._attempt(context, assignment, self._gate.ask_behind if is_background else self._gate.ask)
         except LeftAloneError as error:
-            return Attempt(tags={"engine": error.reason})
+            return Attempt(coins=Coins(engine=error.reason))
         except UpstreamError as error:
-            return Attempt(tags={"engine": "timeout" if error.kind.endswith("_timeout") else "down"})
+            return Attempt(coins=Coins(engine="timeout" if error.kind.endswith("_timeout") else "down"))
         except ValueError:
-            return Attempt(tags={"engine": "down"})
+            return Attempt(coins=Coins(engine="down"))
         except Exception:
             _LOG.exception("The owned model of task %r could not be asked; the provider answers.", assignment.task_key)
-            return Attempt(tags={"engine": "error"})
+            return Attempt(coins=Coins(engine="error"))
 
     async def _attempt(
         self,
@@ -118,24 +119,24 @@ class Owned:
         route, asked, messages = assignment.route, context.asked, assignment.messages
         engine_url = self._router.engine_url(route.model_id) if route.model_id else None
         if engine_url is None or asked is None or messages is None:
-            return Attempt(tags={"engine": "down"})
+            return Attempt(coins=Coins(engine="down"))
         most, timeout_s = _most_tokens(asked, route), self._settings.engine_timeout_s
         ask = partial(ask_engine, self._pool, engine_url, messages, max_tokens=most, timeout_s=timeout_s)
         whole = await in_turn(assignment, ask)
         rest = rest_after(asked.prefill, whole.text)
         answer = whole if rest is None else replace(whole, text=rest)
         if not whole.is_whole:
-            return Attempt(answer=answer, tags={"owned": "cut"})
+            return Attempt(answer=answer, coins=Coins(owned="cut"))
         confidence = self._router.confidence(route, whole)
         if not self._router.is_acceptable(route, whole.text, asked.response_format):
-            return Attempt(answer=answer, confidence=confidence, tags={"owned": "unacceptable"})
+            return Attempt(answer=answer, confidence=confidence, coins=Coins(owned="unacceptable"))
         if rest is None:
-            return Attempt(answer=answer, confidence=confidence, tags={"owned": "prefill"})
+            return Attempt(answer=answer, confidence=confidence, coins=Coins(owned="prefill"))
         kept_out = self._router.withheld(route, messages, whole.text)
         if kept_out:
-            return Attempt(answer=answer, confidence=confidence, tags={"owned": "withheld", "slice": kept_out})
+            return Attempt(answer=answer, confidence=confidence, coins=Coins(owned="withheld", slice=kept_out))
         if not _is_sure(route, confidence):
-            return Attempt(answer=answer, confidence=confidence, tags={"owned": "unsure"})
+            return Attempt(answer=answer, confidence=confidence, coins=Coins(owned="unsure"))
         return Attempt(answer=answer, confidence=confidence, is_used=True)
 
     async def answer(self, context: RequestContext, assignment: Assignment, attempt: Attempt) -> Exchange:
@@ -187,12 +188,13 @@ class Owned:
         assert asked is not None
         request = context.side() if parent_id is None else structs.replace(context.side(), id=uuid7())
         if assignment.new_prompt is not None:
-            attempt = replace(attempt, tags={**attempt.tags, NEW_PROMPT: str(assignment.new_prompt.number)})
+            number = assignment.new_prompt.number
+            attempt = replace(attempt, coins=structs.replace(attempt.coins, new_prompt=number))
         decision = structs.replace(
             decision_of(assignment, attempt), arm=arm, provider=LOCAL_PROVIDER, parent_id=parent_id
         )
         if answer is None:
-            error = f"engine_{attempt.tags.get('engine', 'error')}"
+            error = f"engine_{attempt.coins.engine or 'error'}"
             return Exchange(request, decision, ResponseSide(status=ENGINE_FAILED_STATUS, error=error))
         body = render_answer(
             asked.dialect,
@@ -230,7 +232,7 @@ def decision_of(assignment: Assignment | None, attempt: Attempt | None = None) -
         route_version=0 if is_guess else assignment.route.version,
         confidence=attempt.confidence if attempt else None,
         propensity=attempt.propensity if attempt else 1.0,
-        tags=attempt.tags if attempt else {},
+        coins=attempt.coins if attempt else NO_COINS,
     )
 
 
@@ -247,8 +249,7 @@ def _most_tokens(asked: Asked, route: Route) -> int:
 
 
 def _has_short_labels(route: Route) -> bool:
-    habits = route.expected.get("habits")
-    return route.output_kind == "label" and isinstance(habits, list | tuple) and "short" in habits
+    return route.output_kind == "label" and Habits.of_names(route.baseline.habits).short
 
 
 def _is_sure(route: Route, confidence: float) -> bool:

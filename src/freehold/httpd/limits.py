@@ -29,7 +29,3 @@ class Limits:
     keepalive_s: float = 75.0
     hurried_s: float = 5.0
     connections: int = 20_000
-
-    def head_wait_s(self, *, is_hurried: bool) -> float:
-        """How long a head may take."""
-        return min(self.hurried_s, self.client_wait_s) if is_hurried else self.client_wait_s

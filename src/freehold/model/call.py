@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Literal
 
+import msgspec
+
+from freehold.model.coins import NO_COINS, Coins
 from freehold.model.exchange import Dialect
 
 Arm = Literal["rented", "owned", "shadow", "audit"]
@@ -13,8 +15,7 @@ Redaction = Literal["none", "redacted", "deleted"]
 __all__ = ["Arm", "Call", "Dialect", "Redaction"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One exchange, whole.
 
     `request_body` is what the client sent, byte for byte. `response_body` is what it received; a stream is assembled
@@ -23,7 +24,8 @@ class Call:
     `error` is None for a whole exchange, else a code: `upstream_unreachable`, `client_gone`, `cut_off`, `bad_body`, ...
     `key_id` is the public part of the gateway key that let the request in, if one did. `api` are the headers and
     parameters that choose the provider's API version, to be sent again when the call is repeated. `is_estimated` says
-    that tokens and cost are an estimate, for an exchange that broke off before the provider told them.
+    that tokens and cost are an estimate, for an exchange that broke off before the provider told them. `tags` are the
+    caller's and the gateway's notes; `coins` are what chance decided.
     """
 
     id: str
@@ -54,7 +56,8 @@ class Call:
     ttft_ms: float | None = None
     gateway_ms: float | None = None
     is_stream: bool = False
-    tags: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = msgspec.field(default_factory=dict)
+    coins: Coins = NO_COINS
     user_key: str | None = None
     session_key: str | None = None
     key_id: str | None = None
@@ -63,4 +66,9 @@ class Call:
     written_tokens: int | None = None
     reasoning_tokens: int | None = None
     is_estimated: bool = False
-    api: dict[str, str] = field(default_factory=dict)
+    api: dict[str, str] = msgspec.field(default_factory=dict)
+
+    @property
+    def all_tags(self) -> dict[str, str]:
+        """The tags with the coins among them, as scripts read them."""
+        return self.tags | self.coins.as_tags() if self.coins is not NO_COINS else self.tags

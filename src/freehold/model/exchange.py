@@ -7,8 +7,9 @@ Not covered: reading and assembling the bytes (`dialects`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Literal
+
+import msgspec
 
 Dialect = Literal[
     "openai-chat",
@@ -20,8 +21,7 @@ Dialect = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True, gc=False):
     """One message of a conversation; `content` is its text, images and files are left out."""
 
     role: str
@@ -33,8 +33,7 @@ def input_text(messages: Sequence[Message]) -> str:
     return "\n".join(message.content for message in messages)
 
 
-@dataclass(frozen=True, slots=True)
-class ToolCall:
+class ToolCall(msgspec.Struct, frozen=True, gc=False):
     """One tool call of an answer; `arguments` is the JSON text as the model wrote it."""
 
     id: str
@@ -42,8 +41,7 @@ class ToolCall:
     arguments: str
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(msgspec.Struct, frozen=True, gc=False):
     """Token counts; None where the provider did not say.
 
     `input_tokens` are all of them; `cached_tokens` were read from a prompt cache and `written_tokens` written to one,
@@ -57,8 +55,7 @@ class Usage:
     reasoning_tokens: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A reading of one request body.
 
     `tools` and `response_format` are canonical JSON texts (sorted keys) or None. `is_plain` holds when an owned
@@ -77,12 +74,11 @@ class Asked:
     is_plain: bool = True
     user_key: str | None = None
     session_key: str | None = None
-    metadata: dict[str, str] = field(default_factory=dict)
+    metadata: dict[str, str] = msgspec.field(default_factory=dict)
     prefill: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A reading of one response: its first choice, assembled when it was streamed.
 
     `text` is the answer without the model's thoughts, which are in `thought`. `error` is what the provider said went

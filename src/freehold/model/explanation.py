@@ -9,6 +9,10 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from freehold.model.evidence.answers import SideFigures
+from freehold.model.evidence.evidence import Evidence
+from freehold.model.evidence.lenient import read
+from freehold.model.evidence.terms import SettingsFigures
 from freehold.model.receipt import Receipt
 from freehold.model.statement import watch_words
 
@@ -76,21 +80,21 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[Line]:
 
 
 def _of_verdict(said: Mapping[str, Any], verdict: Mapping[str, Any], task: str, number: int) -> Iterator[Line]:
-    every, settings = _object(said, "figures"), _object(said, "settings")
-    outcome = _object(every, "outcome")
-    is_whole, is_move = outcome.get("scope") == "whole", verdict.get("decision") == "move"
+    figures, settings = Evidence.from_json(said.get("figures")), _object(said, "settings")
+    asked = read(SettingsFigures, settings)
+    is_whole, is_move = figures.outcome.scope == "whole", verdict.get("decision") == "move"
     yield "what", f"The proof of task {task} says {_decision(verdict, is_whole=is_whole)}"
-    if outcome.get("reason"):
-        yield "why", _known(outcome["reason"])
-    local, whole = _bound(verdict, settings), _margin(verdict, settings)
+    if figures.outcome.reason:
+        yield "why", figures.outcome.reason
+    local, whole = _bound(verdict, asked.delta), _margin(verdict, asked.alpha)
     if is_move:
         yield "promise", whole if is_whole else local
     else:
         yield "asked", f"{local} Or: {whole} Neither is shown, so nothing is promised."
     yield from _withheld(verdict)
-    yield "seen", f"{_known(every.get('calls'))} calls that were held out, of {_known(every.get('users'))} users"
-    for side in _objects(every, "sides"):
-        yield "", _side(side, _held_against(every))
+    yield "seen", f"{_known(figures.calls)} calls that were held out, of {_known(figures.users)} users"
+    for side in figures.sides:
+        yield "", _side(side, _held_against(figures))
     level = _share(verdict.get("level"))
     yield "attempt", f"proof {_known(verdict.get('attempt'))} of this task, which may spend {level} of these chances"
     yield "data", _data(_object(said, "dataset"))
@@ -184,40 +188,39 @@ def _decision(verdict: Mapping[str, Any], *, is_whole: bool) -> str:
             return f"{_known(other)}."
 
 
-def _bound(verdict: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
+def _bound(verdict: Mapping[str, Any], delta: float | None) -> str:
     """What a cascade promises, and how often one that breaks it would pass all the same."""
     most = _share(verdict.get("risk"))
     if verdict.get("contract") == "B":
         bound = f"Of the calls that are answered locally, at most {most} are answered wrongly"
     else:
         bound = f"Of all calls, at most {most} are answered locally and wrongly"
-    return f"{bound} (contract {_known(verdict.get('contract'))}). {_passing('delta', settings)}"
+    return f"{bound} (contract {_known(verdict.get('contract'))}). {_passing('delta', delta)}"
 
 
-def _margin(verdict: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
+def _margin(verdict: Mapping[str, Any], alpha: float | None) -> str:
     """What a whole replacement promises."""
     margin = verdict.get("margin")
     points = f"{100 * margin:.3g} points" if isinstance(margin, float) else "an unknown margin"
-    return f"The owned model alone is at most {points} worse than the provider. {_passing('alpha', settings)}"
+    return f"The owned model alone is at most {points} worse than the provider. {_passing('alpha', alpha)}"
 
 
-def _passing(error: str, settings: Mapping[str, Any]) -> str:
-    chance = f"{_share(settings.get(error))} ({error})"
+def _passing(error: str, share: float | None) -> str:
+    chance = f"{_share(share)} ({error})"
     return f"One that breaks this passes with a chance of at most {chance} in all proofs of the task together."
 
 
-def _held_against(figures: Mapping[str, Any]) -> str:
+def _held_against(figures: Evidence) -> str:
     """What an answer did that counts: it is called right only where people said of every call what was wanted."""
-    said = [figures.get(name) for name in ("known_calls", "rejected_calls")]
-    known = sum(count for count in said if isinstance(count, int))
-    if known and known == figures.get("scored_calls", figures.get("calls")):
+    known = figures.known_calls + figures.rejected_calls
+    if known and known == (figures.calls if figures.scored_calls is None else figures.scored_calls):
         return "right"
-    return "as wanted" if known or figures.get("is_agreement") is False else "agrees with the provider"
+    return "as wanted" if known or figures.is_agreement is False else "agrees with the provider"
 
 
-def _side(side: Mapping[str, Any], how: str) -> str:
-    within = f" [{_share(side['low'])}, {_share(side['high'])}]" if {"low", "high"} <= side.keys() else ""
-    return f"{_known(side.get('name'))}: {_share(side.get('share'))}{within} {how}, n={_known(side.get('n'))}"
+def _side(side: SideFigures, how: str) -> str:
+    within = "" if side.low is None or side.high is None else f" [{_share(side.low)}, {_share(side.high)}]"
+    return f"{side.name or 'unknown'}: {_share(side.share)}{within} {how}, n={_known(side.n)}"
 
 
 def _used(used: Mapping[str, Any]) -> Iterator[Line]:

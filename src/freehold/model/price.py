@@ -16,7 +16,7 @@ from freehold.model.exchange import Usage
 
 Price = tuple[float, ...]
 """USD per million input and output tokens, then where they differ from input, cached and cache-written ones."""
-LEAST_PRICE_PARTS, MOST_PRICE_PARTS = 2, 4
+MOST_PRICE_PARTS = 4
 
 
 def cost_usd(model: str | None, usage: Usage, prices: Mapping[str, Price]) -> float | None:

@@ -10,29 +10,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from freehold.model.coins import COIN_NAMES
+
 TASK_TAG, TASK_FIELD = "freehold-task", "freehold_task"
 """Where a caller names its task: the tag that the gateway makes of the header, or a field of the body's metadata."""
-NEW_PROMPT = "new_prompt"
-"""The tag of a call whose prompt its route was not proven with; the value of `owned` for it, too."""
 
 RESERVED = frozenset(
     {
+        *COIN_NAMES,
         "attempt",
         "attempts",
-        "audit",
-        "audit_rate",
         "breaker_open",
-        "coin",
-        "engine",
         "fallback_from",
         "hedge",
-        NEW_PROMPT,
-        "owned",
         "request_encoding",
         "response_encoding",
         "response_not_kept",
-        "shadow",
-        "slice",
         "traceparent",
         "tracestate",
         "usage_option",

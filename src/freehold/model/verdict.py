@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from functools import cached_property
+from typing import Literal
+
+from freehold.model.evidence.evidence import Evidence
+from freehold.model.live_baseline import LiveBaseline
 
 Decision = Literal["move", "hold", "need"]
 Contract = Literal["A", "B"]
 NeedOf = Literal["calls", "labels"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Verdict:
     """What may be done with a task's traffic, and why.
 
@@ -22,7 +26,8 @@ class Verdict:
     proofs of this task, from 1, and `level` is the share of alpha and of delta that this one may spend. `used`
     names the proof calls that it used up. `model_sha256` is the SHA-256 of the file that was served and asked, and
     `answers` the count and the last seal of the answers that it gave. `expected` is what live traffic is compared with
-    later. `evidence` holds every figure that the report shows.
+    later. `evidence` is the document that holds every figure that the report shows, as it was written: what receipts
+    are sealed over. Whoever wants a figure takes it from `figures`, and what `expected` says from `baseline`.
     """
 
     id: str
@@ -41,13 +46,23 @@ class Verdict:
     withheld: tuple[str, ...] = ()
     attempt: int = 1
     level: float = 1.0
-    used: dict[str, Any] = field(default_factory=dict)
-    answers: dict[str, Any] = field(default_factory=dict)
-    expected: dict[str, Any] = field(default_factory=dict)
-    head: dict[str, Any] = field(default_factory=dict)
-    evidence: dict[str, Any] = field(default_factory=dict)
+    used: dict[str, object] = field(default_factory=dict)
+    answers: dict[str, object] = field(default_factory=dict)
+    expected: dict[str, object] = field(default_factory=dict)
+    head: dict[str, object] = field(default_factory=dict)
+    evidence: dict[str, object] = field(default_factory=dict)
     report_path: str = ""
     created_at: float = 0.0
+
+    @cached_property
+    def figures(self) -> Evidence:
+        """The figures of the evidence."""
+        return Evidence.from_json(self.evidence)
+
+    @cached_property
+    def baseline(self) -> LiveBaseline:
+        """The figures of `expected`."""
+        return LiveBaseline.from_json(self.expected)
 
     @property
     def words(self) -> str:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from freehold.prove.decide import Outcome
 from freehold.prove.policy import Policy, find_whole
-from freehold.prove.report.risks import slice_name
+from freehold.prove.report.words import slice_name
 from freehold.prove.settings import ProofSettings
 from freehold.prove.slices import Sliced
 from freehold.prove.stats.cascade import lower_bound

@@ -23,7 +23,6 @@ from freehold.prove.measure import (
     can_replace,
     compare,
     of_known,
-    score_guesses,
 )
 from freehold.prove.policy import Tuning, find_policy, tune
 from freehold.prove.settings import ProofSettings
@@ -59,13 +58,6 @@ def tune_on(dev: ScoredSplit, scored: Scored, settings: ProofSettings) -> Tuning
     """Fix on the dev split's answers what must be fixed before the proof split is looked at."""
     shape = shape_slices(dev.kind, dev.examples, [guess.text for guess in scored.guesses])
     return tune(shape, _sliced(shape, dev, scored, is_by_call=True), settings)
-
-
-def examine(
-    name: str, held: ScoredSplit, guesses: Sequence[Guess], settings: ProofSettings, tuning: Tuning | None = None
-) -> Evaluation:
-    """Score `guesses` and decide on them as on an owned model's answers; `tuning` as in `weigh`."""
-    return weigh(score_guesses(name, held, guesses), held, settings, tuning)
 
 
 def weigh(

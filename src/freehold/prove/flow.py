@@ -126,7 +126,7 @@ def _decided(
     owned = evaluator.decide(given.ours, settings, given.opinions)
     others = [evaluator.decide(pair, settings) for pair in given.theirs]
     shape = evaluator.tuning(given.ours, settings).shape
-    head = {**given.head.to_json(), "slices": shape.to_json()}
+    head = shape.beside_head(given.head.to_json())
     verdict = _verdict(frozen, owned, head, settings, facts, out_dir, attempt=attempt, entry=entry)
     evidence = gather(
         frozen.manifest,
@@ -140,7 +140,7 @@ def _decided(
         shape=shape,
         readings=sensitivity(lambda asked: evaluator.decide(given.ours, asked, given.opinions), settings),
     )
-    return write_reports(replace(verdict, evidence=evidence), out_dir)
+    return write_reports(replace(verdict, evidence=evidence.to_json()), out_dir)
 
 
 def _entering(frozen: Dataset, entry: ProofBudget) -> Dataset:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from freehold.model.engine import OwnedAnswer
 from freehold.model.example import Example
+from freehold.model.live_baseline import LiveBaseline
 from freehold.text.refusals import is_refusal
 
 _MOST_NAMES = 50
@@ -24,7 +24,7 @@ def expected(
     *,
     rented: Iterable[tuple[str | None, str | None]],
     created_at: float,
-) -> dict[str, Any]:
+) -> LiveBaseline:
     """Figures of the owned answers to the proof's calls, given together.
 
     `rented` are model and fingerprint of the provider's answers. Shares are of answers; the latency is the 95th
@@ -35,15 +35,15 @@ def expected(
     valid = sum(answer.is_whole and example.takes(kind, answer.text) for example, answer in answered)
     refused = sum(is_refusal(answer.text) for answer in answers)
     seen = set(rented)
-    return {
-        "answers": n,
-        "invalid_share": (n - valid) / n if n else 0.0,
-        "refusal_share": refused / n if n else 0.0,
-        "owned_p95_ms": _percentile([answer.latency_ms for answer in answers]),
-        "models": sorted({model for model, _ in seen if model})[:_MOST_NAMES],
-        "fingerprints": sorted({fingerprint for _, fingerprint in seen if fingerprint})[:_MOST_NAMES],
-        "created_at": created_at,
-    }
+    return LiveBaseline(
+        answers=n,
+        invalid_share=(n - valid) / n if n else 0.0,
+        refusal_share=refused / n if n else 0.0,
+        owned_p95_ms=_percentile([answer.latency_ms for answer in answers]),
+        models=tuple(sorted({model for model, _ in seen if model})[:_MOST_NAMES]),
+        fingerprints=tuple(sorted({fingerprint for _, fingerprint in seen if fingerprint})[:_MOST_NAMES]),
+        created_at=created_at,
+    )
 
 
 def _percentile(values: Sequence[float]) -> float | None:

@@ -17,22 +17,22 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from freehold.model.dataset import Manifest
+from freehold.model.evidence.calls import ReasonFigures, UsedCalls
+from freehold.model.evidence.lenient import read
 from freehold.model.example import Example
 from freehold.prove.evaluate import Evaluation
 from freehold.prove.measure import ScoredSplit
-from freehold.text.json_text import JsonValue
 from freehold.text.traits import kind_of
 
 UNPROVEN = "unproven_kind"
 
 
-def population(
-    manifest: Manifest, held: ScoredSplit, owned: Evaluation, used: Mapping[str, Any]
-) -> dict[str, JsonValue]:
-    """The figures; `used` says of the held-out calls which did not enter, and how many ask what was learnt."""
-    left_out: Mapping[str, int] = used.get("left_out", {})
+def population(manifest: Manifest, held: ScoredSplit, owned: Evaluation, used: Mapping[str, object]) -> dict[str, Any]:
+    """Fields of the evidence; `used` says which held-out calls did not enter, and how many ask what was learnt."""
+    entered = read(UsedCalls, used)
+    learnt = manifest.learnt_inputs if entered.of_learnt_inputs is None else entered.of_learnt_inputs
     n = len(held.examples)
-    unspoken = Counter(manifest.unspoken) + Counter(left_out)
+    unspoken = Counter(manifest.unspoken) + Counter(entered.left_out)
     rows = list(zip(held.examples, held.asked, owned.is_local, strict=True))
     aside = [(_reason(example, is_asked), is_asked, is_local) for example, is_asked, is_local in rows]
     return {
@@ -43,7 +43,7 @@ def population(
         "unspoken": _rows((reason, False) for reason in unspoken.elements()),
         "unspoken_share": unspoken.total() / (n + unspoken.total()) if n else None,
         "kinds": _kinds(held) if manifest.kinds else {},
-        "learnt_inputs": used.get("of_learnt_inputs", manifest.learnt_inputs),
+        "learnt_inputs": learnt,
     }
 
 
@@ -52,7 +52,7 @@ def _reason(example: Example, is_asked: bool) -> str:
     return example.aside or ("" if is_asked else UNPROVEN)
 
 
-def _rows(found: Iterable[tuple[str, bool]]) -> list[JsonValue]:
+def _rows(found: Iterable[tuple[str, bool]]) -> tuple[ReasonFigures, ...]:
     """How often there was each reason, and how often the owned answer would be used all the same."""
     calls: Counter[str] = Counter()
     local: Counter[str] = Counter()
@@ -60,10 +60,10 @@ def _rows(found: Iterable[tuple[str, bool]]) -> list[JsonValue]:
         calls[reason] += 1
         local[reason] += is_local
     order = sorted(calls, key=lambda reason: (-calls[reason], reason))
-    return [{"name": reason, "calls": calls[reason], "local": local[reason]} for reason in order]
+    return tuple(ReasonFigures(name=reason, calls=calls[reason], local=local[reason]) for reason in order)
 
 
-def _kinds(held: ScoredSplit) -> dict[str, JsonValue]:
+def _kinds(held: ScoredSplit) -> dict[str, int]:
     """How many of the held-out calls that a model may be asked about were of each kind of request."""
     counts = Counter(kind_of(example.traits) for example in held.examples if example.is_askable)
     return {kind: counts[kind] for kind in sorted(counts)}

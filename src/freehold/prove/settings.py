@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from freehold.errors import SettingError
+from freehold.model.evidence.terms import TrainingFigures
 from freehold.model.verdict import Contract
 
 
@@ -96,7 +97,7 @@ class ProofFacts:
     """What the driver knows and a report shows; None is unknown and is shown as unknown.
 
     `parity` is the result of the check that the served model is the trained one. `recipe` is how it was trained, and
-    `training` says that it was too little (`words`) and which command would train on (`next`); empty where it was not.
+    `training` says that it was too little (`words`) and which command would train on (`next`); None where it was not.
     `harm` is the budget of a ramp (None: no ramp is planned), `patience` that of the rollback's detector.
     `noise` says how often the provider agrees with itself; empty where it was not asked again. `relative_cost` is what
     a call that an owned model is asked about costs at the provider, as a part of what any held-out call does.
@@ -122,4 +123,4 @@ class ProofFacts:
     noise: dict[str, Any] = field(default_factory=dict)
     parity: dict[str, Any] = field(default_factory=dict)
     recipe: dict[str, Any] = field(default_factory=dict)
-    training: dict[str, Any] = field(default_factory=dict)
+    training: TrainingFigures | None = None

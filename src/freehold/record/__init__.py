@@ -18,7 +18,7 @@ from freehold.record.backlog import (
     read_backlog,
 )
 from freehold.record.conversations import Conversations
-from freehold.record.delivery import Delivery, Read, Sink
+from freehold.record.delivery import Delivery
 from freehold.record.encoding import decode_body, missing_encodings, readable_encodings
 from freehold.record.journal import Durability, GoneError, Journal
 from freehold.record.lanes import EVIDENCE_LANES, LANES, OTHER_LANES, Lane
@@ -41,11 +41,9 @@ __all__ = [
     "Journal",
     "Lane",
     "Pace",
-    "Read",
     "Recorder",
     "RequestSide",
     "ResponseSide",
-    "Sink",
     "UnderWay",
     "decode_body",
     "delivery_lag_s",

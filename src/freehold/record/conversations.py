@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from dataclasses import replace
+
+from msgspec import structs
 
 from freehold.dialects.values import as_object, parse_anyhow
 from freehold.model.call import Call
@@ -42,7 +43,7 @@ class Conversations:
             self._first[response_id] = session
             while len(self._first) > MOST_RESPONSES:
                 self._first.popitem(last=False)
-        return call if session == call.session_key else replace(call, session_key=session)
+        return call if session == call.session_key else structs.replace(call, session_key=session)
 
 
 def _begins_thread(call: Call) -> bool:

@@ -19,8 +19,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Generic, TypeVar
 
-from freehold.model.call import Call
 from freehold.record.backlog import tell_problem
 from freehold.record.entries import read_payload
 from freehold.record.lanes import LANES, lane_of
@@ -28,8 +28,7 @@ from freehold.record.pace import Pace
 from freehold.record.read import Exchange
 from freehold.record.segments import REFUSED_FOLDER, Entry, Reader, keep_aside, writers
 
-Sink = Callable[[Sequence[Call]], None]
-Read = Callable[[Exchange], Call]
+T = TypeVar("T")
 
 BATCH_CALLS = 512
 _BATCH_BYTES = 8 * 2**20
@@ -42,49 +41,59 @@ _LOG = logging.getLogger("freehold.record")
 
 
 @dataclass(frozen=True, slots=True)
-class _Pending:
+class _Pending(Generic[T]):
     """A call on its way; `failed_at` is how many batches had been taken when it last failed alone."""
 
     entry: Entry
-    call: Call
+    call: T
     is_evidence: bool
     failed_at: int | None = None
     strikes: int = 0
 
 
-class _Queue:
+class _Queue(Generic[T]):
     """Calls on their way, and the size of their entries."""
 
     def __init__(self) -> None:
-        self.calls: deque[_Pending] = deque()
+        self.calls: deque[_Pending[T]] = deque()
         self.size_bytes = 0
 
-    def append(self, pending: _Pending) -> None:
+    def append(self, pending: _Pending[T]) -> None:
         self.calls.append(pending)
         self.size_bytes += len(pending.entry.payload)
 
-    def put_back(self, pending: _Pending) -> None:
+    def put_back(self, pending: _Pending[T]) -> None:
         self.calls.appendleft(pending)
         self.size_bytes += len(pending.entry.payload)
 
-    def pop(self) -> _Pending:
+    def pop(self) -> _Pending[T]:
         pending = self.calls.popleft()
         self.size_bytes -= len(pending.entry.payload)
         return pending
 
 
-class Delivery:
-    """Delivers the journal in `folder`; used from one thread at a time."""
+class Delivery(Generic[T]):
+    """Delivers the journal in `folder`; used from one thread at a time.
 
-    def __init__(self, folder: Path, sink: Sink, read: Read, *, batch_calls: int = BATCH_CALLS) -> None:
+    `read` makes of an exchange what `sink` is handed.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        sink: Callable[[Sequence[T]], object],
+        read: Callable[[Exchange], T],
+        *,
+        batch_calls: int = BATCH_CALLS,
+    ) -> None:
         self._folder = folder
         self._sink = sink
         self._read = read
         self._batch_calls = batch_calls
         self._most = batch_calls
         self._readers: dict[str, Reader] = {}
-        self._evidence = _Queue()
-        self._rest = _Queue()
+        self._evidence: _Queue[T] = _Queue()
+        self._rest: _Queue[T] = _Queue()
         self._taken = 0
         self._pause_s = 0.0
         self._is_behind = False
@@ -170,13 +179,13 @@ class Delivery:
         is_evidence = lane_of(entry.writer) == "evidence"
         (self._evidence if is_evidence else self._rest).append(_Pending(entry, call, is_evidence))
 
-    def _take(self) -> list[_Pending]:
+    def _take(self) -> list[_Pending[T]]:
         """The next batch; a call that has failed alone goes alone, once others were let in or where there are none."""
         evidence, rest = self._evidence, self._rest
         failed_at = rest.calls[0].failed_at if rest.calls else None
         if failed_at is not None and (failed_at < self._taken or not evidence.calls):
             return [rest.pop()]
-        batch: list[_Pending] = []
+        batch: list[_Pending[T]] = []
         most_evidence = self._most - min(len(rest.calls), self._most // _REST_SHARE)
         while evidence.calls and len(batch) < most_evidence:
             batch.append(evidence.pop())
@@ -184,7 +193,7 @@ class Delivery:
             batch.append(rest.pop())
         return batch
 
-    def _put_back(self, batch: list[_Pending], error: Exception) -> None:
+    def _put_back(self, batch: list[_Pending[T]], error: Exception) -> None:
         self._tell(f"{type(error).__name__}: {error}")
         if len(batch) > 1:
             for pending in reversed(batch):

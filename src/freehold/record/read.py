@@ -13,7 +13,6 @@ Not covered: the bytes on their way (`freehold.gateway`), keeping them until the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 import msgspec
 
@@ -21,11 +20,16 @@ from freehold.dialects import BadBodyError, StreamAssembler, read_answer, read_r
 from freehold.dialects.paths import path_model
 from freehold.dialects.sse import begins_as_stream
 from freehold.model.call import Arm, Call, Dialect
+from freehold.model.coins import NO_COINS, Coins, coins_of, without_coins
 from freehold.model.exchange import Answer, Asked, Usage
 from freehold.model.price import Price, cost_usd
 from freehold.model.tags import TASK_FIELD, TASK_TAG
 from freehold.record.encoding import decode_body
 from freehold.text.estimate import estimated_usage
+from freehold.text.read_call import ReadCall
+
+Prices = Mapping[str, Price]
+"""By model name or glob."""
 
 _OWNED_ARMS = ("owned", "shadow")
 _TEXT_DIALECTS = ("openai-chat", "openai-responses", "openai-completions", "anthropic-messages")
@@ -54,7 +58,7 @@ class RequestSide(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """Who was asked, and why; `tags` are the gateway's own."""
+    """Who was asked, and why; `tags` are the gateway's own, `coins` what chance decided."""
 
     arm: Arm = "rented"
     propensity: float = 1.0
@@ -65,6 +69,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     task_key: str | None = None
     route_version: int = 0
     tags: Mapping[str, str] = msgspec.field(default_factory=dict)
+    coins: Coins = NO_COINS
 
 
 class ResponseSide(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,8 +100,7 @@ class Exchange(msgspec.Struct, frozen=True):
     response: ResponseSide
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Body:
+class _Body(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A body as the record keeps it; `error` is what it says about how the exchange ended.
 
     `is_failed`: an event in it says that the provider failed. `is_stream`: it came as a stream.
@@ -106,21 +110,22 @@ class _Body:
     error: str | None = None
     is_failed: bool = False
     is_stream: bool = False
-    note: Mapping[str, str] = field(default_factory=dict)
+    note: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
-def read_exchange(exchange: Exchange, *, prices: Mapping[str, Price], limit_bytes: int) -> Call:
+def read_exchange(exchange: Exchange, *, prices: Prices, limit_bytes: int) -> ReadCall:
     """One call out of both sides; a decoded body is at most `limit_bytes`, its cost None where that is unknown."""
     request, response = exchange.request, exchange.response
     sent = _plain(request.body, request.content_encoding, "request_encoding", limit_bytes)
     asked = _asked(request, sent.content)
-    got = _received(request.dialect, response, limit_bytes, may_be_stream=asked.is_stream)
-    return _call(exchange, sent, asked, got, prices)
-
-
-def _call(exchange: Exchange, sent: _Body, asked: Asked, got: _Body, prices: Mapping[str, Price]) -> Call:
-    request, decision, response = exchange.request, exchange.decision, exchange.response
+    got = _received(request.dialect, response, limit_bytes, may_be_stream=asked is not None and asked.is_stream)
     answer = read_answer(request.dialect, got.content)
+    call = _call(exchange, sent, asked or Asked(dialect=request.dialect), got, answer, prices)
+    return ReadCall(call, None if request.dialect == "other" else asked, answer)
+
+
+def _call(exchange: Exchange, sent: _Body, asked: Asked, got: _Body, answer: Answer, prices: Prices) -> Call:
+    request, decision, response = exchange.request, exchange.decision, exchange.response
     error = _error(decision, response, got, answer)
     usage = _estimated(exchange, sent.content, answer, error)
     return Call(
@@ -155,7 +160,8 @@ def _call(exchange: Exchange, sent: _Body, asked: Asked, got: _Body, prices: Map
         ttft_ms=response.ttft_ms,
         gateway_ms=response.gateway_ms,
         is_stream=response.is_stream or got.is_stream,
-        tags={**_named_task(asked), **request.tags, **decision.tags, **sent.note, **response.note, **got.note},
+        tags={**_named_task(asked), **request.tags, **_own_tags(decision), **sent.note, **response.note, **got.note},
+        coins=decision.coins if decision.coins != NO_COINS else coins_of(decision.tags),
         user_key=request.user_key or asked.user_key,
         session_key=request.session_key or asked.session_key,
         route_version=decision.route_version,
@@ -215,11 +221,16 @@ def _plain(body: bytes, content_encoding: str, tag: str, limit_bytes: int) -> _B
     return _Body(content=decoded)
 
 
-def _asked(request: RequestSide, body: bytes) -> Asked:
+def _asked(request: RequestSide, body: bytes) -> Asked | None:
     try:
         return read_request(request.dialect, body)
     except BadBodyError:
-        return Asked(dialect=request.dialect)
+        return None
+
+
+def _own_tags(decision: Decision) -> Mapping[str, str]:
+    """The gateway's tags; those of an entry that an earlier version wrote hold the coins, too."""
+    return without_coins(decision.tags) if decision.tags else decision.tags
 
 
 def _named_task(asked: Asked) -> dict[str, str]:

@@ -148,7 +148,7 @@ def withheld(route: Route, messages: Sequence[Message], text: str) -> str:
     if not route.withheld:
         return ""
     try:
-        names = SliceShape.from_json(route.head["slices"]).names(messages, text)
+        names = SliceShape.of_head(route.head).names(messages, text)
     except (KeyError, TypeError, ValueError) as error:
         raise _unreadable(route, error) from error
     return next((name for name in names if name in route.withheld), "")

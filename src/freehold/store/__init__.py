@@ -10,6 +10,7 @@ from freehold.store.figures import TaskFigures, TaskTotal
 from freehold.store.keys import KeyTable
 from freehold.store.labels import LabelTable
 from freehold.store.old_calls import OldCall, OldCalls
+from freehold.store.placement import Placement
 from freehold.store.receipts import ReceiptTable, WatchStep
 from freehold.store.retention import Before, OldBodies, Retention
 from freehold.store.store import Store
@@ -32,6 +33,7 @@ __all__ = [
     "OldCall",
     "OldCalls",
     "Place",
+    "Placement",
     "ReceiptTable",
     "Retention",
     "Store",

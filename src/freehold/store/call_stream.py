@@ -15,6 +15,7 @@ from freehold.model.call import Call
 from freehold.store import schema
 from freehold.store.calls import CallTable, Feedback
 from freehold.store.database import Database
+from freehold.store.rows import call_of
 
 LARGEST_COMPARED_BYTES = 2**20
 _IDS_PER_STATEMENT = 200
@@ -52,7 +53,7 @@ class CallStream:
             .order_by(c.created_at, c.id)
             .limit(limit)
         )
-        return [Call(**row._mapping) for row in self._rows(query)]
+        return [call_of(dict(row._mapping)) for row in self._rows(query)]
 
     def provider_ms(self, task_id: str, *, most: int) -> tuple[float, ...]:
         """How long the provider took for the last calls of a task that it answered, the oldest first.
@@ -80,7 +81,7 @@ class CallStream:
         is_chosen = c.arm == arm if arm else and_(c.parent_id.is_(None), c.arm.in_(_DIRECT))
         query = select(*_COLUMNS).where(c.task_id == task_id, c.created_at >= since, is_chosen)
         rows = self._rows(query.order_by(c.created_at.desc(), c.id.desc()).limit(limit))
-        return [Call(**row._mapping) for row in rows]
+        return [call_of(dict(row._mapping)) for row in rows]
 
     def whole(self, ids: Collection[str]) -> dict[str, Call]:
         """These calls with their bodies, by id; without those that are too large to compare."""

@@ -6,11 +6,11 @@ Not covered: which task a call belongs to (`freehold.sort` decides, `assign` wri
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, text, update
 
 from freehold.errors import StateError
 from freehold.model.call import Call
@@ -19,8 +19,9 @@ from freehold.store import schema
 from freehold.store.bodies import fold, unfold
 from freehold.store.database import Database
 from freehold.store.keys import count_calls
+from freehold.store.placement import Placement, hold_tasks, take_back_changed
 from freehold.store.retention import SEEN_EVERY_S
-from freehold.store.rows import row_of, storable
+from freehold.store.rows import RowValues, by_column, call_of, row_of, storable
 
 StaticParts = Callable[[Call], Sequence[bytes]]
 
@@ -83,22 +84,25 @@ class CallTable:
         self._database = database
         self._static_parts = static_parts
 
-    def add(self, calls: Sequence[Call]) -> None:
-        """Write calls in one transaction; a call that is there already is left as it is, and counts no second time."""
+    def add(self, calls: Sequence[Call], placements: Sequence[Placement] = ()) -> None:
+        """Write calls in one transaction; a call that is there already is left as it is, and counts no second time.
+
+        Calls of `placements` are left without a task where that has changed since (`store.placement`).
+        """
         if not calls:
             return
-        rows: list[dict[str, Any]] = []
+        rows: list[RowValues] = []
         slices: dict[str, bytes] = {}
         for call in calls:
             rest, cuts, found = fold(call.request_body, self._static_parts(call))
             slices.update(found)
-            row = row_of(call)
-            row["request_body"], row["request_parts"] = rest, [list(cut) for cut in cuts]
-            rows.append(row)
+            rows.append(row_of(call, rest, cuts))
         with self._database.writing() as connection:
+            hold_tasks(connection)
             if slices:
                 self._insert_parts(connection, slices)
-            self._insert(connection, rows)
+            self._insert(connection, calls, rows)
+            take_back_changed(connection, placements)
 
     def _insert_parts(self, connection: Connection, slices: Mapping[str, bytes]) -> None:
         """Keep the parts that calls share, and say from time to time that they are in use (see `store.retention`)."""
@@ -109,16 +113,30 @@ class CallTable:
         )
         connection.execute(seen, [{"hash": digest, "body": body, "seen_at": now} for digest, body in slices.items()])
 
-    def _insert(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-        """Insert rows; those with a gateway key say which of them are new, because only these count."""
-        statement = self._database.insert(schema.calls).on_conflict_do_nothing()
-        keyless = [row for row in rows if row["key_id"] is None]
-        keyed = {row["id"]: row for row in reversed(rows) if row["key_id"] is not None}
-        if keyless:
-            connection.execute(statement, keyless)
-        if keyed:
-            written = connection.execute(statement.returning(schema.calls.c.id), list(keyed.values())).scalars()
-            count_calls(self._database, connection, [keyed[call_id] for call_id in written])
+    def _insert(self, connection: Connection, calls: Sequence[Call], rows: Sequence[RowValues]) -> None:
+        """Insert rows; of those with a gateway key only the new ones count."""
+        both = zip(reversed(calls), reversed(rows), strict=True)
+        keyed = {call.id: by_column(row) | {"tags": call.tags} for call, row in both if call.key_id}
+        before = self._there(connection, keyed)
+        self._database.insert_new(connection, schema.calls, rows)
+        fresh = self._written(connection, keyed.keys() - before)
+        if fresh:
+            count_calls(self._database, connection, [keyed[call_id] for call_id in fresh])
+
+    def _there(self, connection: Connection, ids: Iterable[str]) -> set[str]:
+        """Which of these calls are in the record."""
+        c = schema.calls.c
+        found = (connection.execute(select(c.id).where(c.id.in_(some))).scalars() for some in _chunks(list(ids)))
+        return {str(call_id) for part in found for call_id in part}
+
+    def _written(self, connection: Connection, ids: Iterable[str]) -> list[str]:
+        """Which of these calls this transaction wrote; in PostgreSQL another one may have been quicker."""
+        if connection.dialect.name == "sqlite":
+            return list(ids)
+        c = schema.calls.c
+        mine = text("calls.xmin = pg_current_xact_id()::xid")
+        found = (connection.execute(select(c.id).where(c.id.in_(some), mine)).scalars() for some in _chunks(list(ids)))
+        return [str(call_id) for part in found for call_id in part]
 
     def get(self, call_id: str) -> Call | None:
         """One call by its id, or by its beginning or end where only one call has it."""
@@ -175,9 +193,9 @@ class CallTable:
             return
         with self._database.writing() as connection:
             for task_id, ids in by_task.items():
-                for start in range(0, len(ids), _IDS_PER_STATEMENT):
-                    chunk = schema.calls.c.id.in_(ids[start : start + _IDS_PER_STATEMENT])
-                    connection.execute(update(schema.calls).where(chunk).values(task_id=task_id))
+                for some in _chunks(ids):
+                    mine = schema.calls.c.id.in_(some)
+                    connection.execute(update(schema.calls).where(mine).values(task_id=task_id))
 
     def add_feedback(self, call_id: str, kind: str, value: str, now: float) -> str:
         """Attach a boolean, number, comment or correction to a call; returns its id."""
@@ -243,6 +261,10 @@ def _groups(sized: Sequence[tuple[str, int]]) -> Iterator[list[str]]:
         yield group
 
 
+def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (ids[start : start + _IDS_PER_STATEMENT] for start in range(0, len(ids), _IDS_PER_STATEMENT))
+
+
 def _id_of(row: Row[Any]) -> str:
     return str(row.id)
 
@@ -257,7 +279,7 @@ def _call(row: Row[Any], slices: Mapping[str, bytes]) -> Call:
         raise StateError(
             f"Call {row.id!r} cannot be read: the shared part {error} is missing.", hint="Restore a backup."
         ) from error
-    return Call(**values)
+    return call_of(values)
 
 
 def _where(chosen: CallFilter) -> ColumnElement[bool]:

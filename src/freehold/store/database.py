@@ -12,7 +12,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, Operati
 
 from freehold.errors import AwayError, BusyError, FreeholdError, MissingExtraError, SettingError, StateError
 
-HEAD = "0006"
+HEAD = "0007"
 _MIGRATION_LOCK = 8700
 _AWAY_STATES = ("08", "53", "57")
 """PostgreSQL's classes of connection trouble, missing resources and operators' interventions."""
@@ -47,6 +47,7 @@ class Database:
         self.place = place
         self._file: Path | None = None
         self._identity: tuple[int, int] | None = None
+        self._inserts: dict[str, tuple[str, list[str] | None]] = {}
 
     def hold_on_to(self, file: Path) -> None:
         """From now on, only work that lands in this very file counts."""
@@ -80,6 +81,23 @@ class Database:
         """An INSERT that can say what to do `on_conflict`."""
         return postgresql.insert(table) if self._engine.dialect.name == "postgresql" else sqlite.insert(table)
 
+    def insert_new(self, connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Insert rows, but for those that are there already, whose values are in the order of the table's columns.
+
+        Values go to the driver as they are: a JSON document as its text (`dump_json`). Each takes a fifth of the time
+        that a statement with typed parameters takes.
+        """
+        if table.name not in self._inserts:
+            statement = self.insert(table).on_conflict_do_nothing()
+            names = [column.name for column in table.c]
+            compiled = statement.compile(dialect=self._engine.dialect, column_keys=names)
+            self._inserts[table.name] = str(compiled), None if compiled.positional else names
+        sql, named = self._inserts[table.name]
+        if named is None:
+            connection.exec_driver_sql(sql, list(rows))
+        else:
+            connection.exec_driver_sql(sql, [dict(zip(named, row, strict=True)) for row in rows])
+
     def close(self) -> None:
         """Give all connections back."""
         self._engine.dispose()
@@ -95,7 +113,7 @@ def open_database(url: str) -> Database:
     is_sqlite = parsed.get_backend_name() == "sqlite"
     if is_sqlite and parsed.database:
         make_private_file(Path(parsed.database))
-    engine = create_engine(parsed, pool_pre_ping=not is_sqlite, json_serializer=_dump)
+    engine = create_engine(parsed, pool_pre_ping=not is_sqlite, json_serializer=dump_json)
     if is_sqlite:
         event.listen(engine, "connect", _tune_sqlite)
     database = Database(engine, str(parsed.database) if is_sqlite else parsed.render_as_string(hide_password=True))
@@ -119,7 +137,7 @@ def _identity(file: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def _dump(document: object) -> str:
+def dump_json(document: object) -> str:
     """A document as JSON; most of those of a call are empty, which is told quickly."""
     if not document and isinstance(document, dict | list):
         return "{}" if isinstance(document, dict) else "[]"

@@ -1,4 +1,4 @@
-"""Values as every database takes them.
+"""Calls as rows of their table, with values as every database takes them.
 
 Not covered: bodies, whose shared parts are kept once (`store.bodies`).
 """
@@ -6,22 +6,57 @@ Not covered: bodies, whose shared parts are kept once (`store.bodies`).
 from __future__ import annotations
 
 import math
-from dataclasses import fields
+from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any
 
+from sqlalchemy import JSON, Float, Integer, String, Text
+
 from freehold.model.call import Call
+from freehold.model.coins import COIN_NAMES, NO_COINS, Coins
+from freehold.store.bodies import Cut
+from freehold.store.database import dump_json
+from freehold.store.schema import calls
 
-_COLUMNS = tuple(f.name for f in fields(Call))
-_values_of = attrgetter(*_COLUMNS)
+RowValues = tuple[Any, ...]
+"""The values of a row of `calls`, in the order of its columns."""
+
+_COLUMNS = tuple(column.name for column in calls.c)
+_BODY, _PARTS = _COLUMNS.index("request_body"), _COLUMNS.index("request_parts")
+_PLACES = {"request_parts": "request_body"} | {name: f"coins.{name}" for name in COIN_NAMES}
+_values_of = attrgetter(*(_PLACES.get(name, name) for name in _COLUMNS))
+_TEXTS = tuple(place for place, column in enumerate(calls.c) if isinstance(column.type, String | Text))
+_NUMBERS = tuple(place for place, column in enumerate(calls.c) if isinstance(column.type, Integer | Float))
+_DOCUMENTS = tuple(n for n, column in enumerate(calls.c) if isinstance(column.type, JSON) and n != _PARTS)
 _LARGEST_COUNT = 2**31 - 1
-_STORABLE = frozenset({type(None), bool, bytes, dict})
 
 
-def row_of(call: Call) -> dict[str, Any]:
-    """A call by column, as every database takes it."""
-    named = zip(_COLUMNS, _values_of(call), strict=True)
-    return {name: value if type(value) in _STORABLE else storable(value) for name, value in named}
+def row_of(call: Call, rest: bytes, cuts: Sequence[Cut]) -> RowValues:
+    """A call's row, with what `fold` left of its request and where it cut."""
+    values = list(_values_of(call))
+    for place in _TEXTS:
+        text = values[place]
+        if text is not None and not (text.isascii() and "\0" not in text):
+            values[place] = storable(text)
+    for place in _NUMBERS:
+        if values[place] is not None:
+            values[place] = storable(values[place])
+    for place in _DOCUMENTS:
+        values[place] = dump_json(values[place])
+    values[_BODY], values[_PARTS] = rest, dump_json([list(cut) for cut in cuts])
+    return tuple(values)
+
+
+def call_of(columns: dict[str, Any]) -> Call:
+    """The call in the columns of a row; those with the coins must be among them."""
+    values = columns
+    coins = {name: value for name in COIN_NAMES if (value := values.pop(name)) is not None}
+    return Call(**values, coins=Coins(**coins) if coins else NO_COINS)
+
+
+def by_column(row: RowValues) -> dict[str, Any]:
+    """A row's values by the names of their columns."""
+    return dict(zip(_COLUMNS, row, strict=True))
 
 
 def storable(value: Any) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import time
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
@@ -20,6 +20,7 @@ from freehold.model.ids import uuid7
 from freehold.model.task import Task
 from freehold.store import schema
 from freehold.store.database import Database
+from freehold.store.placement import change_tasks
 from freehold.store.task_registry import read_task, task_document
 
 EditKind = Literal["merge", "split", "rename"]
@@ -57,28 +58,39 @@ class TaskEditTable:
         before: Sequence[Task],
         after: Sequence[Task],
         moved: Mapping[str, Mapping[str, Sequence[str]]],
+        seen: Mapping[str, Collection[str]] | None = None,
     ) -> TaskEdit:
         """Put the tasks `after` in place of those `before`, and move calls: from each task, to each, these ids.
 
-        BusyError where a task has changed its name or is gone since it was read.
+        Calls that came to a task while the edit was thought about move with the others where the task is gone; where it
+        stays, those that are not among `seen` are sorted again. BusyError where a task has changed its name or is gone
+        since it was read.
         """
         now = time.time()
         taken = {source: [i for ids in targets.values() for i in ids] for source, targets in moved.items()}
-        edit = TaskEdit(
-            id=uuid7(),
-            kind=kind,
-            created_at=now,
-            words=words,
-            before=tuple(before),
-            after=tuple(task.id for task in after),
-            moved=taken,
-        )
+        staying = {task.id for task in after}
         with self._database.writing() as connection:
+            change_tasks(connection)
             _check(connection, before)
             _replace(connection, [task.id for task in before], after, now)
-            for targets in moved.values():
+            for source, targets in moved.items():
                 for target, ids in targets.items():
                     _assign(connection, ids, target)
+                if source not in staying and len(targets) == 1:
+                    late = _calls_of(connection, source)
+                    _assign(connection, late, next(iter(targets)))
+                    taken[source] += late
+            for source, known in (seen or {}).items():
+                _assign(connection, [i for i in _calls_of(connection, source) if i not in known], None)
+            edit = TaskEdit(
+                id=uuid7(),
+                kind=kind,
+                created_at=now,
+                words=words,
+                before=tuple(before),
+                after=tuple(task.id for task in after),
+                moved=taken,
+            )
             row = {"id": edit.id, "created_at": now, "kind": kind, "undone_at": None, "document": _document(edit)}
             connection.execute(insert(schema.task_edits), [row])
         return edit
@@ -93,6 +105,7 @@ class TaskEditTable:
         """
         now, table, calls = time.time(), schema.task_edits, schema.calls
         with self._database.writing() as connection:
+            change_tasks(connection)
             mine = table.c.id == edit.id
             done = connection.execute(update(table).where(mine, table.c.undone_at.is_(None)).values(undone_at=now))
             if done.rowcount != 1:
@@ -103,6 +116,8 @@ class TaskEditTable:
             _replace(connection, gone, back, now)
             for source, ids in edit.moved.items():
                 _assign(connection, ids, source)
+            for task_id in gone:
+                _assign(connection, _calls_of(connection, task_id), None)
 
     def newest(self) -> TaskEdit | None:
         """The edit that would be undone next."""
@@ -121,11 +136,8 @@ class TaskEditTable:
 
     def calls_of(self, task_id: str) -> list[str]:
         """The ids of all calls of a task, audits and shadows too."""
-        c = schema.calls.c
         with self._database.reading() as connection:
-            return [
-                str(i) for i in connection.execute(select(c.id).where(c.task_id == task_id).order_by(c.id)).scalars()
-            ]
+            return _calls_of(connection, task_id)
 
     def beside(self, ids: Sequence[str]) -> list[str]:
         """The ids of the audits and shadows of these calls."""
@@ -156,7 +168,12 @@ def _replace(connection: Connection, gone: Sequence[str], tasks: Sequence[Task],
         connection.execute(insert(schema.tasks), rows)
 
 
-def _assign(connection: Connection, ids: Sequence[str], task_id: str) -> None:
+def _calls_of(connection: Connection, task_id: str) -> list[str]:
+    c = schema.calls.c
+    return [str(i) for i in connection.execute(select(c.id).where(c.task_id == task_id).order_by(c.id)).scalars()]
+
+
+def _assign(connection: Connection, ids: Sequence[str], task_id: str | None) -> None:
     for some in _chunks(ids):
         connection.execute(update(schema.calls).where(schema.calls.c.id.in_(some)).values(task_id=task_id))
 

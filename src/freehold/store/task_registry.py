@@ -24,6 +24,7 @@ from freehold.store import schema
 from freehold.store.database import Database
 from freehold.store.documents import read_document
 from freehold.store.figures import TaskFigures, TaskTotal, count_providers, read_figures, read_totals
+from freehold.store.placement import change_tasks
 from freehold.store.receipts import append_route, append_verdict, report_sums, take_turn
 from freehold.text.prompts.template import Template
 
@@ -62,6 +63,7 @@ class TaskRegistry:
             return
         calls = schema.calls
         with self._database.writing() as connection:
+            change_tasks(connection)
             connection.execute(delete(schema.tasks).where(schema.tasks.c.id.in_(gone)))
             for old, new in (retired or {}).items():
                 connection.execute(update(calls).where(calls.c.task_id == old).values(task_id=new))
@@ -73,6 +75,13 @@ class TaskRegistry:
         query = select(schema.tasks).order_by(schema.tasks.c.created_at, schema.tasks.c.id)
         with self._database.reading() as connection:
             return [read_task(row.document) for row in connection.execute(query)]
+
+    def dated_tasks(self) -> list[tuple[Task, float]]:
+        """All tasks, each with the Unix second in which it was changed last."""
+        columns = schema.tasks.c
+        with self._database.reading() as connection:
+            found = connection.execute(select(columns.document, columns.changed_at))
+            return [(read_task(row.document), float(row.changed_at)) for row in found]
 
     def names(self) -> dict[str, str]:
         """The names of all tasks by id, oldest first; much quicker than reading them whole."""
@@ -201,11 +210,14 @@ class TaskRegistry:
 
     def stamp(self) -> tuple[int, int, float]:
         """A value that changes whenever a task or a route does; cheap enough to ask several times a second."""
-        tasks, routes = schema.tasks.c, schema.routes.c
         with self._database.reading() as connection:
-            count, newest = connection.execute(select(func.count(tasks.id), func.max(tasks.changed_at))).one()
-            number = connection.execute(select(func.max(routes.number))).scalar()
-        return int(number or 0), int(count), float(newest or 0.0)
+            number = connection.execute(select(func.max(schema.routes.c.number))).scalar()
+            return int(number or 0), *_task_stamp(connection)
+
+    def task_stamp(self) -> tuple[int, float]:
+        """A value that changes whenever a task does."""
+        with self._database.reading() as connection:
+            return _task_stamp(connection)
 
     def figures(self, task_id: str) -> TaskFigures:
         """Counts, spend, tokens and latency of a task's calls."""
@@ -253,6 +265,12 @@ class TaskRegistry:
     def _row(self, table: Table, row_id: str) -> Row[Any] | None:
         with self._database.reading() as connection:
             return connection.execute(select(table).where(table.c.id == row_id)).first()
+
+
+def _task_stamp(connection: Connection) -> tuple[int, float]:
+    tasks = schema.tasks.c
+    count, newest = connection.execute(select(func.count(tasks.id), func.max(tasks.changed_at))).one()
+    return int(count), float(newest or 0.0)
 
 
 def _row_of(value: ModelCard | Verdict) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec import structs
 
 from freehold.dialects.values import JsonObject, parse_anyhow
 from freehold.model.exchange import Answer, Usage
@@ -66,7 +67,7 @@ def estimated_usage(body: bytes, answer: Answer, *, is_whole: bool) -> Usage:
     output = told.output_tokens
     if output is None or not is_whole:
         output = max(output or 0, answer_tokens(answer))
-    return replace(told, input_tokens=told.input_tokens or request_tokens(body), output_tokens=output)
+    return structs.replace(told, input_tokens=told.input_tokens or request_tokens(body), output_tokens=output)
 
 
 def _bare_tokens(value: object) -> int:

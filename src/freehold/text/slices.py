@@ -24,6 +24,7 @@ from freehold.text.scoring import normal_label
 OTHER, NONE = "(other)", "(none)"
 _LENGTHS = ("short", "middle", "long")
 _MOST_LABEL_CHARS = 64
+_BESIDE_HEAD = "slices"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +75,15 @@ class SliceShape:
             lengths=tuple(map(int, data["lengths"])),
             languages=tuple(map(str, data["languages"])),
         )
+
+    def beside_head(self, head: Mapping[str, Any]) -> dict[str, Any]:
+        """The document of a confidence head with this shape in it, as verdicts and routes keep both."""
+        return {**head, _BESIDE_HEAD: self.to_json()}
+
+    @classmethod
+    def of_head(cls, head: Mapping[str, Any]) -> SliceShape:
+        """Read what `beside_head` wrote; KeyError, TypeError or ValueError where something else did."""
+        return cls.from_json(head[_BESIDE_HEAD])
 
 
 def label_of(answer: str, field: str | None) -> str | None:

@@ -19,7 +19,7 @@ Not covered: what only other calls tell (`freeze.rejected_answers`), the form th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from freehold.dialects.endings import ending_of
@@ -98,11 +98,6 @@ def why_no_target(asked: Asked, answer: Answer, habits: Habits) -> str | None:
     if not text.strip():
         return "empty_answer"
     return "off_schema" if keeps_to(asked.response_format, text) is False else None
-
-
-def kept_texts(calls: Sequence[tuple[Asked, Answer]], habits: Habits) -> list[str]:
-    """The texts of those answers that can be targets."""
-    return [whole_text(asked, answer) for asked, answer in calls if why_no_target(asked, answer, habits) is None]
 
 
 def _is_short(asked: Asked, answer: Answer) -> bool:

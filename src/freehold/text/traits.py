@@ -37,9 +37,6 @@ def kind_of(traits: Iterable[str]) -> str:
     return "+".join(sorted(traits)) or PLAIN
 
 
-def is_seen(kinds: object, asked: Asked) -> bool:
-    """Whether a proof saw requests of this kind; `kinds` are its counts, and anything else says nothing against it."""
-    if not isinstance(kinds, Mapping) or not kinds:
-        return True
-    count = kinds.get(kind_of(traits_of(asked)), 0)
-    return isinstance(count, int) and count >= LEAST_SEEN
+def is_seen(kinds: Mapping[str, int], asked: Asked) -> bool:
+    """Whether a proof saw requests of this kind; `kinds` are its counts, and no counts say nothing against it."""
+    return not kinds or kinds.get(kind_of(traits_of(asked)), 0) >= LEAST_SEEN

@@ -6,11 +6,9 @@
 
 (`watch.shiryaev_roberts`). For frozen labelled probes g is antisymmetric in the old and the new answer: the change of
 correctness, the sign of the change of length, the change of "can be parsed" (each -1, 0 or 1): two answers of an
-unchanged model may be swapped, so E[g] = 0 however noisy it is. `mismatch` needs no label: with two baseline answers
-b1, b2 and any similarity s, g = s(b1, b2) - s(b1, new), and E[g] = 0 as b2 and new are drawn alike; use each stored
-pair once. Assumes answers to different probes do not depend on each other (ask one day's as one cluster where they
-may). Checkable: a probe set that turns longer by 1 each time alarms A = 36,500 (at most one false alarm in 5 years at
-20 probes a day) at probe 23 (all three kinds watched).
+unchanged model may be swapped, so E[g] = 0 however noisy it is. Assumes answers to different probes do not depend on
+each other (ask one day's as one cluster where they may). Checkable: a probe set that turns longer by 1 each time alarms
+A = 36,500 (at most one false alarm in 5 years at 20 probes a day) at probe 23 (all three kinds watched).
 
 Not covered: asking the probes (a driver's), computing p from inputs (`watch.inputs`).
 """
@@ -103,12 +101,6 @@ def observe_p(d: Drift, p_values: Sequence[float]) -> Drift:
 def sign_of_change(before: float, after: float) -> float:
     """1.0, 0.0 or -1.0 as the second is more than, equal to or less than the first."""
     return float(after > before) - float(after < before)
-
-
-def mismatch(between_baselines: float, with_new: float) -> float:
-    """g of a stored pair: s(b1, b2) - s(b1, new); ValueError for a similarity outside [0, 1]."""
-    kept = state.within(between_baselines, 0, 1, "a similarity")
-    return kept - state.within(with_new, 0, 1, "a similarity")
 
 
 def _new(kinds: tuple[str, ...], patience: float, bets: int) -> Drift:

@@ -7,7 +7,7 @@ users answer sooner, the first to arrive are the worst, each of them looks like 
 (or, the other way round, certified): no bound holds (Lindon & Kallus, arXiv 2603.25971; a simulation in `tests/watch`
 is the negative control).
 
-What is missing counts against what is to be done: -1 for certifying (the worst), 0, no harm, for taking back.
+What is missing is no harm: a route is not taken back for silence.
 Checkable: requests at 0 and 10, horizon 60, now 65: only the first may enter, whatever has arrived for the second.
 
 Not covered: whose feedback it is and how it came (`store`).
@@ -67,8 +67,3 @@ def outcomes(
 def harm_of(is_good: bool | None) -> float:
     """The loss for taking back: 1 for bad feedback, 0 for good or none."""
     return float(is_good is False)
-
-
-def difference_of(owned: bool | None, provider: bool | None) -> float:
-    """D for certifying, from feedback on both sides of a pair; -1, the worst, where either is missing."""
-    return -1.0 if owned is None or provider is None else float(owned) - float(provider)

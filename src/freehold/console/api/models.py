@@ -5,9 +5,9 @@ Times are Unix seconds; None is unknown, never zero. Not covered: where they com
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta, Struct
 
 from freehold.model.call import Arm, Dialect
 
@@ -258,12 +258,3 @@ class CallsAsked(Struct, forbid_unknown_fields=True):
 
 class Nothing(Struct, forbid_unknown_fields=True):
     """No parameters."""
-
-
-class Document(Struct):
-    """An OpenAPI document."""
-
-    openapi: str
-    info: dict[str, Any]
-    paths: dict[str, Any]
-    components: dict[str, Any] = field(default_factory=dict)

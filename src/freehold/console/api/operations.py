@@ -217,7 +217,8 @@ def _route_view(route: Route, task: str) -> m.RouteView:
 
 def _summary(view: CallView) -> m.CallSummary:
     names = m.CallSummary.__struct_fields__
-    return m.CallSummary(task=view.task, **{name: getattr(view.call, name) for name in names if name != "task"})
+    told = {name: getattr(view.call, name) for name in names if name not in ("task", "tags")}
+    return m.CallSummary(task=view.task, tags=view.call.all_tags, **told)
 
 
 OPERATIONS = (

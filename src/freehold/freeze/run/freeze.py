@@ -17,8 +17,8 @@ from freehold.model import Asked, Call
 from freehold.model.task import Task, version_of, versions_of
 from freehold.pipeline.progress import Progress, Reporter
 from freehold.pipeline.workspace import Workspace
-from freehold.sort.run.sort import ReadCall, read_call
 from freehold.store import CallFilter
+from freehold.text.read_call import ReadCall, read_call
 
 
 def freeze(workspace: Workspace, task: Task, report: Reporter) -> str:

@@ -51,7 +51,7 @@ class Settlement:
         found = _quickly(exchange, prices)
         if found is not None:
             return found
-        call = read_exchange(exchange, prices=prices, limit_bytes=_LARGEST_READ_BYTES)
+        call = read_exchange(exchange, prices=prices, limit_bytes=_LARGEST_READ_BYTES).call
         is_unknown = call.input_tokens is None and call.output_tokens is None
         is_paid_for = call.provider != "" and (call.status < _LEAST_ERROR_STATUS or call.status == _CLIENT_GONE_STATUS)
         tokens = None if is_unknown else (call.input_tokens or 0) + (call.output_tokens or 0)

@@ -10,7 +10,7 @@
 
 A baseline that passes means that the task needs no language model.
 
-Not covered: the proof itself (`prove.measure.examine`).
+Not covered: the proof itself (`prove.evaluate`).
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from freehold.prove.report.sheet import Sheet
+from freehold.model.evidence.answers import DifferenceFigures
 from freehold.prove.report.words import clip
 from freehold.text.json_text import JsonValue, parse_json
 from freehold.text.scoring import leaves
@@ -61,19 +61,19 @@ class SideBySide:
     provider: str
 
 
-def side_by_side(row: Sheet) -> SideBySide:
+def side_by_side(row: DifferenceFigures) -> SideBySide:
     """Put one difference of the evidence side by side."""
-    wanted, owned, provider = row.text("wanted"), row.text("owned"), row.text("provider")
-    shown = clip(row.text("input"), _LONGEST_INPUT, row.count("cut", "input", 1))
+    wanted, owned, provider = row.wanted, row.owned, row.provider
+    shown = clip(row.input, _LONGEST_INPUT, _cut(row, "input")[1])
     pairs, alike = _by_field(wanted, owned)
     first, second = ((), ()) if pairs else by_word(wanted, owned)
-    is_same = provider == wanted and row.at("cut", "provider").value == row.at("cut", "wanted").value
-    before, after = row.count("cut", "provider", 0), row.count("cut", "provider", 1)
+    is_same = provider == wanted and _cut(row, "provider") == _cut(row, "wanted")
+    before, after = _cut(row, "provider")
     return SideBySide(
-        id=row.text("id"),
-        confidence=row.number("confidence"),
-        graded=row.number("graded"),
-        is_local=row.flag("is_local"),
+        id=row.id,
+        confidence=row.confidence,
+        graded=row.graded,
+        is_local=row.is_local,
         input=shown[:_SHOWN_INPUT],
         more_input=shown[_SHOWN_INPUT:],
         fields=pairs[:_MOST_FIELDS],
@@ -147,12 +147,17 @@ def _common(a: list[str], b: list[str]) -> int:
     return size
 
 
-def _shortened(pieces: tuple[Piece, ...], row: Sheet, side: str) -> tuple[Piece, ...]:
+def _shortened(pieces: tuple[Piece, ...], row: DifferenceFigures, side: str) -> tuple[Piece, ...]:
     """The pieces as they are shown, with what was left out before and after them when the evidence was gathered."""
-    before, after = row.count("cut", side, 0), row.count("cut", side, 1)
+    before, after = _cut(row, side)
     last = len(pieces) - 1
     shown = [Piece(_short(piece, after if i == last else 0), piece.is_same) for i, piece in enumerate(pieces)]
     return (*([Piece(_before(before), True)] if before else []), *shown)
+
+
+def _cut(row: DifferenceFigures, text: str) -> tuple[int, int]:
+    """How many characters were left out before and after a text when the evidence was gathered."""
+    return row.cut.get(text, (0, 0))
 
 
 def _before(count: int) -> str:

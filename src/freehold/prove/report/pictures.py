@@ -1,4 +1,4 @@
-"""The report's pictures with two axes: evidence, coverage against risk, confidence, the ramp.
+"""The report's pictures with two axes: evidence, coverage against risk, the ramp.
 
 Each takes the evidence of a verdict and gives a picture, or None where the evidence has nothing to draw. Not covered:
 charts with one row per side or slice (`prove.report.dots`).
@@ -8,30 +8,27 @@ from __future__ import annotations
 
 import math
 
-from freehold.prove.report.basis import basis
-from freehold.prove.report.sheet import Sheet
+from freehold.model.evidence.decision import ComparedFigures, CurveFigures, PairedFigures
+from freehold.model.evidence.evidence import Evidence
 from freehold.prove.report.svg import Axis, Frame, Picture, count_axis, share_axis
-from freehold.prove.report.words import amount, in_hundred, level, number, percent, rounded, share
+from freehold.prove.report.words import amount, in_hundred, number, percent, rounded, share
 
 _MOST_TICKS = 6
 _NEAR = 0.2
 
 
-def evidence_path(evidence: Sheet, who: str = "users or sessions") -> Picture | None:
+def evidence_path(paired: PairedFigures | ComparedFigures | None, who: str = "users or sessions") -> Picture | None:
     """Evidence K on a log scale against the units bet on (`who`), with the goal that certifies."""
-    paired = evidence.at("paired")
-    steps = [(row.number(0), row.number(1)) for row in paired.rows("log_wealth")]
-    path = [(x, y) for x, y in steps if x is not None and y is not None]
-    goal = paired.number("log_goal")
-    if not path or goal is None:
+    if paired is None or not paired.log_wealth or paired.log_goal is None:
         return None
+    path, goal = paired.log_wealth, paired.log_goal
     lowest = max(min(0.0, *(y for _, y in path)), -2.5 * goal)
     highest = max(goal * 1.15, min(max(y for _, y in path), goal * 1.6))
     ticks = ((goal, number(math.exp(goal))), *_powers(lowest, highest))
     x_axis = count_axis(path[-1][0], f"{who}, in the order drawn")
     frame = Frame(x_axis, Axis(lowest - 0.15, highest + 0.1, (), "evidence (log scale)"))
     frame = Frame(x_axis, Axis(frame.y.low, frame.y.high, frame.parted(ticks, keep=goal), frame.y.name))
-    decided = paired.number("decided_at")
+    decided = paired.decided_at
     at = next((y for x, y in path if x == decided), None)
     body = [frame.line(_while_inside([(0.0, 0.0), *path], frame.y), "line-a"), frame.level(goal, "enough")]
     if decided is not None and at is not None:
@@ -46,25 +43,31 @@ def evidence_path(evidence: Sheet, who: str = "users or sessions") -> Picture | 
     return frame.picture("The evidence as it came in", says, body, legend=legend)
 
 
-def coverage_risk(evidence: Sheet) -> Picture | None:
+def coverage_risk(evidence: Evidence) -> Picture | None:
     """Share answered locally against the share wrong: the upper bound, what was seen, the contract, the choice."""
-    cascade, n, risk = evidence.at("cascade"), evidence.number("calls"), evidence.number("settings", "risk")
-    rows = [row for row in cascade.rows("curve") if None not in map(row.number, ("local", "wrong", "upper"))]
-    rows.sort(key=lambda row: row.count("local"))
+    cascade, n, risk = evidence.cascade, evidence.calls, evidence.settings.risk
+    rows = sorted(
+        (row.local, row.wrong, row.upper)
+        for row in cascade.curve
+        if row.local is not None and row.wrong is not None and row.upper is not None
+    )
     if not rows or not n or risk is None:
         return None
-    is_b = cascade.text("contract") == "B" or evidence.text("contract") == "B"
-    uppers = [(row.count("local") / n, row.number("upper") or 0.0) for row in rows]
-    seen = [(row.count("local") / n, row.count("wrong") / (max(row.count("local"), 1) if is_b else n)) for row in rows]
+    is_b = cascade.contract == "B" or evidence.contract == "B"
+    uppers = [(local / n, upper) for local, _, upper in rows]
+    seen = [(local / n, wrong / (max(local, 1) if is_b else n)) for local, wrong, _ in rows]
     tallest = max(risk * 1.6, min(max(y for _, y in uppers), risk * 5))
     name = "wrong, of those answered locally" if is_b else "share of calls answered locally and wrong"
     frame = Frame(share_axis(1.0, "share of calls answered locally", pieces=5), share_axis(tallest, name))
     seen, uppers = _while_inside(seen, frame.y), _while_inside(uppers, frame.y)
     body = [frame.area(seen, "area-b"), frame.line(seen, "line-b"), frame.line(uppers, "line-a")]
-    local, upper = cascade.number("chosen", "local"), cascade.number("chosen", "upper")
+    if len(rows) == 1:
+        body += [frame.dot(seen[0], "dot-b"), frame.dot(uppers[0], "dot-a")]
+    chosen = cascade.chosen or CurveFigures()
+    local, upper = chosen.local, chosen.upper
     body.append(frame.level(risk, f"contract: {percent(risk)}", is_left=(local or 0) > n / 2))
     if local is not None and upper is not None:
-        is_used = evidence.text("outcome", "scope") == "cascade"
+        is_used = evidence.outcome.scope == "cascade"
         name = f"{'chosen' if is_used else 'proven, not used'}: {share(local / n)}"
         body.append(frame.mark(local / n, upper, name, is_above=frame.y.part(risk) - frame.y.part(upper) > _NEAR))
         says = (
@@ -77,48 +80,24 @@ def coverage_risk(evidence: Sheet) -> Picture | None:
     return frame.picture("How much, at what risk", says, body, legend=legend)
 
 
-def confidence(evidence: Sheet) -> Picture | None:
-    """How sure the owned model was, of answers that agree and of answers that differ, with the threshold."""
-    bins = [row for row in evidence.rows("confidence") if row.number("high") is not None]
-    most = max((row.count("n") for row in bins), default=0)
-    if not most:
-        return None
-    frame = Frame(share_axis(1.0, "confidence", pieces=5), count_axis(1.08 * most, "held-out calls"))
-    body = []
-    for row in bins:
-        low, high, n, right = row.number("low") or 0.0, row.number("high") or 0.0, row.count("n"), row.count("right")
-        body.append(frame.bar(low, high, 0, n - right, "bar-bad"))
-        body.append(frame.bar(low, high, n - right, n, "bar-good"))
-    threshold = evidence.number("outcome", "threshold")
-    if threshold is not None:
-        body.append(frame.upright(threshold, f"used from {level(threshold)}" if threshold >= 0.001 else "all are used"))
-    unsure = sum(row.count("n") for row in bins if (row.number("high") or 0.0) <= 0.5)
-    says = f"{number(unsure)} of {number(sum(row.count('n') for row in bins))} answers had a confidence under one half."
-    said = basis(evidence)
-    legend = (
-        ("good", said.column),
-        ("bad", said.otherwise),
-        *([("l", "threshold")] if threshold is not None else []),
-    )
-    return frame.picture("How sure the model was", says, body, legend=legend)
-
-
-def ramp(evidence: Sheet) -> Picture | None:
+def ramp(evidence: Evidence) -> Picture | None:
     """The share of traffic that a ramp would give the cascade, were live calls as the held-out ones, by pairs."""
-    found = evidence.at("ramp")
+    found = evidence.ramp
+    if found is None:
+        return None
     steps = []
-    for row in found.rows("steps"):
-        x, y, low, high = (row.number(name) for name in ("pairs", "share", "low", "high"))
+    for row in found.steps:
+        x, y, low, high = row.pairs, row.share, row.low, row.high
         if x is not None and y is not None and low is not None and high is not None:
             steps.append((x, y, low, high))
-    harm, tends_to, lost = found.number("harm"), found.number("tends_to"), found.number("worse")
+    harm, tends_to, lost = found.harm, found.tends_to, found.worse
     if len(steps) < 2 or harm is None or tends_to is None or lost is None:
         return None
     last = steps[-1][0]
     frame = Frame(count_axis(last, "pairs compared on live traffic"), share_axis(1.0, "share of calls moved"))
     band = [(x, low) for x, _, low, _ in steps] + [(x, high) for x, _, _, high in reversed(steps)]
     body = [frame.shape(band, "area-a"), frame.line([(x, y) for x, y, _, _ in steps], "line-a")]
-    half, whole = found.number("pairs_until_half"), found.number("pairs_until_all")
+    half, whole = found.pairs_until_half, found.pairs_until_all
     middle = f", half of the calls after about {rounded(half)} pairs" if half else ""
     if whole:
         end = f" and all after about {rounded(whole)}"

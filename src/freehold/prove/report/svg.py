@@ -72,14 +72,10 @@ class Frame:
         drawn = " ".join(f"{across:g},{down:g}" for across, down in (self.place(x, y) for x, y in closed))
         return f'<polygon class="{style}" points="{drawn}"/>'
 
-    def bar(self, left: float, right: float, bottom: float, top: float, style: str) -> str:
-        """A bar with a hair of air on both sides; one too low to see is one unit high."""
-        x0, y0 = self.place(left, bottom)
-        x1, y1 = self.place(right, top)
-        if top <= bottom:
-            return ""
-        high = max(y0 - y1, 1.0)
-        return f'<rect class="{style}" x="{x0 + 1:g}" y="{y0 - high:g}" width="{x1 - x0 - 2:.1f}" height="{high:.1f}"/>'
+    def dot(self, point: tuple[float, float], style: str) -> str:
+        """A point of a curve that has no other, of which a line would show nothing."""
+        across, down = self.place(*point)
+        return f'<circle class="{style}" cx="{across:g}" cy="{down:g}" r="4"/>'
 
     def level(self, y: float, name: str, *, is_left: bool = False) -> str:
         """A dashed line across with its name at the right, or the left, end: above it, or below it under the top."""
@@ -89,17 +85,6 @@ class Frame:
             f'<line class="level" x1="{left:g}" x2="{WIDTH - _RIGHT:g}" y1="{down:g}" y2="{down:g}"/>'
             f'<text class="level-name" text-anchor="{"start" if is_left else "end"}"'
             f' x="{left + 4 if is_left else WIDTH - _RIGHT:g}" y="{over:g}">{_text(name)}</text>'
-        )
-
-    def upright(self, x: float, name: str) -> str:
-        """A dashed line up with its name beside it."""
-        across, top = self.place(x, self.y.high)
-        _, bottom = self.place(x, self.y.low)
-        is_right = across > WIDTH / 2
-        return (
-            f'<line class="level" x1="{across:g}" x2="{across:g}" y1="{top:g}" y2="{bottom:g}"/>'
-            f'<text class="level-name" text-anchor="{"end" if is_right else "start"}"'
-            f' x="{across + (-5 if is_right else 5):g}" y="{top + 9:g}">{_text(name)}</text>'
         )
 
     def mark(self, x: float, y: float, name: str, *, is_above: bool = False) -> str:

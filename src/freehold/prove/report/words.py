@@ -1,7 +1,7 @@
 """Figures as words, and text of calls made harmless to read.
 
-Whatever is not a finite number reads "unknown". Not covered: sentences (`prove.report.summary`), escaping for HTML (the
-templates do it, and `prove.report.svg` for what it draws).
+Whatever is not a finite number reads "unknown". Not covered: sentences (`prove.report.sentences`), escaping for HTML
+(the templates do it, and `prove.report.svg` for what it draws).
 """
 
 from __future__ import annotations
@@ -78,6 +78,30 @@ def number(value: object) -> str:
     """A whole number with thousands parted."""
     figure = finite(value)
     return UNKNOWN if figure is None else f"{figure:,.0f}"
+
+
+def count(value: object) -> str:
+    """A whole number with thousands parted; none counts as 0."""
+    return number(0.0 if value is None else value)
+
+
+def whole_percent(value: object) -> str:
+    """A share as a whole percentage; none counts as 0."""
+    figure = finite(0.0 if value is None else value)
+    return UNKNOWN if figure is None else f"{figure:.0%}"
+
+
+def lasting(days: object) -> str:
+    """A time in days as people say it: within the hour, about 3 hours, about 2 days."""
+    figure = finite(days)
+    if figure is None:
+        return UNKNOWN
+    if figure < 1 / 24:
+        return "within the hour"
+    if figure < 2:
+        hours = round(24 * figure)
+        return "about an hour" if hours <= 1 else f"about {hours} hours"
+    return f"about {rounded(figure)} days"
 
 
 def rounded(value: object) -> str:
@@ -163,6 +187,16 @@ def one_line(text: str, longest: int = _LONGEST_NAME) -> str:
     """A name for a table: harmless, on one line, and cut where it is too long."""
     plain = visible(" ".join(text[: 4 * longest].split()))
     return plain if len(plain) <= longest else f"{plain[: longest - 1]}…"
+
+
+def line(text: str) -> str:
+    """A text on one line, whole."""
+    return " ".join(text.split())
+
+
+def slice_name(name: str) -> str:
+    """A slice as people say it: `label:refund` is label refund."""
+    return one_line(name.replace(":", " ", 1))
 
 
 def clip(text: str, longest: int, also: int = 0) -> str:

@@ -10,11 +10,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from freehold.freeze import load
 from freehold.model import Example, OwnedAnswer
+from freehold.model.evidence.outlook import BorneFigures
 from freehold.model.exchange import input_text
+from freehold.model.live_baseline import LiveBaseline
 from freehold.model.verdict import Verdict
 from freehold.pipeline.workspace import Workspace
 from freehold.prove.live_baseline import expected
@@ -29,7 +32,7 @@ _MOST_TOLERATED = 0.9
 Answering = Callable[[Sequence[Example]], Sequence[OwnedAnswer]]
 
 
-def expect(workspace: Workspace, dataset: DatasetRow, answer: Answering, verdict: Verdict) -> dict[str, Any]:
+def expect(workspace: Workspace, dataset: DatasetRow, answer: Answering, verdict: Verdict) -> LiveBaseline:
     """What live traffic is compared with; `answer` gives the owned answers to the proof's examples, which it has.
 
     `kinds` are the kinds of requests that were held out, and how many of each: also a sign that the proof's n are all
@@ -40,15 +43,16 @@ def expect(workspace: Workspace, dataset: DatasetRow, answer: Answering, verdict
     now = time.time()
     asked = [example for example in frozen.proof if example.is_askable]
     answered = list(zip(asked, answer(asked), strict=True))
-    found = expected(dataset.manifest.kind, answered, rented=rented, created_at=now)
-    kinds = verdict.evidence.get("kinds")
-    if kinds:
-        found |= {"kinds": kinds, "habits": dataset.manifest.habits}
-    found["newest_call_at"] = max((one.created_at for one in frozen.proof if one.created_at <= now), default=now)
-    if "borne" in verdict.evidence:
-        found["differing_share"] = verdict.evidence["borne"]["upper"]
-    inputs = make_sketch(_inputs(frozen.train), _inputs(asked))
-    return found | {"inputs": inputs, "slices": tolerated_slices(verdict)}
+    kinds, borne = verdict.figures.kinds, verdict.figures.borne
+    return msgspec.structs.replace(
+        expected(dataset.manifest.kind, answered, rented=rented, created_at=now),
+        kinds=kinds,
+        habits=tuple(dataset.manifest.habits) if kinds else (),
+        newest_call_at=max((one.created_at for one in frozen.proof if one.created_at <= now), default=now),
+        differing_share=None if borne is None else borne.upper,
+        inputs=make_sketch(_inputs(frozen.train), _inputs(asked)),
+        slices=tolerated_slices(verdict),
+    )
 
 
 def tolerated_slices(verdict: Verdict) -> dict[str, float]:
@@ -59,22 +63,18 @@ def tolerated_slices(verdict: Verdict) -> dict[str, float]:
     borne as well (`prove.tolerated_disagreement`). The largest MOST_SLICES are watched, but for those where audits can
     tell nothing.
     """
-    limit, coverage = verdict.evidence.get("slice_limit"), verdict.coverage
-    if not isinstance(limit, float) or not coverage or not 0 < limit < 1:
+    figures, coverage = verdict.figures, verdict.coverage
+    limit, bears = figures.slice_limit, figures.borne or BorneFigures()
+    if not limit or not coverage or not 0 < limit < 1:
         return {}
-    rows = [
-        row
-        for row in verdict.evidence.get("slices") or ()
-        if row.get("kind") in LIVE_KINDS and row.get("n") and row["name"] not in verdict.withheld
-    ]
-    rows.sort(key=lambda row: (-row["local"], row["name"]))
-    bears = verdict.evidence.get("borne", {"count": 0, "by_slice": {}})
-    usual = bears["count"] / max(1.0, coverage * verdict.evidence.get("calls", 0))
+    rows = [row for row in figures.slices if row.kind in LIVE_KINDS and row.n and row.name not in verdict.withheld]
+    rows.sort(key=lambda row: (-row.local, row.name))
+    usual = bears.count / max(1.0, coverage * (figures.calls or 0))
     found = {}
     for row in rows[:MOST_SLICES]:
-        local = (row["local"] + _PRIOR_CALLS * coverage) / (row["n"] + _PRIOR_CALLS)
-        unlike = (bears["by_slice"].get(row["name"], 0) + _PRIOR_CALLS * usual) / (row["local"] + _PRIOR_CALLS)
-        found[row["name"]] = min(_MOST_TOLERATED, limit / local) + unlike
+        local = (row.local + _PRIOR_CALLS * coverage) / ((row.n or 0) + _PRIOR_CALLS)
+        unlike = (bears.by_slice.get(row.name, 0) + _PRIOR_CALLS * usual) / (row.local + _PRIOR_CALLS)
+        found[row.name] = min(_MOST_TOLERATED, limit / local) + unlike
     return {name: share for name, share in found.items() if share < 1}
 
 

@@ -12,12 +12,15 @@ Not covered: the figures themselves (`prove.plan`).
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
+
+import msgspec
 
 from freehold.freeze import load
 from freehold.model import Example
+from freehold.model.evidence.terms import TrainingFigures
 from freehold.model.task import Task
 from freehold.model.verdict import Verdict
 from freehold.pipeline.workspace import Workspace
@@ -69,7 +72,7 @@ class ProofPlan:
     `seen` is how many calls the shares were seen on, `held_out` how many calls the newest dataset can prove on now.
     `calls_per_day` and `held_out_share` are None while they are unknown. `can_provider_err` is whether replacing the
     provider wholly can be decided at all: not while no call is corrected (None: unknown). `training` says of the newest
-    model that it was trained too little (`words`) and what would train it on (`next`); empty where it was not.
+    model that it was trained too little (`words`) and what would train it on (`next`); None where it was not.
     """
 
     task: str
@@ -83,13 +86,14 @@ class ProofPlan:
     held_out_share: float | None
     can_provider_err: bool | None
     rows: tuple[Forecast, ...]
-    training: dict[str, Any] = field(default_factory=dict)
+    training: TrainingFigures | None = None
 
     def plain(self) -> dict[str, object]:
         """The plan as JSON-able values; `ready_at` is in Unix seconds."""
         now = time.time()
         rows = [{**asdict(row), "ready_at": None if row.days is None else now + row.days * _DAY_S} for row in self.rows]
-        return {**asdict(self), "rows": rows}
+        training = {} if self.training is None else msgspec.to_builtins(self.training)
+        return {**asdict(self), "rows": rows, "training": training}
 
 
 def plan_proof(workspace: Workspace, name: str) -> ProofPlan:
@@ -117,7 +121,7 @@ def plan_proof(workspace: Workspace, name: str) -> ProofPlan:
         calls_per_day=per_day,
         held_out_share=share,
         can_provider_err=can_err,
-        training=training_facts(card, task) if card else {},
+        training=training_facts(card, task) if card else None,
         rows=tuple(_forecast(row, held_out, per_day * share if per_day and share else None) for row in rows),
     )
 
@@ -147,7 +151,7 @@ def _rows(workspace: Workspace, task: Task, limits: _Limits) -> tuple[Basis, int
     verdict = next((v for v in workspace.store.registry.verdicts(task.id) if _tells(v, limits.settings)), None)
     if verdict is not None:
         seen, rows = _from_verdict(verdict, limits)
-        return "verdict", seen.calls, rows, not verdict.evidence.get("is_agreement", True)
+        return "verdict", seen.calls, rows, verdict.figures.is_agreement is False
     card = next(iter(workspace.store.registry.models(task.id)), None)
     dataset = workspace.store.registry.dataset(card.dataset_hash) if card else None
     if card is not None and dataset is not None:
@@ -162,24 +166,23 @@ def _rows(workspace: Workspace, task: Task, limits: _Limits) -> tuple[Basis, int
 
 def _tells(verdict: Verdict, asked: ProofSettings) -> bool:
     """Whether a verdict's figures are of what is asked for now, and of enough calls to plan by."""
-    was: dict[str, Any] = verdict.evidence.get("settings") or {}
-    told = was.get("metrics", asked.metrics), was.get("contract", asked.contract)
-    calls = (verdict.evidence.get("paired") or {}).get("n") or 0
-    return bool(calls >= LEAST_CALLS) and told == (asked.metrics, asked.contract)
+    was, paired = verdict.figures.settings, verdict.figures.paired
+    told = was.metrics or asked.metrics, was.contract or asked.contract
+    is_known = None not in (paired.users, paired.discordance, paired.difference)
+    return is_known and (paired.n or 0) >= LEAST_CALLS and told == (asked.metrics, asked.contract)
 
 
 def _from_verdict(verdict: Verdict, limits: _Limits) -> tuple[Seen, list[PlanRow]]:
-    paired: dict[str, Any] = verdict.evidence["paired"]
-    cascade: dict[str, Any] = verdict.evidence.get("cascade") or {}
+    paired, cascade = verdict.figures.paired, verdict.figures.cascade
     seen = Seen(
-        calls=int(paired["n"]),
-        users=int(paired["users"]),
-        discordance=float(paired["discordance"]),
-        difference=float(paired["difference"]),
-        metrics=int(paired.get("metrics", 1)),
+        calls=paired.n or 0,
+        users=paired.users or 0,
+        discordance=paired.discordance or 0.0,
+        difference=paired.difference or 0.0,
+        metrics=paired.metrics,
     )
-    points = [(int(point["local"]), int(point["wrong"])) for point in cascade.get("curve", ())]
-    return seen, limits.rows(seen, points, is_by_user=bool(cascade.get("is_by_user")))
+    points = [(point.local or 0, point.wrong or 0) for point in cascade.curve]
+    return seen, limits.rows(seen, points, is_by_user=cascade.is_by_user)
 
 
 def _held_out(workspace: Workspace, task: Task, *, is_fresh: bool = False) -> list[Example]:

@@ -74,7 +74,7 @@ def prove_model(
             entry=entry_of(workspace, task, dataset, card, proof_id=attempt_id, is_fresh=settings.is_fresh),
             on_progress=lambda step, done, total: report(Progress(stage="prove", done=done, total=total, note=step)),
         )
-        verdict = replace(verdict, expected=expect(workspace, dataset, answer, verdict))
+        verdict = replace(verdict, expected=expect(workspace, dataset, answer, verdict).to_json())
     verdict = replace(verdict, model_sha256=card.served_sha256, answers=asdict(kept.sealed))
     workspace.store.registry.put_verdict(verdict)
     return verdict

@@ -6,13 +6,16 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
+from msgspec import structs
+
 from freehold.dialects import provider_fields
 from freehold.errors import NotFoundError, UsageError
 from freehold.model import Call
 from freehold.pipeline.workspace import Workspace
-from freehold.sort.run.sort import SET_ASIDE, read_call
+from freehold.sort.run.sort import SET_ASIDE
 from freehold.store import CallFilter
 from freehold.text.output_kind import is_json
+from freehold.text.read_call import read_call
 
 __all__ = [
     "CallFilter",
@@ -47,7 +50,9 @@ class CallView:
         """The view as JSON-able values; bodies as text, `provider_fields` what makes the call the provider's."""
         bodies = {"request_body": _text(self.call.request_body), "response_body": _text(self.call.response_body)}
         left = ", ".join(provider_fields(self.call.dialect, self.call.request_body))
-        return asdict(self.call) | bodies | {"task": self.task, "provider_fields": left}
+        told = {name: value for name, value in structs.asdict(self.call).items() if name != "coins"}
+        own = {"tags": self.call.all_tags, "task": self.task, "provider_fields": left}
+        return told | bodies | own
 
 
 @dataclass(frozen=True, slots=True)

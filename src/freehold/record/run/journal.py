@@ -9,12 +9,13 @@ Not covered: the journal itself (`freehold.record`).
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from msgspec import structs
+
 from freehold.errors import BusyError
-from freehold.model.call import Call
 from freehold.pipeline.locks import locked
 from freehold.pipeline.workspace import Workspace
 from freehold.record import (
@@ -22,13 +23,14 @@ from freehold.record import (
     Conversations,
     Delivery,
     Exchange,
-    Sink,
     ends,
     is_delivered,
     read_backlog,
     read_exchange,
 )
 from freehold.settings import Settings
+from freehold.sort.run.known_tasks import KnownTasks
+from freehold.text.read_call import ReadCall
 
 _LEAST_DECODED_BYTES = 64 * 2**20
 _PATIENCE_S = 2.0
@@ -41,16 +43,18 @@ def journal_folder(settings: Settings) -> Path:
 
 
 @contextmanager
-def delivering(settings: Settings, sink: Sink) -> Iterator[Delivery]:
+def delivering(settings: Settings, sink: Callable[[Sequence[ReadCall]], object]) -> Iterator[Delivery[ReadCall]]:
     """The delivery of a state folder's journal; BusyError when another process delivers it."""
     prices = {provider.name: provider.prices for provider in settings.providers}
     limit_bytes = max(_LEAST_DECODED_BYTES, int(settings.number("gateway.max_body_mb") * 2**20))
 
     conversations = Conversations()
 
-    def read(exchange: Exchange) -> Call:
+    def read(exchange: Exchange) -> ReadCall:
         known = prices.get(exchange.decision.provider, {})
-        return conversations.placed(read_exchange(exchange, prices=known, limit_bytes=limit_bytes))
+        made = read_exchange(exchange, prices=known, limit_bytes=limit_bytes)
+        call = conversations.placed(made.call)
+        return made if call is made.call else structs.replace(made, call=call)
 
     with locked(settings.state.absolute() / "locks" / "delivery.lock", "A delivery of this journal"):
         delivery = Delivery(journal_folder(settings), sink, read)
@@ -69,7 +73,7 @@ def catch_up(workspace: Workspace, *, patience_s: float = _PATIENCE_S) -> Backlo
     deadline = time.monotonic() + patience_s
     while not is_delivered(until):
         try:
-            with delivering(workspace.settings, workspace.store.calls.add) as delivery:
+            with delivering(workspace.settings, KnownTasks(lambda: workspace.store).record) as delivery:
                 delivery.drain(patience_s)
             break
         except BusyError:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from freehold.model import Asked, Message, Route, rented_route
+from freehold.model.assignment import Assignment, NewPrompt
 from freehold.model.live import as_of_now
 from freehold.model.task import Task, version_of, versions_of
 from freehold.sort import NearPrompts, TaskIndex
@@ -23,28 +24,11 @@ _LAST_CALLS = 100
 _MOST_TIMES = 200
 
 
-class FoundPrompt(NamedTuple):
-    """A version of a prompt that the route was not proven with: its number, and what the owned model would be given."""
-
-    number: int
-    messages: tuple[Message, ...] | None
-
-
 class ServedModel(NamedTuple):
     """A model's folder, and the SHA-256 of the one file that may be served out of it; empty in routes of before."""
 
     folder: str
     sha256: str
-
-
-class Found(NamedTuple):
-    """A request's task, its route as of now, what the owned model is given (None where it does not fit), the share."""
-
-    task: Task
-    route: Route
-    messages: tuple[Message, ...] | None
-    share: float
-    new_prompt: FoundPrompt | None = None
 
 
 class _Placing(NamedTuple):
@@ -134,12 +118,7 @@ class Directory:
             return before[3]
         return store.call_stream.provider_ms(route.task_id, most=_MOST_TIMES)
 
-    def provider_ms(self, task_id: str) -> tuple[float, ...]:
-        """How long the provider took for the task's calls before its route was put, the oldest first."""
-        placing = self._edition.routes.get(task_id)
-        return () if placing is None else placing.provider_ms
-
-    def find(self, asked: Asked, explicit_task: str | None) -> Found | None:
+    def find(self, asked: Asked, explicit_task: str | None) -> Assignment | None:
         """Where a request belongs.
 
         The route's own template counts, not the task's: the model was trained and proven with that one.
@@ -151,22 +130,22 @@ class Directory:
         placing = edition.routes.get(task.id)
         if placing is None or not placing.route.model_id:
             route = rented_route(task.id) if placing is None else placing.route
-            return Found(task, route, None, 1.0 if placing is None else placing.share)
+            return _assigned(task, route, None, 1.0 if placing is None else placing.share)
         messages = placing.template.strip(asked)
         if messages is None:
             return self._misfit(task, placing, asked)
         self._fit(task.id, placing).count(fits=True)
-        return Found(task, placing.route, messages, placing.share)
+        return _assigned(task, placing.route, messages, placing.share, provider_ms=placing.provider_ms)
 
-    def _misfit(self, task: Task, placing: _Placing, asked: Asked) -> Found:
+    def _misfit(self, task: Task, placing: _Placing, asked: Asked) -> Assignment:
         """A request of a moved task that does not fit: of another version of its prompt, or with another value."""
         version = version_of(task, asked) if len(task.versions) > 1 else None
         is_new = version is not None and version.number != placing.proven
         self._fit(task.id, placing).count(fits=False)
-        new = FoundPrompt(version.number, version.template.strip(asked)) if version is not None and is_new else None
-        return Found(task, placing.route, None, placing.share, new)
+        new = NewPrompt(version.number, version.template.strip(asked)) if version is not None and is_new else None
+        return _assigned(task, placing.route, None, placing.share, new=new, provider_ms=placing.provider_ms)
 
-    def _near(self, edition: _Edition, asked: Asked) -> Found | None:
+    def _near(self, edition: _Edition, asked: Asked) -> Assignment | None:
         """A request that no task is known for, as one of the moved task whose prompt it seems to be an edit of."""
         task = edition.near.find(asked)
         placing = None if task is None else edition.routes.get(task.id)
@@ -174,7 +153,8 @@ class Directory:
             return None
         self._fit(task.id, placing).count(fits=False)
         number = max(version.number for version in versions_of(task)) + 1
-        return Found(task, placing.route, None, placing.share, FoundPrompt(number, None))
+        new = NewPrompt(number)
+        return _assigned(task, placing.route, None, placing.share, new=new, provider_ms=placing.provider_ms)
 
     def _fit(self, task_id: str, placing: _Placing) -> _Fit:
         found = self._fits.get(task_id)
@@ -216,6 +196,27 @@ class Directory:
             for route in routes
             if route.model_id and route.model_path
         }
+
+
+def _assigned(
+    task: Task,
+    route: Route,
+    messages: tuple[Message, ...] | None,
+    share: float,
+    *,
+    new: NewPrompt | None = None,
+    provider_ms: tuple[float, ...] = (),
+) -> Assignment:
+    return Assignment(
+        task_id=task.id,
+        task_key=task.key,
+        task_name=task.name,
+        route=route,
+        messages=messages,
+        share=share,
+        new_prompt=new,
+        provider_ms=provider_ms,
+    )
 
 
 def _read(route: Route, task: Task | None) -> tuple[Route, Template, int]:

@@ -83,9 +83,9 @@ def move_plan(workspace: Workspace, task_name: str, *, is_ramped: bool = False, 
 
 def _slow(workspace: Workspace, task: Task, verdict: Verdict) -> str | None:
     """Why calls may be given to the provider for want of time; None where the proof's answers came soon enough."""
-    median_ms = (verdict.evidence.get("speed") or {}).get("latency_p50_ms")
+    median_ms = verdict.figures.speed.latency_p50_ms
     provider_ms = sorted(workspace.store.call_stream.provider_ms(task.id, most=_MOST_TIMES))
-    if not isinstance(median_ms, int | float) or not provider_ms:
+    if median_ms is None or not provider_ms:
         return None
     settings = workspace.settings.for_task(task.name)
     p99_ms = provider_ms[math.ceil(0.99 * len(provider_ms)) - 1]
@@ -108,7 +108,7 @@ def _stale(workspace: Workspace, new: Route, name: str) -> tuple[str, ...]:
 
 def _check_ramp(verdict: Verdict, name: str) -> None:
     """DataError for a ramp that could not end: it takes the provider's answers for the right ones."""
-    differing = verdict.expected.get("differing_share", 0.0)
+    differing = verdict.baseline.differing_share or 0.0
     if differing > verdict.risk:
         raise DataError(
             f"The model was shown to be no worse while it differs from the provider in {differing:.0%} of the calls; a"

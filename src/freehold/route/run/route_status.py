@@ -10,8 +10,8 @@ from freehold.model import Call, Route
 from freehold.model.task import Task
 from freehold.pipeline.workspace import Workspace
 from freehold.route import LiveCall, LiveFigures
-from freehold.sort.run.sort import read_call
 from freehold.store import CallFilter
+from freehold.text.read_call import read_call
 from freehold.text.target import Habits, why_no_target
 from freehold.watch.run.monitor_status import MonitorStatus, monitor_status_of, remarks, route_words
 from freehold.watch.run.prompt_news import PromptNews, prompt_news
@@ -87,7 +87,7 @@ def route_status(workspace: Workspace, task: Task) -> RouteStatus:
     route = workspace.store.registry.route(task.id)
     since = route.created_at or None
     calls = workspace.store.calls.stream(CallFilter(task_id=task.id, since=since, is_failed=False))
-    rows = list(_live_calls(calls, Habits.of_names(route.expected.get("habits"))))
+    rows = list(_live_calls(calls, Habits.of_names(route.baseline.habits)))
     figures = routing.live_figures(rows, output_kind=route.output_kind if route.model_id else task.kind)
     news = prompt_news(workspace, task, route)
     return RouteStatus(task.name, route, figures, monitor_status_of(workspace, route), news)
@@ -106,7 +106,7 @@ def _live_calls(calls: Iterator[Call], habits: Habits) -> Iterator[LiveCall]:
                 arm=call.arm,
                 latency_ms=call.latency_ms,
                 cost_usd=call.cost_usd,
-                engine=call.tags.get("engine"),
+                engine=call.coins.engine,
             )
     for audit in audits:
         audited = local.get(audit.parent_id or "")

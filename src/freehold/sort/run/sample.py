@@ -11,8 +11,8 @@ from dataclasses import replace
 from freehold.model.task import Task
 from freehold.pipeline.workspace import Workspace
 from freehold.sort import Sample
-from freehold.sort.run.sort import read_call
 from freehold.store import CallFilter
+from freehold.text.read_call import read_call
 from freehold.text.target import habits_of, why_no_target
 
 _MOST_CALLS = 24

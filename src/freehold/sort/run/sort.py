@@ -15,12 +15,11 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
 
-from freehold.dialects import BadBodyError, read_answer, read_request
+from msgspec import structs
+
 from freehold.errors import BusyError
 from freehold.model.call import Call
-from freehold.model.exchange import Answer, Asked
 from freehold.model.tags import TASK_TAG
 from freehold.model.task import Task
 from freehold.pipeline.locks import in_turn
@@ -28,7 +27,8 @@ from freehold.pipeline.workspace import Workspace
 from freehold.sort import Reading, TaskIndex, sort_calls
 from freehold.store import CallFilter
 from freehold.text.effort import TooLongError, effort
-from freehold.text.target import shown_text, whole_text
+from freehold.text.read_call import ReadCall, read_call
+from freehold.text.target import whole_text
 
 NO_TASK = "-"
 SET_ASIDE = "!"
@@ -42,40 +42,6 @@ _CALLS_LOOKED_BACK = 200
 _EFFORT_BESIDE_S = 0.005
 """CPU seconds that each call adds to the limit of those that are sorted together."""
 _LOG = logging.getLogger("freehold.up")
-
-
-@dataclass(frozen=True, slots=True)
-class ReadCall:
-    """A call with both sides read; `asked` is None where the request is not one that can be read.
-
-    `effort_s` is the CPU time that reading took.
-    """
-
-    call: Call
-    asked: Asked | None
-    answer: Answer
-    effort_s: float = 0.0
-
-    @property
-    def answer_text(self) -> str:
-        """The answer as text, with the beginning that the request gave; tool calls as `name(arguments)`."""
-        return shown_text(self.asked or Asked(dialect="other"), self.answer)
-
-    @property
-    def is_answered(self) -> bool:
-        """Whether the exchange was whole and a success."""
-        return self.call.status < 400 and self.call.error is None
-
-
-def read_call(call: Call) -> ReadCall:
-    """Read both sides of a call."""
-    began = time.thread_time()
-    try:
-        asked = read_request(call.dialect, call.request_body) if call.dialect != "other" else None
-    except BadBodyError:
-        asked = None
-    answer = read_answer(call.dialect, call.response_body)
-    return ReadCall(call, asked, answer, time.thread_time() - began)
 
 
 def sort_new_calls(workspace: Workspace, *, most_s: float = math.inf) -> int:
@@ -109,7 +75,7 @@ def _read_some(calls: Iterator[Call]) -> list[ReadCall]:
     for call in calls:
         size_bytes += len(call.request_body) + len(call.response_body)
         read = read_call(call)
-        some.append(replace(read, call=replace(call, request_body=b"", response_body=b"")))
+        some.append(structs.replace(read, call=structs.replace(call, request_body=b"", response_body=b"")))
         if size_bytes > _BYTES_PER_ROUND:
             break
     return some
@@ -216,7 +182,7 @@ def _reading(read: ReadCall) -> Reading | None:
     return Reading(
         call_id=read.call.id,
         asked=read.asked,
-        answer=replace(read.answer, text=whole_text(read.asked, read.answer)) if read.is_answered else None,
+        answer=structs.replace(read.answer, text=whole_text(read.asked, read.answer)) if read.is_answered else None,
         explicit_name=read.call.tags.get(TASK_TAG),
         created_at=read.call.created_at,
     )

@@ -10,8 +10,10 @@ Not covered: finding tasks by themselves (`freehold.sort`), storing edits (`stor
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+
+from msgspec import structs
 
 from freehold.errors import DataError, NotFoundError, UsageError
 from freehold.model import Call
@@ -20,11 +22,12 @@ from freehold.model.task import ASKS, PromptVersion, SplitRule, Task, task_id, v
 from freehold.pipeline.locks import in_turn
 from freehold.pipeline.workspace import Workspace
 from freehold.sort.names import MAX_CHARS, slug
-from freehold.sort.run.sort import ReadCall, read_call, sort_new_calls
+from freehold.sort.run.sort import sort_new_calls
 from freehold.store import CallFilter
 from freehold.store.task_edits import EditKind, TaskEdit
 from freehold.text.output_kind import output_kind
 from freehold.text.prompts.template_induction import learn
+from freehold.text.read_call import ReadCall, read_call
 
 _CALLS_LEARNT_FROM = 2000
 _BACK = "Return it first: freehold back {}"
@@ -32,13 +35,17 @@ _BACK = "Return it first: freehold back {}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EditPlan:
-    """An edit that could be made: the tasks before and after it, which calls it moves, and all that in words."""
+    """An edit that could be made: the tasks before and after it, which calls it moves, and all that in words.
+
+    `seen` are the calls of a task that stays and gives some away: those that come later are sorted again.
+    """
 
     kind: EditKind
     words: str
     before: tuple[Task, ...]
     after: tuple[Task, ...]
     moved: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
+    seen: Mapping[str, Collection[str]] = field(default_factory=dict)
     text: str = ""
     attempts: tuple[tuple[str, str], ...] = ()
 
@@ -95,6 +102,7 @@ def split_plan(workspace: Workspace, name: str, rule: SplitRule, new_name: str) 
     task = workspace.task(name)
     rule = _checked(replace(rule, parent=task.id))
     _check_free(workspace, new_name)
+    seen = frozenset(workspace.store.task_edits.calls_of(task.id))
     taken, total = _taken(workspace, task, rule)
     if not taken or len(taken) == total:
         which = "All" if taken else "None"
@@ -127,6 +135,7 @@ def split_plan(workspace: Workspace, name: str, rule: SplitRule, new_name: str) 
         before=(task,),
         after=(task, part),
         moved=ids,
+        seen={task.id: seen.union(*ids[task.id].values())},
         text="\n".join([*lines, "undo     freehold tasks undo"]),
         attempts=((task.id, part.id),),
     )
@@ -154,7 +163,7 @@ def apply_edit(workspace: Workspace, plan: EditPlan) -> TaskEdit:
     """Do what a plan says; BusyError where a task changed since."""
     with in_turn(workspace.folder("locks") / "sort.lock"):
         edit = workspace.store.task_edits.apply(
-            plan.kind, plan.words, before=plan.before, after=plan.after, moved=plan.moved
+            plan.kind, plan.words, before=plan.before, after=plan.after, moved=plan.moved, seen=plan.seen
         )
     for source, target in plan.attempts:
         for attempt in workspace.store.attempts.of_task(source):
@@ -270,12 +279,12 @@ def _taken(workspace: Workspace, task: Task, rule: SplitRule) -> tuple[list[Read
         total += 1
         read = read_call(call)
         if read.asked is not None and rule.takes(read.asked):
-            taken.append(replace(read, call=_without_bodies(call)))
+            taken.append(structs.replace(read, call=_without_bodies(call)))
     return taken, total
 
 
 def _without_bodies(call: Call) -> Call:
-    return replace(call, request_body=b"", response_body=b"")
+    return structs.replace(call, request_body=b"", response_body=b"")
 
 
 def _what_moves(ids: Mapping[str, Mapping[str, Sequence[str]]]) -> list[str]:

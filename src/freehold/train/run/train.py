@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 from freehold.errors import ParityError, StateError
 from freehold.freeze import load
 from freehold.model import Example, ModelCard
+from freehold.model.evidence.terms import TrainingFigures
 from freehold.model.ids import canonical_json, sha256_hex
 from freehold.model.model_card import MODEL_FILE
 from freehold.model.task import Task
@@ -75,10 +75,12 @@ def undertraining(card: ModelCard | None) -> Undertrained | None:
     return None if card is None else undertrained(card.metrics, card.recipe)
 
 
-def training_facts(card: ModelCard, task: Task) -> dict[str, Any]:
-    """What a proof's report says of the training; empty unless it was too little or had room left."""
+def training_facts(card: ModelCard, task: Task) -> TrainingFigures | None:
+    """What a proof's report says of the training; None unless it was too little or had room left."""
     found = undertraining(card)
-    return {} if found is None else asdict(found) | {"words": found.sentence, "next": found.command(task.name)}
+    if found is None:
+        return None
+    return TrainingFigures(**asdict(found), words=found.sentence, next=found.command(task.name))
 
 
 def check_model(workspace: Workspace, task: Task, dataset: DatasetRow, model_id: str, report: Reporter) -> None:

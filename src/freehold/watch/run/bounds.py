@@ -6,7 +6,6 @@ edited prompt. Not covered: the watch itself (`watch`).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from freehold.model.route import Route
@@ -33,8 +32,8 @@ def plan_of(route: Route, settings: Settings) -> Plan:
         contract=route.contract,
         risk=risk,
         margin=risk if route.kind == "canary" else None,
-        invalid=tolerated_share(_seen(route, "invalid_share"), least=number("watch.invalid_share")),
-        refused=tolerated_share(_seen(route, "refusal_share"), least=number("watch.refusal_share")),
+        invalid=tolerated_share(route.baseline.invalid_share or 0.0, least=number("watch.invalid_share")),
+        refused=tolerated_share(route.baseline.refusal_share or 0.0, least=number("watch.refusal_share")),
         slow=None if slow_ms(route, settings) is None else number("watch.slow_share"),
         bad=number("watch.unhappy_share") if number("watch.feedback_wait_s") > 0 else None,
         base_rate=least_audit_rate(route),
@@ -44,15 +43,16 @@ def plan_of(route: Route, settings: Settings) -> Plan:
         alpha=number("prove.alpha"),
         evidence_at=evidence_at(route),
         valid_days=number("watch.valid_days") or None,
-        models=_names(route, "models"),
-        fingerprints=_names(route, "fingerprints"),
+        models=route.baseline.models,
+        fingerprints=route.baseline.fingerprints,
         slices=() if route.kind == "shadow" else _slices(route),
     )
 
 
 def evidence_at(route: Route) -> float:
     """When the newest call came that the proof behind a route rests on."""
-    return _seen(route, "newest_call_at", _seen(route, "created_at", route.created_at))
+    newest = route.baseline.newest_call_at
+    return _proven_at(route) if newest is None else newest
 
 
 def slow_ms(route: Route, settings: Settings) -> float | None:
@@ -60,8 +60,8 @@ def slow_ms(route: Route, settings: Settings) -> float | None:
     own = settings.number("watch.slow_ms")
     if own:
         return own
-    seen = _seen(route, "owned_p95_ms")
-    return seen * settings.number("watch.slow_factor") if seen else None
+    seen_ms = route.baseline.owned_p95_ms
+    return seen_ms * settings.number("watch.slow_factor") if seen_ms else None
 
 
 def edited(route: Route, tasks: Sequence[Task]) -> tuple[str, ...]:
@@ -72,7 +72,7 @@ def edited(route: Route, tasks: Sequence[Task]) -> tuple[str, ...]:
 
 def came_later(route: Route, tasks: Sequence[Task]) -> list[Task]:
     """The other tasks whose first call came after the proof."""
-    proven_at = _seen(route, "created_at", route.created_at)
+    proven_at = _proven_at(route)
     return [task for task in tasks if task.id != route.task_id and task.created_at > proven_at]
 
 
@@ -85,28 +85,19 @@ def _risk(route: Route) -> float | None:
     """
     if route.risk is None or route.risk <= 0:
         return None
-    risk = route.risk + _seen(route, "differing_share")
-    if risk > _MOST_SHARE and "differing_share" in route.expected:
+    differing = route.baseline.differing_share
+    risk = route.risk + (differing or 0.0)
+    if risk > _MOST_SHARE and differing is not None:
         return None
     return min(risk, _MOST_SHARE)
 
 
-def _seen(route: Route, name: str, otherwise: float = 0.0) -> float:
-    """A figure of the proof; `otherwise` where the verdict has none, as those of earlier versions."""
-    value = route.expected.get(name)
-    is_figure = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return float(value) if is_figure and value is not None else otherwise
+def _proven_at(route: Route) -> float:
+    """When the proof behind a route was made; of one whose verdict does not say, when the route was put."""
+    return route.created_at if route.baseline.created_at is None else route.baseline.created_at
 
 
 def _slices(route: Route) -> tuple[tuple[str, float], ...]:
     """The slices that the proof judged and that are answered locally, each with what it may bear."""
-    found = route.expected.get("slices")
-    if not isinstance(found, dict):
-        return ()
-    shares = [(str(name), share) for name, share in found.items() if name not in route.withheld]
-    return tuple((name, share) for name, share in shares if isinstance(share, float) and 0 < share < 1)
-
-
-def _names(route: Route, name: str) -> tuple[str, ...]:
-    value = route.expected.get(name)
-    return tuple(str(one) for one in value) if isinstance(value, list | tuple) else ()
+    shares = [(name, share) for name, share in route.baseline.slices.items() if name not in route.withheld]
+    return tuple((name, share) for name, share in shares if 0 < share < 1)

@@ -15,10 +15,10 @@ from collections.abc import Sequence
 
 from freehold.model.route import Route
 from freehold.route import relearnt
-from freehold.sort.run.sort import ReadCall
 from freehold.text.prompts.fingerprint import whole_lead
 from freehold.text.prompts.relearn import relearn
 from freehold.text.prompts.template import Template
+from freehold.text.read_call import ReadCall
 from freehold.watch.run.bounds import evidence_at
 
 MOST_REMEMBERED = 60

@@ -28,9 +28,9 @@ from freehold.model.task import Task
 from freehold.pipeline.workspace import Workspace
 from freehold.route.run.move import put_route
 from freehold.settings import Settings
-from freehold.sort.run.sort import ReadCall
 from freehold.store import CallStream, Place, WatchRow
 from freehold.text.prompts.template import Template
+from freehold.text.read_call import ReadCall
 from freehold.text.slices import SliceShape
 from freehold.watch import (
     Decision,
@@ -187,9 +187,7 @@ class Monitor:
         new = self._misfits.next_route(route, unfit, self._clock())
         self._put(name, new)
         if new is None:
-            self._workspace.store.calls.assign(
-                {one.call.id: None for one in unfit if one.call.tags.get("owned") == "unfit"}
-            )
+            self._workspace.store.calls.assign({one.call.id: None for one in unfit if one.call.coins.owned == "unfit"})
 
     def _act(self, name: str, route: Route, watch: Watch) -> bool:
         """Do what the evidence says; returns whether that changes the route."""
@@ -324,7 +322,7 @@ def _plain(live: Live) -> object:
 def _shape(route: Route) -> SliceShape | None:
     """How the route's calls are cut; None where it does not say."""
     try:
-        return SliceShape.from_json(route.head["slices"])
+        return SliceShape.of_head(route.head)
     except (KeyError, TypeError, ValueError):
         return None
 

@@ -67,9 +67,7 @@ def read_kept(document: Mapping[str, object]) -> MonitorState | None:
 
 def begun(store: Store, route: Route, settings: Settings) -> Watch:
     """The watch of a version of a route before its first call, with what is to be kept of what is watched now."""
-    sketch = route.expected.get("inputs")
-    inputs = sketch if isinstance(sketch, dict) else None
-    fresh = new_watch(route.task_id, route.version, plan_of(route, settings), sketch=inputs)
+    fresh = new_watch(route.task_id, route.version, plan_of(route, settings), sketch=route.baseline.inputs)
     document = store.watches.get(route.task_id).document
     kept = read_kept(document)
     if kept is None:
@@ -87,10 +85,10 @@ def said_by_probes(document: Mapping[str, object], route: Route) -> tuple[str, .
     probes = document.get("probes")
     found = probes if isinstance(probes, dict) else {}
     why, asked_at = found.get("changed"), found.get("asked_at")
-    proven_at = route.expected.get("created_at", route.created_at)
+    proven_at = route.baseline.created_at
     if not isinstance(why, str) or not why or not isinstance(asked_at, float):
         return ()
-    return (why,) if not isinstance(proven_at, float) or asked_at > proven_at else ()
+    return (why,) if asked_at > (route.created_at if proven_at is None else proven_at) else ()
 
 
 def last_told(document: Mapping[str, object], route: Route) -> Live:

@@ -1,10 +1,10 @@
 """Recorded calls as the watch sees them: what was local, what its audit said, what a pair differed by.
 
-Chance decided before any answer was known who answers and what is compared, and left that in the tags
-(`gateway.sampling`); here the tags are read back with the answers. A call is settled once all that was due has come, or
+Chance decided before any answer was known who answers and what is compared, and left that in the coins
+(`gateway.sampling`); here they are read back with the answers. A call is settled once all that was due has come, or
 has had its time and is missing. Answers that cannot be read (deleted, too large, odd) are missing, and are counted.
 
-They are about the traffic that the proof was about. Where it was of all answered calls (`expected["kinds"]` says so),
+They are about the traffic that the proof was about. Where it was of all answered calls (its kinds are counted),
 a local answer is wrong, too, where the audit shows that the provider would have called a tool, refused, or given
 nothing that could be wanted; and calls about which no owned model is asked are calls that were not answered locally.
 
@@ -19,8 +19,8 @@ from dataclasses import dataclass, field, replace
 from freehold.model.call import Call
 from freehold.model.exchange import input_text
 from freehold.model.route import Route
-from freehold.sort.run.sort import ReadCall, read_call
 from freehold.text.prompts.template import Template
+from freehold.text.read_call import ReadCall, read_call
 from freehold.text.refusals import is_refusal
 from freehold.text.scoring import is_acceptable, score
 from freehold.text.slices import SliceShape
@@ -61,17 +61,17 @@ class ObservationContext:
 
 def is_audit_due(call: Call) -> bool:
     """Whether chance had an audit of this call in mind."""
-    return call.tags.get("audit") == "due"
+    return call.coins.is_audit_due
 
 
 def is_shadow_due(call: Call) -> bool:
     """Whether chance had a shadow of this call in mind."""
-    return call.tags.get("shadow") == "due"
+    return call.coins.is_shadow_due
 
 
 def awaits(call: Call, beside: Mapping[str, Call]) -> bool:
     """Whether an answer beside this call is still to come."""
-    if call.tags.get("owned") in _UNFIT:
+    if call.coins.owned in _UNFIT:
         return False
     is_audit_awaited = call.arm == "owned" and is_audit_due(call) and "audit" not in beside
     return is_audit_awaited or (is_shadow_due(call) and "shadow" not in beside)
@@ -80,7 +80,7 @@ def awaits(call: Call, beside: Mapping[str, Call]) -> bool:
 def observation(seen: JoinedCall, eye: ObservationContext) -> Observation:
     """What one settled call says; one whose prompt was not proven says that alone, whatever was compared beside it."""
     call = seen.call
-    if call.tags.get("owned") in _UNFIT:
+    if call.coins.owned in _UNFIT:
         if seen.whole is not None:
             _keep_unfit(seen.whole, eye)
         return replace(stray(call), is_decided=_is_decided(call, eye.route))
@@ -93,8 +93,8 @@ def observation(seen: JoinedCall, eye: ObservationContext) -> Observation:
         call_id=call.id,
         created_at=call.created_at,
         is_local=is_local,
-        propensity=_share(call.tags.get("audit_rate")) if is_local and is_audit_due(call) else None,
-        audit_rate=_share(call.tags.get("audit_rate")),
+        propensity=call.coins.audit_rate if is_local and is_audit_due(call) else None,
+        audit_rate=call.coins.audit_rate,
         loss=None if wrong is None or not is_local else float(wrong[0]),
         is_pair_due=_is_pair(seen.call, eye.route),
         difference=_difference(seen, wrong, eye.route),
@@ -152,7 +152,7 @@ def _answer(call: Call | None, eye: ObservationContext, *, is_provider: bool = F
 
 def _is_of_all(route: Route) -> bool:
     """Whether the proof behind a route was of all answered calls; verdicts of earlier versions were not."""
-    return bool(route.expected.get("kinds"))
+    return bool(route.baseline.kinds)
 
 
 def _is_whole(call: Call) -> bool:
@@ -185,7 +185,7 @@ def _wrong(
 def _why_no_target(rented: ReadCall, eye: ObservationContext) -> str | None:
     if rented.asked is None:
         return None
-    return why_no_target(rented.asked, rented.answer, Habits.of_names(eye.route.expected.get("habits")))
+    return why_no_target(rented.asked, rented.answer, Habits.of_names(eye.route.baseline.habits))
 
 
 def _is_pair(call: Call, route: Route) -> bool:
@@ -194,7 +194,7 @@ def _is_pair(call: Call, route: Route) -> bool:
     A pair is a request that the provider answers with a shadow due, or one of a canary's whose audit was due before the
     cascade decided, and then also where it left it to the provider.
     """
-    is_audited = route.kind == "canary" and is_audit_due(call) and call.tags.get("coin") == "owned"
+    is_audited = route.kind == "canary" and is_audit_due(call) and call.coins.coin == "owned"
     return is_shadow_due(call) or is_audited
 
 
@@ -217,7 +217,7 @@ def _difference(seen: JoinedCall, wrong: tuple[bool, bool] | None, route: Route)
 
 def _would_be_used(shadow: Call, route: Route) -> bool:
     """Whether the cascade would have given this answer; a shadow without a threshold compares every answer."""
-    return "owned" not in shadow.tags or (route.threshold is None and shadow.tags["owned"] == "unsure")
+    return shadow.coins.owned is None or (route.threshold is None and shadow.coins.owned == "unsure")
 
 
 def _is_decided(call: Call, route: Route) -> bool:
@@ -226,16 +226,16 @@ def _is_decided(call: Call, route: Route) -> bool:
     A canary's coin is not thrown for a call about which no model is asked, so that none of these counts there. A proof
     was never about calls with a prompt that is new since.
     """
-    owned = call.tags.get("owned")
+    owned = call.coins.owned
     if route.kind == "shadow" or owned == "new_prompt" or (owned == "unfit" and not _is_of_all(route)):
         return False
-    return route.kind != "canary" or call.tags.get("coin") == "owned"
+    return route.kind != "canary" or call.coins.coin == "owned"
 
 
 def _is_valid(seen: JoinedCall, owned: ReadCall | None, route: Route) -> bool | None:
     """Whether the owned answer could be read by a client, also where that was found out before it was used."""
     beside = seen.shadow if seen.call.arm != "owned" else None
-    said = {**seen.call.tags, **(beside.tags if beside else {})}.get("owned")
+    said = (beside.coins.owned if beside else None) or seen.call.coins.owned
     if said in ("unacceptable", "cut"):
         return False
     if owned is None or said == "prefill":
@@ -268,12 +268,3 @@ def _slices(whole: Call | None, owned: ReadCall | None, eye: ObservationContext)
         return ()
     messages = eye.template.strip(owned.asked)
     return () if messages is None else eye.shape.names(messages, _text(owned))
-
-
-def _share(text: str | None) -> float | None:
-    """The probability in a tag; None where there is none that can be one."""
-    try:
-        value = float(text or "")
-    except ValueError:
-        return None
-    return value if 0.0 < value <= 1.0 else None

@@ -11,14 +11,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 from freehold.model.call import Call
+from freehold.model.coins import NEW_PROMPT
 from freehold.model.route import Route
-from freehold.model.tags import NEW_PROMPT
 from freehold.model.task import PromptVersion, Task, versions_of
 from freehold.pipeline.workspace import Workspace
 from freehold.store import Store
 from freehold.watch.run.bounds import evidence_at
 
-"""What a call with a prompt that was not proven says under `owned`, and the tag that names the version of it."""
 RENEWAL_PROOF_SHARE = 0.6
 """The share of the calls with a new prompt that a renewal holds out: near the most that a split allows."""
 _CALLS_READ = 1000
@@ -113,12 +112,12 @@ def _of_moved(store: Store, task: Task, route: Route) -> PromptNews | None:
 
 def _compared(store: Store, task: Task, since: float) -> int:
     shadows = store.call_stream.newest_of(task.id, since, _CALLS_READ, arm="shadow")
-    return sum(NEW_PROMPT in call.tags and call.status < 400 for call in shadows)
+    return sum(call.coins.new_prompt is not None and call.status < 400 for call in shadows)
 
 
 def _is_new(call: Call) -> bool:
     """Whether a call had a prompt that its route was not proven with; those that no route placed yet had one, too."""
-    return call.tags.get("owned") == NEW_PROMPT or call.route_version == 0
+    return call.coins.owned == NEW_PROMPT or call.route_version == 0
 
 
 def _news(version: PromptVersion, calls: Sequence[Call], compared: int, *, is_moved: bool) -> PromptNews:
