@@ -52,7 +52,7 @@ test-long: $(VENV)/.ready  ## The tests that take minutes.
 	@FREEHOLD_BASE=$(BASE) $(BIN)/pytest -m slow
 
 bench-peers: $(VENV)/.ready  ## Set up the gateways by others that bench-gateway measures beside Freehold.
-	@$(BIN)/python bench/peers/install.py
+	@$(BIN)/python bench/gateway/peers/install.py
 
 bench-gateway: $(VENV)/.ready  ## Measure the gateway beside nginx and the peers (needs wrk, nginx; 20 minutes).
 	@$(BIN)/python bench/gateway.py --json

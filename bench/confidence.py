@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from freehold.model.dataset_folder import read_split
 from freehold.model.engine import OwnedAnswer
 from freehold.model.example import Example
 from freehold.model.ids import canonical_json, sha256_hex
@@ -37,11 +38,7 @@ def main() -> None:
     if not (chosen.state / "datasets").is_dir():
         parser.error(f"{str(chosen.state)!r} has no datasets; give the state folder of a proven task")
     for dataset in sorted((chosen.state / "datasets").iterdir()):
-        examples = [
-            Example.from_row(json.loads(line))
-            for split in ("dev", "proof")
-            for line in (dataset / f"{split}.jsonl").read_text("utf-8").splitlines()
-        ]
+        examples = [*read_split(dataset, "dev"), *read_split(dataset, "proof")]
         for kept in sorted((chosen.state / "proofs").glob("*.answers.jsonl")):
             _measure(kept, examples, dev=chosen.dev, splits=chosen.splits)
 

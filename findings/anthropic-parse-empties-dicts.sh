@@ -9,7 +9,7 @@
 #     its type. The OpenAI client sends all of them.
 # For us: the schema is not what tells one feature from another, since the same class over two clients has two: tasks go
 #     by the names and types of the fields. And an answer that keeps to the Anthropic request may lack what the class
-#     wants. Held by tests/core/test_shape.py.
+#     wants. Held by tests/text/test_shape.py.
 #
 # Exit code: 0 as described, 1 it changed, 2 it could not be tried.
 set -euo pipefail

@@ -8,7 +8,7 @@
 #     error becomes a message whose fields are all None.
 # For us: an error under status 200 is seen by nobody at the client, so the record has to say it: such calls are failed
 #     (`freehold calls --failed`), never targets, and count as failures of the provider. Held by
-#     tests/core/test_dialects_failures.py.
+#     tests/dialects/test_dialects_failures.py.
 #
 # Exit code: 0 as described, 1 it changed, 2 it could not be tried.
 set -euo pipefail

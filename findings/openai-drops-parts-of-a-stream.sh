@@ -6,7 +6,7 @@
 # Seen: of the deltas "The answer", [{"type": "text", "text": " is not"}], " 42." it makes "The answer 42.". Mistral's
 #     endpoint writes `content` as a string, then as a list (thoughts, references), then as a string again.
 # For us: an answer read as the SDK reads it can say the opposite of what was answered, and would become a target. Parts
-#     are read as text, in their place. Held by tests/core/test_dialects_providers.py and tests/replay.
+#     are read as text, in their place. Held by tests/dialects/test_dialects_providers.py and tests/replay.
 #
 # Exit code: 0 as described, 1 it changed, 2 it could not be tried.
 set -euo pipefail

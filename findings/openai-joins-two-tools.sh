@@ -7,7 +7,7 @@
 #     arguments that are no JSON. Nothing is raised. Several compatible
 #     providers number every call 0.
 # For us: what a stream says must be read by id as well as by index, or training and comparison see tools that nobody
-#     called. Held by tests/core/test_dialects_tools.py; the bytes pass to the client as they came.
+#     called. Held by tests/dialects/test_dialects_tools.py; the bytes pass to the client as they came.
 #
 # Exit code: 0 as described, 1 it changed, 2 it could not be tried.
 set -euo pipefail

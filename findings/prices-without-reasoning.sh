@@ -9,7 +9,7 @@
 #     and for Google's chat: a cost up to 26 times too low. litellm counts the 320 if the details name them, and then
 #     forgets the 9; if there are no details, it counts 9.
 # For us: all that is billed as output is output: total minus prompt where that is more than the completion. Held by
-#     tests/core/test_dialects_usage.py. A bill that was added up by these libraries is not what the record says.
+#     tests/dialects/test_dialects_usage.py. A bill that was added up by these libraries is not what the record says.
 #
 # Exit code: 0 as described, 1 it changed, 2 it could not be tried.
 set -euo pipefail

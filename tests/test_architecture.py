@@ -205,6 +205,40 @@ def test_an_extra_that_an_error_names_can_be_installed() -> None:
     assert named <= set(project["project"]["optional-dependencies"])
 
 
+SUITES = {"abuse", "bench", "fidelity", "fuzz", "replay", "stored", "supply"}
+"""Tests of the whole product from outside, and of what lies beside the package."""
+
+
+def test_tests_lie_in_the_room_of_what_they_test() -> None:
+    rooms = {path.name for path in PACKAGE.iterdir() if path.is_dir()}
+    files = sorted((ROOT / "tests").rglob("*.py"))
+    folders = {path.relative_to(ROOT / "tests").parts[0] for path in files if path.parent != ROOT / "tests"}
+    assert folders - rooms - SUITES == set(), "name it by the room, or say in SUITES and docs/design.md what it is"
+    assert folders >= SUITES
+    names = Counter(path.name for path in files if path.name != "conftest.py")
+    assert {name for name, count in names.items() if count > 1} == set()
+    assert len(files) > 200
+
+
+def test_links_in_the_docs_lead_to_files() -> None:
+    pages = [*(ROOT / "docs").glob("*.md"), ROOT / "README.md", ROOT / "CHANGELOG.md"]
+    links = [(page, link) for page in pages for link in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8"))]
+    local = [(page, link) for page, link in links if not link.startswith("http")]
+    assert [f"{page.name}: {link}" for page, link in local if not (page.parent / link).exists()] == []
+    assert len(local) > 150
+
+
+def test_files_that_the_docs_name_in_code_are_there() -> None:
+    places = [ROOT, ROOT / "tests", PACKAGE]
+    wrong, checked = [], 0
+    for page in (ROOT / "docs").glob("*.md"):
+        for name in re.findall(r"`([a-z_0-9]+/[a-z_0-9/]+\.py)`", page.read_text(encoding="utf-8")):
+            checked += 1
+            wrong += [] if any((place / name).exists() for place in places) else [f"{page.name}: {name}"]
+    assert wrong == []
+    assert checked > 30
+
+
 def test_the_reference_is_what_the_code_says() -> None:
     path = ROOT / "docs" / "reference.md"
     assert path.read_text(encoding="utf-8") == reference(), "run: python -m freehold.cli.reference > docs/reference.md"

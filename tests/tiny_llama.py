@@ -80,7 +80,9 @@ def write_dataset(folder: Path, *, examples: int = 48, dev: int = 12, name: str 
     ]
     for split, part in (("train", rows[:examples]), ("dev", rows[examples:]), ("proof", [])):
         (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in part), encoding="utf-8")
-    (folder / "manifest.json").write_text(json.dumps({"hash": name, "kind": "label"}), encoding="utf-8")
+    manifest = {"hash": name, "task": name, "task_id": name, "kind": "label"}
+    manifest |= {key: {} for key in ("template", "counts", "dropped", "files")}
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     return folder
 
 

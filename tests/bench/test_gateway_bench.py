@@ -12,13 +12,12 @@ from pathlib import Path
 from socket import socket
 
 import pytest
-
-BENCH = Path(__file__).parents[2] / "bench"
+from benches import BENCH, reach_benches
 
 
 @pytest.fixture(autouse=True)
 def _bench_modules(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(BENCH))
+    reach_benches(monkeypatch)
 
 
 def test_percentiles_are_values_by_nearest_rank() -> None:

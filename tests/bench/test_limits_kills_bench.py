@@ -6,12 +6,11 @@ import importlib
 import os
 import socket
 import threading
-from pathlib import Path
 from typing import Any
 
 import pytest
+from benches import reach_benches
 
-BENCH = Path(__file__).parents[2] / "bench"
 REQUEST = b"POST / HTTP/1.1\r\ncontent-length: 1\r\n\r\nx"
 ANSWER = b"HTTP/1.1 200 OK\r\nfreehold-call-id: %d\r\ncontent-length: 2\r\n\r\nok"
 
@@ -19,7 +18,7 @@ ANSWER = b"HTTP/1.1 200 OK\r\nfreehold-call-id: %d\r\ncontent-length: 2\r\n\r\no
 @pytest.fixture
 def bench(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Imports a module of the bench."""
-    monkeypatch.syspath_prepend(str(BENCH))
+    reach_benches(monkeypatch)
     return importlib.import_module
 
 

@@ -11,15 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from benches import BENCH, reach_benches
 
 from freehold.prove.stats.tango import tango_z
-
-BENCH = Path(__file__).parents[2] / "bench"
 
 
 @pytest.fixture(autouse=True)
 def _bench_modules(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(BENCH))
+    reach_benches(monkeypatch)
 
 
 def test_paired_and_clustered_worlds_have_the_shares_that_they_are_given() -> None:
@@ -187,18 +186,18 @@ def test_a_bag_of_words_stands_in_where_no_run_is_kept(tmp_path: Path) -> None:
 
 
 def test_what_comes_through_the_gateway_is_held_to_what_was_simulated() -> None:
-    import rollback
+    import rollback_bench
     from proof_gateway import _good, _ramp_rows, _turned
 
-    def case(calls: int, taken_back: int, audit_rate: float = 1.0) -> rollback.Row:
-        return rollback.Row("a case", audit_rate, 3, taken_back, calls, calls, calls, calls, "")
+    def case(calls: int, taken_back: int, audit_rate: float = 1.0) -> rollback_bench.Row:
+        return rollback_bench.Row("a case", audit_rate, 3, taken_back, calls, calls, calls, calls, "")
 
     assert [_turned(case(calls, 3), 1.0, 1)[1]["ok"] for calls in (5, 6, 7, 4_000)] == [True, True, False, False]
     assert [_turned(case(calls, 3, 0.05), 1.0, 1)[1]["ok"] for calls in (40, 4_000)] == [True, False]
     assert [_good(case(500, taken_back))[1]["ok"] for taken_back in (0, 1)] == [True, False]
 
     def ramp(wrong: int, taken_back: int) -> list[bool]:
-        found = rollback.Ramped("bad", 3, 0, taken_back, 100, wrong / 3, wrong / 300, 0.1, 300, wrong)
+        found = rollback_bench.Ramped("bad", 3, 0, taken_back, 100, wrong / 3, wrong / 300, 0.1, 300, wrong)
         return [row["ok"] for row in _ramp_rows(found, is_steady=True)]
 
     assert [ramp(6, 3), ramp(6, 2), ramp(60, 3)] == [[True, True], [False, True], [True, False]]

@@ -8,13 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
-
-BENCH = Path(__file__).parents[2] / "bench"
+from benches import BENCH, reach_benches
 
 
 @pytest.fixture(autouse=True)
 def _bench_modules(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(BENCH))
+    reach_benches(monkeypatch)
 
 
 def test_the_growth_of_a_lag_is_that_of_its_second_half() -> None:

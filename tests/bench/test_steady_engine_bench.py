@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import importlib
-from pathlib import Path
 from typing import Any
 
 import pytest
-
-BENCH = Path(__file__).parents[2] / "bench"
+from benches import reach_benches
 
 
 @pytest.fixture
 def steady_engine(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The module of the bench."""
-    monkeypatch.syspath_prepend(str(BENCH))
+    reach_benches(monkeypatch)
     return importlib.import_module("steady_engine")
 
 

@@ -1,10 +1,11 @@
-"""The command line in a folder of its own, with calls of one task in its record."""
+"""The command line in a folder of its own: with calls of one task in its record, or with a task that was proven."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from cli.proven import walked_workspace
 from made import BEGAN_AT, Run, a_call, a_workspace, triage_calls
 
 
@@ -25,6 +26,14 @@ def recorded(run: Run, tmp_path: Path) -> Run:
         cost_usd=None,
     )
     workspace.store.calls.add([*numbered, failed, models])
+    workspace.store.close()
+    return run
+
+
+@pytest.fixture
+def walked(run: Run, tmp_path: Path) -> Run:
+    """The same, with a task that was proven, moved and returned."""
+    workspace, _ = walked_workspace(tmp_path / ".freehold")
     workspace.store.close()
     return run
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -125,7 +126,7 @@ def test_held_out_they_stay_for_the_proof_is_about_all_calls() -> None:
     by_reason = {example.aside: example for example in found}
     assert by_reason["tool_calls"].incumbent == "f({})"
     assert by_reason["cut_off"].incumbent == "refu"
-    assert [Example.from_row(json.loads(json.dumps(e.to_row()))) for e in found] == found
+    assert [msgspec.json.decode(json.dumps(e.to_row()), type=Example) for e in found] == found
     assert frozen.manifest.labels == sorted(LABELS)
     assert sum(frozen.manifest.counts.values()) + sum(frozen.manifest.dropped.values()) == 314
 
@@ -204,7 +205,7 @@ def test_an_answer_that_was_rated_bad_is_learnt_by_nobody_and_known_to_the_proof
     assert [e.id for e in rejected] == ["c00163", "c00173", "c00183", "c00193"]
     assert frozen.manifest.dropped == {"rated_bad": 15}
     assert by_id(frozen)["c00013"].source == "correction"
-    assert Example.from_row(rejected[0].to_row()) == rejected[0]
+    assert msgspec.convert(rejected[0].to_row(), Example) == rejected[0]
 
 
 def before(calls: Sequence[LabelledCall], number: int) -> list[LabelledCall]:

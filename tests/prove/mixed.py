@@ -11,6 +11,8 @@ from typing import Any
 
 from scripted_proof import Answering, example, make_dataset, model
 
+from freehold.model.dataset import Split
+from freehold.model.dataset_folder import read_split
 from freehold.model.engine import OwnedAnswer
 from freehold.model.example import Example
 from freehold.text.traits import kind_of
@@ -31,10 +33,11 @@ def mixed(
 ) -> Path:
     """A dataset whose dev and proof hold all calls of their time; `kinds` are kinds of requests, drawn alike."""
     path = make_dataset(folder, **how)
-    for split in ("dev", "proof"):
+    held: list[Example] = []
+    splits: tuple[Split, ...] = ("dev", "proof")
+    for split in splits:
         file = path / f"{split}.jsonl"
-        rows = [Example.from_row(json.loads(line)) for line in file.read_text("utf-8").splitlines()]
-        held = [_aside(row, tools, refusals, images, kinds) for row in rows]
+        held = [_aside(row, tools, refusals, images, kinds) for row in read_split(path, split)]
         file.write_text("".join(json.dumps(row.to_row()) + "\n" for row in held), "utf-8")
     told = [kind_of(row.traits) for row in held if row.is_askable]
     manifest = json.loads((path / "manifest.json").read_text("utf-8"))

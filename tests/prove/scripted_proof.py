@@ -56,6 +56,8 @@ def make_dataset(
         "task": "triage",
         "task_id": "task-1",
         "kind": kind,
+        "template": {},
+        "files": {},
         "counts": {"train": train, "dev": dev, "proof": proof},
         "dropped": {"exact_duplicate": 7},
     }

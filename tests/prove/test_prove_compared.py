@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from scripted_proof import FACTS, make_dataset, model
 
+from freehold.model.dataset_folder import read_dataset
 from freehold.model.engine import OwnedAnswer
 from freehold.model.example import Example
 from freehold.model.verdict import Verdict
 from freehold.prove import Opinions, ProofSettings, draw_pairs, prove
-from freehold.prove.folder import read_folder
 from freehold.prove.labels.judge import Compared
 
 TEXT = "I am sorry about your order, number {}. It will come next week, and you need not do anything."
@@ -67,7 +67,7 @@ def proven(
 
 def in_order(folder: Path, says: Callable[[int], float], count: int | None = None) -> Mapping[str, float]:
     """What people say of the first `count` drawn pairs."""
-    examples = read_folder(folder).proof
+    examples = read_dataset(folder).proof
     order = draw_pairs(examples, 0)[:count]
     return {examples[position].id: says(place) for place, position in enumerate(order)}
 
@@ -119,7 +119,7 @@ def test_text_that_people_like_less_never_moves(tmp_path: Path, bad: float) -> N
 
 def test_a_judge_is_shown_and_certifies_with_people_alone(tmp_path: Path) -> None:
     folder = text_dataset(tmp_path / "data", proof=600)
-    scores: dict[str, float | None] = {e.id: 1.0 for e in read_folder(folder).proof}
+    scores: dict[str, float | None] = {e.id: 1.0 for e in read_dataset(folder).proof}
     settings = {"judge": "big", "labels": 200, "folder": folder}
     alone = proven(tmp_path, Opinions(scores=scores), **settings)
     assert (alone.decision, alone.need, alone.need_of) == ("need", 200, "labels")
@@ -149,7 +149,7 @@ def test_a_judge_that_contradicts_people_is_told_to_have_helped_nothing(tmp_path
     folder = text_dataset(tmp_path / "data", proof=600)
     rng = random.Random(4)
     labels = in_order(folder, lambda _: rng.choice([-1.0, 0.0, 0.0, 1.0]), 200)
-    scores: dict[str, float | None] = {e.id: -labels.get(e.id, 0.0) for e in read_folder(folder).proof}
+    scores: dict[str, float | None] = {e.id: -labels.get(e.id, 0.0) for e in read_dataset(folder).proof}
     verdict = proven(tmp_path, Opinions(scores=scores, labels=labels), folder=folder, judge="big", labels=200)
     assert verdict.evidence["judged"]["powered"]["rho"] == pytest.approx(-1.0)
     assert verdict.evidence["judged"]["variance_left"] == 1.0
@@ -160,7 +160,7 @@ def test_a_judge_that_contradicts_people_is_told_to_have_helped_nothing(tmp_path
 
 def test_replies_that_are_no_opinions_are_told(tmp_path: Path) -> None:
     folder = text_dataset(tmp_path / "data", proof=600)
-    scores: dict[str, float | None] = {e.id: None if i % 4 else 1.0 for i, e in enumerate(read_folder(folder).proof)}
+    scores: dict[str, float | None] = {e.id: None if i % 4 else 1.0 for i, e in enumerate(read_dataset(folder).proof)}
     text, _ = pages(proven(tmp_path, Opinions(scores=scores), folder=folder, judge="big", labels=200))
     assert "compared 600 pairs, 450 of them without an opinion that can be read." in text
 
@@ -205,7 +205,7 @@ def test_corrections_decide_and_comparisons_are_shown_beside_them(tmp_path: Path
 def test_comparisons_withhold_a_slice_that_people_like_less(tmp_path: Path) -> None:
     """Without corrections a json task is decided by comparisons; where label is refund, people prefer the provider."""
     folder = make_dataset(tmp_path / "data", proof=600)
-    proof = read_folder(folder).proof
+    proof = read_dataset(folder).proof
     refunds = {e.id for e in proof if json.loads(e.incumbent)["intent"] == "refund"}
 
     def answer(examples: Sequence[Example]) -> list[OwnedAnswer]:

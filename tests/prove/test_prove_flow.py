@@ -13,10 +13,10 @@ import pytest
 from scripted_proof import FACTS, make_dataset, model
 
 from freehold.errors import DataError, StateError
+from freehold.model.dataset_folder import read_dataset
 from freehold.model.engine import OwnedAnswer
 from freehold.model.example import Example
 from freehold.prove import ProofSettings, prove
-from freehold.prove.folder import read_folder
 from freehold.text.confidence import Calibrator
 
 GOLDEN = Path(__file__).parent / "golden" / "report.txt"
@@ -295,9 +295,10 @@ def test_missing_answers_are_a_mistake_of_the_caller(tmp_path: Path) -> None:
     ("name", "content", "word"),
     [
         ("manifest.json", "{", "manifest.json"),
-        ("manifest.json", '{"hash": "x"}', "kind"),
-        ("manifest.json", "[]", "missing"),
-        ("proof.jsonl", "", "holds out no calls"),
+        ("manifest.json", '{"hash": "x"}', "missing required field `task`"),
+        ("manifest.json", "[]", "Expected `object`"),
+        ("proof.jsonl", '{"id": "c1", "messages": "none"}', "line 1: Expected `array`"),
+        ("proof.jsonl", '{"created_at": NaN}', "line 1"),
         ("proof.jsonl", "{}\n", "line 1"),
         ("dev.jsonl", '\n{"id": 1', "line 2"),
         ("train.jsonl", None, "train.jsonl"),
@@ -309,7 +310,7 @@ def test_a_damaged_dataset_is_one_clear_error(tmp_path: Path, name: str, content
     if content is not None:
         (folder / name).write_text(content, "utf-8")
     with pytest.raises(DataError, match=word) as caught:
-        read_folder(folder)
+        read_dataset(folder)
     assert caught.value.hint
 
 

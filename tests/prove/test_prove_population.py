@@ -10,16 +10,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from mixed import careful, mixed
 from scripted_proof import FACTS, example, make_dataset, model
 
 from freehold.errors import DataError
+from freehold.model.dataset_folder import read_dataset
 from freehold.model.engine import NOT_ASKED, OwnedAnswer
 from freehold.model.example import Example
 from freehold.model.verdict import Verdict
 from freehold.prove import Opinions, ProofBudget, ProofSettings, prove, rehearse, settled
-from freehold.prove.folder import read_folder
 from freehold.prove.labels.judge import draw_pairs
 from freehold.prove.measure import Guess, hold_out, score_guesses
 from freehold.prove.metrics import read_metrics
@@ -50,7 +51,7 @@ def test_every_held_out_call_is_in_n_and_none_is_asked_that_the_gateway_would_no
         return list(answering(examples))
 
     verdict = proven(path, answer)
-    frozen = read_folder(path)
+    frozen = read_dataset(path)
     counts = Counter(e.aside for e in frozen.proof)
     e = verdict.evidence
     assert (e["calls"], e["paired"]["n"], e["asked_calls"]) == (600, 600, 600 - counts["not_plain"])
@@ -142,7 +143,7 @@ def test_kinds_of_requests_that_hardly_any_call_was_of_are_left_to_the_provider(
     kinds = ["plain"] * 99 + ["history"]
     path = mixed(tmp_path / "d", proof=300, tools=0.0, refusals=0.0, images=0.0, kinds=kinds)
     verdict = proven(path)
-    frozen = read_folder(path)
+    frozen = read_dataset(path)
     rare = [e.id for e in frozen.proof if e.traits]
     assert 0 < len(rare) < 5
     assert verdict.evidence["kinds"] == {"history": len(rare), "plain": 300 - len(rare)}
@@ -167,7 +168,7 @@ def test_of_a_dataset_that_does_not_say_so_all_kinds_are_proven(tmp_path: Path) 
 def test_the_report_says_what_the_calls_were_and_of_which_it_cannot_speak(tmp_path: Path) -> None:
     lost = {"failed": 12, "group_crosses_split": 8}
     path = mixed(tmp_path / "d", proof=600, unspoken=lost, repeats=77)
-    first = read_folder(path).proof[0].id
+    first = read_dataset(path).proof[0].id
     verdict = proven(path, entry=ProofBudget(left_out={first: "trained on"}))
     e = verdict.evidence
     assert e["calls"] == 599
@@ -198,7 +199,7 @@ def test_no_known_answer_left_is_said(tmp_path: Path) -> None:
 
 def test_people_are_not_asked_where_it_is_known_which_side_is_better(tmp_path: Path) -> None:
     path = mixed(tmp_path / "d", proof=400, kind="label")
-    frozen = read_folder(path)
+    frozen = read_dataset(path)
     answering = careful(0.9, betrayed=1.0)
     answers = {e.id: answering([e])[0].text for e in frozen.proof if e.is_askable}
     known = {e.id: settled("label", e, answers.get(e.id, "")) for e in frozen.proof}
@@ -290,5 +291,5 @@ def test_an_answer_off_the_schema_of_its_own_request_counts_as_left_alone_like_o
     guesses = [Guess(text='{"intent": "cancel"}', confidence=0.9) for _ in rows]
     scored = score_guesses("owned", hold_out("json", rows), guesses)
     assert [guess.confidence for guess in scored.guesses] == [0.0 if row.response_format else 0.9 for row in rows]
-    assert Example.from_row(rows[1].to_row()) == rows[1]
+    assert msgspec.convert(rows[1].to_row(), Example) == rows[1]
     assert "response_format" not in rows[0].to_row()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from replay.made import MESSAGES, Reading, Recorded, streamed, whole
+from replay.traffic import MESSAGES, Reading, Recorded, streamed, whole
 
 M = "claude-x-20260801"
 GO = {"model": "claude-x", "max_tokens": 99, "messages": [{"role": "user", "content": "Where is my parcel?"}]}

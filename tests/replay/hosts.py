@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from replay.made import Reading, Recorded, ask, head, streamed, tokens, whole
+from replay.traffic import Reading, Recorded, ask, head, streamed, tokens, whole
 
 OR = head("anthropic/claude-x", provider="Anthropic")
 OR_USAGE = tokens(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from replay.made import RESPONSES, Reading, Recorded, ask, head, streamed, tokens, tool, whole
+from replay.traffic import RESPONSES, Reading, Recorded, ask, head, streamed, tokens, tool, whole
 
 
 def thinking(words: str, **more: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from replay.made import COMPLETIONS, RESPONSES, Reading, Recorded, ask, head, streamed, tokens, tool, whole
+from replay.traffic import COMPLETIONS, RESPONSES, Reading, Recorded, ask, head, streamed, tokens, tool, whole
 
 H = head("gpt-x-2026-08-01", system_fingerprint="fp_9", service_tier="default")
 DETAILS = {"prompt_tokens_details": {"cached_tokens": 8, "audio_tokens": 0}}

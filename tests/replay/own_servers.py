@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from replay.made import Reading, Recorded, ask, head, streamed, tokens, tool, whole
+from replay.traffic import Reading, Recorded, ask, head, streamed, tokens, tool, whole
 
 VL, LC, OL = (
     head("our-model"),

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from fidelity.upstream import LAST_CHUNK, End, Seen, chunk, plain
 from replay import anthropic_api, hosts, model_makers, openai_api, own_servers
-from replay.made import Recorded
+from replay.traffic import Recorded
 from wired import Wired, wired
 
 from freehold.dialects import StreamAssembler, dialect_of, read_answer

@@ -109,7 +109,7 @@ def test_a_result_is_believed_only_while_its_files_are_whole(tmp_path: Path, job
 
 
 def test_what_is_no_dataset_or_no_base_is_refused(tmp_path: Path, base: Path) -> None:
-    with pytest.raises(DataError, match="is not a dataset"):
+    with pytest.raises(DataError, match="cannot be read"):
         make_job(tmp_path / "nothing", base, Recipe())
     data = write_dataset(tmp_path / "data")
     with pytest.raises(TrainError, match="cannot be read"):

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from tiny_llama import write_dataset, write_tiny_llama
 
-from freehold.model import Example, Message
+from freehold.model import Message
+from freehold.model.dataset_folder import read_split
 from freehold.serve import answer_all, check_parity, export_gguf, read_adapter, serving
+from freehold.serve.ask import post
 from freehold.serve.export import Adapter, Packing
 from freehold.text.chatml import TEMPLATE, escape, render, turns
 from freehold.train import Recipe, Trained, fit
@@ -47,19 +47,13 @@ def trained(base: Path, data: Path, tmp_path_factory: pytest.TempPathFactory) ->
     return fit(data, base, tmp_path_factory.mktemp("job") / "out", recipe, lambda _progress: None)
 
 
-def _dev(data: Path) -> list[Example]:
-    return [
-        Example.from_row(json.loads(line)) for line in (data / "dev.jsonl").read_text(encoding="utf-8").splitlines()
-    ]
-
-
 @pytest.mark.parametrize(("packing", "bound"), [("f16", 0.01), ("q8_0", 0.4)])
 def test_a_served_model_is_the_trained_one(
     trained: Trained, base: Path, data: Path, tmp_path: Path, packing: Packing, bound: float
 ) -> None:
     adapter = read_adapter(trained.adapter_dir)
     gguf = export_gguf(base, adapter, tmp_path / "model.gguf", chat_template=TEMPLATE, packing=packing)
-    examples = _dev(data)
+    examples = read_split(data, "dev")
     with serving(gguf, log=tmp_path / "log", threads=1, slots=2) as url:
         parity = check_parity(trained.path, examples, url)
         answers = answer_all([url], [example.messages for example in examples], max_tokens=16)
@@ -90,7 +84,7 @@ def test_the_uppermost_layers_alone_can_be_trained(base: Path, data: Path, tmp_p
     assert trained.dev_curve[-1][1] < trained.dev_curve[0][1]
     gguf = export_gguf(base, read_adapter(trained.adapter_dir), tmp_path / "model.gguf", chat_template=TEMPLATE)
     with serving(gguf, log=tmp_path / "log", threads=1, slots=2) as url:
-        parity = check_parity(trained.path, _dev(data), url)
+        parity = check_parity(trained.path, read_split(data, "dev"), url)
     assert parity.is_ok, parity.reason
 
 
@@ -104,7 +98,7 @@ def test_a_model_exported_wrongly_does_not_pass(
     adapter = read_adapter(trained.adapter_dir) if has_adapter else Adapter(1.0, {}, {})
     gguf = export_gguf(base, adapter, tmp_path / "model.gguf", chat_template=template)
     with serving(gguf, log=tmp_path / "log", threads=1, slots=1) as url:
-        parity = check_parity(trained.path, _dev(data)[:4], url)
+        parity = check_parity(trained.path, read_split(data, "dev")[:4], url)
     assert not parity.is_ok
     assert words in parity.reason
 
@@ -162,9 +156,5 @@ def _engine_ids(url: str, text: str) -> list[int]:
 
 
 def _post(url: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
-    parts = urlsplit(url)
-    connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=30)
-    connection.request("POST", path, json.dumps(body), {"content-type": "application/json"})
-    answer: dict[str, Any] = json.loads(connection.getresponse().read())
-    connection.close()
+    answer: dict[str, Any] = json.loads(post(url, path, json.dumps(body).encode()).body)
     return answer

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from benches import reach_benches
 
 from freehold.watch import (
     new_conformal_drift,
@@ -26,13 +27,12 @@ from freehold.watch.drift import PROBES
 from freehold.watch.plan import Plan
 from freehold.watch.watcher import Observation, fold, live_of, new_watch
 
-BENCH = Path(__file__).parents[2] / "bench"
 LLMDRIFT = Path(os.environ.get("FREEHOLD_DATA", "../shared/data")) / "llmdrift"
 
 
 @pytest.fixture(autouse=True)
 def _bench_modules(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(BENCH))
+    reach_benches(monkeypatch)
 
 
 def _online() -> ModuleType:

@@ -8,12 +8,12 @@ from __future__ import annotations
 import msgspec
 
 from freehold.app.lazy_workspace import LazyWorkspace
-from freehold.app.lifeline import end_without_parent
 from freehold.app.log import log_to_stderr
 from freehold.app.periodic import Periodic
 from freehold.app.startup import Startup
 from freehold.ops.cleanup import Cleanup
 from freehold.sort.run.sort import sort_new_calls
+from freehold.system.lifeline import end_without_parent
 
 _SORT_S = 5.0
 _LOOK_FOR_OLD_S = 60.0

@@ -15,7 +15,7 @@ import selectors
 import socket
 import sys
 
-from freehold.app.lifeline import die_with_parent
+from freehold.system.lifeline import die_with_parent
 
 _LOW_PRIORITY = 10
 

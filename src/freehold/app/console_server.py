@@ -15,7 +15,6 @@ import msgspec
 
 from freehold.app.console_link import CLIENT_HEADER
 from freehold.app.lazy_workspace import LazyWorkspace
-from freehold.app.lifeline import end_without_parent
 from freehold.app.log import log_to_stderr
 from freehold.app.periodic import Periodic
 from freehold.app.session_secret import session_secret
@@ -27,6 +26,7 @@ from freehold.httpd.asgi import AsgiApp, Event, answer_with
 from freehold.httpd.request import ClientGoneError, Request
 from freehold.httpd.server import Limits, Server
 from freehold.settings import Settings
+from freehold.system.lifeline import end_without_parent
 
 _FOLLOW_S = 0.5
 _FIRST_LOOK_S = 5.0

@@ -19,7 +19,6 @@ import msgspec
 
 from freehold.app.console_link import ConsoleLink
 from freehold.app.lazy_workspace import LazyWorkspace
-from freehold.app.lifeline import end_without_parent
 from freehold.app.log import log_to_stderr
 from freehold.app.periodic import Periodic
 from freehold.app.startup import Startup
@@ -40,6 +39,7 @@ from freehold.httpd.server import OpenCounts
 from freehold.record import Durability, Journal, Recorder, UnderWay, delivery_lag_s, delivery_problem
 from freehold.record.run.journal import journal_folder
 from freehold.settings import Settings
+from freehold.system.lifeline import end_without_parent
 from freehold.watch.run.watermark import under_way_folder
 
 _FOLLOW_S = 0.25

@@ -15,7 +15,7 @@ import signal
 import sys
 import threading
 
-from freehold.app.lifeline import die_with_parent
+from freehold.system.lifeline import die_with_parent
 
 _LOWEST_PRIORITY = 19
 

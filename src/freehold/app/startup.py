@@ -1,4 +1,4 @@
-"""What the parent tells each of its children on stdin. Not covered: the telling (`app.child`)."""
+"""What the parent tells each of its children on stdin. Not covered: the telling (`system.child_process`)."""
 
 from __future__ import annotations
 

@@ -1,23 +1,26 @@
 """The workers, as their parent sees them: all started, all ready, all stopped.
 
 A worker says `lost N` when it had to end with calls that no disk took. Not covered: what one does (`app.worker`), how
-a process is started again when it dies (`app.child`).
+a process is started again when it dies (`system.child_process`).
 """
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 import time
 from collections.abc import Sequence
 
-from freehold.app.child import Child
 from freehold.app.sockets import Sockets
 from freehold.errors import StateError
+from freehold.system.child_process import Supervisor
+from freehold.system.lifeline import parent_option
 
 _DEATHS_BEFORE_READY = 3
 _CLOSING_S = 25.0
 """What a worker may need beyond its grace: background calls and a disk that refuses."""
+_LOG = logging.getLogger("freehold.up")
 _WORKER = (sys.executable, "-m", "freehold.app.worker")
 
 
@@ -38,13 +41,14 @@ class Workers:
         self._ending = ending or threading.Event()
         self._lost_calls: list[int] = []
         self._workers = [
-            Child(
+            Supervisor(
                 f"gateway worker {number}",
-                [*command, "--number", str(number), *listening.options],
-                told,
+                [*command, "--number", str(number), *listening.options, *parent_option()],
+                told=told,
                 inherited=(*listening.files, *inherited),
                 hear=self._hear,
                 changed=self._changed,
+                logger=_LOG,
             )
             for number in range(1, listening.workers + 1)
         ]
@@ -52,7 +56,7 @@ class Workers:
     @property
     def pids(self) -> list[int]:
         """The process ids of the workers that run now."""
-        return [worker.process.pid for worker in self._workers if worker.process is not None]
+        return [pid for worker in self._workers if (pid := worker.pid) is not None]
 
     @property
     def lost_calls(self) -> int:

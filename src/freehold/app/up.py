@@ -20,13 +20,12 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 import msgspec
 
 from freehold.app.alarm_sender import AlarmSender, make_alarms
-from freehold.app.child import Child
 from freehold.app.delivery import DeliveryThread, Listener, Tally
 from freehold.app.jobs import Jobs
 from freehold.app.lazy_workspace import LazyWorkspace
@@ -45,6 +44,8 @@ from freehold.record import forget_calls_under_way
 from freehold.record.run.journal import journal_folder
 from freehold.settings import Settings
 from freehold.sort.run.task_tables import unknown_tables
+from freehold.system.child_process import Supervisor
+from freehold.system.lifeline import parent_option
 from freehold.watch.run.watermark import under_way_folder
 
 _OPEN_S = 5.0
@@ -87,9 +88,8 @@ def _run(settings: Settings, late: LazyWorkspace, family: int, pages: socket.soc
     workers = Workers(door, told, inherited=[family], ending=ending)
     told_of_calls: list[Listener] = [tally.count, *([tracing.send] if tracing else [])]
     delivery, jobs = DeliveryThread(settings, late, told_of_calls), Jobs(settings, late, alarms)
-    sorter = Child("the sorter", _SORTER, told, inherited=[family])
-    listener = pages.fileno()
-    console = Child("the console", [*_CONSOLE, str(listener)], told, inherited=[listener, family])
+    sorter = _child("the sorter", _SORTER, told, family)
+    console = _child("the console", [*_CONSOLE, str(pages.fileno())], told, family, pages.fileno())
     counting = Periodic("metrics", tally.save, pause_s=_TALLY_S)
     with _signals(ending, workers):
         try:
@@ -115,6 +115,13 @@ def _run(settings: Settings, late: LazyWorkspace, family: int, pages: socket.soc
             f"{workers.lost_calls} calls that were answered could not be recorded: the disk took nothing.",
             hint="Free some space before the gateway is started again.",
         )
+
+
+def _child(what: str, command: Sequence[str], told: bytes, *inherited: int) -> Supervisor:
+    """A process of ours that is told what `Startup` says, holds these files, and hears nothing but that it ends."""
+    return Supervisor(
+        what, [*command, *parent_option()], told=told, hear=lambda _words: None, inherited=inherited, logger=_LOG
+    )
 
 
 @contextmanager

@@ -216,7 +216,7 @@ def _provider(settings: Settings, provider: ProviderSettings) -> Provider:
     return Provider(
         name=provider.name,
         base_url=provider.base_url,
-        dialect="anthropic" if provider.dialect == "anthropic" else "openai",
+        dialect=provider.dialect,
         key_env=provider.key_env,
         models=provider.models,
         prices=provider.prices,

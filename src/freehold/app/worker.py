@@ -11,7 +11,7 @@ import argparse
 import socket
 import sys
 
-from freehold.app.lifeline import die_with_parent
+from freehold.system.lifeline import die_with_parent
 
 
 def main() -> None:

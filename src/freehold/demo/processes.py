@@ -6,24 +6,23 @@ with the block that started them. Not covered: the engines (the gateway watches 
 
 from __future__ import annotations
 
-import ctypes
 import signal
 import socket
-import subprocess
 import sys
-import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from freehold.errors import EngineError
+from freehold.system.child_process import Supervisor, last_line
+from freehold.system.http_client import UnreachableError, send
+from freehold.system.lifeline import tied
 
-_PR_SET_PDEATHSIG = 1
 _DEATHS_BEFORE_READY = 3
 _READY_S = 300.0
+_PATIENCE_S = 15.0
 
 
 def free_port() -> int:
@@ -40,70 +39,21 @@ def watched(name: str, arguments: Sequence[str], *, ready_url: str, log: Path) -
     Waits until `ready_url` answers; EngineError with the log's last line when it does not within five minutes, or when
     the process dies again and again before.
     """
-    keeper = _Keeper(name, [sys.executable, "-m", *arguments], log)
-    keeper.start()
+    process = Supervisor(name, tied([sys.executable, "-m", *arguments], signal.SIGTERM), log=log)
+    process.start()
     try:
-        _wait_until_ready(keeper, ready_url)
+        _wait_until_ready(process, ready_url, log)
         yield
     finally:
-        keeper.stop()
+        process.stop(_PATIENCE_S)
 
 
-class _Keeper(threading.Thread):
-    def __init__(self, name: str, command: Sequence[str], log: Path) -> None:
-        super().__init__(name=f"watch-{name}", daemon=True)
-        self.label = name
-        self.log = log
-        self._command = command
-        self.deaths = 0
-        self._ending = threading.Event()
-        self._process = self._spawn()
-
-    def run(self) -> None:
-        while not self._ending.is_set():
-            if self._process.poll() is not None:
-                self.deaths += 1
-                self._ending.wait(0.3)
-                if not self._ending.is_set():
-                    self._process = self._spawn()
-            self._ending.wait(0.1)
-
-    def stop(self) -> None:
-        self._ending.set()
-        self.join(timeout=5)
-        self._process.terminate()
-        try:
-            self._process.wait(timeout=15)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-
-    def _spawn(self) -> subprocess.Popen[bytes]:
-        with self.log.open("ab") as sink:
-            return subprocess.Popen(
-                self._command,
-                stdin=subprocess.DEVNULL,
-                stdout=sink,
-                stderr=sink,
-                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
-            )
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-def _wait_until_ready(keeper: _Keeper, url: str) -> None:
+def _wait_until_ready(process: Supervisor, url: str, log: Path) -> None:
     deadline = time.monotonic() + _READY_S
-    while time.monotonic() < deadline and keeper.deaths < _DEATHS_BEFORE_READY:
+    while time.monotonic() < deadline and process.deaths < _DEATHS_BEFORE_READY:
         try:
-            with urllib.request.urlopen(url, timeout=2):  # noqa: S310  (loopback, our own)
-                return
-        except urllib.error.HTTPError:
+            send("GET", url, urlsplit(url).path or "/", headers={}, timeout_s=2)
             return
-        except OSError:
+        except UnreachableError:
             time.sleep(0.1)
-    lines = keeper.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    raise EngineError(
-        f"The {keeper.label} did not start: {lines[-1] if lines else 'it said nothing'!r}.", hint=f"See {keeper.log}."
-    )
+    raise EngineError(f"The {process.what} did not start: {last_line(log)!r}.", hint=f"See {log}.")

@@ -4,10 +4,11 @@ Not covered: reading calls from the record (`freeze.run` hands them in), redacti
 """
 
 from freehold.freeze.build import Frozen, build
-from freehold.freeze.files import Dataset, load, verify, write, written_hash
+from freehold.freeze.files import load, verify, write, written_hash
 from freehold.freeze.select import LabelledCall
 from freehold.freeze.settings import FreezeSettings
 from freehold.freeze.split import near_repeats
+from freehold.model.dataset_folder import Dataset
 
 __all__ = [
     "Dataset",

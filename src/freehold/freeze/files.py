@@ -12,37 +12,23 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from freehold.errors import NotFoundError, StateError
+from freehold.errors import DataError, NotFoundError, StateError
 from freehold.freeze.split import leaks
 from freehold.model.dataset import SPLITS, Manifest, Split
+from freehold.model.dataset_folder import MANIFEST, Dataset, read_manifest, read_split, split_file
 from freehold.model.example import Example
 from freehold.model.exchange import input_text
 from freehold.model.ids import canonical_json, sha256_hex
+from freehold.system.files import sync_folder
 
 if TYPE_CHECKING:
     from freehold.freeze.build import Frozen
 
-MANIFEST = "manifest.json"
 _AGAIN = "Restore it from a copy, or delete the folder and freeze again."
-
-
-@dataclass(frozen=True, slots=True)
-class Dataset:
-    """A dataset as read: where it lies, its manifest, its splits."""
-
-    path: Path
-    manifest: Manifest
-    train: tuple[Example, ...]
-    dev: tuple[Example, ...]
-    proof: tuple[Example, ...]
-
-    def split(self, name: Split) -> tuple[Example, ...]:
-        """The examples of a split, oldest first."""
-        return {"train": self.train, "dev": self.dev, "proof": self.proof}[name]
 
 
 def write(frozen: Frozen, folder: Path) -> Path:
@@ -58,14 +44,14 @@ def write(frozen: Frozen, folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
-        contents = {_file(split): render_rows(frozen.examples[split]) for split in SPLITS}
+        contents = {split_file(split): render_rows(frozen.examples[split]) for split in SPLITS}
         for name, content in {**contents, MANIFEST: render_manifest(frozen.manifest)}.items():
             _write_file(temporary / name, content)
         temporary.chmod(0o755)
-        _sync(temporary)
+        sync_folder(temporary)
         if not path.exists():
             temporary.rename(path)
-            _sync(folder)
+            sync_folder(folder)
     except OSError as error:
         raise StateError(
             f"The dataset could not be written to {str(folder)!r}: {error.strerror}.",
@@ -84,8 +70,7 @@ def load(path: Path) -> Dataset:
     problems, manifest = _check_hashes(path)
     if problems or manifest is None:
         raise StateError(f"The dataset in {str(path)!r} is damaged: {problems[0]}.", hint=_AGAIN)
-    rows = {split: _read_rows(path / _file(split)) for split in SPLITS}
-    return Dataset(path, manifest, rows["train"], rows["dev"], rows["proof"])
+    return Dataset(path, manifest, *(read_split(path, split) for split in SPLITS))
 
 
 def verify(path: Path) -> list[str]:
@@ -95,7 +80,7 @@ def verify(path: Path) -> list[str]:
     problems, manifest = _check_hashes(path)
     if problems or manifest is None:
         return problems
-    splits = {split: _read_rows(path / _file(split)) for split in SPLITS}
+    splits = {split: read_split(path, split) for split in SPLITS}
     return [
         *_check_counts(manifest, splits),
         *_check_groups(splits),
@@ -122,16 +107,12 @@ def render_manifest(manifest: Manifest) -> bytes:
 
 def file_hashes(examples: Mapping[Split, Sequence[Example]]) -> dict[str, str]:
     """The SHA-256 of each split's file."""
-    return {_file(split): sha256_hex(render_rows(examples[split])) for split in SPLITS}
+    return {split_file(split): sha256_hex(render_rows(examples[split])) for split in SPLITS}
 
 
 def manifest_hash(manifest: Manifest) -> str:
     """The hash that names a dataset: of its manifest with all but the hash itself."""
     return sha256_hex(canonical_json(replace(manifest, hash="").to_json()))
-
-
-def _file(split: Split) -> str:
-    return f"{split}.jsonl"
 
 
 def _write_file(path: Path, content: bytes) -> None:
@@ -142,35 +123,11 @@ def _write_file(path: Path, content: bytes) -> None:
     path.chmod(0o444)
 
 
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _read_rows(path: Path) -> tuple[Example, ...]:
-    with path.open(encoding="utf-8") as lines:
-        return tuple(Example.from_row(json.loads(line)) for line in lines)
-
-
-def _read_manifest(path: Path) -> Manifest | None:
-    """The manifest, or None when its file is not exactly one that was written here."""
-    content = path.read_bytes()
-    try:
-        data = json.loads(content)
-        known = {field.name for field in fields(Manifest)}
-        manifest = Manifest(**data) if isinstance(data, dict) and data.keys() <= known else None
-    except (ValueError, TypeError):
-        return None
-    return manifest if manifest is not None and render_manifest(manifest) == content else None
-
-
 def _check_hashes(path: Path) -> tuple[list[str], Manifest | None]:
     try:
-        manifest = _read_manifest(path / MANIFEST)
-        if manifest is None or manifest_hash(manifest) != manifest.hash:
+        content = (path / MANIFEST).read_bytes()
+        manifest = read_manifest(path)
+        if render_manifest(manifest) != content or manifest_hash(manifest) != manifest.hash:
             return [f"{MANIFEST} is not what was written"], None
         names = {entry.name for entry in path.iterdir()}
         problems = [f"{name} does not belong here" for name in sorted(names - {MANIFEST, *manifest.files})]
@@ -181,14 +138,16 @@ def _check_hashes(path: Path) -> tuple[list[str], Manifest | None]:
                 problems.append(f"{name} is not what was written")
     except OSError as error:
         return [f"it cannot be read: {error.strerror}"], None
-    if sorted(manifest.files) != sorted(_file(split) for split in SPLITS):
+    except DataError:
+        return [f"{MANIFEST} is not what was written"], None
+    if sorted(manifest.files) != sorted(split_file(split) for split in SPLITS):
         problems.append(f"{MANIFEST} does not name the three splits")
     return problems, manifest
 
 
 def _check_counts(manifest: Manifest, splits: Mapping[Split, Sequence[Example]]) -> list[str]:
     return [
-        f"{_file(split)} has {len(splits[split])} examples, the manifest says {manifest.counts.get(split)}"
+        f"{split_file(split)} has {len(splits[split])} examples, the manifest says {manifest.counts.get(split)}"
         for split in SPLITS
         if manifest.counts.get(split) != len(splits[split])
     ]

@@ -8,8 +8,8 @@ from __future__ import annotations
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
+from freehold.dialects.address import ProviderDialect
 from freehold.httpd.client import Timeouts
 from freehold.model.assignment import Assignment
 from freehold.model.engine import OwnedAnswer
@@ -82,7 +82,7 @@ class Provider:
 
     name: str
     base_url: str
-    dialect: Literal["openai", "anthropic"] = "openai"
+    dialect: ProviderDialect = "openai"
     key_env: str = ""
     models: tuple[str, ...] = ()
     prices: Mapping[str, Price] = field(default_factory=dict)

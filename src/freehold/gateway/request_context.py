@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, unquote
 
 import msgspec
 
-from freehold.dialects import BadBodyError, dialect_of, read_request
+from freehold.dialects import BadBodyError, address, dialect_of, read_request
 from freehold.dialects.once import read_once
 from freehold.dialects.paths import API_PARAMETER, path_model
 from freehold.httpd.heads import Header
@@ -25,7 +25,7 @@ from freehold.model.ids import uuid7
 from freehold.model.tags import TASK_FIELD, TASK_TAG, is_reserved, reserved_among
 from freehold.record import RequestSide, decode_body
 
-KEY_HEADERS = (b"authorization", b"x-api-key", b"api-key")
+KEY_HEADERS = tuple(name.encode() for name in address.KEY_HEADERS)
 API_HEADERS = frozenset((b"anthropic-version", b"anthropic-beta", b"openai-version", b"openai-beta"))
 KEPT_HEADERS = API_HEADERS | {
     b"content-encoding",

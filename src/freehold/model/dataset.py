@@ -44,6 +44,11 @@ class Manifest:
     repeats: dict[str, int] = field(default_factory=dict)
     habits: list[str] = field(default_factory=list)
 
+    @property
+    def learnt_inputs(self) -> int:
+        """The proof's calls whose input was nearly learnt."""
+        return self.repeats.get("held_out", 0)
+
     def to_json(self) -> dict[str, Any]:
         """The manifest as a JSON object; what versions before did not have is left out where it is empty."""
         plain = asdict(self)

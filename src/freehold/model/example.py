@@ -82,20 +82,3 @@ class Example:
             "created_at": self.created_at,
             **{name: value for name, value in more.items() if value},
         }
-
-    @classmethod
-    def from_row(cls, row: dict[str, Any]) -> Example:
-        """Read what `to_row` wrote; KeyError names a missing field."""
-        return cls(
-            id=row["id"],
-            messages=tuple(Message(m["role"], m["content"]) for m in row["messages"]),
-            target=row["target"],
-            incumbent=row["incumbent"],
-            source=row["source"],
-            group=row["group"],
-            created_at=row["created_at"],
-            also=tuple(row.get("also", ())),
-            aside=str(row.get("aside", "")),
-            traits=tuple(row.get("traits", ())),
-            response_format=str(row.get("response_format", "")),
-        )

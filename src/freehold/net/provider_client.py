@@ -6,37 +6,34 @@ what is asked and how much may be spent on it (`prove.run.budgeted_batch`), the 
 
 from __future__ import annotations
 
-import http.client
 import json
-import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from fnmatch import fnmatchcase
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from freehold.dialects import BadBodyError, StreamAssembler, read_answer, read_request
+from freehold.dialects.address import key_header, provider_target, speaks_azure, version_headers
 from freehold.dialects.endings import ending_of
 from freehold.dialects.model_name import with_added_model
-from freehold.dialects.paths import API_PARAMETER, AZURE, key_header, path_model, provider_target, speaks_azure
+from freehold.dialects.paths import API_PARAMETER, AZURE, path_model
 from freehold.dialects.sse import begins_as_stream
 from freehold.errors import SettingError, UpstreamError
 from freehold.model.call import Dialect
 from freehold.model.exchange import Answer
 from freehold.model.price import cost_usd
 from freehold.settings import ProviderSettings
+from freehold.system.http_client import Response, UnreachableError, send
 
 _TRIES = 5
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 120.0
 _TIMEOUT_S = 300.0
-_LARGEST_ANSWER_BYTES = 64 * 2**20
 _WAITED_OUT = frozenset((408, 409, 429))
 _HOPELESS = frozenset((401, 402, 403, 404, 405))
 _ANSWER_CHARS = 200
-_ANTHROPIC_VERSION = "2023-06-01"
-"""For requests that repeat no call."""
 _PATH_SIGNS = "/%:@!$&'()*+,;=~"
 
 
@@ -115,18 +112,19 @@ def ask(request: Request, asking: Asking, halt: threading.Event) -> Reply:
     said = ""
     for attempt in range(_TRIES):
         try:
-            status, headers, body = _post(request, asking.environment.get(provider.key_env, ""))
-        except (OSError, http.client.HTTPException, UnicodeError) as error:
-            status, headers, said = 0, {}, _reason(error)
+            answer = _post(request, asking.environment.get(provider.key_env, ""))
+        except UnreachableError as error:
+            said, asked_for = str(error), ""
         else:
+            status, asked_for = answer.status, answer.headers.get("retry-after", "")
             if 200 <= status < 300:
-                return _read(request, headers.get("content-type", ""), body)
-            said = f"{status}: {_shown(body)}"
+                return _read(request, answer.headers.get("content-type", ""), answer.body)
+            said = f"{status}: {_shown(answer.body)}"
             if status in _HOPELESS or status < 400:
                 break
             if status < 500 and status not in _WAITED_OUT:
                 return Reply(key=request.key, cost_usd=0.0, problem=said)
-        pause_s = _pause_s(headers.get("retry-after", ""), attempt)
+        pause_s = _pause_s(asked_for, attempt)
         if pause_s > _LONGEST_PAUSE_S or attempt == _TRIES - 1 or halt.is_set():
             break
         pause(pause_s)
@@ -136,37 +134,23 @@ def ask(request: Request, asking: Asking, halt: threading.Event) -> Reply:
     )
 
 
-def _post(request: Request, key: str) -> tuple[int, dict[str, str], bytes]:
+def _post(request: Request, key: str) -> Response:
     provider = request.provider
-    url = urlsplit(provider.base_url.rstrip("/"))
-    is_anthropic = provider.dialect == "anthropic"
     headers = {"content-type": "application/json", "accept-encoding": "identity", "user-agent": "freehold"}
-    headers |= {"anthropic-version": _ANTHROPIC_VERSION} if is_anthropic else {}
+    headers |= version_headers(provider.dialect)
     headers |= {name: value for name, value in request.api.items() if name != API_PARAMETER}
     if key:
-        name, value = key_header(provider.base_url, key, request.target, is_anthropic=is_anthropic)
+        name, value = key_header(provider.base_url, key, request.target, provider.dialect)
         headers[name] = value
-    connection: http.client.HTTPConnection
-    if url.scheme == "https":
-        context = ssl.create_default_context()
-        connection = http.client.HTTPSConnection(url.hostname or "", url.port, timeout=_TIMEOUT_S, context=context)
-    else:
-        connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=_TIMEOUT_S)
-    try:
-        connection.request("POST", _target(request, is_anthropic=is_anthropic), _body(request), headers)
-        answer = connection.getresponse()
-        body = answer.read(_LARGEST_ANSWER_BYTES)
-        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, body
-    finally:
-        connection.close()
+    return send("POST", provider.base_url, _target(request), _body(request), headers=headers, timeout_s=_TIMEOUT_S)
 
 
-def _target(request: Request, *, is_anthropic: bool) -> str:
+def _target(request: Request) -> str:
     """Where a request goes at its provider, by the rule that the gateway forwards by."""
     version = request.api.get(API_PARAMETER)
     query = f"?{urlencode({API_PARAMETER: version})}" if version else ""
     path = quote(request.target, safe=_PATH_SIGNS)
-    return provider_target(request.provider.base_url, path + query, is_anthropic=is_anthropic)
+    return provider_target(request.provider.base_url, path + query, request.provider.dialect)
 
 
 def _body(request: Request) -> bytes:
@@ -233,9 +217,3 @@ def _shown(body: bytes) -> str:
     except (ValueError, KeyError, TypeError):
         text = body.decode("utf-8", "replace")
     return repr(" ".join(str(text).split())[:_ANSWER_CHARS])
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, TimeoutError):
-        return f"no answer in {_TIMEOUT_S:g} s"
-    return (error.strerror if isinstance(error, OSError) else None) or type(error).__name__

@@ -23,6 +23,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Protocol
 
 from freehold.errors import DataError, UsageError
+from freehold.system.files import sync_folder
 
 MANIFEST = "manifest.json"
 ENDINGS = (".tar.gz", ".tgz")
@@ -71,7 +72,7 @@ def writing(target: Path, draft: Path) -> Iterator[Writer]:
     with _tar(draft) if is_file else _folder(draft) as writer:
         yield writer
     os.rename(draft, target)
-    _flush(target.parent)
+    sync_folder(target.parent)
 
 
 def read_into(source: Path, folder: Path, places: Collection[str]) -> dict[str, object]:
@@ -224,14 +225,6 @@ def _inside(source: Path, name: str) -> str:
 
 def _unusable(source: Path, why: str) -> DataError:
     return DataError(f"The backup {str(source)!r} cannot be used: {why}.", hint="Restore another one.")
-
-
-def _flush(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def sized(data: bytes) -> tuple[IO[bytes], int]:

@@ -17,7 +17,7 @@ from freehold.model.receipt import Receipt
 from freehold.model.statement import figures, has_same_figures
 from freehold.pipeline.workspace import Workspace
 from freehold.prove.run.kept_answers import answers_path, seal_at
-from freehold.serve import file_sha256
+from freehold.system.files import file_sha256
 
 State = Literal["unchanged", "changed", "written again", "gone"]
 Said = Mapping[str, Any]

@@ -21,6 +21,7 @@ import msgspec
 from freehold.errors import NotFoundError, UsageError
 from freehold.model import Call, ModelCard, Route, Verdict
 from freehold.model.dataset import SPLITS, Split
+from freehold.model.dataset_folder import split_file
 from freehold.model.lineage import Contents, Lineage, ModelLine, RouteLine, Thing, Use, VerdictLine
 from freehold.pipeline.workspace import Workspace
 from freehold.store import DatasetRow
@@ -72,30 +73,24 @@ def trace(workspace: Workspace, name: str) -> Lineage:
 def calls_behind(workspace: Workspace, lineage: Lineage) -> Iterator[tuple[Split, str]]:
     """All calls behind a dataset, a model or a verdict, with their split."""
     row = workspace.store.registry.dataset(lineage.dataset or "")
-    for split in (contents.split for contents in lineage.contents) if row else ():
-        path = Path(row.path) / f"{split}.jsonl" if row else Path()
-        if path.is_file():
-            for line in _lines(path):
-                example = _decode(line)
-                for call_id in (example.id, *example.also) if example else ():
-                    yield split, call_id
+    for split in (contents.split for contents in lineage.contents):
+        for line in _lines(row, split, []) if row else ():
+            example = _decode(line)
+            for call_id in (example.id, *example.also) if example else ():
+                yield split, call_id
 
 
 def calls_of_dataset(row: DatasetRow) -> frozenset[str] | None:
     """All calls behind a dataset's examples; None where its files do not tell, or are not what was frozen."""
     found: set[str] = set()
     examples = 0
+    problems: list[str] = []
     for split in SPLITS:
-        path = Path(row.path) / f"{split}.jsonl"
-        if not path.is_file():
-            return None
-        digest = hashlib.sha256()
-        for line in _lines(path):
-            digest.update(line)
+        for line in _lines(row, split, problems):
             example = _decode(line)
             found.update((example.id, *example.also) if example else ())
             examples += 1
-        if digest.hexdigest() != row.manifest.files.get(path.name):
+        if problems:
             return None
     return None if _keeps_one_id(row) and len(found) == examples else frozenset(found)
 
@@ -184,43 +179,30 @@ def _uses(row: DatasetRow, call_id: str, problems: list[str]) -> Iterator[Use]:
     """The examples of a dataset that a call is behind; adds to `problems` what could not be read."""
     needle = msgspec.json.encode(call_id)
     for split in SPLITS:
-        path = Path(row.path) / f"{split}.jsonl"
-        if not path.is_file():
-            problems.append(f"{path.name} of dataset {row.id[:16]} is gone: whether the call was in it cannot be told")
-            continue
-        digest = hashlib.sha256()
-        for line in _lines(path):
-            digest.update(line)
+        for line in _lines(row, split, problems, "whether the call was in it cannot be told"):
             example = _decode(line) if needle in line else None
             if example is not None and call_id in (example.id, *example.also):
                 is_kept = call_id == example.id
                 yield Use(dataset=row.id, split=split, example=example.id, is_kept=is_kept, source=example.source)
-        if digest.hexdigest() != row.manifest.files.get(path.name):
-            problems.append(f"{path.name} of dataset {row.id[:16]} is not what was frozen: {path}")
 
 
 def _contents(row: DatasetRow) -> tuple[list[Contents], list[str]]:
     """What each split of a dataset holds, and what is wrong with its files."""
-    contents, problems = [], []
+    contents: list[Contents] = []
+    problems: list[str] = []
     for split in SPLITS:
-        path = Path(row.path) / f"{split}.jsonl"
-        if not path.is_file():
-            problems.append(f"{path.name} of dataset {row.id[:16]} is gone: its calls cannot be told")
-            continue
-        digest, examples, calls, corrections = hashlib.sha256(), 0, 0, 0
+        examples, calls, corrections = 0, 0, 0
         first: list[str] = []
-        for line in _lines(path):
-            digest.update(line)
+        for line in _lines(row, split, problems):
             example = _decode(line)
             if example is not None:
                 examples, calls = examples + 1, calls + 1 + len(example.also)
                 corrections += example.source == "correction"
                 first += (example.id, *example.also)[: FIRST_CALLS - len(first)]
-        if digest.hexdigest() != row.manifest.files.get(path.name):
-            problems.append(f"{path.name} of dataset {row.id[:16]} is not what was frozen: {path}")
-        contents.append(
-            Contents(split=split, examples=examples, calls=calls, corrections=corrections, first=tuple(first))
-        )
+        if _path(row, split).is_file():
+            contents.append(
+                Contents(split=split, examples=examples, calls=calls, corrections=corrections, first=tuple(first))
+            )
     if _keeps_one_id(row) and sum(c.calls for c in contents) == sum(c.examples for c in contents):
         problems.append(_why_unseen(row))
     return contents, problems
@@ -258,9 +240,25 @@ def _route_line(route: Route, current: dict[str, int]) -> RouteLine:
     return RouteLine(version=route.version, kind=route.kind, is_in_force=is_in_force)
 
 
-def _lines(path: Path) -> Iterator[bytes]:
+def _path(row: DatasetRow, split: Split) -> Path:
+    return Path(row.path) / split_file(split)
+
+
+def _lines(
+    row: DatasetRow, split: Split, problems: list[str], loss: str = "its calls cannot be told"
+) -> Iterator[bytes]:
+    """The lines of a split's file; adds to `problems` that it is gone, with the `loss`, or is not what was frozen."""
+    path = _path(row, split)
+    if not path.is_file():
+        problems.append(f"{path.name} of dataset {row.id[:16]} is gone: {loss}")
+        return
+    digest = hashlib.sha256()
     with path.open("rb") as file:
-        yield from file
+        for line in file:
+            digest.update(line)
+            yield line
+    if digest.hexdigest() != row.manifest.files.get(path.name):
+        problems.append(f"{path.name} of dataset {row.id[:16]} is not what was frozen: {path}")
 
 
 def _decode(line: bytes) -> _Row | None:

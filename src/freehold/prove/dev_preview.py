@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from freehold.model.dataset_folder import read_dataset
 from freehold.model.engine import OwnedAnswer
 from freehold.model.example import Example
-from freehold.prove.folder import read_folder
 from freehold.prove.measure import Guess, compare, hold_out, score_guesses
 from freehold.prove.metrics import read_metrics
 from freehold.prove.plan import Seen
@@ -35,12 +35,12 @@ class Rehearsal:
 
 def rehearse(dataset: Path, kept: Callable[[Example], OwnedAnswer | None], settings: ProofSettings) -> Rehearsal | None:
     """Look at the dev answers that are kept; None where there are under LEAST_ANSWERS of them."""
-    frozen = read_folder(dataset)
+    frozen = read_dataset(dataset)
     found = [(example, answer) for example in frozen.dev if (answer := kept(example)) is not None]
     if sum(example.is_askable for example, _ in found) < LEAST_ANSWERS:
         return None
     head = untrained_head()
-    held = hold_out(frozen.kind, [example for example, _ in found], read_metrics(settings.metrics))
+    held = hold_out(frozen.manifest.kind, [example for example, _ in found], read_metrics(settings.metrics))
     guesses = [Guess(text=answer.text, confidence=head.score(answer)) for _, answer in found]
     scored = score_guesses("owned model", held, guesses)
     paired = [compare(held, scored.judged, place, settings)[1] for place in range(len(held.metrics))]

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from freehold import __version__
+from freehold.model.dataset import Manifest
 from freehold.model.engine import NOT_ASKED, OwnedAnswer
 from freehold.model.evidence import answers as of_answers
 from freehold.model.evidence import decision as of_decision
@@ -27,7 +28,6 @@ from freehold.prove.calibrator import ranking
 from freehold.prove.decide import Paired, calls_needed, whole_calls
 from freehold.prove.differences import MOST_DIFFERENCES, difference_rows
 from freehold.prove.evaluate import Evaluation
-from freehold.prove.folder import Frozen
 from freehold.prove.forecast import MOST_TOLERATED, plan_ramp, plan_rollback
 from freehold.prove.labels.judge import Compared
 from freehold.prove.measure import ScoredSplit, Side, can_replace, of_known, summarise
@@ -59,7 +59,7 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 
 def gather(
-    frozen: Frozen,
+    manifest: Manifest,
     held: ScoredSplit,
     owned: Evaluation,
     others: Sequence[Evaluation],
@@ -78,8 +78,8 @@ def gather(
     """
     spent, planned = settings.spending(verdict.level), settings.spending(level(verdict.attempt + 1))
     return Evidence(
-        task=frozen.task,
-        kind=frozen.kind,
+        task=manifest.task,
+        kind=manifest.kind,
         outcome=_same(of_decision.OutcomeFigures, owned.outcome),
         paired=_paired(owned.paired, spent),
         judged=_opinions(owned.compared),
@@ -92,10 +92,10 @@ def gather(
         sensitivity=_sensitivity(readings),
         settings=_same(SettingsFigures, settings),
         facts=_same(FactsFigures, facts, training=msgspec.to_builtins(facts.training) if facts.training else {}),
-        dataset=DatasetFigures(hash=frozen.hash, counts=frozen.counts, dropped=frozen.dropped),
+        dataset=DatasetFigures(hash=manifest.hash, counts=manifest.counts, dropped=manifest.dropped),
         freehold=__version__,
         **_counted(held),
-        **population(frozen, held, owned, verdict.used),
+        **population(manifest, held, owned, verdict.used),
         **_compared(held, owned, others, facts),
         **_attempt(verdict, spent),
         **_judged(held, owned, settings, shape),

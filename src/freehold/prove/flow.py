@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from freehold.errors import DataError
+from freehold.model.dataset_folder import Dataset, read_dataset, read_split
 from freehold.model.engine import NOT_ASKED, OwnedAnswer
 from freehold.model.example import Example
 from freehold.model.ids import canonical_json, sha256_hex
@@ -35,7 +36,6 @@ from freehold.prove.baselines.baseline import baselines
 from freehold.prove.calibrator import features_for, fit_head
 from freehold.prove.evaluate import Evaluation, tune_on, weigh
 from freehold.prove.evidence import gather
-from freehold.prove.folder import Frozen, read_folder, read_split
 from freehold.prove.labels.judge import Opinions, settled
 from freehold.prove.measure import Guess, Scored, ScoredSplit, hold_out, score_guesses
 from freehold.prove.metrics import Metric, judge, read_metrics
@@ -67,7 +67,7 @@ class _Pair:
 class _Answered:
     """Everything that was asked and scored, before any test."""
 
-    frozen: Frozen
+    frozen: Dataset
     dev: ScoredSplit
     held: ScoredSplit
     head: Calibrator
@@ -96,14 +96,16 @@ def prove(
     """
     entry = entry or ProofBudget()
     metrics = read_metrics(settings.metrics)
-    frozen = _entering(read_folder(dataset), entry)
+    frozen = _entering(read_dataset(dataset), entry)
     tuning = _ask(answer, frozen.dev, "dev", on_progress)
     answers = _ask(answer, frozen.proof, "proof", on_progress)
     given = [answer for answer in (*tuning, *answers) if answer is not NOT_ASKED]
-    features = features_for(frozen.kind, [e.target for e in frozen.dev if not e.is_aside], given)
+    features = features_for(frozen.manifest.kind, [e.target for e in frozen.dev if not e.is_aside], given)
     head = _fit(frozen, tuning, metrics, features)
     unproven = _unproven(frozen)
-    dev, held = (hold_out(frozen.kind, split, metrics, unproven=unproven) for split in (frozen.dev, frozen.proof))
+    dev, held = (
+        hold_out(frozen.manifest.kind, split, metrics, unproven=unproven) for split in (frozen.dev, frozen.proof)
+    )
     ours = _Pair(
         score_guesses("owned model", dev, _guesses(head, tuning)),
         score_guesses("owned model", held, _guesses(head, answers)),
@@ -127,7 +129,7 @@ def _decided(
     head = shape.beside_head(given.head.to_json())
     verdict = _verdict(frozen, owned, head, settings, facts, out_dir, attempt=attempt, entry=entry)
     evidence = gather(
-        frozen,
+        frozen.manifest,
         held,
         owned,
         others,
@@ -141,15 +143,16 @@ def _decided(
     return write_reports(replace(verdict, evidence=evidence.to_json()), out_dir)
 
 
-def _entering(frozen: Frozen, entry: ProofBudget) -> Frozen:
+def _entering(frozen: Dataset, entry: ProofBudget) -> Dataset:
     """The dataset as the proof may use it; DataError where no held-out call is left."""
     proof = tuple(example for example in frozen.proof if example.id not in entry.left_out)
     if all(example.is_aside for example in proof):
+        task = frozen.manifest.task
         reasons = Counter(entry.left_out.get(example.id, example.aside) for example in frozen.proof)
         told = ", ".join(f"{count:,} {reason}" for reason, count in sorted(reasons.items()))
         raise DataError(
-            f"Task {frozen.task!r} has no held-out call with a known answer left to prove on: {told or 'none came'}.",
-            hint=f"Record newer calls, then: freehold freeze {frozen.task}",
+            f"Task {task!r} has no held-out call with a known answer left to prove on: {told or 'none came'}.",
+            hint=f"Record newer calls, then: freehold freeze {task}",
         )
     dev = read_split(entry.tuned_on, "dev") if entry.tuned_on else frozen.dev
     return replace(frozen, dev=dev, proof=proof)
@@ -171,27 +174,27 @@ def _ask(answer: Answering, examples: Sequence[Example], step: str, on_progress:
 
 
 def _fit(
-    frozen: Frozen, answers: Sequence[OwnedAnswer], metrics: Sequence[Metric], features: tuple[str, ...]
+    frozen: Dataset, answers: Sequence[OwnedAnswer], metrics: Sequence[Metric], features: tuple[str, ...]
 ) -> Calibrator:
     """Fit the head on the dev answers that the gateway could use; where it should use none, each is wrong."""
     pairs = [
-        (given, not example.is_aside and judge(frozen.kind, metrics, example, given.text).score.is_exact)
+        (given, not example.is_aside and judge(frozen.manifest.kind, metrics, example, given.text).score.is_exact)
         for example, given in zip(frozen.dev, answers, strict=True)
-        if example.is_askable and example.takes(frozen.kind, given.text)
+        if example.is_askable and example.takes(frozen.manifest.kind, given.text)
     ]
     return fit_head([given for given, _ in pairs], [is_right for _, is_right in pairs], features)
 
 
-def _differing(frozen: Frozen, answers: Sequence[OwnedAnswer]) -> float:
+def _differing(frozen: Dataset, answers: Sequence[OwnedAnswer]) -> float:
     """The share of dev calls that people would have to compare; 1 where there is no dev call to tell."""
     pairs = zip(frozen.dev, answers, strict=True)
-    differ = [settled(frozen.kind, example, given.text) is None for example, given in pairs]
+    differ = [settled(frozen.manifest.kind, example, given.text) is None for example, given in pairs]
     return sum(differ) / len(differ) if differ else 1.0
 
 
-def _unproven(frozen: Frozen) -> frozenset[str]:
+def _unproven(frozen: Dataset) -> frozenset[str]:
     """The kinds of requests of which too few were held out; none of a dataset that does not say."""
-    if not frozen.has_kinds:
+    if not frozen.manifest.kinds:
         return frozenset()
     kinds = Counter(kind_of(example.traits) for example in frozen.proof if example.is_askable)
     seen = {kind for kind, count in kinds.items() if count >= LEAST_SEEN}
@@ -218,7 +221,7 @@ class _Evaluator:
         return weigh(answered.proof, self.held, spent, self.tuning(answered, asked), planned, opinions)
 
 
-def _score_baselines(frozen: Frozen, dev: ScoredSplit, held: ScoredSplit, on_progress: Progress) -> list[_Pair]:
+def _score_baselines(frozen: Dataset, dev: ScoredSplit, held: ScoredSplit, on_progress: Progress) -> list[_Pair]:
     on_progress("baselines", 0, 1)
     cut = len(frozen.dev)
     scored = [
@@ -226,14 +229,14 @@ def _score_baselines(frozen: Frozen, dev: ScoredSplit, held: ScoredSplit, on_pro
             score_guesses(baseline.name, dev, baseline.guesses[:cut]),
             score_guesses(baseline.name, held, baseline.guesses[cut:]),
         )
-        for baseline in baselines(frozen.kind, frozen.train, [*frozen.dev, *frozen.proof])
+        for baseline in baselines(frozen.manifest.kind, frozen.train, [*frozen.dev, *frozen.proof])
     ]
     on_progress("baselines", 1, 1)
     return scored
 
 
 def _verdict(
-    frozen: Frozen,
+    frozen: Dataset,
     owned: Evaluation,
     head: dict[str, Any],
     settings: ProofSettings,
@@ -246,9 +249,9 @@ def _verdict(
     outcome = owned.outcome
     return Verdict(
         id=facts.verdict_id,
-        task_id=frozen.task_id,
+        task_id=frozen.manifest.task_id,
         model_id=facts.model_id,
-        dataset_hash=frozen.hash,
+        dataset_hash=frozen.manifest.hash,
         decision=outcome.decision,
         need=outcome.need,
         need_of=outcome.need_of,
@@ -267,7 +270,7 @@ def _verdict(
     )
 
 
-def _used(frozen: Frozen, attempt: Attempt, entry: ProofBudget) -> dict[str, Any]:
+def _used(frozen: Dataset, attempt: Attempt, entry: ProofBudget) -> dict[str, Any]:
     """What names the calls that the proof used up, and what is known of where they stand."""
     times = [example.created_at for example in frozen.proof]
     learnt_until = max((example.created_at for example in (*frozen.train, *frozen.dev)), default=-math.inf)

@@ -16,23 +16,23 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from freehold.model.dataset import Manifest
 from freehold.model.evidence.calls import ReasonFigures, UsedCalls
 from freehold.model.evidence.lenient import read
 from freehold.model.example import Example
 from freehold.prove.evaluate import Evaluation
-from freehold.prove.folder import Frozen
 from freehold.prove.measure import ScoredSplit
 from freehold.text.traits import kind_of
 
 UNPROVEN = "unproven_kind"
 
 
-def population(frozen: Frozen, held: ScoredSplit, owned: Evaluation, used: Mapping[str, object]) -> dict[str, Any]:
+def population(manifest: Manifest, held: ScoredSplit, owned: Evaluation, used: Mapping[str, object]) -> dict[str, Any]:
     """Fields of the evidence; `used` says which held-out calls did not enter, and how many ask what was learnt."""
     entered = read(UsedCalls, used)
-    learnt = frozen.learnt_inputs if entered.of_learnt_inputs is None else entered.of_learnt_inputs
+    learnt = manifest.learnt_inputs if entered.of_learnt_inputs is None else entered.of_learnt_inputs
     n = len(held.examples)
-    unspoken = Counter(frozen.unspoken) + Counter(entered.left_out)
+    unspoken = Counter(manifest.unspoken) + Counter(entered.left_out)
     rows = list(zip(held.examples, held.asked, owned.is_local, strict=True))
     aside = [(_reason(example, is_asked), is_asked, is_local) for example, is_asked, is_local in rows]
     return {
@@ -42,7 +42,7 @@ def population(frozen: Frozen, held: ScoredSplit, owned: Evaluation, used: Mappi
         "left_alone": _rows((reason, False) for reason, is_asked, _ in aside if reason and not is_asked),
         "unspoken": _rows((reason, False) for reason in unspoken.elements()),
         "unspoken_share": unspoken.total() / (n + unspoken.total()) if n else None,
-        "kinds": _kinds(held) if frozen.has_kinds else {},
+        "kinds": _kinds(held) if manifest.kinds else {},
         "learnt_inputs": learnt,
     }
 

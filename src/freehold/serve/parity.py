@@ -16,7 +16,6 @@ Not covered: whether the model is any good (`prove`).
 
 from __future__ import annotations
 
-import http.client
 import json
 import math
 import os
@@ -27,12 +26,12 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from freehold.errors import EngineError, MissingExtraError, ParityError
 from freehold.model import Example
-from freehold.model.engine import key_headers
+from freehold.serve.ask import post
 from freehold.system.environment import lean_environment
+from freehold.system.http_client import UnreachableError
 from freehold.text.chatml import turns
 
 RELATIVE_BOUND = 0.4
@@ -41,7 +40,6 @@ LEAST_DOUBT = 0.005
 MAX_BOUND = 1.0
 LEAST_TOP_AGREEMENT = 0.90
 _MAX_TOKENS = 96
-_TIMEOUT_S = 300.0
 _ENVIRONMENT = {
     "OMP_WAIT_POLICY": "passive",
     "HF_HUB_OFFLINE": "1",
@@ -181,27 +179,21 @@ def told_places(answer_ids: Sequence[int], told_ids: Sequence[int]) -> list[int]
 
 
 def _post(url: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
-    parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "127.0.0.1", parts.port, timeout=_TIMEOUT_S)
     try:
-        connection.request("POST", path, json.dumps(body), {"content-type": "application/json", **key_headers(url)})
-        response = connection.getresponse()
-        raw = response.read()
+        response = post(url, path, json.dumps(body).encode())
         if response.status != 200:
-            hint = raw.decode("utf-8", "replace")[:200]
+            hint = response.body.decode("utf-8", "replace")[:200]
             raise EngineError(f"The engine answered {response.status} to {path}.", hint=hint)
-        found: dict[str, Any] = json.loads(raw)
-    except (OSError, http.client.HTTPException, ValueError) as error:
+        found: dict[str, Any] = json.loads(response.body)
+    except (UnreachableError, ValueError) as error:
         raise EngineError(f"The engine did not answer {path}: {error}.", hint="Look into the engine's log.") from error
-    finally:
-        connection.close()
     return found
 
 
 def _ask_trained(hf_dir: Path, questions: Sequence[dict[str, Any]]) -> list[Reading]:
     """What the trained weights say, from a process of its own, so that torch is never in this one."""
     done = subprocess.run(
-        [sys.executable, "-m", "freehold.serve.reference", str(hf_dir)],
+        [sys.executable, "-m", "freehold.serve.reference", str(hf_dir), str(os.getpid())],
         input=json.dumps(questions),
         capture_output=True,
         text=True,

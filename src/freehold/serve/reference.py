@@ -1,9 +1,9 @@
-"""The process that asks the trained weights: `python -m freehold.serve.reference HF_FOLDER`.
+"""The process that asks the trained weights: `python -m freehold.serve.reference HF_FOLDER PARENT_PID`.
 
 Reads questions as JSON from stdin (messages, the ids that the engine answered, and which places of them to compare) and
 writes, as one JSON line, the prompt's ids as transformers renders them, and for each of those places its id's log
 probability and whether that id is the likeliest.
-Works in fp32. Not covered: judging the difference (`parity`).
+Works in fp32, and dies with its parent. Not covered: judging the difference (`parity`).
 """
 
 from __future__ import annotations
@@ -12,13 +12,16 @@ import json
 import sys
 from typing import Any
 
+from freehold.system.lifeline import die_with_parent
+
 
 def main() -> None:
     """Answer the questions on stdin."""
+    folder, parent = sys.argv[1:]
+    die_with_parent(int(parent))
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    folder = sys.argv[1]
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, use_safetensors=True).eval()
     answers = [_answer(model, tokenizer, question) for question in json.load(sys.stdin)]

@@ -7,13 +7,13 @@ Prints `ready URL` on stdout once it answers. Dies with its parent. Not covered:
 from __future__ import annotations
 
 import argparse
-import ctypes
 import os
 import signal
 import sys
 import threading
 
-_PR_SET_PDEATHSIG = 1
+from freehold.system.lifeline import die_with_parent
+
 _MORE_CONNECTIONS = 64
 """Each open connection takes a thread: those that the gateway's workers keep must not hold up a sign of life."""
 
@@ -21,7 +21,7 @@ _MORE_CONNECTIONS = 64
 def main() -> None:
     """Serve until SIGTERM, or until the parent is gone."""
     chosen = _arguments()
-    _die_with_parent(chosen.parent)
+    die_with_parent(chosen.parent)
     ending = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda _number, _frame: ending.set())
@@ -43,13 +43,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--context", type=int, default=2048, help="tokens of prompt and answer in each slot")
     parser.add_argument("--parent", type=int, default=os.getppid(), help="process to die with")
     return parser.parse_args()
-
-
-def _die_with_parent(parent: int) -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        sys.exit("the process that started this engine is gone")
 
 
 def _serve(chosen: argparse.Namespace, key: str) -> xllamacpp.Server:  # type: ignore[name-defined]  # noqa: F821  (imported below)

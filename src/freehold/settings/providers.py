@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 from urllib.parse import urlsplit
 
 from freehold.errors import SettingError
@@ -44,7 +45,7 @@ class ProviderSettings:
 
     name: str
     base_url: str
-    dialect: str = "openai"
+    dialect: Literal["openai", "anthropic"] = "openai"
     key_env: str = ""
     models: tuple[str, ...] = ()
     prices: dict[str, tuple[float, ...]] = field(default_factory=dict)

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from freehold.errors import DataError, FreeholdError, MissingExtraError, StateError, TrainError
+from freehold.system.child_process import end_process, last_line, start_process
 from freehold.system.shutdown import do_nothing_more, is_stopping, unbroken
 from freehold.train.job import Job, Progress, Trained, make_job, read_done, write_job
 from freehold.train.recipe import Recipe
@@ -104,25 +105,16 @@ def _worker(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A worker that is told to save its place, and waited for, when the block is left early."""
     command = [sys.executable, "-m", "freehold.train.worker", str(folder.absolute()), str(os.getpid())]
     environment = WORKER_ENVIRONMENT | dict(os.environ)
-    with (folder / "worker.log").open("ab") as log:
-        # The worker is born with these signals blocked, so that no thread of a library's takes one and ends it at once.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-        try:
-            process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True
-            )
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    # The worker is born with these signals blocked, so that no thread of a library's takes one and ends it at once.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    try:
+        process = start_process(command, environment=environment, log=folder / "worker.log")
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     try:
         yield process
     finally:
-        if process.poll() is None:
-            process.terminate()
-            try:
-                process.wait(STOP_WAIT_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        end_process(process, STOP_WAIT_S)
 
 
 def _new_reports(lines: BinaryIO) -> Iterator[Progress]:
@@ -142,6 +134,5 @@ def _failure(folder: Path, status: int) -> FreeholdError:
         return _ERRORS.get(error["code"], TrainError)(error["message"], hint=error["hint"])
     except (OSError, ValueError, KeyError):
         log = folder / "worker.log"
-        tail = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:] if log.exists() else []
-        last = tail[0] if tail else "it left no message"
-        return TrainError(f"The training process ended with status {status}: {last}.", hint=f"See {str(log)!r}.")
+        said = f"The training process ended with status {status}: {last_line(log)}."
+        return TrainError(said, hint=f"See {str(log)!r}.")

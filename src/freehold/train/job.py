@@ -13,15 +13,15 @@ Not covered: the training (`worker`), the process (`fit`).
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from freehold.errors import DataError, StateError, TrainError
+from freehold.errors import StateError, TrainError
+from freehold.model.dataset_folder import read_manifest
 from freehold.model.ids import canonical_json, sha256_hex
+from freehold.system.files import file_sha256, write_whole
 from freehold.train.recipe import Ending, Recipe
 
 Phase = Literal["load", "train", "check", "save", "done"]
@@ -106,10 +106,7 @@ class Trained:
 
 def make_job(dataset: Path, base: Path, recipe: Recipe) -> Job:
     """Name the work by content; DataError when the folder is no dataset, TrainError when the base is no GGUF."""
-    try:
-        dataset_hash = str(json.loads((dataset / "manifest.json").read_text(encoding="utf-8"))["hash"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{str(dataset)!r} is not a dataset: {error}.", hint="Run: freehold freeze TASK") from error
+    dataset_hash = read_manifest(dataset).hash
     try:
         with base.open("rb") as file:
             is_gguf = file.read(4) == b"GGUF"
@@ -177,15 +174,4 @@ def write_done(folder: Path, job: Job, trained: Trained) -> None:
 
 def write_json(path: Path, value: object) -> None:
     """Write a JSON file that is either wholly there or not at all."""
-    part = path.with_name(path.name + ".part")
-    with part.open("w", encoding="utf-8") as file:
-        json.dump(value, file, ensure_ascii=False, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's content, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    write_whole(path, json.dumps(value, ensure_ascii=False, indent=1).encode())

@@ -28,10 +28,11 @@ from typing import Any
 import torch
 
 from freehold.errors import DataError, FreeholdError, StateError, TrainError
-from freehold.model import Example
+from freehold.model.dataset_folder import read_split
+from freehold.system.files import file_sha256
 from freehold.train import base
 from freehold.train.batches import Encoded, batches_from, encode, steps_of
-from freehold.train.job import Job, Progress, Trained, file_sha256, read_done, read_job, write_done, write_json
+from freehold.train.job import Job, Progress, Trained, read_done, read_job, write_done, write_json
 from freehold.train.lower import kept_bytes
 from freehold.train.memory import Layers, available_bytes, check_memory, give_back_freed, needed_bytes
 from freehold.train.trainer import Trainer
@@ -171,8 +172,8 @@ def _check_room(job: Job, shape: base.Shape, lessons: _Lessons, device: torch.de
 def _read_lessons(job: Job, tokenizer: Any) -> _Lessons:
     """Train and dev split as ids; DataError when too few examples are left to learn from."""
     tokenize, most = base.tokenize_with(tokenizer), job.recipe.max_tokens
-    train, dropped = encode(_read_split(job.dataset, "train"), tokenize, most)
-    known = [example for example in _read_split(job.dataset, "dev") if not example.is_aside]
+    train, dropped = encode(read_split(job.dataset, "train"), tokenize, most)
+    known = [example for example in read_split(job.dataset, "dev") if not example.is_aside]
     dev, _ = encode(known[:DEV_EXAMPLES], tokenize, most)
     if len(train) < LEAST_EXAMPLES:
         longer = f" ({dropped} more are longer than {most} tokens)" if dropped else ""
@@ -191,15 +192,6 @@ def _within(examples: Sequence[Encoded], most_tokens: int) -> list[Encoded]:
         for place, (example, size) in enumerate(zip(examples, sizes, strict=True))
         if not place or size <= most_tokens
     ]
-
-
-def _read_split(dataset: Path, name: str) -> Sequence[Example]:
-    path = dataset / f"{name}.jsonl"
-    try:
-        with path.open(encoding="utf-8") as lines:
-            return [Example.from_row(json.loads(line)) for line in lines if line.strip()]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{str(path)!r} cannot be read: {error}.", hint="Freeze the task again.") from error
 
 
 def _summary(

@@ -31,6 +31,7 @@ from dataclasses import dataclass, field
 from freehold.errors import SettingError
 from freehold.gateway.errors import RefusedError
 from freehold.gateway.keys.scope import Admitted
+from freehold.gateway.request_context import KEY_HEADERS
 from freehold.model.budget import wait_s as sliding_wait_s
 from freehold.model.key import DAY_S, MINUTE_S, Key, KeyUsage, key_hash, key_id, sent_key
 from freehold.text.formatting import usd
@@ -43,7 +44,6 @@ Sync = Callable[[Admissions], tuple[Sequence[Key], Mapping[str, KeyUsage]]]
 """Adds a gateway's own counts to everybody's, and returns the keys and their usage (`store.keys.sync`)."""
 
 OWN_HEADER = b"freehold-key"
-_SDK_HEADERS = (b"authorization", b"x-api-key", b"api-key")
 _NO_USAGE = KeyUsage()
 
 
@@ -187,7 +187,7 @@ def _key_text(header: ReadHeader) -> str:
     """The gateway key of a request: in a header of its own, or where the SDKs put the provider's."""
     if own := header(OWN_HEADER).strip():
         return own
-    for name in _SDK_HEADERS:
+    for name in KEY_HEADERS:
         value = header(name)
         if value and (text := sent_key(value)):
             return text

@@ -14,8 +14,9 @@ from functools import lru_cache
 
 from msgspec.structs import replace
 
+from freehold.dialects.address import speaks_azure
 from freehold.dialects.model_name import with_added_model, with_model
-from freehold.dialects.paths import AZURE, path_model, speaks_azure
+from freehold.dialects.paths import AZURE, path_model
 from freehold.gateway.config import GatewaySettings, Provider
 from freehold.gateway.errors import unanswered
 from freehold.gateway.provider.edits import UsageStrip

@@ -12,7 +12,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from freehold.dialects.paths import AZURE, key_header, speaks_azure
+from freehold.dialects.address import key_header, speaks_azure
+from freehold.dialects.paths import AZURE
 from freehold.gateway.config import Provider
 from freehold.gateway.errors import RefusedError
 from freehold.gateway.request_context import KEY_HEADERS, RequestContext
@@ -45,8 +46,7 @@ def lent_key(provider: Provider, context: RequestContext, environment: Mapping[s
             f"The provider {provider.name!r} needs a key: the request brings none, and {provider.key_env} is not set.",
             hint=f"Set {provider.key_env} where the gateway runs, or give the client its own key.",
         )
-    is_anthropic = provider.dialect == "anthropic"
-    name, value = key_header(provider.base_url, key, context.path, is_anthropic=is_anthropic)
+    name, value = key_header(provider.base_url, key, context.path, provider.dialect)
     return name.encode(), plain(value)
 
 

@@ -10,7 +10,8 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-from freehold.dialects.paths import AZURE, provider_target, speaks_azure
+from freehold.dialects.address import provider_target, speaks_azure
+from freehold.dialects.paths import AZURE
 from freehold.gateway.config import Provider
 from freehold.gateway.errors import RefusedError
 from freehold.gateway.provider.provider_keys import GATEWAY_KEY_PREFIX, as_plain_key
@@ -89,10 +90,9 @@ def address(base_url: str) -> tuple[Origin, bytes]:
 
 
 def upstream_target(provider: Provider, target: bytes, model: str | None = None) -> bytes:
-    """The target at the provider for one here (`dialects.paths`); `model` replaces one that its path names."""
+    """The target at the provider for one here (`dialects.address`); `model` replaces one that its path names."""
     path = target.decode("latin-1")
-    is_anthropic = provider.dialect == "anthropic"
-    return provider_target(provider.base_url, path, is_anthropic=is_anthropic, model=model).encode("latin-1")
+    return provider_target(provider.base_url, path, provider.dialect, model=model).encode("latin-1")
 
 
 def upstream_head(

@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from functools import lru_cache
 
+from freehold.dialects.paths import path_of
 from freehold.gateway.provider.providers import address
 from freehold.httpd.client import Pool, Timeouts, UpstreamError
 from freehold.httpd.heads import plain
@@ -17,6 +18,7 @@ from freehold.model.engine import OwnedAnswer, key_headers, owned_body, read_own
 from freehold.model.exchange import Message
 
 _LARGEST_ANSWER_BYTES = 64 * 2**20
+_PATH = path_of("openai-chat").encode()
 
 
 async def ask_engine(
@@ -24,12 +26,15 @@ async def ask_engine(
 ) -> OwnedAnswer:
     """One owned answer; raises UpstreamError or ValueError when the engine gives none."""
     begun_at = time.perf_counter()
-    origin, path = address(engine_url)
+    origin, base = address(engine_url)
     body = json.dumps(owned_body(messages, max_tokens=max_tokens), ensure_ascii=False).encode("utf-8", "replace")
-    head = (
-        b"POST %b/v1/chat/completions HTTP/1.1\r\nhost: %b:%d\r\ncontent-type: application/json\r\n%b"
-        b"content-length: %d\r\n\r\n"
-        % (path.removesuffix(b"/v1"), origin.host.encode(), origin.port, _key_lines(engine_url), len(body))
+    head = b"POST %b%b HTTP/1.1\r\nhost: %b:%d\r\ncontent-type: application/json\r\n%bcontent-length: %d\r\n\r\n" % (
+        base.removesuffix(b"/v1"),
+        _PATH,
+        origin.host.encode(),
+        origin.port,
+        _key_lines(engine_url),
+        len(body),
     )
     timeouts = Timeouts(connect_s=timeout_s, total_s=timeout_s)
     response = await pool.ask(origin, head, body, is_head=False, timeouts=timeouts)

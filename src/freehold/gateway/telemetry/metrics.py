@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import operator
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ from freehold.gateway.telemetry.meter import (
     add_up,
     joined,
 )
+from freehold.system.files import write_whole
 
 T = TypeVar("T")
 
@@ -128,10 +128,8 @@ class Metrics:
         encoded = msgspec.json.encode(self._figures())
         if encoded == self._saved:
             return
-        draft = self._path.with_suffix(".new")
         self._sources.folder.mkdir(parents=True, exist_ok=True)
-        draft.write_bytes(encoded)
-        os.replace(draft, self._path)
+        write_whole(self._path, encoded, is_synced=False)
         self._saved = encoded
 
     async def keep(self) -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import http.client
 import importlib.util
 import os
 import resource
-import socket
 import statistics
 import tempfile
 import time
 from collections.abc import Mapping
+from http import HTTPStatus
 from pathlib import Path
 
 from freehold.ops.doctor.finding import Finding, size
@@ -18,6 +17,7 @@ from freehold.ops.drafts import abandoned_drafts, known_places
 from freehold.ops.privacy import open_to_others
 from freehold.record import missing_encodings
 from freehold.settings import Settings
+from freehold.system.http_client import UnreachableError, send
 
 _LITTLE_BYTES, _TOO_LITTLE_BYTES = 5 * 2**30, 200 * 2**20
 _FEW_INODES = 10_000
@@ -144,30 +144,23 @@ def check_gateway(settings: Settings) -> list[Finding]:
     if port == 0:
         return [Finding("gateway", "ok", "takes any free port")]
     asked = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  (asked, not bound)
-    connection = http.client.HTTPConnection(asked, port, timeout=_ASK_TIMEOUT_S)
+    origin = f"http://[{asked}]:{port}" if ":" in asked else f"http://{asked}:{port}"
     try:
-        connection.request("GET", "/readyz")
-        answer = connection.getresponse()
-        body = answer.read(2000).decode("utf-8", "replace")
-    except ConnectionRefusedError:
-        return [Finding("gateway", "ok", f"none runs, and {place} is free")]
-    except (OSError, http.client.HTTPException) as error:
-        return [Finding("gateway", "fail", f"what listens on {place} does not answer: {_reason(error)}", _PORT_HINT)]
-    finally:
-        connection.close()
+        answer = send("GET", origin, "/readyz", headers={}, timeout_s=_ASK_TIMEOUT_S, most_bytes=2000)
+    except UnreachableError as error:
+        if isinstance(error.__cause__, ConnectionRefusedError):
+            return [Finding("gateway", "ok", f"none runs, and {place} is free")]
+        return [Finding("gateway", "fail", f"what listens on {place} does not answer: {error}", _PORT_HINT)]
+    body = answer.body.decode("utf-8", "replace")
     if '"journal"' not in body:
         return [Finding("gateway", "fail", f"something that is no gateway of this version has {place}", _PORT_HINT)]
-    if answer.status != http.client.OK:
+    if answer.status != HTTPStatus.OK:
         hint = "Its own words say why; its log has more."
         return [Finding("gateway", "fail", f"the gateway on {place} takes no calls: {body}", hint)]
     return [Finding("gateway", "ok", f"a gateway answers on {place}")]
 
 
 _PORT_HINT = "See what it is (ss -ltnp), stop it, or choose another gateway.port."
-
-
-def _reason(error: Exception) -> str:
-    return "no answer in time" if isinstance(error, socket.timeout) else str(error) or type(error).__name__
 
 
 def check_wall_clock(began: tuple[float, float]) -> list[Finding]:

@@ -5,18 +5,19 @@ No key is ever part of a finding: of an answer only the status, the number of mo
 
 from __future__ import annotations
 
-import http.client
 import json
-import ssl
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from fnmatch import fnmatchcase
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
+from freehold.dialects.address import MODELS_PATH, key_header, provider_target, version_headers
 from freehold.ops.doctor.finding import Finding, Level
 from freehold.settings import ProviderSettings
+from freehold.system.http_client import Response, UnreachableError, send
 
 _TIMEOUT_S = 5.0
 _ANSWER_BYTES = 4 * 2**20
@@ -38,13 +39,13 @@ def ask_provider(provider: ProviderSettings, environment: Mapping[str, str]) -> 
     host = urlsplit(provider.base_url).hostname
     began_at = time.time()
     try:
-        answer, body = _get(provider, key)
-    except (OSError, http.client.HTTPException, UnicodeError) as error:
+        answer = _get(provider, key)
+    except UnreachableError as error:
         hint = "Check base_url, the network, name resolution and the firewall from this machine."
-        found.insert(0, Finding(name, "fail", f"{host} cannot be reached: {_reason(error)}", hint))
+        found.insert(0, Finding(name, "fail", f"{host} cannot be reached: {error}", hint))
         return Asked(found)
     middle = (began_at + time.time()) / 2
-    return Asked([_judged(provider, answer.status, body, has_key=bool(key)), *found], _skew(answer, middle))
+    return Asked([_judged(provider, answer.status, answer.body, has_key=bool(key)), *found], _skew(answer, middle))
 
 
 def check_skew(skews: Sequence[float]) -> list[Finding]:
@@ -65,39 +66,19 @@ def _key_findings(provider: ProviderSettings, *, has_key: bool) -> list[Finding]
     return [Finding(f"provider {provider.name}", "warn", text, hint)]
 
 
-def _get(provider: ProviderSettings, key: str) -> tuple[http.client.HTTPResponse, bytes]:
-    url = urlsplit(_models_url(provider))
-    headers = {"user-agent": "freehold-doctor", "accept": "application/json"}
-    if provider.dialect == "anthropic":
-        headers |= {"anthropic-version": "2023-06-01"} | ({"x-api-key": key} if key else {})
-    elif key:
-        headers["authorization"] = f"Bearer {key}"
-    host = url.hostname or ""
-    connection: http.client.HTTPConnection
-    if url.scheme == "https":
-        connection = http.client.HTTPSConnection(
-            host, url.port, timeout=_TIMEOUT_S, context=ssl.create_default_context()
-        )
-    else:
-        connection = http.client.HTTPConnection(host, url.port, timeout=_TIMEOUT_S)
-    try:
-        connection.request("GET", url.path, headers=headers)
-        answer = connection.getresponse()
-        return answer, answer.read(_ANSWER_BYTES)
-    finally:
-        connection.close()
-
-
-def _models_url(provider: ProviderSettings) -> str:
-    """Where the list of models is, by the rule that the gateway forwards by."""
-    base = provider.base_url.rstrip("/")
-    has_version = base.endswith("/v1") or (bool(urlsplit(base).path) and provider.dialect == "openai")
-    return base + ("/models" if has_version else "/v1/models")
+def _get(provider: ProviderSettings, key: str) -> Response:
+    """Ask for the list of models, by the rules that the gateway forwards by."""
+    headers = {"user-agent": "freehold-doctor", "accept": "application/json", **version_headers(provider.dialect)}
+    if key:
+        name, value = key_header(provider.base_url, key, MODELS_PATH, provider.dialect)
+        headers[name] = value
+    target = provider_target(provider.base_url, MODELS_PATH, provider.dialect)
+    return send("GET", provider.base_url, target, headers=headers, timeout_s=_TIMEOUT_S, most_bytes=_ANSWER_BYTES)
 
 
 def _judged(provider: ProviderSettings, status: int, body: bytes, *, has_key: bool) -> Finding:
     name = f"provider {provider.name}"
-    if status == http.client.OK:
+    if status == HTTPStatus.OK:
         models = _models(body)
         missing = [m for m in provider.models if not any(fnmatchcase(found, m) for found in models)]
         if models and missing:
@@ -110,7 +91,7 @@ def _judged(provider: ProviderSettings, status: int, body: bytes, *, has_key: bo
         return Finding(name, "ok", f"reachable, and wants a key ({status})")
     if status in (404, 405):
         return Finding(name, "ok", f"reachable, has no list of models ({status})")
-    if status == http.client.TOO_MANY_REQUESTS:
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
         return Finding(name, "warn", "reachable, but rate-limits this key now (429)", "See the account's limits.")
     level: Level = "fail" if status >= 500 else "warn"
     return Finding(name, level, f"answers its list of models with {status}", "See the provider's status page.")
@@ -124,16 +105,8 @@ def _models(body: bytes) -> list[str]:
         return []
 
 
-def _skew(answer: http.client.HTTPResponse, here: float) -> float | None:
+def _skew(answer: Response, here: float) -> float | None:
     try:
         return here - (parsedate_to_datetime(answer.headers["date"]).timestamp() + 0.5)
-    except (TypeError, ValueError):
+    except (KeyError, ValueError):
         return None
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, TimeoutError):
-        return f"no answer in {_TIMEOUT_S:g} s"
-    if isinstance(error, ssl.SSLError):
-        return f"its certificate or TLS is refused ({error.reason})"
-    return (error.strerror if isinstance(error, OSError) else None) or type(error).__name__

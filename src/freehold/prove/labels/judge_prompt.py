@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Literal
 
+from freehold.dialects.address import ProviderDialect
 from freehold.text.json_text import JsonValue, parse_json
 
 MOST_REPLY_TOKENS = 1024
@@ -43,7 +43,7 @@ class Question:
     second: str
 
 
-def judge_body(question: Question, *, model: str, dialect: Literal["openai", "anthropic"], mark: str) -> bytes:
+def judge_body(question: Question, *, model: str, dialect: ProviderDialect, mark: str) -> bytes:
     """The body of the request to the judge; `mark` must be unknown to whoever wrote the texts, and is best random."""
     system = _SYSTEM.format(mark=mark)
     user = {"role": "user", "content": _quoted(question, mark)}

@@ -11,7 +11,6 @@ Not covered: figures (`prove.evidence`), sentences (`prove.report.sentences`), p
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from freehold.prove.report import differences, dots, pictures, reasons, words
 from freehold.prove.report.environment import environment
 from freehold.prove.report.grounds import basis, grounds
 from freehold.prove.report.sentences import state, tell
+from freehold.system.files import write_whole
 
 _MOST_SHOWN = 25
 _MOST_SHOWN_CHARS = 400_000
@@ -41,7 +41,7 @@ def write_reports(verdict: Verdict, out_dir: Path) -> Verdict:
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
         for name, page in pages.items():
-            _replace(out_dir / name, page)
+            write_whole(out_dir / name, page.encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise StateError(
             f"The report could not be written to {str(out_dir)!r}: {error.strerror}.",
@@ -90,16 +90,3 @@ def _shown_differences(evidence: Evidence) -> list[differences.SideBySide]:
             break
         shown.append(differences.side_by_side(row))
     return shown
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write beside the file, force to disk, then take its place."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with beside.open("w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)

@@ -73,7 +73,7 @@ def _own(workspace: Workspace, task: Task, dataset: DatasetRow, card: ModelCard)
 
 def _unseen(proof: Sequence[Example], dataset: DatasetRow, own: DatasetRow) -> Contamination:
     if own.id == dataset.id:
-        return Contamination(of_learnt_inputs=dataset.manifest.repeats.get("held_out", 0))
+        return Contamination(of_learnt_inputs=dataset.manifest.learnt_inputs)
     trained = load(Path(own.path))
     threshold = own.manifest.settings.get("near_duplicate", _NEAR_DUPLICATE)
     return contamination(proof, (*trained.train, *trained.dev), near_duplicate=float(threshold))

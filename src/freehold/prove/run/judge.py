@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from freehold.dialects.address import CHAT_DIALECTS
+from freehold.dialects.paths import path_of
 from freehold.errors import UpstreamError
 from freehold.model import ModelCard
 from freehold.model.exchange import Usage
@@ -127,19 +129,18 @@ def judge_state(workspace: Workspace, card: ModelCard) -> int:
 
 
 def _request(pair: Pair, provider: ProviderSettings, model: str, *, is_swapped: bool) -> Request:
-    is_anthropic = provider.dialect == "anthropic"
     body = judge_body(
         _question(pair, is_swapped=is_swapped),
         model=model,
-        dialect="anthropic" if is_anthropic else "openai",
+        dialect=provider.dialect,
         mark=secrets.token_hex(16),
     )
     usage = Usage(input_tokens=len(body) // _CHARS_PER_TOKEN, output_tokens=_REPLY_TOKENS)
     return Request(
         key=_key(pair.example_id, pair.digest, is_swapped=is_swapped),
         provider=provider,
-        dialect="anthropic-messages" if is_anthropic else "openai-chat",
-        target="/v1/messages" if is_anthropic else "/v1/chat/completions",
+        dialect=CHAT_DIALECTS[provider.dialect],
+        target=path_of(CHAT_DIALECTS[provider.dialect]),
         body=body,
         expected_usd=cost_usd(model, usage, provider.prices),
     )

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from freehold.errors import DataError, UsageError
+from freehold.freeze import load
 from freehold.model import ModelCard
 from freehold.model.example import Example
 from freehold.model.label import Label, Preference, answers_digest, is_owned_first
@@ -25,7 +26,6 @@ from freehold.model.task import Task
 from freehold.pipeline.progress import Reporter
 from freehold.pipeline.workspace import Workspace
 from freehold.prove import draw_pairs, planned_pairs, settled
-from freehold.prove.folder import read_folder
 from freehold.prove.run.eligibility import left_out
 from freehold.prove.run.prove import owned_answers, proof_id, proof_settings
 from freehold.store import DatasetRow
@@ -127,7 +127,7 @@ def compare(
     task = workspace.task(name)
     card = workspace.model(task, model_id)
     dataset = dataset or workspace.dataset(task)
-    frozen, settings = read_folder(Path(dataset.path)), proof_settings(workspace)
+    frozen, settings = load(Path(dataset.path)), proof_settings(workspace)
     entering = _entering(workspace, task, dataset, card, frozen.proof)
     drawn = [entering[position] for position in draw_pairs(entering, settings.seed)]
     answers = owned_answers(workspace, task, card, drawn, report)
@@ -141,7 +141,7 @@ def compare(
             owned=answer.text,
             rented=example.incumbent,
             is_owned_first=is_owned_first(card.id, example.id, settings.seed),
-            is_same=settled(frozen.kind, example, answer.text) is not None,
+            is_same=settled(frozen.manifest.kind, example, answer.text) is not None,
         )
         for place, (example, answer) in enumerate(zip(drawn, answers, strict=True), 1)
     )
@@ -149,7 +149,7 @@ def compare(
         task=task,
         model_id=card.id,
         pairs=pairs,
-        planned=planned_pairs(frozen.kind, len(pairs), settings),
+        planned=planned_pairs(frozen.manifest.kind, len(pairs), settings),
         labels=_counting(workspace.store.labels.of_model(task.id, card.id), _digests(pairs)),
     )
 

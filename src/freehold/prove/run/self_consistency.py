@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from freehold.errors import DataError, NotFoundError
+from freehold.freeze import load
 from freehold.model import Call, ModelCard
 from freehold.model.example import Example
 from freehold.model.task import Task
@@ -24,10 +25,10 @@ from freehold.pipeline.locks import locked
 from freehold.pipeline.progress import Progress, Reporter
 from freehold.pipeline.workspace import Workspace
 from freehold.prove import Noise, measure_noise
-from freehold.prove.folder import read_folder
 from freehold.prove.run.budgeted_batch import Asked, Budget, Replies, ask_all, total_usd
 from freehold.prove.run.prove import noise_path, owned_answers, proof_settings
 from freehold.settings import ProviderSettings
+from freehold.system.files import write_whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +81,7 @@ def plan_noise(workspace: Workspace, name: str, count: int, model_id: str | None
     More are drawn by asking for more, never others.
     """
     task = workspace.task(name)
-    frozen = read_folder(Path(workspace.dataset_of(task, _dataset_hash(workspace, task, model_id)).path))
+    frozen = load(Path(workspace.dataset_of(task, _dataset_hash(workspace, task, model_id)).path))
     drawn = [*_shuffled(_comparable(frozen.dev), workspace), *_shuffled(_comparable(frozen.proof), workspace)]
     examples, calls, left_out = _askable(workspace, drawn, count)
     if not examples:
@@ -94,8 +95,8 @@ def plan_noise(workspace: Workspace, name: str, count: int, model_id: str | None
     requests = [r if r.expected_usd is not None else replace(r, expected_usd=usual) for r in waiting]
     return NoisePlan(
         task=task,
-        kind=frozen.kind,
-        dataset_hash=frozen.hash,
+        kind=frozen.manifest.kind,
+        dataset_hash=frozen.manifest.hash,
         examples=tuple(examples),
         on_dev=frozenset(example.id for example in frozen.dev),
         models={call.id: call.model_answered for call in calls},
@@ -152,10 +153,7 @@ def _compared(
         "left_out": plan.left_out,
         "asked_at": time.time(),
     }
-    path = noise_path(workspace, plan.task)
-    beside = path.with_suffix(".new")
-    beside.write_bytes(msgspec.json.encode(document))
-    beside.replace(path)
+    write_whole(noise_path(workspace, plan.task), msgspec.json.encode(document), is_synced=False)
     return NoiseFound(noise=noise, asked=asked, document=document)
 
 

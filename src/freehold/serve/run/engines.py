@@ -17,6 +17,7 @@ from freehold.route.run.directory import ServedModel
 from freehold.serve import Engine
 from freehold.settings import Settings
 from freehold.store import Store
+from freehold.system.files import write_whole
 
 TRY_AGAIN_S = 15.0
 _LOG = logging.getLogger("freehold.engines")
@@ -73,9 +74,7 @@ class Engines:
             return
         path = engine_file(self._settings)
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part")
-        part.write_text(listed, encoding="utf-8")
-        part.replace(path)
+        write_whole(path, listed.encode(), is_synced=False)
         self._listed = listed
 
     def stop(self) -> None:

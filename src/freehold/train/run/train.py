@@ -16,9 +16,10 @@ from freehold.model.model_card import MODEL_FILE
 from freehold.model.task import Task
 from freehold.pipeline.progress import Progress, Reporter
 from freehold.pipeline.workspace import Workspace
-from freehold.serve import check_parity, export_gguf, file_sha256, pull, read_adapter, serving
+from freehold.serve import check_parity, export_gguf, pull, read_adapter, serving
 from freehold.settings import Settings
 from freehold.store import DatasetRow
+from freehold.system.files import file_sha256
 from freehold.text.chatml import TEMPLATE
 from freehold.train import Progress as TrainProgress
 from freehold.train import Recipe, Trained, Undertrained, default_epochs, fit, undertrained

@@ -6,13 +6,12 @@ names, and it is in no message. Source: https://docs.slack.dev/messaging/sending
 
 from __future__ import annotations
 
-import http.client
 import json
-import ssl
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from freehold.errors import SettingError, UpstreamError
+from freehold.system.http_client import UnreachableError, send
 from freehold.watch.alarms import Event
 
 _TIMEOUT_S = 10.0
@@ -40,22 +39,13 @@ class WebhookAlarm:
         """Post the event; UpstreamError where the webhook does not take it."""
         body = json.dumps({"text": escaped(event.text)[:_MOST_CHARS]}).encode()
         target = (self._parts.path or "/") + (f"?{self._parts.query}" if self._parts.query else "")
-        connection = self._connection()
+        headers = {"content-type": "application/json"}
         try:
-            connection.request("POST", target, body, {"content-type": "application/json"})
-            status = connection.getresponse().status
-        except (OSError, http.client.HTTPException) as error:
-            raise UpstreamError(f"The webhook cannot be reached ({type(error).__name__}).") from error
-        finally:
-            connection.close()
+            status = send("POST", self._parts.geturl(), target, body, headers=headers, timeout_s=_TIMEOUT_S).status
+        except UnreachableError as error:
+            raise UpstreamError(f"The webhook cannot be reached: {error}.") from error
         if not 200 <= status < 300:
             raise UpstreamError(f"The webhook answered with status {status}.")
-
-    def _connection(self) -> http.client.HTTPConnection:
-        host, port = str(self._parts.hostname), self._parts.port
-        if self._parts.scheme == "http":
-            return http.client.HTTPConnection(host, port, timeout=_TIMEOUT_S)
-        return http.client.HTTPSConnection(host, port, timeout=_TIMEOUT_S, context=ssl.create_default_context())
 
 
 def escaped(text: str) -> str:

@@ -24,14 +24,15 @@ from pathlib import Path
 import msgspec
 
 from freehold.errors import BusyError, DataError
+from freehold.freeze import load
 from freehold.model.task import Task
 from freehold.net.provider_client import Asking, Request
 from freehold.pipeline.locks import locked
 from freehold.pipeline.progress import Progress, Reporter
 from freehold.pipeline.workspace import Workspace
-from freehold.prove.folder import read_folder
 from freehold.prove.run.budgeted_batch import Asked, Budget, Replies, ask_all, total_usd
 from freehold.prove.run.self_consistency import again_path, request_of
+from freehold.system.files import write_whole
 from freehold.text.scoring import is_acceptable, score
 from freehold.watch import Drift, new_probe_drift, observe_probe, sign_of_change
 
@@ -128,9 +129,7 @@ def probe(workspace: Workspace, plan: ProbePlan, budget: Budget, asking: Asking,
     """Ask the plan's probes, weigh all that were answered, and keep what was found with the task's watch."""
     path = _list_path(workspace, plan.task)
     with locked(path.with_suffix(".lock"), f"A probe of task {plan.task.name!r}"):
-        beside = path.with_suffix(".new")
-        beside.write_bytes(msgspec.json.encode(plan.probes))
-        beside.replace(path)
+        write_whole(path, msgspec.json.encode(plan.probes), is_synced=False)
         replies = Replies(_replies_path(workspace, plan.task))
         note = Progress(stage="probe", total=len(plan.requests), note=plan.provider_names)
         asked = ask_all(plan.requests, replies, budget, asking, lambda done: report(replace(note, done=done)))
@@ -177,14 +176,14 @@ def changes(one: Probe, third: str) -> dict[str, float]:
 
 def _unused(workspace: Workspace, task: Task, used: set[str]) -> list[Probe]:
     """The calls that were answered twice and were no probe yet, in the order in which they were asked again."""
-    frozen = read_folder(Path(workspace.dataset(task).path))
+    frozen = load(Path(workspace.dataset(task).path))
     firsts = {example.id: example.incumbent for example in (*frozen.dev, *frozen.proof) if not example.is_aside}
     again = Replies(again_path(workspace, task))
     found = []
     for call_id in again:
         reply = again.get(call_id)
         if call_id in firsts and call_id not in used and reply is not None and reply.text and not reply.problem:
-            found.append(Probe(id=call_id, kind=frozen.kind, first=firsts[call_id], second=reply.text))
+            found.append(Probe(id=call_id, kind=frozen.manifest.kind, first=firsts[call_id], second=reply.text))
     return sorted(found, key=lambda one: one.id)
 
 
