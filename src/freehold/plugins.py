@@ -6,6 +6,10 @@ A package adds to a table by an entry point of the group `freehold.TABLE`, in it
     pager = "my_package.pager:PagerAlarm"
 
 What is of Freehold itself is in the same table, and loaded the same way. Nothing is imported before it is asked for.
+What an entry has to be is said by a protocol in the folder of its stage, which each table names.
+
+Not covered: what is done where a plugin raises or takes too long: that is for its caller (`app.alarm_sender`,
+`prove.metrics`).
 """
 
 from __future__ import annotations
@@ -18,14 +22,16 @@ from typing import Any
 from freehold.errors import SettingError
 
 PREFIX = "freehold."
+_MOST_CHARS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Seam:
-    """One table; `own` are Freehold's entries, each as `module:name`."""
+    """One table; `own` are Freehold's entries, as `module:name`; `needs` are the attributes that every entry has."""
 
     name: str
     own: Mapping[str, str]
+    needs: tuple[str, ...] = ()
 
     def names(self) -> tuple[str, ...]:
         """All names that can be asked for."""
@@ -34,7 +40,8 @@ class Seam:
     def load(self, name: str) -> Any:
         """What a name stands for.
 
-        SettingError for an unknown name, for one that two packages offer, and for one that cannot be imported.
+        SettingError for an unknown name, for one that two packages offer, for one that cannot be imported, and for one
+        that lacks what the table's protocol asks for.
         """
         found = [entry for entry in self._others() if entry.name == name]
         if name in self.own:
@@ -46,13 +53,20 @@ class Seam:
             raise SettingError(
                 f"{name!r} of {self.name} is offered by several packages: {offered}.", hint="Uninstall all but one."
             )
+        return self._loaded(found[0])
+
+    def _loaded(self, entry: EntryPoint) -> Any:
+        hint = "Upgrade or uninstall that package."
+        what = f"{entry.name!r} of {self.name} cannot be loaded from {_package(entry)}"
         try:
-            return found[0].load()
-        except Exception as error:  # whatever a package's own code raises when it is imported
-            raise SettingError(
-                f"{name!r} of {self.name} cannot be loaded from {_package(found[0])}: {type(error).__name__}: {error}",
-                hint="Upgrade or uninstall that package.",
-            ) from error
+            loaded = entry.load()
+        except (Exception, SystemExit) as error:  # whatever a package's own code raises when it is imported
+            said = " ".join(str(error).split())[:_MOST_CHARS]
+            raise SettingError(f"{what}: {type(error).__name__}: {said}", hint=hint) from error
+        missing = [need for need in self.needs if not hasattr(loaded, need)]
+        if missing:
+            raise SettingError(f"{what}: it has no {', '.join(missing)}.", hint=hint)
+        return loaded
 
     def _others(self) -> list[EntryPoint]:
         return list(entry_points(group=PREFIX + self.name))
@@ -68,3 +82,16 @@ ALARMS = Seam(
     {"log": "freehold.watch.alarms.log:LogAlarm", "webhook": "freehold.watch.alarms.webhook:WebhookAlarm"},
 )
 """What sends a notice when a route changes by itself: `freehold.watch.alarms.Factory`."""
+
+_BUILT_IN = "freehold.prove.scorers.built_in"
+SCORERS = Seam(
+    "scorers",
+    {
+        "exact": f"{_BUILT_IN}:Exact",
+        "graded": f"{_BUILT_IN}:Graded",
+        "valid": f"{_BUILT_IN}:Valid",
+        "fields": f"{_BUILT_IN}:Fields",
+        "length": f"{_BUILT_IN}:Length",
+    },
+)
+"""What gives an answer a score, by `prove.metrics`: `freehold.prove.scorers.Factory`."""

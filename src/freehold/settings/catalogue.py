@@ -144,7 +144,8 @@ SETTINGS: tuple[Setting, ...] = (
         "prove",
         "metrics",
         "exact",
-        "What answers are judged by, all of which must pass: exact, graded, valid, fields:NAME, FILE.py:FUNCTION.",
+        "What answers are judged by, all of which must pass: exact, graded, valid, fields:NAME, length,"
+        " FILE.py:FUNCTION, or a package's scorer.",
     ),
     Setting(
         "prove",
