@@ -95,3 +95,10 @@ SCORERS = Seam(
     },
 )
 """What gives an answer a score, by `prove.metrics`: `freehold.prove.scorers.Factory`."""
+
+ENGINES = Seam(
+    "engines",
+    {"llamacpp": "freehold.serve.engines.llamacpp.engine:LlamaCpp"},
+    needs=("can", "start", "wait", "stop", "body", "greedy"),
+)
+"""What serves a model on this machine, by `serve.engine`: `freehold.serve.engines.Engine`."""

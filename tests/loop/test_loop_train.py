@@ -70,7 +70,7 @@ class Factory:
         return out
 
     @contextmanager
-    def serving(self, gguf: Path, **_options: object) -> Iterator[str]:
+    def serving(self, _engine: object, gguf: Path, **_options: object) -> Iterator[str]:
         yield "http://127.0.0.1:9"
 
 

@@ -22,7 +22,7 @@ from freehold.model.dataset import OutputKind
 from freehold.model.example import Source
 from freehold.model.exchange import Answer, Asked, Message, input_text
 from freehold.text.prompts.template import Template
-from freehold.text.schema import blank, schema_of
+from freehold.text.schema import blank, schematic
 from freehold.text.target import Habits, shown_text, whole_text, why_no_target
 from freehold.text.traits import traits_of
 
@@ -140,7 +140,7 @@ class Selection:
             session=call.session,
             aside=reason or "",
             traits=() if isinstance(messages, str) else traits_of(call.asked),
-            response_format="" if isinstance(messages, str) else _schematic(call.asked.response_format),
+            response_format="" if isinstance(messages, str) else schematic(call.asked.response_format),
         )
         return _as_unicode(candidate, self._blank(call))
 
@@ -168,11 +168,6 @@ class Selection:
 
 def _source(call: LabelledCall) -> Source:
     return "correction" if call.is_corrected else "rejected" if call.is_good is False else "provider"
-
-
-def _schematic(response_format: str | None) -> str:
-    """A request's format where it names a schema that answers must keep to."""
-    return response_format or "" if schema_of(response_format) is not None else ""
 
 
 def _as_unicode(candidate: Candidate, blank_target: str) -> Candidate:

@@ -7,6 +7,8 @@ from typing import Any
 
 MODEL_FILE = "model.gguf"
 """The file of a model that is served."""
+DEFAULT_ENGINE = "llamacpp"
+"""The engine of models whose card names none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +27,11 @@ class ModelCard:
     files: dict[str, str] = field(default_factory=dict)
     parity: dict[str, Any] = field(default_factory=dict)
     created_at: float = 0.0
+
+    @property
+    def engine(self) -> str:
+        """The engine whose parity was checked: the only one that answers as the trained weights are known to."""
+        return str(self.parity.get("engine", DEFAULT_ENGINE))
 
     @property
     def served_sha256(self) -> str:

@@ -117,6 +117,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("train", "learning_rate", 0.001, "Learning rate of the adapter at its highest.", 1e-7, 1),
     Setting("train", "layers", 0, "Uppermost layers that are trained; fewer are faster. 0: all of them.", most=1000),
     Setting("train", "seed", 0, "Seed of the order of examples and of the adapter."),
+    Setting("serve", "engine", "llamacpp", "Engine that serves owned models: llamacpp, or a package's."),
     Setting("serve", "threads", 0, "Threads of an engine; 0 means half of the cores."),
     Setting("serve", "slots", 8, "Answers that an engine works on at once.", 1, 256),
     Setting("prove", "margin", 0.02, "How much worse, in score per call, a full replacement may be.", most=1),

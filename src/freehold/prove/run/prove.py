@@ -20,6 +20,7 @@ from freehold.errors import ParityError
 from freehold.freeze import load
 from freehold.model import Example, ModelCard, OwnedAnswer, Verdict
 from freehold.model.ids import canonical_json, sha256_hex
+from freehold.model.model_card import DEFAULT_ENGINE
 from freehold.model.task import Task
 from freehold.pipeline.progress import Progress, Reporter
 from freehold.pipeline.workspace import Workspace
@@ -28,7 +29,7 @@ from freehold.prove.run.eligibility import entry_of
 from freehold.prove.run.kept_answers import KeptAnswers, answers_path, input_key
 from freehold.prove.run.live_baseline import expect
 from freehold.prove.run.provider_answers import UNKNOWN, provider_answers
-from freehold.serve import answer_all, serving
+from freehold.serve import answer_all, load_engine, serving
 from freehold.store import DatasetRow
 from freehold.train.run.train import model_file, training_facts
 
@@ -56,6 +57,12 @@ def prove_model(
     if not card.parity.get("is_ok"):
         reason = card.parity.get("reason") or "parity was never checked"
         raise ParityError(f"Model {card.id} cannot be proven: {reason}.", hint=f"Run: freehold train {task.name}")
+    name = workspace.settings.text("serve.engine")
+    if card.engine != name:
+        raise ParityError(
+            f"Model {card.id} was checked with the engine {card.engine!r}, and serve.engine is {name!r}.",
+            hint=f"Run: freehold train {task.name}; it checks the model with that engine.",
+        )
     settings = proof_settings(workspace)
     attempt_id = proof_id(card, dataset, settings, is_compared=opinions is not None)
     verdict_id = sha256_hex(canonical_json([attempt_id, mark]))[:16] if mark else attempt_id
@@ -95,9 +102,10 @@ def ask_model(
 
 
 def proof_id(card: ModelCard, dataset: DatasetRow, settings: ProofSettings, *, is_compared: bool) -> str:
-    """What names one attempt: the same model, calls and promise, decided with comparisons or without."""
+    """What names one attempt: the same model, engine, calls and promise, decided with comparisons or without."""
     compared = ["compared"] if is_compared else []
-    return sha256_hex(canonical_json([card.id, dataset.id, asdict(settings), *compared]))[:16]
+    engine = [] if card.engine == DEFAULT_ENGINE else [card.engine]
+    return sha256_hex(canonical_json([card.id, dataset.id, asdict(settings), *compared, *engine]))[:16]
 
 
 def owned_answers(
@@ -113,13 +121,16 @@ def owned_answers(
 @contextmanager
 def asking(workspace: Workspace, task: Task, card: ModelCard, kept: KeptAnswers) -> Iterator[Answering]:
     """Serve a model and ask it what is not kept yet."""
+    engine = load_engine(workspace.settings.text("serve.engine"), "logprobs")
     threads, slots = workspace.settings.whole("serve.threads"), workspace.settings.whole("serve.slots")
     most = int(card.metrics.get("max_output_tokens", 512))
     log = workspace.folder("logs") / f"engine-{card.id}.log"
     gguf = model_file(task, card)
     with ExitStack() as engines:
         urls = [
-            engines.enter_context(serving(gguf, log=log, threads=threads, slots=slots, sha256=card.served_sha256))
+            engines.enter_context(
+                serving(engine, gguf, log=log, threads=threads, slots=slots, sha256=card.served_sha256)
+            )
             for _ in range(_ENGINES)
         ]
 
@@ -127,7 +138,8 @@ def asking(workspace: Workspace, task: Task, card: ModelCard, kept: KeptAnswers)
             missing = list({input_key(one): one for one in examples if kept.get(one) is None}.values())
             answer_all(
                 urls,
-                [example.messages for example in missing],
+                [example.prompt for example in missing],
+                body=engine.body,
                 max_tokens=most,
                 concurrency=slots,
                 on_answer=lambda index, given: kept.put(missing[index], given),
@@ -160,8 +172,9 @@ def kept_answers(workspace: Workspace, card: ModelCard) -> Callable[[Example], O
 
 
 def kept_of(workspace: Workspace, card: ModelCard) -> KeptAnswers:
-    """What a model answered so far; nothing where the file that it was asked of was another one."""
-    return KeptAnswers(answers_path(workspace, card.id), card.served_sha256)
+    """What a model answered so far; nothing where the file that it was asked of, or the engine, was another one."""
+    engine = "" if card.engine == DEFAULT_ENGINE else f" {card.engine}"
+    return KeptAnswers(answers_path(workspace, card.id), card.served_sha256 + engine)
 
 
 def proof_settings(workspace: Workspace) -> ProofSettings:
@@ -209,6 +222,7 @@ def _facts(workspace: Workspace, task: Task, dataset: DatasetRow, card: ModelCar
         machine=platform.platform(terse=True),
         noise=kept_noise(workspace, task, card),
         parity=card.parity,
+        engine="llama.cpp" if card.engine == DEFAULT_ENGINE else card.engine,
         recipe=card.recipe,
         training=training_facts(card, task),
     )

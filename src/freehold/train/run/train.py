@@ -12,11 +12,11 @@ from freehold.freeze import load
 from freehold.model import Example, ModelCard
 from freehold.model.evidence.terms import TrainingFigures
 from freehold.model.ids import canonical_json, sha256_hex
-from freehold.model.model_card import MODEL_FILE
+from freehold.model.model_card import DEFAULT_ENGINE, MODEL_FILE
 from freehold.model.task import Task
 from freehold.pipeline.progress import Progress, Reporter
 from freehold.pipeline.workspace import Workspace
-from freehold.serve import check_parity, export_gguf, file_sha256, pull, read_adapter, serving
+from freehold.serve import check_parity, export_gguf, file_sha256, load_engine, pull, read_adapter, serving
 from freehold.settings import Settings
 from freehold.store import DatasetRow
 from freehold.text.chatml import TEMPLATE
@@ -85,16 +85,18 @@ def training_facts(card: ModelCard, task: Task) -> TrainingFigures | None:
 def check_model(workspace: Workspace, task: Task, dataset: DatasetRow, model_id: str, report: Reporter) -> None:
     """Check that the served model is the trained one and write the result on its card; ParityError when it is not."""
     card = workspace.model(task, model_id)
-    if card.parity.get("is_ok"):
+    name = workspace.settings.text("serve.engine")
+    if card.parity.get("is_ok") and card.engine == name:
         return
+    engine = load_engine(name, "logprobs", "tokenize")
     report(Progress(stage="check", note="token ids and logprobs, served against trained"))
     gguf = model_file(task, card)
     examples = [example for example in load(Path(dataset.path)).dev if not example.is_aside][:PARITY_EXAMPLES]
     log = workspace.folder("logs") / f"engine-{card.id}.log"
     threads = workspace.settings.whole("serve.threads")
-    with serving(gguf, log=log, threads=threads, slots=1, sha256=card.served_sha256) as url:
-        parity = check_parity(gguf.parent, examples, url)
-    result = asdict(parity) | {"words": parity.words}
+    with serving(engine, gguf, log=log, threads=threads, slots=1, sha256=card.served_sha256) as url:
+        parity = check_parity(gguf.parent, examples, engine, url)
+    result = asdict(parity) | {"words": parity.words} | ({} if name == DEFAULT_ENGINE else {"engine": name})
     workspace.store.registry.put_model(replace(card, parity=result))
     if not parity.is_ok:
         raise ParityError(

@@ -1,4 +1,4 @@
-"""An engine: llama.cpp in a child process, started, watched, and restarted on the same port when it dies.
+"""llama.cpp as an engine, in a child process, started, watched, and restarted on the same port when it dies.
 
 A crash of the engine is not a crash of its user: `url` is None while it is away. Where the SHA-256 of the file is
 given, each start and each restart reads the file and serves no other one. Each engine has a key, made anew with it,
@@ -16,13 +16,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
+from typing import ClassVar
 
 from freehold.errors import EngineError, MissingExtraError
-from freehold.model.engine import with_key
+from freehold.model.engine import owned_body, with_key
 from freehold.serve.base import file_sha256
+from freehold.serve.engines import Ability
+from freehold.serve.engines.llamacpp.greedy import greedy_answer
 from freehold.system.environment import lean_environment
 
 _FIRST_PAUSE_S = 0.2
@@ -35,8 +37,12 @@ _ENVIRONMENT = {"OMP_WAIT_POLICY": "passive"}
 """Waiting threads sleep instead of spinning: beside another busy process, spinning answers several times slower."""
 
 
-class Engine:
+class LlamaCpp:
     """Keeps one GGUF served; safe to ask from any thread."""
+
+    can: ClassVar[frozenset[Ability]] = frozenset({"logprobs", "tokenize"})
+    body = staticmethod(owned_body)
+    greedy = staticmethod(greedy_answer)
 
     def __init__(
         self,
@@ -142,7 +148,14 @@ class Engine:
 
     def _run_once(self) -> None:
         """Run the child until it dies, announcing its URL in between."""
-        command = [sys.executable, "-m", "freehold.serve.worker", *self._arguments, "--port", str(self._port)]
+        command = [
+            sys.executable,
+            "-m",
+            "freehold.serve.engines.llamacpp.worker",
+            *self._arguments,
+            "--port",
+            str(self._port),
+        ]
         with (
             self._log.open("ab") as log,
             subprocess.Popen(
@@ -175,16 +188,3 @@ class Engine:
     def _last_words(self) -> str:
         lines = self._log.read_text(encoding="utf-8", errors="replace").split("\n") if self._log.exists() else []
         return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
-
-
-@contextmanager
-def serving(
-    gguf: Path, *, log: Path, threads: int = 0, slots: int = 8, context: int = 2048, sha256: str | None = None
-) -> Iterator[str]:
-    """Serve a GGUF for as long as the block runs; gives its URL. `sha256` is that of the only file to be served."""
-    engine = Engine(gguf, log=log, threads=threads, slots=slots, context=context, sha256=sha256)
-    engine.start()
-    try:
-        yield engine.wait()
-    finally:
-        engine.stop()
