@@ -102,3 +102,6 @@ ENGINES = Seam(
     needs=("can", "start", "wait", "stop", "body", "greedy"),
 )
 """What serves a model on this machine, by `serve.engine`: `freehold.serve.engines.Engine`."""
+
+TRAINERS = Seam("trainers", {"lora": "freehold.train.trainers.lora:Lora"}, needs=("needs", "command", "environment"))
+"""What trains a model, in a process of its own, by `train.trainer`: `freehold.train.trainers.Trainer`."""

@@ -41,9 +41,17 @@ class Factory:
         return self.base
 
     def fit(
-        self, dataset: Path, base: Path, folder: Path, recipe: Recipe, on_progress: Callable[[TrainProgress], None]
+        self,
+        dataset: Path,
+        base: Path,
+        folder: Path,
+        recipe: Recipe,
+        on_progress: Callable[[TrainProgress], None],
+        *,
+        trainer: str,
     ) -> Trained:
         self.fits += 1
+        self.trainer = trainer
         folder.mkdir(parents=True, exist_ok=True)
         return Trained(
             path=folder,
@@ -118,6 +126,12 @@ def test_the_same_training_is_one_model_with_its_lineage(workspace: Workspace, f
     other = replace(workspace, settings=workspace.settings.override({"train.seed": 1}))
     second = train_stage.train_model(other, task, dataset, _quiet)
     assert second.id != first.id
+    assert (factory.trainer, "trainer" in first.recipe) == ("lora", False)
+    by_others = replace(workspace, settings=workspace.settings.override({"train.trainer": "theirs"}))
+    third = train_stage.train_model(by_others, task, dataset, _quiet)
+    assert (factory.trainer, third.recipe["trainer"]) == ("theirs", "theirs")
+    assert third.id not in (first.id, second.id)
+    assert train_stage.train_model(other, task, dataset, _quiet).id == second.id
     assert workspace.model(task).id == second.id
     assert train_stage.train_model(workspace, task, dataset, _quiet).id == workspace.model(task).id == first.id
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freehold.model import Example, Message
-from freehold.train.batches import batches_from, encode, one_pass, parts
+from freehold.train.trainers.lora.batches import batches_from, encode, one_pass, parts
 
 LENGTHS = st.lists(st.integers(2, 200), min_size=1, max_size=120)
 

@@ -68,7 +68,7 @@ def _padded() -> tuple[Any, Any]:
 
 def test_adapted_model_and_its_gradients_equal_those_of_peft(stock: Any, fast: Any) -> None:
     from freehold.train.base import adapters
-    from freehold.train.kernels import answer_loss
+    from freehold.train.trainers.lora.kernels import answer_loss
 
     peft = _peft(stock, fast)
     ids, real = _padded()
@@ -94,7 +94,7 @@ def test_adapted_model_and_its_gradients_equal_those_of_peft(stock: Any, fast: A
 
 @pytest.mark.parametrize("tokens", [12, 300])
 def test_short_and_long_texts_attend_alike(tokens: int) -> None:
-    from freehold.train.kernels import LONGEST_PLAIN_ATTENTION, causal_attention
+    from freehold.train.trainers.lora.kernels import LONGEST_PLAIN_ATTENTION, causal_attention
 
     assert (tokens > LONGEST_PLAIN_ATTENTION) == (tokens == 300)
     generator = torch.Generator().manual_seed(0)
@@ -107,7 +107,7 @@ def test_short_and_long_texts_attend_alike(tokens: int) -> None:
 
 
 def test_the_loss_is_the_same_however_many_rows_are_taken_at_once() -> None:
-    from freehold.train.kernels import LOSS_ROWS, answer_loss, answer_scores
+    from freehold.train.trainers.lora.kernels import LOSS_ROWS, answer_loss, answer_scores
 
     generator = torch.Generator().manual_seed(0)
     rows = 2 * LOSS_ROWS + 3

@@ -109,6 +109,7 @@ SETTINGS: tuple[Setting, ...] = (
         choices=("auto", "all", "newest"),
     ),
     Setting("train", "base", "smollm2-135m", "Base to train from: a name that `freehold pull` knows, or a path."),
+    Setting("train", "trainer", "lora", "Trainer that a model is made by: lora, or a package's."),
     Setting(
         "train", "minutes", 40.0, "Longest training time, in minutes; the schedule fits itself to it. 0: no limit."
     ),
@@ -210,6 +211,7 @@ SETTINGS: tuple[Setting, ...] = (
 
 TASK_SETTINGS = (
     "base",
+    "trainer",
     "minutes",
     "epochs",
     "batch_size",

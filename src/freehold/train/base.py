@@ -24,9 +24,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 from freehold.errors import TrainError
 from freehold.system.gguf import check_gguf
 from freehold.text.chatml import END, START, TEMPLATE, escape
-from freehold.train.batches import Tokenize
-from freehold.train.kernels import LoraLinear, RmsNorm, SwiGlu, causal_attention
 from freehold.train.recipe import Precision, Recipe
+from freehold.train.trainers.lora.batches import Tokenize
+from freehold.train.trainers.lora.kernels import LoraLinear, RmsNorm, SwiGlu, causal_attention
 
 _ATTENTION = "freehold_causal"
 _CONTROL_TYPES = (2, 3)

@@ -22,6 +22,7 @@ from freehold.store import DatasetRow
 from freehold.text.chatml import TEMPLATE
 from freehold.train import Progress as TrainProgress
 from freehold.train import Recipe, Trained, Undertrained, default_epochs, fit, undertrained
+from freehold.train.trainers import DEFAULT as DEFAULT_TRAINER
 
 PARITY_EXAMPLES = 16
 _LEAST_OUTPUT_TOKENS = 24
@@ -44,15 +45,19 @@ def train_model(workspace: Workspace, task: Task, dataset: DatasetRow, report: R
     name = workspace.settings.text("train.base")
     base = pull(name, workspace.state, lambda note: report(Progress(stage="base", note=note)))
     recipe = _recipe(workspace.settings, dataset)
-    work = sha256_hex(canonical_json([dataset.id, file_sha256(base), asdict(recipe)]))[:16]
+    trainer = workspace.settings.text("train.trainer")
+    named = [] if trainer == DEFAULT_TRAINER else [trainer]
+    work = sha256_hex(canonical_json([dataset.id, file_sha256(base), asdict(recipe), *named]))[:16]
     folder = workspace.folder("models") / work
-    trained = fit(Path(dataset.path), base, folder, recipe, _telling(report))
+    trained = fit(Path(dataset.path), base, folder, recipe, _telling(report), trainer=trainer)
     report(Progress(stage="export", note="merging the adapter, writing the GGUF"))
     gguf = folder / MODEL_FILE
     before = [card for card in workspace.store.registry.models(task.id) if Path(card.path).name == work]
     if not gguf.exists() or (before and file_sha256(gguf) not in {card.served_sha256 for card in before}):
         export_gguf(base, read_adapter(trained.adapter_dir), gguf, chat_template=TEMPLATE)
     card = _card(task, dataset, trained, base=name, gguf=gguf, longest=longest)
+    if trainer != DEFAULT_TRAINER:
+        card = replace(card, recipe=card.recipe | {"trainer": trainer})
     known = next((known for known in before if known.files == card.files), None)
     if known is not None:
         card = replace(known, created_at=card.created_at)

@@ -1,4 +1,4 @@
-"""The process that trains: `python -m freehold.train.worker JOB_FOLDER PARENT_PID`.
+"""The process that trains: `python -m freehold.train.trainers.lora.worker JOB_FOLDER PARENT_PID`.
 
 Read `work` for the whole of it. The worker keeps its place in a checkpoint every minute or so and goes on there when
 it is started again: the same batches, the same schedule, the same result (there is no dropout, so nothing is random
@@ -30,11 +30,11 @@ import torch
 from freehold.errors import DataError, FreeholdError, StateError, TrainError
 from freehold.model import Example
 from freehold.train import base
-from freehold.train.batches import Encoded, batches_from, encode, steps_of
 from freehold.train.job import Job, Progress, Trained, file_sha256, read_done, read_job, write_done, write_json
-from freehold.train.lower import kept_bytes
 from freehold.train.memory import Layers, available_bytes, check_memory, give_back_freed, needed_bytes
-from freehold.train.trainer import Trainer
+from freehold.train.trainers.lora.batches import Encoded, batches_from, encode, steps_of
+from freehold.train.trainers.lora.lower import kept_bytes
+from freehold.train.trainers.lora.trainer import Trainer
 
 DEV_EXAMPLES = 128
 DEV_TOKENS = 8192
