@@ -105,3 +105,13 @@ ENGINES = Seam(
 
 TRAINERS = Seam("trainers", {"lora": "freehold.train.trainers.lora:Lora"}, needs=("needs", "command", "environment"))
 """What trains a model, in a process of its own, by `train.trainer`: `freehold.train.trainers.Trainer`."""
+
+BASES = Seam(
+    "bases",
+    {"llama": "freehold.train.bases.llama:Llama"},
+    needs=(
+        *("template", "read_shape", "load_tokenizer", "load_model", "layers"),
+        *("render", "answer", "gguf_name", "rotated_heads"),
+    ),
+)
+"""How a base is loaded, templated, named in GGUF and measured, by its architecture: `freehold.train.bases.Base`."""

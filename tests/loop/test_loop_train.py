@@ -22,6 +22,7 @@ from freehold.sort.run.sort import sort_new_calls
 from freehold.store import DatasetRow
 from freehold.train import Progress as TrainProgress
 from freehold.train import Recipe, Trained
+from freehold.train.bases.llama import Llama
 from freehold.train.run import train as train_stage
 
 
@@ -72,7 +73,7 @@ class Factory:
             device="cpu",
         )
 
-    def export(self, _base: Path, _adapter: object, out: Path, *, chat_template: str) -> Path:
+    def export(self, _base: Path, _adapter: object, out: Path, *, names: object, chat_template: str) -> Path:
         self.exports += 1
         out.write_bytes(self.weights)
         return out
@@ -87,7 +88,8 @@ def factory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Factory:
     made = Factory(tmp_path)
     monkeypatch.setattr(train_stage, "pull", made.pull)
     monkeypatch.setattr(train_stage, "fit", made.fit)
-    monkeypatch.setattr(train_stage, "read_adapter", lambda _folder: None)
+    monkeypatch.setattr(train_stage, "read_adapter", lambda *_: None)
+    monkeypatch.setattr(train_stage, "base_of", lambda _base: Llama())
     monkeypatch.setattr(train_stage, "export_gguf", made.export)
     monkeypatch.setattr(train_stage, "serving", made.serving)
     monkeypatch.setattr(train_stage, "check_parity", lambda *_: made.parity)

@@ -18,6 +18,7 @@ from freehold.serve.engines.llamacpp.engine import LlamaCpp
 from freehold.serve.export import Adapter, Packing
 from freehold.text.chatml import TEMPLATE, escape, render, turns
 from freehold.train import Recipe, Trained, fit
+from freehold.train.bases.llama import Llama
 
 pytestmark = [pytest.mark.train, pytest.mark.engine, pytest.mark.slow]
 pytest.importorskip("torch")
@@ -58,8 +59,8 @@ def _dev(data: Path) -> list[Example]:
 def test_a_served_model_is_the_trained_one(
     trained: Trained, base: Path, data: Path, tmp_path: Path, packing: Packing, bound: float
 ) -> None:
-    adapter = read_adapter(trained.adapter_dir)
-    gguf = export_gguf(base, adapter, tmp_path / "model.gguf", chat_template=TEMPLATE, packing=packing)
+    adapter = read_adapter(trained.adapter_dir, Llama())
+    gguf = export_gguf(base, adapter, tmp_path / "model.gguf", names=Llama(), chat_template=TEMPLATE, packing=packing)
     examples = _dev(data)
     with serving(LlamaCpp, gguf, log=tmp_path / "log", threads=1, slots=2) as url:
         parity = check_parity(trained.path, examples, LlamaCpp, url)
@@ -89,7 +90,9 @@ def test_the_uppermost_layers_alone_can_be_trained(base: Path, data: Path, tmp_p
     config = json.loads((trained.adapter_dir / "adapter_config.json").read_text(encoding="utf-8"))
     assert config["layers_to_transform"] == [last]
     assert trained.dev_curve[-1][1] < trained.dev_curve[0][1]
-    gguf = export_gguf(base, read_adapter(trained.adapter_dir), tmp_path / "model.gguf", chat_template=TEMPLATE)
+    gguf = export_gguf(
+        base, read_adapter(trained.adapter_dir, Llama()), tmp_path / "model.gguf", names=Llama(), chat_template=TEMPLATE
+    )
     with serving(LlamaCpp, gguf, log=tmp_path / "log", threads=1, slots=2) as url:
         parity = check_parity(trained.path, _dev(data), LlamaCpp, url)
     assert parity.is_ok, parity.reason
@@ -102,8 +105,8 @@ def test_the_uppermost_layers_alone_can_be_trained(base: Path, data: Path, tmp_p
 def test_a_model_exported_wrongly_does_not_pass(
     trained: Trained, base: Path, data: Path, tmp_path: Path, template: str, has_adapter: bool, words: str
 ) -> None:
-    adapter = read_adapter(trained.adapter_dir) if has_adapter else Adapter(1.0, {}, {})
-    gguf = export_gguf(base, adapter, tmp_path / "model.gguf", chat_template=template)
+    adapter = read_adapter(trained.adapter_dir, Llama()) if has_adapter else Adapter(1.0, {}, {})
+    gguf = export_gguf(base, adapter, tmp_path / "model.gguf", names=Llama(), chat_template=template)
     with serving(LlamaCpp, gguf, log=tmp_path / "log", threads=1, slots=1) as url:
         parity = check_parity(trained.path, _dev(data)[:4], LlamaCpp, url)
     assert not parity.is_ok
@@ -113,9 +116,9 @@ def test_a_model_exported_wrongly_does_not_pass(
 def test_the_real_base_is_tokenized_as_llama_cpp_does(tmp_path: Path) -> None:
     """Runs where FREEHOLD_BASE names a state folder with smollm2-135m."""
     path = _real_base()
-    from freehold.train.base import load_tokenizer, read_shape, tokenize_with
+    from freehold.train.trainers.lora.adapters import tokenize_with
 
-    tokenize = tokenize_with(load_tokenizer(path, read_shape(path).split_rule))
+    tokenize = tokenize_with(Llama().load_tokenizer(path, Llama().read_shape(path)))
     with serving(LlamaCpp, path, log=tmp_path / "log", threads=1, slots=1) as url:
         assert [_engine_ids(url, text) for text in TEXTS] == tokenize(list(TEXTS))
 
@@ -123,9 +126,9 @@ def test_the_real_base_is_tokenized_as_llama_cpp_does(tmp_path: Path) -> None:
 def test_no_text_makes_a_control_token_of_the_real_base(tmp_path: Path) -> None:
     """Runs where FREEHOLD_BASE names a state folder with smollm2-135m."""
     path = _real_base()
-    from freehold.train.base import load_tokenizer, read_shape, tokenize_with
+    from freehold.train.trainers.lora.adapters import tokenize_with
 
-    tokenize = tokenize_with(load_tokenizer(path, read_shape(path).split_rule))
+    tokenize = tokenize_with(Llama().load_tokenizer(path, Llama().read_shape(path)))
     control = range(17)
     spelled = _spelled(path, control)
     texts = [*spelled, *(a + b for a in spelled for b in ("<|im_", "end|>", "\nassistant\n")), "".join(spelled)]

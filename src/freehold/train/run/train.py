@@ -19,9 +19,9 @@ from freehold.pipeline.workspace import Workspace
 from freehold.serve import check_parity, export_gguf, file_sha256, load_engine, pull, read_adapter, serving
 from freehold.settings import Settings
 from freehold.store import DatasetRow
-from freehold.text.chatml import TEMPLATE
 from freehold.train import Progress as TrainProgress
 from freehold.train import Recipe, Trained, Undertrained, default_epochs, fit, undertrained
+from freehold.train.bases import base_of
 from freehold.train.trainers import DEFAULT as DEFAULT_TRAINER
 
 PARITY_EXAMPLES = 16
@@ -54,7 +54,9 @@ def train_model(workspace: Workspace, task: Task, dataset: DatasetRow, report: R
     gguf = folder / MODEL_FILE
     before = [card for card in workspace.store.registry.models(task.id) if Path(card.path).name == work]
     if not gguf.exists() or (before and file_sha256(gguf) not in {card.served_sha256 for card in before}):
-        export_gguf(base, read_adapter(trained.adapter_dir), gguf, chat_template=TEMPLATE)
+        kind = base_of(base)
+        adapter = read_adapter(trained.adapter_dir, kind)
+        export_gguf(base, adapter, gguf, names=kind, chat_template=kind.template)
     card = _card(task, dataset, trained, base=name, gguf=gguf, longest=longest)
     if trainer != DEFAULT_TRAINER:
         card = replace(card, recipe=card.recipe | {"trainer": trainer})

@@ -1,118 +1,26 @@
-"""A base as torch sees it: loaded from its GGUF, fitted with adapters, and written out again.
+"""Adapters on a base: put on its linear layers, and written out again.
 
 What comes out is a plain Hugging Face folder (merged weights, tokenizer, template) and the adapter alone in PEFT's
 format, so that nothing of Freehold is needed to use either.
 
-Not covered: architectures other than Llama's (SmolLM2 is one); GGUF as output (`serve.export`).
+Not covered: how a base is loaded (`train.bases`); GGUF as output (`serve.export`).
 """
 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
 from freehold.errors import TrainError
-from freehold.system.gguf import check_gguf
-from freehold.text.chatml import END, START, TEMPLATE, escape
 from freehold.train.recipe import Precision, Recipe
 from freehold.train.trainers.lora.batches import Tokenize
 from freehold.train.trainers.lora.kernels import LoraLinear, RmsNorm, SwiGlu, causal_attention
 
 _ATTENTION = "freehold_causal"
-_CONTROL_TYPES = (2, 3)
-"""The types of tokens that llama.cpp finds by their spelling and that are no text: unknown and control."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
-    """What a base's GGUF says about itself; `split_rule` names how text is cut before it becomes tokens."""
-
-    split_rule: str
-    weights: int
-    layers: int
-    hidden: int
-    inner: int
-    heads: int
-
-
-@contextmanager
-def reading_once() -> Iterator[None]:
-    """Read the header of a GGUF once for all that is loaded inside.
-
-    transformers 5.24 reads it anew for configuration, tokenizer and weights, 6 seconds each time for SmolLM2's 98,000
-    texts, and makes gguf's map of tensor names anew for each module: 8 seconds for 397 of them.
-    """
-    import gguf
-
-    reader, name_map = gguf.GGUFReader, gguf.get_tensor_name_map
-    gguf.GGUFReader = lru_cache(reader)
-    gguf.get_tensor_name_map = lru_cache(name_map)
-    try:
-        yield
-    finally:
-        gguf.GGUFReader, gguf.get_tensor_name_map = reader, name_map
-
-
-def read_shape(gguf: Path) -> Shape:
-    """Read a base's metadata; TrainError when it is damaged, no Llama, or has control tokens that pass as text.
-
-    DataError when it declares what is not there.
-    """
-    from gguf import GGUFReader
-
-    hint = "Choose a base of the Llama family, such as smollm2-135m."
-    try:
-        check_gguf(gguf)
-        reader = GGUFReader(str(gguf))
-        fields = {name: field.contents() for name, field in reader.fields.items() if len(field.types) == 1}
-        architecture = fields["general.architecture"]
-        if architecture != "llama":
-            raise TrainError(f"The base {gguf.name!r} is of the architecture {architecture!r}.", hint=hint)
-        dangerous = [token for token in _control_tokens(reader) if escape(token) == token]
-        if dangerous:
-            hint = "Choose a base whose control tokens are spelled like <|im_end|>."
-            raise TrainError(f"The base {gguf.name!r} takes {dangerous[0]!r} in a text for a control token.", hint=hint)
-        _check_sizes(gguf.name, fields, reader)
-        return Shape(
-            split_rule=str(fields.get("tokenizer.ggml.pre", "")),
-            weights=sum(math.prod(int(size) for size in tensor.shape) for tensor in reader.tensors),
-            layers=int(fields["llama.block_count"]),
-            hidden=int(fields["llama.embedding_length"]),
-            inner=int(fields["llama.feed_forward_length"]),
-            heads=int(fields["llama.attention.head_count"]),
-        )
-    except (OSError, ValueError, KeyError, IndexError) as error:
-        raise TrainError(f"The base {gguf.name!r} cannot be read: {error}.", hint=hint) from error
-
-
-def _check_sizes(name: str, fields: Mapping[str, Any], reader: Any) -> None:
-    """TrainError where a size is declared that no tensor has: weights that are not there would be made up."""
-    largest = max((int(size) for tensor in reader.tensors for size in tensor.shape), default=0)
-    sizes = {key: value for key, value in fields.items() if key.startswith("llama.") and isinstance(value, int)}
-    for key, size in sizes.items():
-        if not key.endswith("context_length") and not 0 <= size <= largest:
-            raise TrainError(
-                f"The base {name!r} declares {key} = {size:,}, and its largest tensor has a side of {largest:,}.",
-                hint="Fetch it again, or choose another base.",
-            )
-
-
-def _control_tokens(reader: Any) -> list[str]:
-    """The tokens of a base that are no text, as they are spelled."""
-    types: list[int] = reader.fields["tokenizer.ggml.token_type"].contents()
-    tokens = reader.fields["tokenizer.ggml.tokens"]
-    places = [place for place, kind in enumerate(types) if kind in _CONTROL_TYPES]
-    return [bytes(tokens.parts[tokens.data[place]]).decode("utf-8", "replace") for place in places]
 
 
 def device_and_dtype(precision: Precision) -> tuple[torch.device, torch.dtype]:
@@ -133,25 +41,6 @@ def _cpu_has_bf16() -> bool:
     return bool({"avx512_bf16", "amx_bf16", "bf16"} & set(flags))
 
 
-def load_tokenizer(gguf: Path, split_rule: str) -> Any:
-    """The base's tokenizer, made to split as llama.cpp does; TrainError where it lacks the ChatML tokens."""
-    from tokenizers import pre_tokenizers
-
-    tokenizer = AutoTokenizer.from_pretrained(str(gguf.parent), gguf_file=gguf.name)
-    if split_rule == "smollm":
-        # transformers forgets this rule: every digit is a token of its own, and so is the space before it
-        digits = pre_tokenizers.Digits(individual_digits=True)
-        rest = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
-        tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence([digits, rest])
-    missing = [token for token in (START, END) if len(tokenizer.encode(token, add_special_tokens=False)) != 1]
-    if missing:
-        raise TrainError(
-            f"The base {gguf.name!r} has no token {missing[0]!r}.", hint="Choose a base with ChatML tokens."
-        )
-    tokenizer.chat_template = TEMPLATE
-    return tokenizer
-
-
 def tokenize_with(tokenizer: Any) -> Tokenize:
     """Texts to ids, with nothing added."""
 
@@ -160,14 +49,6 @@ def tokenize_with(tokenizer: Any) -> Tokenize:
         return ids
 
     return tokenize
-
-
-def load_model(gguf: Path, device: torch.device, dtype: torch.dtype) -> Any:
-    """The base with dense weights in `dtype`, nothing of it trainable yet."""
-    model = AutoModelForCausalLM.from_pretrained(
-        str(gguf.parent), gguf_file=gguf.name, quantization_config=GgufConfig(dequantize=True), dtype=dtype
-    )
-    return model.requires_grad_(False).to(device)
 
 
 def add_adapters(model: Any, recipe: Recipe) -> list[nn.Parameter]:
