@@ -115,3 +115,10 @@ BASES = Seam(
     ),
 )
 """How a base is loaded, templated, named in GGUF and measured, by its architecture: `freehold.train.bases.Base`."""
+
+STUDENTS = Seam(
+    "students",
+    {"generator": "freehold.pipeline.students.generator:Generator"},
+    needs=("kinds", "train", "check", "answering"),
+)
+"""What can be trained to answer a task, by `train.student`: `freehold.pipeline.students.Student`."""

@@ -9,6 +9,8 @@ MODEL_FILE = "model.gguf"
 """The file of a model that is served."""
 DEFAULT_ENGINE = "llamacpp"
 """The engine of models whose card names none."""
+DEFAULT_STUDENT = "generator"
+"""The student of models whose card names none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,11 @@ class ModelCard:
     def engine(self) -> str:
         """The engine whose parity was checked: the only one that answers as the trained weights are known to."""
         return str(self.parity.get("engine", DEFAULT_ENGINE))
+
+    @property
+    def student(self) -> str:
+        """What the model is: the student that was trained, and that is asked."""
+        return str(self.recipe.get("student", DEFAULT_STUDENT))
 
     @property
     def served_sha256(self) -> str:

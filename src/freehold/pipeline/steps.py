@@ -13,13 +13,14 @@ from freehold.freeze import load
 from freehold.freeze.run.freeze import freeze
 from freehold.model.task import Task
 from freehold.pipeline.progress import Reporter
+from freehold.pipeline.students import load_student, train_student
 from freehold.pipeline.workspace import Workspace
 from freehold.prove.run.convergence import check_training
 from freehold.prove.run.preferences import preferences_mark, preferences_of
 from freehold.prove.run.prove import prove_model
 from freehold.route.run.move import move_plan, put_route
 from freehold.store import DatasetRow
-from freehold.train.run.train import check_model, model_file, train_model
+from freehold.train.run.train import model_file
 
 Done = dict[str, str | int | None]
 """What a run has made so far, by name; plain values, for they are written down by the workflow."""
@@ -39,9 +40,11 @@ class Steps:
             case "freeze":
                 return {"dataset_hash": freeze(self.workspace, self.task, self.report)}
             case "train":
-                return {"model_id": train_model(self.workspace, self.task, self._dataset(done), self.report).id}
+                return {"model_id": train_student(self.workspace, self.task, self._dataset(done), self.report).id}
             case "check":
-                check_model(self.workspace, self.task, self._dataset(done), str(done["model_id"]), self.report)
+                card = self.workspace.model(self.task, str(done["model_id"]))
+                dataset = self._dataset(done)
+                load_student(card.student).check(self.workspace, self.task, dataset, card.id, self.report)
                 return {}
             case "prove":
                 card = self.workspace.model(self.task, str(done["model_id"]))

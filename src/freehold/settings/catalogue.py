@@ -109,6 +109,7 @@ SETTINGS: tuple[Setting, ...] = (
         choices=("auto", "all", "newest"),
     ),
     Setting("train", "base", "smollm2-135m", "Base to train from: a name that `freehold pull` knows, or a path."),
+    Setting("train", "student", "generator", "What is trained to answer a task: generator, or a package's."),
     Setting("train", "trainer", "lora", "Trainer that a model is made by: lora, or a package's."),
     Setting(
         "train", "minutes", 40.0, "Longest training time, in minutes; the schedule fits itself to it. 0: no limit."
@@ -211,6 +212,7 @@ SETTINGS: tuple[Setting, ...] = (
 
 TASK_SETTINGS = (
     "base",
+    "student",
     "trainer",
     "minutes",
     "epochs",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -23,19 +23,17 @@ from freehold.model.ids import canonical_json, sha256_hex
 from freehold.model.model_card import DEFAULT_ENGINE
 from freehold.model.task import Task
 from freehold.pipeline.progress import Progress, Reporter
+from freehold.pipeline.students import load_student
 from freehold.pipeline.workspace import Workspace
 from freehold.prove import Opinions, ProofFacts, ProofSettings, metric_sources, prove
 from freehold.prove.run.eligibility import entry_of
 from freehold.prove.run.kept_answers import KeptAnswers, answers_path, input_key
 from freehold.prove.run.live_baseline import expect
 from freehold.prove.run.provider_answers import UNKNOWN, provider_answers
-from freehold.serve import answer_all, load_engine, serving
 from freehold.store import DatasetRow
-from freehold.train.run.train import model_file, training_facts
+from freehold.train.run.train import training_facts
 
 Answering = Callable[[Sequence[Example]], list[OwnedAnswer]]
-_ENGINES = 2
-"""A proof has the machine to itself: two engines on half of the cores each answer nearly twice as fast as one."""
 _SIMULATED = "simulated"
 _DAY_S = 86400.0
 
@@ -120,30 +118,12 @@ def owned_answers(
 
 @contextmanager
 def asking(workspace: Workspace, task: Task, card: ModelCard, kept: KeptAnswers) -> Iterator[Answering]:
-    """Serve a model and ask it what is not kept yet."""
-    engine = load_engine(workspace.settings.text("serve.engine"), "logprobs")
-    threads, slots = workspace.settings.whole("serve.threads"), workspace.settings.whole("serve.slots")
-    most = int(card.metrics.get("max_output_tokens", 512))
-    log = workspace.folder("logs") / f"engine-{card.id}.log"
-    gguf = model_file(task, card)
-    with ExitStack() as engines:
-        urls = [
-            engines.enter_context(
-                serving(engine, gguf, log=log, threads=threads, slots=slots, sha256=card.served_sha256)
-            )
-            for _ in range(_ENGINES)
-        ]
+    """Have a model answer, and ask it what is not kept yet."""
+    with load_student(card.student).answering(workspace, task, card) as ask:
 
         def answer(examples: Sequence[Example]) -> list[OwnedAnswer]:
             missing = list({input_key(one): one for one in examples if kept.get(one) is None}.values())
-            answer_all(
-                urls,
-                [example.prompt for example in missing],
-                body=engine.body,
-                max_tokens=most,
-                concurrency=slots,
-                on_answer=lambda index, given: kept.put(missing[index], given),
-            )
+            ask([example.prompt for example in missing], lambda index, given: kept.put(missing[index], given))
             return [kept.answer(example) for example in examples]
 
         yield answer
