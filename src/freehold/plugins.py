@@ -122,3 +122,6 @@ STUDENTS = Seam(
     needs=("kinds", "train", "check", "answering"),
 )
 """What can be trained to answer a task, by `train.student`: `freehold.pipeline.students.Student`."""
+
+PROMPT_STEPS = Seam("prompt_steps", {"strip": "freehold.freeze.prompt_steps.strip:Strip"})
+"""What is done to a request before an owned model sees it, by `freeze.prompt_steps`: `freehold.freeze.prompt_steps`."""

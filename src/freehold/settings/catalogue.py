@@ -103,6 +103,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("freeze", "near_duplicate", 0.9, "Similarity (Jaccard) from which two inputs are near duplicates.", most=1),
     Setting(
         "freeze",
+        "prompt_steps",
+        "strip",
+        "What is done to a request before an owned model sees it, in order: strip, then steps of packages.",
+    ),
+    Setting(
+        "freeze",
         "prompts",
         "auto",
         "Which versions of an edited prompt a dataset has; auto: all, or the newest where that asks for other fields.",

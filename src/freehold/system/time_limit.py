@@ -28,24 +28,26 @@ class TimeLimit:
 
     What a function sets up for its thread (a connection of SQLite's, say) is there again in the next call. A function
     that takes longer is left to itself: nothing stops a thread in Python, so this object calls nothing any more. Code
-    in C that holds Python's lock cannot be left. Not safe to use from several threads at once.
+    in C that holds Python's lock cannot be left. Calls from several threads wait for each other.
     """
 
     def __init__(self, name: str, limit_s: float) -> None:
         self.limit_s = limit_s
         self._waiting: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
         self._is_stuck = False
+        self._one = threading.Lock()
         threading.Thread(target=_work, args=(self._waiting,), name=name, daemon=True).start()
         weakref.finalize(self, self._waiting.put, None)
 
     def call(self, function: Callable[..., T], *arguments: Any) -> T:
         """What the function gives or raises; TimeoutError where it took too long, now or before."""
-        if not self._is_stuck:
-            work = _Work(function, arguments)
-            self._waiting.put(work)
-            self._is_stuck = not work.is_done.wait(self.limit_s)
-        if self._is_stuck:
-            raise TimeoutError(f"it did not return within {self.limit_s:g} s")
+        work = _Work(function, arguments)
+        with self._one:
+            if not self._is_stuck:
+                self._waiting.put(work)
+                self._is_stuck = not work.is_done.wait(self.limit_s)
+            if self._is_stuck:
+                raise TimeoutError(f"it did not return within {self.limit_s:g} s")
         if work.error is not None:
             raise work.error
         value: T = work.value

@@ -20,10 +20,13 @@ from freehold.errors import EngineError
 from freehold.model.exchange import Message
 from freehold.model.prompt import Prompt
 from freehold.plugins import ENGINES
+from freehold.system.time_limit import TimeLimit
 
 Ability = Literal["schema", "tools", "logprobs", "adapters", "tokenize"]
 """What not every engine can do: hold an answer to a schema, call tools, tell each token's log probability, serve
 several adapters of one base, and tell the ids of a prompt's tokens."""
+BODY_S = 1.0
+"""Seconds that the `body` of an engine of others may take, while the gateway's event loop waits for it."""
 _LOG = logging.getLogger("freehold.engines")
 
 
@@ -109,7 +112,8 @@ def load_engine(name: str, *needed: Ability) -> type[Engine]:
 def live_body(name: str) -> Body | None:
     """How live traffic asks the engine of this name; None where it cannot be loaded, and then nothing serves a model.
 
-    The `body` of another package may raise: the log says so once, and ValueError lets the provider answer.
+    The `body` of another package may raise, or take longer than `BODY_S`: the log says so once, and ValueError lets the
+    provider answer.
     """
     try:
         body: Body = load_engine(name).body
@@ -121,10 +125,11 @@ def live_body(name: str) -> Body | None:
 
 def _guarded(name: str, body: Body) -> Body:
     told: list[Exception] = []
+    limit = TimeLimit(f"freehold-body-{name}", BODY_S)
 
     def guarded(prompt: Prompt, *, max_tokens: int) -> dict[str, Any]:
         try:
-            return body(prompt, max_tokens=max_tokens)
+            return limit.call(lambda: body(prompt, max_tokens=max_tokens))
         except Exception as error:
             if not told:
                 told.append(error)
