@@ -15,7 +15,7 @@ from freehold.cli.reference import reference
 
 PACKAGE = Path(freehold.__file__).parent
 ROOT = Path(__file__).parent.parent
-STAGES = {"record", "sort", "freeze", "train", "serve", "prove", "route", "watch"}
+STAGES = {"record", "ingest", "sort", "freeze", "train", "serve", "prove", "route", "watch"}
 PURE = {"model", "text", "dialects", "system", "errors", "sanitizer"}
 DRIVERS = {"run", "pipeline", "ops", "net"}
 """What may read the store and run stages; `run` is the folder of that name in each stage."""

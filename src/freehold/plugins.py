@@ -125,3 +125,9 @@ STUDENTS = Seam(
 
 PROMPT_STEPS = Seam("prompt_steps", {"strip": "freehold.freeze.prompt_steps.strip:Strip"})
 """What is done to a request before an owned model sees it, by `freeze.prompt_steps`: `freehold.freeze.prompt_steps`."""
+
+IMPORTERS = Seam("importers", {"jsonl": "freehold.ingest.importers.jsonl:JsonLines"}, needs=("read",))
+"""What reads calls that others have recorded: `freehold.ingest.importers.Importer`."""
+
+REDACTORS = Seam("redactors", {"patterns": "freehold.freeze.redactors.patterns:Patterns"}, needs=("redact",))
+"""What takes secrets and people's data out of a text: `freehold.freeze.redactors.Redactor`."""
