@@ -21,6 +21,7 @@ DRIVERS = {"run", "pipeline", "ops", "net"}
 """What may read the store and run stages; `run` is the folder of that name in each stage."""
 MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(PURE, PURE),
+    "dialects": PURE | {"plugins"},
     "errors": {"sanitizer"},
     "sanitizer": set(),
     "httpd": set(),

@@ -127,7 +127,21 @@ PROMPT_STEPS = Seam("prompt_steps", {"strip": "freehold.freeze.prompt_steps.stri
 """What is done to a request before an owned model sees it, by `freeze.prompt_steps`: `freehold.freeze.prompt_steps`."""
 
 IMPORTERS = Seam("importers", {"jsonl": "freehold.ingest.importers.jsonl:JsonLines"}, needs=("read",))
-"""What reads calls that others have recorded: `freehold.ingest.importers.Importer`."""
+"""What reads calls that others have recorded (`read_calls`): `freehold.ingest.importers.Importer`."""
 
 REDACTORS = Seam("redactors", {"patterns": "freehold.freeze.redactors.patterns:Patterns"}, needs=("redact",))
-"""What takes secrets and people's data out of a text: `freehold.freeze.redactors.Redactor`."""
+"""What takes secrets out of a text (`load_redactor`): `freehold.freeze.redactors.Redactor`."""
+
+DIALECTS = Seam(
+    "dialects",
+    {
+        "openai-chat": "freehold.dialects.openai_chat:FORM",
+        "openai-responses": "freehold.dialects.openai_responses:FORM",
+        "openai-completions": "freehold.dialects.openai_completions:FORM",
+        "openai-embeddings": "freehold.dialects.openai_completions:EMBEDDINGS_FORM",
+        "anthropic-messages": "freehold.dialects.anthropic_messages:FORM",
+        "other": "freehold.dialects.other:FORM",
+    },
+    needs=("read_request", "read_answer", "paths"),
+)
+"""How the requests and answers at a path are read and rendered: `freehold.dialects.form.Form`."""

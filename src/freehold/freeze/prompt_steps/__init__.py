@@ -59,6 +59,8 @@ class Preparation:
 
     def messages(self, asked: Asked) -> tuple[Message, ...] | None:
         """What the owned model sees of a request; None where it is not asked. DataError where a step fails."""
+        if len(self.steps) == 1:
+            return self.template.strip(asked)  # what the first step does, without a prompt made for each live call
         prompt: Prompt | None = Prompt(
             messages=asked.messages, tools=asked.tools, response_format=asked.response_format
         )
