@@ -8,18 +8,18 @@ A package adds to a table by an entry point of the group `freehold.TABLE`, in it
 What is of Freehold itself is in the same table, and loaded the same way. Nothing is imported before it is asked for.
 What an entry has to be is said by a protocol in the folder of its stage, which each table names.
 
-Not covered: what is done where a plugin raises or takes too long: that is for its caller (`app.alarm_sender`,
-`prove.metrics`).
+Not covered: what is done where a plugin takes too long, or raises in the gateway: that is for its caller.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from freehold.errors import SettingError
+from freehold.errors import DataError, FreeholdError, SettingError
 
 PREFIX = "freehold."
 _MOST_CHARS = 200
@@ -55,14 +55,28 @@ class Seam:
             )
         return self._loaded(found[0])
 
+    @contextmanager
+    def errors_of(self, name: str) -> Iterator[None]:
+        """Around calls of an entry: what one of another package raises becomes a DataError of one line."""
+        try:
+            yield
+        except FreeholdError:
+            raise
+        except Exception as error:
+            if name in self.own:
+                raise
+            raise DataError(
+                f"{name!r} of {self.name} failed: {type(error).__name__}: {_in_a_line(error)}",
+                hint="Upgrade or uninstall the package that offers it.",
+            ) from error
+
     def _loaded(self, entry: EntryPoint) -> Any:
         hint = "Upgrade or uninstall that package."
         what = f"{entry.name!r} of {self.name} cannot be loaded from {_package(entry)}"
         try:
             loaded = entry.load()
         except (Exception, SystemExit) as error:  # whatever a package's own code raises when it is imported
-            said = " ".join(str(error).split())[:_MOST_CHARS]
-            raise SettingError(f"{what}: {type(error).__name__}: {said}", hint=hint) from error
+            raise SettingError(f"{what}: {type(error).__name__}: {_in_a_line(error)}", hint=hint) from error
         missing = [need for need in self.needs if not hasattr(loaded, need)]
         if missing:
             raise SettingError(f"{what}: it has no {', '.join(missing)}.", hint=hint)
@@ -70,6 +84,10 @@ class Seam:
 
     def _others(self) -> list[EntryPoint]:
         return list(entry_points(group=PREFIX + self.name))
+
+
+def _in_a_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:_MOST_CHARS]
 
 
 def _package(entry: EntryPoint) -> str:

@@ -90,6 +90,7 @@ def factory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Factory:
     monkeypatch.setattr(train_stage, "fit", made.fit)
     monkeypatch.setattr(train_stage, "read_adapter", lambda *_: None)
     monkeypatch.setattr(train_stage, "base_of", lambda _base: Llama())
+    monkeypatch.setattr(train_stage, "architecture_of", lambda _base: "llama")
     monkeypatch.setattr(train_stage, "export_gguf", made.export)
     monkeypatch.setattr(train_stage, "serving", made.serving)
     monkeypatch.setattr(train_stage, "check_parity", lambda *_: made.parity)

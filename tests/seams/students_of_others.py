@@ -60,3 +60,28 @@ class Talker(Majority):
     """Can give nothing but text."""
 
     kinds: frozenset[OutputKind] = frozenset({"text"})
+
+
+class Untaught(Majority):
+    """Fails when it is trained."""
+
+    def train(self, workspace: Workspace, task: Task, dataset: DatasetRow, report: Reporter) -> ModelCard:
+        """Fail."""
+        raise ArithmeticError("nothing\nadds up")
+
+
+class Silent(Majority):
+    """Fails when it is checked, and when it is asked."""
+
+    def check(self, workspace: Workspace, task: Task, dataset: DatasetRow, model_id: str, report: Reporter) -> None:
+        """Fail."""
+        raise ArithmeticError("no sum")
+
+    @contextmanager
+    def answering(self, workspace: Workspace, task: Task, card: ModelCard) -> Iterator[Ask]:
+        """Fail when asked."""
+
+        def ask(prompts: Sequence[Prompt], on_answer: Callable[[int, OwnedAnswer], None]) -> None:
+            raise ArithmeticError("no words")
+
+        yield ask

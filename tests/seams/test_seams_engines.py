@@ -11,10 +11,11 @@ import pytest
 from made import a_workspace
 from seams import engines_of_others
 
-from freehold.errors import EngineError, ParityError, SettingError
+from freehold.errors import DataError, EngineError, ParityError, SettingError
 from freehold.model import Manifest, Message, ModelCard
 from freehold.model.prompt import Prompt
 from freehold.model.task import Task
+from freehold.pipeline.students import asking_student, generator
 from freehold.pipeline.workspace import Workspace
 from freehold.prove.run import prove as prove_stage
 from freehold.route.run.directory import ServedModel
@@ -184,3 +185,21 @@ def test_an_engine_that_cannot_be_loaded_leaves_live_traffic_to_the_provider(cap
     assert live_body("gone") is None
     assert caplog.text.count("No owned model is asked, so the provider answers: 'gone' of engines") == 1
     assert live_body("llamacpp") is load_engine("llamacpp").body
+
+
+def test_an_engine_that_raises_in_a_check_or_a_proof_is_one_line(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "model.gguf").write_bytes(b"weights")
+    workspace.store.registry.put_model(a_card(tmp_path, parity={}))
+    monkeypatch.setattr(train_stage, "load", lambda _path: type("Frozen", (), {"dev": ()}))
+    for stage in (train_stage, generator):
+        monkeypatch.setattr(stage, "model_file", lambda _task, _card: tmp_path / "model.gguf")
+    broken = with_engine(workspace, "broken")
+    with pytest.raises(DataError, match=r"'broken' of engines failed: RuntimeError: no card for model\.gguf"):
+        train_stage.check_model(broken, TASK, a_dataset(tmp_path), "m1", lambda _progress: None)
+    with (
+        pytest.raises(DataError, match="'broken' of engines failed: RuntimeError"),
+        asking_student(broken, TASK, workspace.model(TASK, "m1")),
+    ):
+        pass

@@ -28,7 +28,8 @@ def _quiet(_progress: Progress) -> None:
 @pytest.fixture
 def workspace(tmp_path: Path, offer: Offer) -> Iterator[Workspace]:
     offer("students", "majority", "seams.students_of_others:Majority")
-    offer("students", "talker", "seams.students_of_others:Talker")
+    for name in ("Talker", "Untaught", "Silent"):
+        offer("students", name.lower(), f"seams.students_of_others:{name}")
     opened = a_workspace(tmp_path / "state")
     opened.store.calls.add(triage_calls(120))
     sort_new_calls(opened)
@@ -66,3 +67,17 @@ def test_a_student_that_cannot_answer_the_task_is_one_line(workspace: Workspace)
     assert "text" in caught.value.hint
     with pytest.raises(SettingError, match="There is no 'nobody' among students"):
         steps(workspace, "nobody").run("train", done)
+
+
+def test_a_student_that_raises_is_one_line_wherever_it_does(workspace: Workspace) -> None:
+    silent = steps(workspace, "silent")
+    done = silent.run("freeze", {})
+    with pytest.raises(DataError, match="'untaught' of students failed: ArithmeticError: nothing adds up"):
+        steps(workspace, "untaught").run("train", done)
+    done |= silent.run("train", done)
+    with pytest.raises(DataError, match="'silent' of students failed: ArithmeticError: no sum"):
+        silent.run("check", done)
+    examples = load(Path(workspace.dataset(silent.task).path)).proof[:1]
+    card = workspace.model(silent.task, "m-majority")
+    with pytest.raises(DataError, match="'silent' of students failed: ArithmeticError: no words"):
+        ask_model(workspace, silent.task, card, examples, _quiet)

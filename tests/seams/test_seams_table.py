@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from freehold import plugins
-from freehold.errors import SettingError
+from freehold.errors import DataError, SettingError
 from freehold.plugins import ALARMS, Seam
 
 TABLES = [table for table in vars(plugins).values() if isinstance(table, Seam)]
@@ -65,3 +65,18 @@ def test_an_entry_that_lacks_what_its_protocol_asks_for_is_one_clear_line() -> N
     table = Seam("things", {"mine": "seams.alarms_of_others:Mine"}, needs=("send", "stop", "url"))
     with pytest.raises(SettingError, match="it has no stop, url"):
         table.load("mine")
+
+
+def test_what_an_entry_of_others_raises_is_one_line_and_ours_is_a_fault_of_the_program() -> None:
+    with pytest.raises(DataError, match="'pager' of alarms failed: ZeroDivisionError: division by zero") as caught:
+        _divide("pager")
+    assert "\n" not in str(caught.value)
+    with pytest.raises(ZeroDivisionError):
+        _divide("log")
+    with pytest.raises(SettingError, match="as it was"), ALARMS.errors_of("pager"):
+        raise SettingError("as it was")
+
+
+def _divide(name: str) -> None:
+    with ALARMS.errors_of(name):
+        _ = 1 / 0

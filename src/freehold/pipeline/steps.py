@@ -13,7 +13,7 @@ from freehold.freeze import load
 from freehold.freeze.run.freeze import freeze
 from freehold.model.task import Task
 from freehold.pipeline.progress import Reporter
-from freehold.pipeline.students import load_student, train_student
+from freehold.pipeline.students import check_student, train_student
 from freehold.pipeline.workspace import Workspace
 from freehold.prove.run.convergence import check_training
 from freehold.prove.run.preferences import preferences_mark, preferences_of
@@ -43,8 +43,7 @@ class Steps:
                 return {"model_id": train_student(self.workspace, self.task, self._dataset(done), self.report).id}
             case "check":
                 card = self.workspace.model(self.task, str(done["model_id"]))
-                dataset = self._dataset(done)
-                load_student(card.student).check(self.workspace, self.task, dataset, card.id, self.report)
+                check_student(self.workspace, self.task, self._dataset(done), card, self.report)
                 return {}
             case "prove":
                 card = self.workspace.model(self.task, str(done["model_id"]))

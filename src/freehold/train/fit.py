@@ -55,7 +55,8 @@ def fit(
     if done is not None:
         return done
     write_job(out_dir, job)
-    return _run(out_dir, job, chosen, on_progress)
+    with TRAINERS.errors_of(trainer):
+        return _run(out_dir, job, chosen, on_progress)
 
 
 def _check_parts(name: str, trainer: Trainer) -> None:

@@ -31,5 +31,6 @@ class Redactor(Protocol):
 
 def load_redactor(name: str) -> Redactor:
     """The redactor of this name; SettingError where there is none, or where it cannot be loaded."""
-    redactor: Redactor = REDACTORS.load(name)()
+    with REDACTORS.errors_of(name):
+        redactor: Redactor = REDACTORS.load(name)()
     return redactor

@@ -70,7 +70,8 @@ def read_calls(name: str, source: str, fidelity: Fidelity) -> Iterator[Call]:
 
     SettingError for an unknown importer. DataError where the importer fails, after the calls that came before.
     """
-    importer: Importer = IMPORTERS.load(name)()
+    with IMPORTERS.errors_of(name):
+        importer: Importer = IMPORTERS.load(name)()
     try:
         for call in importer.read(source, fidelity):
             fidelity.calls += 1

@@ -9,8 +9,8 @@ Not covered: live traffic. A student's model is served by the engine that `serve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from typing import Protocol
 
@@ -50,7 +50,8 @@ class Student(Protocol):
 
 def load_student(name: str) -> Student:
     """The student of this name; SettingError where there is none, or where it cannot be loaded."""
-    student: Student = STUDENTS.load(name)()
+    with STUDENTS.errors_of(name):
+        student: Student = STUDENTS.load(name)()
     return student
 
 
@@ -64,8 +65,31 @@ def train_student(workspace: Workspace, task: Task, dataset: DatasetRow, report:
             f"The student {name!r} cannot answer task {task.name!r}, which wants {kind}.",
             hint=f"It can answer: {', '.join(sorted(student.kinds))}. Set train.student to another one.",
         )
-    card = student.train(workspace, task, dataset, report)
+    with STUDENTS.errors_of(name):
+        card = student.train(workspace, task, dataset, report)
     if name != DEFAULT_STUDENT and card.student != name:
         card = replace(card, recipe=card.recipe | {"student": name})
         workspace.store.registry.put_model(card)
     return card
+
+
+def check_student(workspace: Workspace, task: Task, dataset: DatasetRow, card: ModelCard, report: Reporter) -> None:
+    """Have the student that made a model check it."""
+    student = load_student(card.student)
+    with STUDENTS.errors_of(card.student):
+        student.check(workspace, task, dataset, card.id, report)
+
+
+@contextmanager
+def asking_student(workspace: Workspace, task: Task, card: ModelCard) -> Iterator[Ask]:
+    """Have a model answer, by the student that made it, for as long as the block runs."""
+    student, errors = load_student(card.student), STUDENTS.errors_of
+    with ExitStack() as stack:
+        with errors(card.student):
+            ask = stack.enter_context(student.answering(workspace, task, card))
+
+        def told(prompts: Sequence[Prompt], on_answer: Callable[[int, OwnedAnswer], None]) -> None:
+            with errors(card.student):
+                ask(prompts, on_answer)
+
+        yield told

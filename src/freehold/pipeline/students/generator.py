@@ -12,11 +12,12 @@ from freehold.model.task import Task
 from freehold.pipeline.progress import Reporter
 from freehold.pipeline.students import Ask
 from freehold.pipeline.workspace import Workspace
+from freehold.plugins import ENGINES
 from freehold.serve import answer_all, load_engine, serving
 from freehold.store import DatasetRow
 from freehold.train.run.train import check_model, model_file, train_model
 
-ENGINES = 2
+_AT_ONCE = 2
 """A proof has the machine to itself: two engines on half of the cores each answer nearly twice as fast as one."""
 
 
@@ -36,20 +37,23 @@ class Generator:
     @contextmanager
     def answering(self, workspace: Workspace, task: Task, card: ModelCard) -> Iterator[Ask]:
         """Serve the model by several engines that share the prompts."""
-        engine = load_engine(workspace.settings.text("serve.engine"), "logprobs")
+        name = workspace.settings.text("serve.engine")
+        engine = load_engine(name, "logprobs")
         threads, slots = workspace.settings.whole("serve.threads"), workspace.settings.whole("serve.slots")
         most = int(card.metrics.get("max_output_tokens", 512))
         log = workspace.folder("logs") / f"engine-{card.id}.log"
         gguf = model_file(task, card)
         with ExitStack() as engines:
-            urls = [
-                engines.enter_context(
-                    serving(engine, gguf, log=log, threads=threads, slots=slots, sha256=card.served_sha256)
-                )
-                for _ in range(ENGINES)
-            ]
+            with ENGINES.errors_of(name):
+                urls = [
+                    engines.enter_context(
+                        serving(engine, gguf, log=log, threads=threads, slots=slots, sha256=card.served_sha256)
+                    )
+                    for _ in range(_AT_ONCE)
+                ]
 
             def ask(prompts: Sequence[Prompt], on_answer: Callable[[int, OwnedAnswer], None]) -> None:
-                answer_all(urls, prompts, max_tokens=most, body=engine.body, concurrency=slots, on_answer=on_answer)
+                with ENGINES.errors_of(name):
+                    answer_all(urls, prompts, max_tokens=most, body=engine.body, concurrency=slots, on_answer=on_answer)
 
             yield ask

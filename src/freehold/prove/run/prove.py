@@ -23,7 +23,7 @@ from freehold.model.ids import canonical_json, sha256_hex
 from freehold.model.model_card import DEFAULT_ENGINE
 from freehold.model.task import Task
 from freehold.pipeline.progress import Progress, Reporter
-from freehold.pipeline.students import load_student
+from freehold.pipeline.students import asking_student
 from freehold.pipeline.workspace import Workspace
 from freehold.prove import Opinions, ProofFacts, ProofSettings, metric_sources, prove
 from freehold.prove.run.eligibility import entry_of
@@ -119,7 +119,7 @@ def owned_answers(
 @contextmanager
 def asking(workspace: Workspace, task: Task, card: ModelCard, kept: KeptAnswers) -> Iterator[Answering]:
     """Have a model answer, and ask it what is not kept yet."""
-    with load_student(card.student).answering(workspace, task, card) as ask:
+    with asking_student(workspace, task, card) as ask:
 
         def answer(examples: Sequence[Example]) -> list[OwnedAnswer]:
             missing = list({input_key(one): one for one in examples if kept.get(one) is None}.values())

@@ -83,5 +83,6 @@ def base_of(gguf: Path) -> Base:
         raise TrainError(f"The base {gguf.name!r} cannot be read: {error}.", hint=hint) from error
     if architecture not in BASES.names():
         raise TrainError(f"The base {gguf.name!r} is of the architecture {architecture!r}.", hint=hint)
-    base: Base = BASES.load(architecture)()
+    with BASES.errors_of(architecture):
+        base: Base = BASES.load(architecture)()
     return base

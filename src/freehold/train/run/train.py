@@ -16,9 +16,11 @@ from freehold.model.model_card import DEFAULT_ENGINE, MODEL_FILE
 from freehold.model.task import Task
 from freehold.pipeline.progress import Progress, Reporter
 from freehold.pipeline.workspace import Workspace
+from freehold.plugins import BASES, ENGINES
 from freehold.serve import check_parity, export_gguf, file_sha256, load_engine, pull, read_adapter, serving
 from freehold.settings import Settings
 from freehold.store import DatasetRow
+from freehold.system.gguf import architecture_of
 from freehold.train import Progress as TrainProgress
 from freehold.train import Recipe, Trained, Undertrained, default_epochs, fit, undertrained
 from freehold.train.bases import base_of
@@ -54,9 +56,7 @@ def train_model(workspace: Workspace, task: Task, dataset: DatasetRow, report: R
     gguf = folder / MODEL_FILE
     before = [card for card in workspace.store.registry.models(task.id) if Path(card.path).name == work]
     if not gguf.exists() or (before and file_sha256(gguf) not in {card.served_sha256 for card in before}):
-        kind = base_of(base)
-        adapter = read_adapter(trained.adapter_dir, kind)
-        export_gguf(base, adapter, gguf, names=kind, chat_template=kind.template)
+        _export(base, trained, gguf)
     card = _card(task, dataset, trained, base=name, gguf=gguf, longest=longest)
     if trainer != DEFAULT_TRAINER:
         card = replace(card, recipe=card.recipe | {"trainer": trainer})
@@ -65,6 +65,13 @@ def train_model(workspace: Workspace, task: Task, dataset: DatasetRow, report: R
         card = replace(known, created_at=card.created_at)
     workspace.store.registry.put_model(card)
     return card
+
+
+def _export(base: Path, trained: Trained, gguf: Path) -> None:
+    kind = base_of(base)
+    with BASES.errors_of(architecture_of(base)):
+        adapter = read_adapter(trained.adapter_dir, kind)
+        export_gguf(base, adapter, gguf, names=kind, chat_template=kind.template)
 
 
 def model_file(task: Task, card: ModelCard) -> Path:
@@ -101,7 +108,10 @@ def check_model(workspace: Workspace, task: Task, dataset: DatasetRow, model_id:
     examples = [example for example in load(Path(dataset.path)).dev if not example.is_aside][:PARITY_EXAMPLES]
     log = workspace.folder("logs") / f"engine-{card.id}.log"
     threads = workspace.settings.whole("serve.threads")
-    with serving(engine, gguf, log=log, threads=threads, slots=1, sha256=card.served_sha256) as url:
+    with (
+        ENGINES.errors_of(name),
+        serving(engine, gguf, log=log, threads=threads, slots=1, sha256=card.served_sha256) as url,
+    ):
         parity = check_parity(gguf.parent, examples, engine, url)
     result = asdict(parity) | {"words": parity.words} | ({} if name == DEFAULT_ENGINE else {"engine": name})
     workspace.store.registry.put_model(replace(card, parity=result))

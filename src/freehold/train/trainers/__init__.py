@@ -41,5 +41,6 @@ class Trainer(Protocol):
 
 def load_trainer(name: str) -> Trainer:
     """The trainer of this name; SettingError where there is none, or where it cannot be loaded."""
-    trainer: Trainer = TRAINERS.load(name)()
+    with TRAINERS.errors_of(name):
+        trainer: Trainer = TRAINERS.load(name)()
     return trainer
