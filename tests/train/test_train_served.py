@@ -13,6 +13,7 @@ import pytest
 from tiny_llama import write_dataset, write_tiny_llama
 
 from freehold.model import Example, Message
+from freehold.model.engine import key_headers
 from freehold.serve import answer_all, check_parity, export_gguf, read_adapter, serving
 from freehold.serve.engines.llamacpp.engine import LlamaCpp
 from freehold.serve.export import Adapter, Packing
@@ -168,7 +169,7 @@ def _engine_ids(url: str, text: str) -> list[int]:
 def _post(url: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=30)
-    connection.request("POST", path, json.dumps(body), {"content-type": "application/json"})
+    connection.request("POST", path, json.dumps(body), {"content-type": "application/json", **key_headers(url)})
     answer: dict[str, Any] = json.loads(connection.getresponse().read())
     connection.close()
     return answer
