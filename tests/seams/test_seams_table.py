@@ -52,8 +52,8 @@ def test_a_package_that_cannot_be_imported_is_one_clear_line(
 
 
 def test_two_of_one_name_and_an_unknown_name_are_one_clear_line(offer: Offer) -> None:
-    offer("alarms", "log", "seams.alarms_of_others:Mine")
-    offer("alarms", "pager", "seams.alarms_of_others:Mine")
+    offer("alarms", "log", "seams.quiet_alarm:Mine")
+    offer("alarms", "pager", "seams.quiet_alarm:Mine")
     with pytest.raises(SettingError, match="'log' of alarms is offered by several packages"):
         ALARMS.load("log")
     with pytest.raises(SettingError, match="There is no 'horn' among alarms") as caught:
@@ -62,7 +62,7 @@ def test_two_of_one_name_and_an_unknown_name_are_one_clear_line(offer: Offer) ->
 
 
 def test_an_entry_that_lacks_what_its_protocol_asks_for_is_one_clear_line() -> None:
-    table = Seam("things", {"mine": "seams.alarms_of_others:Mine"}, needs=("send", "stop", "url"))
+    table = Seam("things", {"mine": "seams.quiet_alarm:Mine"}, needs=("send", "stop", "url"))
     with pytest.raises(SettingError, match="it has no stop, url"):
         table.load("mine")
 
