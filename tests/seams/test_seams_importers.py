@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from made import a_call, a_workspace, triage_calls
+from msgspec import structs
 
 from freehold.errors import DataError, NotFoundError, SettingError
 from freehold.ingest.importers import Fidelity, read_calls
@@ -20,7 +20,9 @@ Offer = Callable[[str, str, str], None]
 def test_calls_that_were_exported_come_back_as_they_were(tmp_path: Path) -> None:
     workspace = a_workspace(tmp_path / "state")
     sent = triage_calls(5)
-    sent[1] = replace(sent[1], tags={"a": "ü"}, arm="audit", parent_id=sent[0].id, propensity=0.5, cost_usd=0.25)
+    sent[1] = structs.replace(
+        sent[1], tags={"a": "ü"}, arm="audit", parent_id=sent[0].id, propensity=0.5, cost_usd=0.25
+    )
     workspace.store.calls.add(sent)
     path = tmp_path / "calls.jsonl"
     rows = [view.plain() for view in find_calls(workspace, CallFilter())]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from live.moved import a_moved_task
 from made import a_workspace, triage_calls
+from msgspec import structs
 
 from freehold.dialects import read_request
 from freehold.errors import DataError, SettingError
@@ -78,9 +79,9 @@ def test_a_step_of_another_package_follows_and_is_kept_with_the_template() -> No
     other = Template(parts=(Part.fixed("system", "Another."),))
     newer = live.of_version(other)
     assert newer.messages(asking("hi")) is None
-    assert newer.messages(replace(asking("hi"), messages=(Message("system", "Another."), Message("user", "a")))) == (
-        Message("user", "A"),
-    )
+    assert newer.messages(
+        structs.replace(asking("hi"), messages=(Message("system", "Another."), Message("user", "a")))
+    ) == (Message("user", "A"),)
 
 
 def test_a_dataset_is_frozen_with_the_steps_and_says_so(workspace: Workspace) -> None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TypeVar
+
+from msgspec import structs
 
 from freehold.dialects.form import Form
 from freehold.dialects.values import JsonObject, as_name
@@ -72,7 +73,7 @@ def _guarded(name: Dialect, form: Form) -> Form:
         return call
 
     def asked_otherwise(data: JsonObject) -> Asked:
-        return replace(read_other_request(data), dialect=name)
+        return structs.replace(read_other_request(data), dialect=name)
 
     return Form(
         read_request=safe(form.read_request, asked_otherwise),

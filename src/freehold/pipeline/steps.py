@@ -69,11 +69,10 @@ class Steps:
                     card = self.workspace.model(self.task)
                     model_file(self.task, card)
                     return card.id == done["model_id"]
-                case "check":
+                case "check" if "model_id" in done:
                     card = self.workspace.model(self.task, str(done["model_id"]))
-                    return bool(card.parity.get("is_ok")) and card.engine == self.workspace.settings.text(
-                        "serve.engine"
-                    )
+                    engine = self.workspace.settings.text("serve.engine")
+                    return bool(card.parity.get("is_ok")) and card.engine == engine
                 case "prove":
                     newest = self.workspace.store.registry.verdicts(self.task.id)[:1]
                     return [v.id for v in newest if Path(v.report_path).is_file()] == [done["verdict_id"]]

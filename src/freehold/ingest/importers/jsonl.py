@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from freehold.errors import NotFoundError
 from freehold.ingest.importers import Fidelity
@@ -20,7 +20,7 @@ from freehold.model.call import Call
 _BODIES = ("request_body", "response_body")
 _BESIDE = frozenset({"task", "provider_fields", "feedback", "answer"})
 """What is printed of a call, or given by `Workspace.calls`, and is no part of it."""
-_KNOWN = frozenset(field.name for field in fields(Call)) | _BESIDE
+_KNOWN = frozenset(Call.__struct_fields__) | _BESIDE
 
 
 class JsonLines:
@@ -63,7 +63,7 @@ def _call(line: str, place: str, fidelity: Fidelity) -> Call | None:
         return None
     _tell(row, bodies, call, fidelity)
     request, response = ((bodies[name] or "").encode("utf-8", "surrogatepass") for name in _BODIES)
-    return replace(call, request_body=request, response_body=response)
+    return structs.replace(call, request_body=request, response_body=response)
 
 
 def _tell(row: Mapping[str, Any], bodies: Mapping[str, str | None], call: Call, fidelity: Fidelity) -> None:
