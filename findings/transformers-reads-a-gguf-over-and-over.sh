@@ -7,7 +7,7 @@
 # Seen: `from_pretrained(..., gguf_file=...)` reads the header (98,000 texts of the vocabulary, one numpy view each) twice,
 #     and `AutoTokenizer.from_pretrained` once more; gguf's map of names is made anew for each of the model's 397 modules.
 #     Reading once and making one map gives the same weights in a third of the time.
-# For us: a training of a few minutes began with half a minute of loading. `train.base.reading_once` keeps reader and map
+# For us: a training of a few minutes began with half a minute of loading. `train.bases.header_cache.reading_once` keeps reader and map
 #     while a base is loaded.
 #
 # Exit code: 0 as described, 1 it changed, 2 it could not be tried.

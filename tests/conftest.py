@@ -8,7 +8,8 @@ import socket
 import tempfile
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from importlib.metadata import EntryPoint
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import pytest
 from click.testing import CliRunner, Result
 from made import Run
 
+from freehold import plugins
 from freehold.cli.commands import cli
 from freehold.model.ids import uuid7
 from freehold.store import Store
@@ -169,3 +171,15 @@ hypothesis.settings.load_profile("busy")  # a machine that does other work, too,
 def _eighty_columns_unless_told(fallback: tuple[int, int] = (80, _LINES)) -> os.terminal_size:
     """The size of no terminal at all, whoever runs the tests in whatever window."""
     return os.terminal_size((int(os.environ.get("COLUMNS") or fallback[0]), fallback[1]))
+
+
+@pytest.fixture
+def offer(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str, str], None]:
+    """Put an entry into a table as another package would: the table's name, the entry's, and `module:name`."""
+    entries: list[EntryPoint] = []
+    monkeypatch.setattr(plugins, "entry_points", lambda *, group: [e for e in entries if e.group == group])
+
+    def put(table: str, name: str, place: str) -> None:
+        entries.append(EntryPoint(name, place, f"freehold.{table}"))
+
+    return put

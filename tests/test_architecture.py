@@ -15,12 +15,13 @@ from freehold.cli.reference import reference
 
 PACKAGE = Path(freehold.__file__).parent
 ROOT = Path(__file__).parent.parent
-STAGES = {"record", "sort", "freeze", "train", "serve", "prove", "route", "watch"}
+STAGES = {"record", "ingest", "sort", "freeze", "train", "serve", "prove", "route", "watch"}
 PURE = {"model", "text", "dialects", "system", "errors", "sanitizer"}
 DRIVERS = {"run", "pipeline", "ops", "net"}
 """What may read the store and run stages; `run` is the folder of that name in each stage."""
 MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(PURE, PURE),
+    "dialects": PURE | {"plugins"},
     "errors": {"sanitizer"},
     "sanitizer": set(),
     "httpd": set(),
@@ -28,8 +29,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "plugins": {"errors"},
     "terminal": {"pipeline", "sanitizer"},
     "store": PURE,
-    **dict.fromkeys(STAGES, PURE),
-    **dict.fromkeys(DRIVERS, PURE | STAGES | DRIVERS | {"store", "settings"}),
+    **dict.fromkeys(STAGES, PURE | {"plugins"}),
+    **dict.fromkeys(DRIVERS, PURE | STAGES | DRIVERS | {"store", "settings", "plugins"}),
     "gateway": PURE | STAGES | {"store", "httpd"},
     "demo": PURE | DRIVERS | {"settings", "store", "terminal"},
     "app": PURE | STAGES | DRIVERS | {"store", "settings", "gateway", "httpd", "console", "plugins"},
@@ -205,7 +206,7 @@ def test_an_extra_that_an_error_names_can_be_installed() -> None:
     assert named <= set(project["project"]["optional-dependencies"])
 
 
-SUITES = {"abuse", "bench", "fidelity", "fuzz", "replay", "stored", "supply"}
+SUITES = {"abuse", "bench", "fidelity", "fuzz", "replay", "seams", "stored", "supply"}
 """Tests of the whole product from outside, and of what lies beside the package."""
 
 

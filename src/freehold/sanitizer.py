@@ -7,15 +7,21 @@ as they are to whoever may read the record.
 from __future__ import annotations
 
 import re
+from types import MappingProxyType
 
 MASK = "***"
-_PASSWORD = re.compile(r"(://[^\s/?#'\"@:]*):(?!\d{1,5}[/?#])([^\s'\"]+)@")
-_TOKEN = re.compile(r"(https?://)[^\s/?#'\"@:]+@")
+_PASSWORD = re.compile(r"://[^\s/?#'\"@:]*:(?!\d{1,5}[/?#])(?P<secret>[^\s'\"]+)@")
+_TOKEN = re.compile(r"https?://(?P<secret>[^\s/?#'\"@:]+)@")
 _PARAMETER = re.compile(
-    r"((?<![\w-])(?:[\w-]*[_-])?(?:password|passwd|pwd|passphrase|secret|token|api[_-]?key|sslpassword)=)[^&\s'\"]+",
+    r"(?<![\w-])(?:[\w-]*[_-])?(?:password|passwd|pwd|passphrase|secret|token|api[_-]?key|sslpassword)="
+    r"(?P<secret>[^&\s'\"]+)",
     re.IGNORECASE,
 )
-_GATEWAY_KEY = re.compile(r"(fhk_[0-9a-z]{8}_)[0-9A-Za-z]{49}")
+_GATEWAY_KEY = re.compile(r"fhk_[0-9a-z]{8}_(?P<secret>[0-9A-Za-z]{49})")
+SECRETS = MappingProxyType(
+    {"password": _PASSWORD, "token": _TOKEN, "parameter": _PARAMETER, "gateway_key": _GATEWAY_KEY}
+)
+"""Patterns of what is masked, by what it is; their group `secret` is what nobody may see."""
 _OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 """Control characters but tab and line feed, and those that turn the direction of a line."""
 _OBEYED_IN_JSON = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -29,10 +35,16 @@ def masked(text: str) -> str:
     'postgresql://app:***@db/f and https://h/?api_key=***&x=1'
     """
     if "://" in text:
-        text = _TOKEN.sub(rf"\1{MASK}@", _PASSWORD.sub(rf"\1:{MASK}@", text))
+        text = _TOKEN.sub(_with_mask, _PASSWORD.sub(_with_mask, text))
     if "=" in text:
-        text = _PARAMETER.sub(rf"\1{MASK}", text)
-    return _GATEWAY_KEY.sub(rf"\1{MASK}", text) if "fhk_" in text else text
+        text = _PARAMETER.sub(_with_mask, text)
+    return _GATEWAY_KEY.sub(_with_mask, text) if "fhk_" in text else text
+
+
+def _with_mask(found: re.Match[str]) -> str:
+    """What was found, with a mask in place of its secret."""
+    start, end = (place - found.start() for place in found.span("secret"))
+    return found[0][:start] + MASK + found[0][end:]
 
 
 def plain_lines(text: str) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from freehold import plugins
 from freehold.dialects import (
     BadBodyError,
     dialect_of,
@@ -19,7 +20,7 @@ from freehold.dialects import (
 )
 from freehold.model import Dialect, Message, Usage
 
-DIALECTS: tuple[Dialect, ...] = get_args(Dialect)
+DIALECTS: tuple[Dialect, ...] = tuple(plugins.DIALECTS.own)
 REQUEST_KEYS = ("model", "messages", "role", "content", "type", "text", "input", "instructions", "prompt", "tools")
 MORE_KEYS = ("tool_choice", "stream", "stream_options", "include_usage", "metadata", "user", "n", "response_format")
 ANSWER_KEYS = ("usage", "choices", "message", "delta", "output", "system", "stop_reason")

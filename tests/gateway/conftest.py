@@ -15,7 +15,9 @@ from freehold.gateway.config import GatewaySettings, Provider, Router
 from freehold.httpd.server import Limits
 from freehold.model import Message, Route
 from freehold.model.assignment import Assignment
+from freehold.model.engine import owned_body
 from freehold.route import withheld
+from freehold.serve.engines import Body
 from freehold.text.scoring import is_acceptable
 
 SETTINGS = GatewaySettings(max_body_bytes=100_000, engine_timeout_s=0.3, record_wait_s=0.5)
@@ -46,6 +48,7 @@ class Plan:
 
     route: Route | None = None
     draw: float = 0.99
+    body: Body = owned_body
 
     def router(self, engine_url: str) -> Router:
         def find(asked: Any, explicit: str | None) -> Assignment | None:
@@ -65,6 +68,7 @@ class Plan:
         return Router(
             find=find,
             engine_url=lambda model_id: engine_url if model_id == "m1" else None,
+            body=self.body,
             confidence=confidence,
             is_acceptable=is_json,
             withheld=withheld,

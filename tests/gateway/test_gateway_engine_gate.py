@@ -26,7 +26,7 @@ from freehold.gateway.oversight import Oversight
 from freehold.httpd.server import Limits
 from freehold.model import Route
 from freehold.model.assignment import Assignment
-from freehold.serve import Engine
+from freehold.serve.engines.llamacpp.engine import LlamaCpp
 
 WAIT_S = 20.0
 _BROKEN = (OSError, asyncio.IncompleteReadError, ValueError)
@@ -282,7 +282,7 @@ def test_shadows_wait_for_their_turn_and_all_come(scene: Scene) -> None:
 @pytest.mark.engine
 def test_llama_cpp_that_is_stopped_is_noticed_and_asked_again_once_it_goes_on(tmp_path: Path) -> None:
     pytest.importorskip("xllamacpp")
-    engine = Engine(write_tiny_llama(tmp_path / "tiny.gguf"), log=tmp_path / "log", threads=1, slots=2)
+    engine = LlamaCpp(write_tiny_llama(tmp_path / "tiny.gguf"), log=tmp_path / "log", threads=1, slots=2)
     engine.start()
     try:
         with a_scene(engine_url=engine.wait()) as scene:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from openai import OpenAI
 from test_gateway_bytes import CHAT_PATH, asking, send
 
 from freehold.dialects import read_answer
+from freehold.serve.engines import live_body
 
 LOCAL = '{"intent": "local"}'
 
@@ -291,3 +293,24 @@ def test_what_an_owned_answer_would_lack_is_never_asked_of_the_owned_model(town:
         assert send(town.port, "POST", CHAT_PATH, body)[0] == 200
     assert engine_calls(town) == []
     assert len(provider_calls(town)) == len(lacking)
+
+
+@pytest.mark.parametrize(("name", "arm"), [("Echo", "owned"), ("Broken", "rented")])
+def test_the_engine_of_another_package_says_how_it_is_asked_and_may_fail(
+    build: Callable[[], Town],
+    plan: Plan,
+    offer: Callable[[str, str, str], None],
+    caplog: pytest.LogCaptureFixture,
+    name: str,
+    arm: str,
+) -> None:
+    offer("engines", "theirs", f"seams.engines_of_others:{name}")
+    body = live_body("theirs")
+    assert body is not None
+    plan.route, plan.body = route("cascade"), body
+    town = build()
+    for _ in range(2):
+        status, headers, _raw = send(town.port, "POST", CHAT_PATH, asking("chat", messages=ask("sure")))
+        assert (status, dict(headers).get("freehold-arm", "rented")) == (200, arm)
+    assert [call.get("of_others") for call in engine_calls(town)] == ([True, True] if arm == "owned" else [])
+    assert caplog.text.count("makes no request, so the provider answers: KeyError") == (arm == "rented")

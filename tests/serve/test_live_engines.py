@@ -54,7 +54,7 @@ def test_a_model_file_that_comes_back_is_served(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock = Clock()
-    monkeypatch.setattr(engines, "Engine", Fake)
+    monkeypatch.setattr(engines, "load_engine", lambda _name: Fake)
     monkeypatch.setattr(engines, "time", clock)
     workspace = a_workspace(tmp_path / ".freehold")
     keeper, listed = Engines(workspace.settings, lambda: workspace.store), EngineList(engine_file(workspace.settings))
@@ -81,7 +81,7 @@ def test_a_card_that_names_another_file_than_its_route_is_not_served(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Whoever swaps the file and the hash on its card has still not proven it."""
-    monkeypatch.setattr(engines, "Engine", Fake)
+    monkeypatch.setattr(engines, "load_engine", lambda _name: Fake)
     workspace = a_workspace(tmp_path / ".freehold")
     of = {"base": "b", "base_sha256": "0", "dataset_hash": "d", "recipe": {}, "seed": 0, "metrics": {}}
     workspace.store.registry.put_model(ModelCard(id="m1", task_id="t", **weights(tmp_path, b"another"), **of))

@@ -11,6 +11,7 @@ import pytest
 
 from freehold.errors import EngineError
 from freehold.model import Message, OwnedAnswer
+from freehold.model.prompt import Prompt
 from freehold.serve import ask as _ask  # noqa: F401 - the package's name is the function
 from freehold.serve.ask import answer_all
 
@@ -66,8 +67,8 @@ def engine() -> Iterator[Callable[[Reply], str]]:
         server.server_close()
 
 
-def _prompts(count: int) -> list[list[Message]]:
-    return [[Message("user", f"q{i}")] for i in range(count)]
+def _prompts(count: int) -> list[Prompt]:
+    return [Prompt(messages=(Message("user", f"q{i}"),)) for i in range(count)]
 
 
 def test_answers_come_back_in_order_and_are_told_as_they_come(engine: Callable[[Reply], str]) -> None:

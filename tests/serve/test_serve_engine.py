@@ -18,11 +18,13 @@ from tiny_llama import write_tiny_llama
 from freehold.errors import EngineError
 from freehold.model import Message
 from freehold.model.ids import sha256_hex
-from freehold.serve import Engine, answer_all, serving
+from freehold.model.prompt import Prompt
+from freehold.serve import answer_all, serving
+from freehold.serve.engines.llamacpp.engine import LlamaCpp
 
 pytestmark = pytest.mark.engine
 pytest.importorskip("xllamacpp")
-PROMPT = [Message("user", "Hello")]
+PROMPT = Prompt(messages=(Message("user", "Hello"),))
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +47,7 @@ def _is_gone(pid: int) -> bool:
 
 
 def test_answers_are_greedy_and_carry_their_logprobs(gguf: Path, tmp_path: Path) -> None:
-    with serving(gguf, log=tmp_path / "log", threads=1, slots=2) as url:
+    with serving(LlamaCpp, gguf, log=tmp_path / "log", threads=1, slots=2) as url:
         assert urlsplit(url).hostname == "127.0.0.1"
         answers = answer_all([url], [PROMPT, PROMPT, PROMPT], max_tokens=6)
     assert len({answer.text for answer in answers}) == 1
@@ -54,7 +56,7 @@ def test_answers_are_greedy_and_carry_their_logprobs(gguf: Path, tmp_path: Path)
 
 
 def test_a_killed_engine_comes_back_on_the_same_port(gguf: Path, tmp_path: Path) -> None:
-    engine = Engine(gguf, log=tmp_path / "log", threads=1, slots=1)
+    engine = LlamaCpp(gguf, log=tmp_path / "log", threads=1, slots=1)
     engine.start()
     try:
         url, pid = engine.wait(), engine.pid
@@ -73,7 +75,7 @@ def test_no_other_file_than_the_proven_one_is_served_at_a_start_or_a_restart(
 ) -> None:
     file, proven = tmp_path / "model.gguf", gguf.read_bytes()
     file.write_bytes(proven + b"x")
-    engine = Engine(file, log=tmp_path / "log", threads=1, slots=1, sha256=sha256_hex(proven))
+    engine = LlamaCpp(file, log=tmp_path / "log", threads=1, slots=1, sha256=sha256_hex(proven))
     engine.start()
     try:
         _until(lambda: engine.deaths >= 2)
@@ -99,7 +101,7 @@ def _replace(file: Path, content: bytes) -> None:
 
 
 def test_a_stopped_engine_is_gone(gguf: Path, tmp_path: Path) -> None:
-    engine = Engine(gguf, log=tmp_path / "log", threads=1, slots=1)
+    engine = LlamaCpp(gguf, log=tmp_path / "log", threads=1, slots=1)
     engine.start()
     engine.wait()
     pid = engine.pid
@@ -110,8 +112,9 @@ def test_a_stopped_engine_is_gone(gguf: Path, tmp_path: Path) -> None:
 
 def test_an_engine_does_not_outlive_its_user(gguf: Path, tmp_path: Path) -> None:
     code = (
-        "import os, sys; from pathlib import Path; from freehold.serve import Engine\n"
-        "engine = Engine(Path(sys.argv[1]), log=Path(sys.argv[2]), threads=1, slots=1); engine.start(); engine.wait()\n"
+        "import os, sys; from pathlib import Path; from freehold.serve.engines.llamacpp.engine import LlamaCpp\n"
+        "engine = LlamaCpp(Path(sys.argv[1]), log=Path(sys.argv[2]), threads=1, slots=1)\n"
+        "engine.start(); engine.wait()\n"
         "print(engine.pid, flush=True); os.kill(os.getpid(), 9)"
     )
     done = subprocess.run(
@@ -124,10 +127,13 @@ def test_an_engine_does_not_outlive_its_user(gguf: Path, tmp_path: Path) -> None
 def test_a_file_that_is_no_model_is_an_error_with_the_engines_last_words(tmp_path: Path) -> None:
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(b"GGUF and nothing else")
-    with pytest.raises(EngineError, match="The engine did not start"), serving(broken, log=tmp_path / "log", threads=1):
+    with (
+        pytest.raises(EngineError, match="The engine did not start"),
+        serving(LlamaCpp, broken, log=tmp_path / "log", threads=1),
+    ):
         pytest.fail("a broken model was served")
     with pytest.raises(EngineError, match="There is no model file"):
-        Engine(tmp_path / "nothing.gguf", log=tmp_path / "log")
+        LlamaCpp(tmp_path / "nothing.gguf", log=tmp_path / "log")
 
 
 def _ask(url: str, method: str, path: str, **headers: str) -> tuple[int, dict[str, str]]:
@@ -144,7 +150,7 @@ def _ask(url: str, method: str, path: str, **headers: str) -> tuple[int, dict[st
 
 
 def test_nobody_is_answered_without_the_key_and_no_web_page_at_all(gguf: Path, tmp_path: Path) -> None:
-    with serving(gguf, log=tmp_path / "log", threads=1, slots=1) as url:
+    with serving(LlamaCpp, gguf, log=tmp_path / "log", threads=1, slots=1) as url:
         key = str(urlsplit(url).password)
         assert len(key) >= 40
         for path in ("/v1/chat/completions", "/completion", "/tokenize", "/apply-template"):
@@ -166,7 +172,7 @@ def test_the_key_is_in_no_list_of_processes_and_no_other_secret_reaches_the_engi
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-canary")
     monkeypatch.setenv("FREEHOLD_DATABASE_URL", "postgresql://u:canary@h/d")
-    engine = Engine(gguf, log=tmp_path / "log", threads=1, slots=1)
+    engine = LlamaCpp(gguf, log=tmp_path / "log", threads=1, slots=1)
     engine.start()
     try:
         key = str(urlsplit(engine.wait()).password)

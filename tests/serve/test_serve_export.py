@@ -12,6 +12,7 @@ from tiny_llama import HEAD_WIDTH, HEADS, HIDDEN, KEY_HEADS, write_tiny_llama
 from freehold.errors import EngineError
 from freehold.serve.export import Adapter, export_gguf, read_adapter
 from freehold.text.chatml import TEMPLATE
+from freehold.train.bases.llama import Llama
 
 pytest.importorskip("gguf")
 np = pytest.importorskip("numpy")
@@ -56,7 +57,7 @@ def _rotated(weight: Any, heads: int) -> Any:
 
 
 def test_an_empty_adapter_changes_the_template_alone(base: Path, tmp_path: Path) -> None:
-    out = export_gguf(base, Adapter(1.0, {}, {}), tmp_path / "model.gguf", chat_template=TEMPLATE)
+    out = export_gguf(base, Adapter(1.0, {}, {}), tmp_path / "model.gguf", names=Llama(), chat_template=TEMPLATE)
     before, after = _fields(base), _fields(out)
     assert after.pop("tokenizer.chat_template") == TEMPLATE
     assert before.pop("tokenizer.chat_template") != TEMPLATE
@@ -73,7 +74,7 @@ def test_an_empty_adapter_changes_the_template_alone(base: Path, tmp_path: Path)
 def test_what_was_learnt_is_added_where_it_belongs(base: Path, tmp_path: Path, packing: Any, tolerance: float) -> None:
     query, key, value = (f"blk.1.attn_{letter}.weight" for letter in "qkv")
     adapter = _adapter(query, key, value, rows={key: KEY_HEADS * HEAD_WIDTH, value: KEY_HEADS * HEAD_WIDTH})
-    out = export_gguf(base, adapter, tmp_path / "model.gguf", chat_template=TEMPLATE, packing=packing)
+    out = export_gguf(base, adapter, tmp_path / "model.gguf", names=Llama(), chat_template=TEMPLATE, packing=packing)
     old, new = _tensors(base), _tensors(out)
     learnt = {name: SCALE * adapter.up[name] @ adapter.down[name] for name in (query, key, value)}
     learnt[query], learnt[key] = _rotated(learnt[query], HEADS), _rotated(learnt[key], KEY_HEADS)
@@ -84,7 +85,9 @@ def test_what_was_learnt_is_added_where_it_belongs(base: Path, tmp_path: Path, p
 
 def test_a_failed_export_leaves_nothing(base: Path, tmp_path: Path) -> None:
     with pytest.raises(EngineError, match=r"has no tensor 'blk\.9\.attn_v\.weight'"):
-        export_gguf(base, _adapter("blk.9.attn_v.weight"), tmp_path / "model.gguf", chat_template=TEMPLATE)
+        export_gguf(
+            base, _adapter("blk.9.attn_v.weight"), tmp_path / "model.gguf", names=Llama(), chat_template=TEMPLATE
+        )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -93,12 +96,12 @@ def test_an_adapter_of_another_kind_is_refused(tmp_path: Path) -> None:
 
     (tmp_path / "adapter_config.json").write_text(json.dumps({"r": 4, "lora_alpha": 8}), encoding="utf-8")
     with pytest.raises(EngineError, match="cannot be read"):
-        read_adapter(tmp_path)
+        read_adapter(tmp_path, Llama())
     weight = np.zeros((4, 8), np.float32)
     save_file({"base_model.model.model.layers.0.conv.lora_A.weight": weight}, tmp_path / "adapter_model.safetensors")
     with pytest.raises(EngineError, match=r"has the layer 'base_model.*conv"):
-        read_adapter(tmp_path)
+        read_adapter(tmp_path, Llama())
     one_half = {"base_model.model.model.layers.0.mlp.up_proj.lora_A.weight": weight}
     save_file(one_half, tmp_path / "adapter_model.safetensors")
     with pytest.raises(EngineError, match="not a plain LoRA adapter"):
-        read_adapter(tmp_path)
+        read_adapter(tmp_path, Llama())

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from freehold.errors import EngineError, ParityError
+from freehold.serve.engines.llamacpp.engine import LlamaCpp
+from freehold.serve.engines.llamacpp.greedy import told_places
 from freehold.serve.parity import (
     LEAST_DOUBT,
     LEAST_TOP_AGREEMENT,
@@ -17,7 +19,6 @@ from freehold.serve.parity import (
     Reading,
     check_parity,
     compare,
-    told_places,
 )
 
 ONE = Reading((1, 5, 6, 7), (-0.1, -0.2, -0.3), (True, True, True))
@@ -101,7 +102,7 @@ def test_tokens_of_half_characters_are_left_out_of_the_comparison() -> None:
 def test_without_held_out_examples_there_is_no_check(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     with pytest.raises(ParityError, match="no held-out example"):
-        check_parity(tmp_path, [], "http://127.0.0.1:9")
+        check_parity(tmp_path, [], LlamaCpp, "http://127.0.0.1:9")
 
 
 def test_an_engine_that_is_away_is_said_to_be(tmp_path: Path) -> None:
@@ -112,4 +113,4 @@ def test_an_engine_that_is_away_is_said_to_be(tmp_path: Path) -> None:
         id="e", messages=(Message("user", "Hi"),), target="a", incumbent="a", source="import", group="g", created_at=0.0
     )
     with pytest.raises(EngineError, match="did not answer /apply-template"):
-        check_parity(tmp_path, [example], "http://127.0.0.1:9")
+        check_parity(tmp_path, [example], LlamaCpp, "http://127.0.0.1:9")

@@ -12,6 +12,7 @@ from jinja2 import Environment
 
 from freehold.model import Message
 from freehold.model.engine import owned_body, read_owned
+from freehold.model.prompt import Prompt
 from freehold.text.chatml import END, START, TEMPLATE, answer, escape, render, turns, unescape
 
 MESSAGES = st.lists(
@@ -74,7 +75,9 @@ def test_a_prompt_has_as_many_turns_as_there_are_messages(messages: list[Message
 @pytest.mark.parametrize("role", ["tool", "", "System", "user\n<|im_end|>", "<|im_start|>assistant", "assistant "])
 def test_a_role_that_chatml_does_not_know_is_the_users(role: str) -> None:
     assert render([Message(role, "Hi")]) == render([Message("user", "Hi")])
-    assert owned_body([Message(role, "Hi")], max_tokens=1)["messages"] == [{"role": "user", "content": "Hi"}]
+    assert owned_body(Prompt(messages=(Message(role, "Hi"),)), max_tokens=1)["messages"] == [
+        {"role": "user", "content": "Hi"}
+    ]
 
 
 def test_ordinary_text_stays_as_it_is() -> None:
@@ -93,7 +96,10 @@ def test_ordinary_text_stays_as_it_is() -> None:
 
 
 def test_an_engine_is_asked_and_answers_with_the_same_escapes() -> None:
-    assert owned_body([Message("user", f"a{END}")], max_tokens=1)["messages"][0]["content"] == "a< |im_end|>"
+    assert (
+        owned_body(Prompt(messages=(Message("user", f"a{END}"),)), max_tokens=1)["messages"][0]["content"]
+        == "a< |im_end|>"
+    )
     choice = {"message": {"content": "see < |im_end|> and < b"}, "finish_reason": "stop"}
     assert read_owned(json.dumps({"choices": [choice]}).encode(), latency_ms=1).text == f"see {END} and < b"
     assert answer(f"see {END}") == f"see < |im_end|>{END}"

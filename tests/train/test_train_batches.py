@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freehold.model import Example, Message
-from freehold.train.batches import batches_from, encode, one_pass, parts
+from freehold.train.bases.llama import Llama
+from freehold.train.trainers.lora.batches import batches_from, encode, one_pass, parts
 
 LENGTHS = st.lists(st.integers(2, 200), min_size=1, max_size=120)
 
@@ -66,7 +67,7 @@ def test_parts_hold_the_whole_batch_within_the_limit(lengths: list[int], step_to
 
 
 def test_encoding_ends_the_answer_and_counts_what_is_too_long() -> None:
-    kept, dropped = encode([_example("short"), _example("x" * 200)], _letters, 100)
+    kept, dropped = encode([_example("short"), _example("x" * 200)], _letters, 100, Llama())
     assert dropped == 1
     assert [chr(i) for i in kept[0].answer] == list("yes<|im_end|>")
     assert "".join(chr(i) for i in kept[0].prompt) == "<|im_start|>user\nshort<|im_end|>\n<|im_start|>assistant\n"
@@ -74,4 +75,4 @@ def test_encoding_ends_the_answer_and_counts_what_is_too_long() -> None:
 
 
 def test_no_examples_are_no_lessons() -> None:
-    assert encode([], _letters, 10) == ([], 0)
+    assert encode([], _letters, 10, Llama()) == ([], 0)

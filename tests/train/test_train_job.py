@@ -12,10 +12,10 @@ from tiny_llama import write_dataset
 
 from freehold.errors import DataError, MissingExtraError, StateError, TrainError
 from freehold.train import fit
-from freehold.train.batches import steps_of
 from freehold.train.job import Job, Progress, Trained, make_job, read_done, read_job, write_done, write_job, write_json
 from freehold.train.memory import Layers, available_bytes, check_memory, needed_bytes
 from freehold.train.recipe import Recipe
+from freehold.train.trainers.lora.batches import steps_of
 
 fit_module = importlib.import_module("freehold.train.fit")  # the package's `fit` is the function
 Run = Callable[..., tuple[Trained, int]]
@@ -137,7 +137,7 @@ class TestWorkerThatDies:
         def run(*endings: tuple[int, int], is_done: bool = False) -> tuple[Trained, int]:
             waiting = list(endings)
 
-            def once(_folder: Path, _report: object) -> tuple[int, int]:
+            def once(_folder: Path, _trainer: object, _report: object) -> tuple[int, int]:
                 ending = waiting.pop(0)
                 if is_done and not waiting:
                     _mark_done(folder, job)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from tiny_llama import write_tiny_llama
 
+from freehold.train.bases.llama import Llama
 from freehold.train.recipe import Recipe
 
 pytestmark = [
@@ -26,17 +27,15 @@ def gguf(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def stock(gguf: Path) -> Any:
-    from freehold.train.base import load_model
-
-    return load_model(gguf, torch.device("cpu"), torch.float32)
+    return Llama().load_model(gguf, torch.device("cpu"), torch.float32)
 
 
 @pytest.fixture
 def fast(gguf: Path) -> Any:
     """The same base with adapters whose second half is not zero, so that they matter."""
-    from freehold.train.base import adapters, add_adapters, load_model
+    from freehold.train.trainers.lora.adapters import adapters, add_adapters
 
-    model = load_model(gguf, torch.device("cpu"), torch.float32)
+    model = Llama().load_model(gguf, torch.device("cpu"), torch.float32)
     add_adapters(model, RECIPE)
     generator = torch.Generator().manual_seed(1)
     for layer in adapters(model).values():
@@ -48,7 +47,7 @@ def _peft(stock: Any, fast: Any) -> Any:
     """The stock base under PEFT with the adapters of `fast`."""
     from peft import LoraConfig, get_peft_model
 
-    from freehold.train.base import adapters
+    from freehold.train.trainers.lora.adapters import adapters
 
     config = LoraConfig(r=RECIPE.lora_rank, lora_alpha=int(RECIPE.lora_alpha), target_modules="all-linear")
     wrapped = get_peft_model(stock, config)
@@ -67,8 +66,8 @@ def _padded() -> tuple[Any, Any]:
 
 
 def test_adapted_model_and_its_gradients_equal_those_of_peft(stock: Any, fast: Any) -> None:
-    from freehold.train.base import adapters
-    from freehold.train.kernels import answer_loss
+    from freehold.train.trainers.lora.adapters import adapters
+    from freehold.train.trainers.lora.kernels import answer_loss
 
     peft = _peft(stock, fast)
     ids, real = _padded()
@@ -94,7 +93,7 @@ def test_adapted_model_and_its_gradients_equal_those_of_peft(stock: Any, fast: A
 
 @pytest.mark.parametrize("tokens", [12, 300])
 def test_short_and_long_texts_attend_alike(tokens: int) -> None:
-    from freehold.train.kernels import LONGEST_PLAIN_ATTENTION, causal_attention
+    from freehold.train.trainers.lora.kernels import LONGEST_PLAIN_ATTENTION, causal_attention
 
     assert (tokens > LONGEST_PLAIN_ATTENTION) == (tokens == 300)
     generator = torch.Generator().manual_seed(0)
@@ -107,7 +106,7 @@ def test_short_and_long_texts_attend_alike(tokens: int) -> None:
 
 
 def test_the_loss_is_the_same_however_many_rows_are_taken_at_once() -> None:
-    from freehold.train.kernels import LOSS_ROWS, answer_loss, answer_scores
+    from freehold.train.trainers.lora.kernels import LOSS_ROWS, answer_loss, answer_scores
 
     generator = torch.Generator().manual_seed(0)
     rows = 2 * LOSS_ROWS + 3
@@ -128,7 +127,7 @@ def test_the_loss_is_the_same_however_many_rows_are_taken_at_once() -> None:
 def test_a_saved_adapter_is_one_that_peft_reads(stock: Any, fast: Any, tmp_path: Path) -> None:
     from peft import PeftModel
 
-    from freehold.train.base import save_adapter
+    from freehold.train.trainers.lora.adapters import save_adapter
 
     save_adapter(fast, RECIPE, tmp_path)
     peft = PeftModel.from_pretrained(stock, tmp_path)

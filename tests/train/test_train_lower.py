@@ -8,11 +8,11 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from freehold.train.base import add_adapters
-from freehold.train.batches import Encoded
-from freehold.train.lower import LowerLayers, body_of
 from freehold.train.recipe import Recipe
-from freehold.train.trainer import Trainer
+from freehold.train.trainers.lora.adapters import add_adapters
+from freehold.train.trainers.lora.batches import Encoded
+from freehold.train.trainers.lora.lower import LowerLayers, body_of
+from freehold.train.trainers.lora.trainer import Trainer
 
 CPU = torch.device("cpu")
 

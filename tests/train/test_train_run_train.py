@@ -22,6 +22,7 @@ from freehold.sort.run.sort import sort_new_calls
 from freehold.store import DatasetRow
 from freehold.train import Progress as TrainProgress
 from freehold.train import Recipe, Trained
+from freehold.train.bases.llama import Llama
 from freehold.train.run import train as train_stage
 
 
@@ -41,9 +42,17 @@ class Factory:
         return self.base
 
     def fit(
-        self, dataset: Path, base: Path, folder: Path, recipe: Recipe, on_progress: Callable[[TrainProgress], None]
+        self,
+        dataset: Path,
+        base: Path,
+        folder: Path,
+        recipe: Recipe,
+        on_progress: Callable[[TrainProgress], None],
+        *,
+        trainer: str,
     ) -> Trained:
         self.fits += 1
+        self.trainer = trainer
         folder.mkdir(parents=True, exist_ok=True)
         return Trained(
             path=folder,
@@ -64,13 +73,13 @@ class Factory:
             device="cpu",
         )
 
-    def export(self, _base: Path, _adapter: object, out: Path, *, chat_template: str) -> Path:
+    def export(self, _base: Path, _adapter: object, out: Path, *, names: object, chat_template: str) -> Path:
         self.exports += 1
         out.write_bytes(self.weights)
         return out
 
     @contextmanager
-    def serving(self, gguf: Path, **_options: object) -> Iterator[str]:
+    def serving(self, _engine: object, gguf: Path, **_options: object) -> Iterator[str]:
         yield "http://127.0.0.1:9"
 
 
@@ -79,7 +88,9 @@ def factory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Factory:
     made = Factory(tmp_path)
     monkeypatch.setattr(train_stage, "pull", made.pull)
     monkeypatch.setattr(train_stage, "fit", made.fit)
-    monkeypatch.setattr(train_stage, "read_adapter", lambda _folder: None)
+    monkeypatch.setattr(train_stage, "read_adapter", lambda *_: None)
+    monkeypatch.setattr(train_stage, "base_of", lambda _base: Llama())
+    monkeypatch.setattr(train_stage, "architecture_of", lambda _base: "llama")
     monkeypatch.setattr(train_stage, "export_gguf", made.export)
     monkeypatch.setattr(train_stage, "serving", made.serving)
     monkeypatch.setattr(train_stage, "check_parity", lambda *_: made.parity)
@@ -118,6 +129,12 @@ def test_the_same_training_is_one_model_with_its_lineage(workspace: Workspace, f
     other = replace(workspace, settings=workspace.settings.override({"train.seed": 1}))
     second = train_stage.train_model(other, task, dataset, _quiet)
     assert second.id != first.id
+    assert (factory.trainer, "trainer" in first.recipe) == ("lora", False)
+    by_others = replace(workspace, settings=workspace.settings.override({"train.trainer": "theirs"}))
+    third = train_stage.train_model(by_others, task, dataset, _quiet)
+    assert (factory.trainer, third.recipe["trainer"]) == ("theirs", "theirs")
+    assert third.id not in (first.id, second.id)
+    assert train_stage.train_model(other, task, dataset, _quiet).id == second.id
     assert workspace.model(task).id == second.id
     assert train_stage.train_model(workspace, task, dataset, _quiet).id == workspace.model(task).id == first.id
 

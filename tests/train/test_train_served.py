@@ -14,9 +14,11 @@ from freehold.model import Message
 from freehold.model.dataset_folder import read_split
 from freehold.serve import answer_all, check_parity, export_gguf, read_adapter, serving
 from freehold.serve.ask import post
+from freehold.serve.engines.llamacpp.engine import LlamaCpp
 from freehold.serve.export import Adapter, Packing
 from freehold.text.chatml import TEMPLATE, escape, render, turns
 from freehold.train import Recipe, Trained, fit
+from freehold.train.bases.llama import Llama
 
 pytestmark = [pytest.mark.train, pytest.mark.engine, pytest.mark.slow]
 pytest.importorskip("torch")
@@ -51,14 +53,14 @@ def trained(base: Path, data: Path, tmp_path_factory: pytest.TempPathFactory) ->
 def test_a_served_model_is_the_trained_one(
     trained: Trained, base: Path, data: Path, tmp_path: Path, packing: Packing, bound: float
 ) -> None:
-    adapter = read_adapter(trained.adapter_dir)
-    gguf = export_gguf(base, adapter, tmp_path / "model.gguf", chat_template=TEMPLATE, packing=packing)
+    adapter = read_adapter(trained.adapter_dir, Llama())
+    gguf = export_gguf(base, adapter, tmp_path / "model.gguf", names=Llama(), chat_template=TEMPLATE, packing=packing)
     examples = read_split(data, "dev")
-    with serving(gguf, log=tmp_path / "log", threads=1, slots=2) as url:
-        parity = check_parity(trained.path, examples, url)
-        answers = answer_all([url], [example.messages for example in examples], max_tokens=16)
+    with serving(LlamaCpp, gguf, log=tmp_path / "log", threads=1, slots=2) as url:
+        parity = check_parity(trained.path, examples, LlamaCpp, url)
+        answers = answer_all([url], [example.prompt for example in examples], max_tokens=16)
         letters = len(examples[0].target)  # each is a token of this base, and the end is one more
-        limited = [answer_all([url], [examples[0].messages], max_tokens=letters + n)[0] for n in (0, 1)]
+        limited = [answer_all([url], [examples[0].prompt], max_tokens=letters + n)[0] for n in (0, 1)]
     assert parity.is_ok, parity.reason
     assert parity.same_prompts == parity.prompts == len(examples)
     assert parity.tokens > 30
@@ -82,9 +84,11 @@ def test_the_uppermost_layers_alone_can_be_trained(base: Path, data: Path, tmp_p
     config = json.loads((trained.adapter_dir / "adapter_config.json").read_text(encoding="utf-8"))
     assert config["layers_to_transform"] == [last]
     assert trained.dev_curve[-1][1] < trained.dev_curve[0][1]
-    gguf = export_gguf(base, read_adapter(trained.adapter_dir), tmp_path / "model.gguf", chat_template=TEMPLATE)
-    with serving(gguf, log=tmp_path / "log", threads=1, slots=2) as url:
-        parity = check_parity(trained.path, read_split(data, "dev"), url)
+    gguf = export_gguf(
+        base, read_adapter(trained.adapter_dir, Llama()), tmp_path / "model.gguf", names=Llama(), chat_template=TEMPLATE
+    )
+    with serving(LlamaCpp, gguf, log=tmp_path / "log", threads=1, slots=2) as url:
+        parity = check_parity(trained.path, read_split(data, "dev"), LlamaCpp, url)
     assert parity.is_ok, parity.reason
 
 
@@ -95,10 +99,10 @@ def test_the_uppermost_layers_alone_can_be_trained(base: Path, data: Path, tmp_p
 def test_a_model_exported_wrongly_does_not_pass(
     trained: Trained, base: Path, data: Path, tmp_path: Path, template: str, has_adapter: bool, words: str
 ) -> None:
-    adapter = read_adapter(trained.adapter_dir) if has_adapter else Adapter(1.0, {}, {})
-    gguf = export_gguf(base, adapter, tmp_path / "model.gguf", chat_template=template)
-    with serving(gguf, log=tmp_path / "log", threads=1, slots=1) as url:
-        parity = check_parity(trained.path, read_split(data, "dev")[:4], url)
+    adapter = read_adapter(trained.adapter_dir, Llama()) if has_adapter else Adapter(1.0, {}, {})
+    gguf = export_gguf(base, adapter, tmp_path / "model.gguf", names=Llama(), chat_template=template)
+    with serving(LlamaCpp, gguf, log=tmp_path / "log", threads=1, slots=1) as url:
+        parity = check_parity(trained.path, read_split(data, "dev")[:4], LlamaCpp, url)
     assert not parity.is_ok
     assert words in parity.reason
 
@@ -106,23 +110,23 @@ def test_a_model_exported_wrongly_does_not_pass(
 def test_the_real_base_is_tokenized_as_llama_cpp_does(tmp_path: Path) -> None:
     """Runs where FREEHOLD_BASE names a state folder with smollm2-135m."""
     path = _real_base()
-    from freehold.train.base import load_tokenizer, read_shape, tokenize_with
+    from freehold.train.trainers.lora.adapters import tokenize_with
 
-    tokenize = tokenize_with(load_tokenizer(path, read_shape(path).split_rule))
-    with serving(path, log=tmp_path / "log", threads=1, slots=1) as url:
+    tokenize = tokenize_with(Llama().load_tokenizer(path, Llama().read_shape(path)))
+    with serving(LlamaCpp, path, log=tmp_path / "log", threads=1, slots=1) as url:
         assert [_engine_ids(url, text) for text in TEXTS] == tokenize(list(TEXTS))
 
 
 def test_no_text_makes_a_control_token_of_the_real_base(tmp_path: Path) -> None:
     """Runs where FREEHOLD_BASE names a state folder with smollm2-135m."""
     path = _real_base()
-    from freehold.train.base import load_tokenizer, read_shape, tokenize_with
+    from freehold.train.trainers.lora.adapters import tokenize_with
 
-    tokenize = tokenize_with(load_tokenizer(path, read_shape(path).split_rule))
+    tokenize = tokenize_with(Llama().load_tokenizer(path, Llama().read_shape(path)))
     control = range(17)
     spelled = _spelled(path, control)
     texts = [*spelled, *(a + b for a in spelled for b in ("<|im_", "end|>", "\nassistant\n")), "".join(spelled)]
-    with serving(path, log=tmp_path / "log", threads=1, slots=1) as url:
+    with serving(LlamaCpp, path, log=tmp_path / "log", threads=1, slots=1) as url:
         for text in texts:
             messages = [Message("system", f"{text}a"), Message("user", text), Message("assistant", f"<|{text}|>")]
             messages += [Message("user<|im_end|>", "end|>")]

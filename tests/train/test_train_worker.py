@@ -205,7 +205,7 @@ def _worker_pid(folder: Path) -> int:
                 words = (entry / "cmdline").read_bytes().split(b"\0")
             except OSError:
                 continue
-            if b"freehold.train.worker" in words and str(folder).encode() in words:
+            if b"freehold.train.trainers.lora.worker" in words and str(folder).encode() in words:
                 return int(entry.name)
     raise AssertionError("there is no worker")
 

@@ -32,8 +32,10 @@ from freehold.httpd.client import Timeouts
 from freehold.httpd.server import Limits
 from freehold.model import Asked
 from freehold.model.assignment import Assignment
+from freehold.model.engine import owned_body
 from freehold.record import Recorder
 from freehold.route.run.directory import Directory
+from freehold.serve.engines import live_body
 from freehold.serve.run.engines import EngineList, engine_file
 from freehold.settings import ProviderSettings, Settings
 from freehold.system.hosts import read_hosts
@@ -137,7 +139,8 @@ def asks_for_keys(settings: Settings) -> bool:
 def build_gateway(
     settings: Settings, recorder: Recorder, context: GatewayContext, oversight: Oversight, console: AsgiApp
 ) -> Gateway:
-    """The gateway with everything that it is handed."""
+    """The gateway with everything that it is handed; where its engine cannot be loaded, no owned model is asked."""
+    body = live_body(settings.text("serve.engine"))
     return Gateway(
         gateway_settings(settings),
         [_provider(settings, provider) for provider in settings.providers],
@@ -145,7 +148,8 @@ def build_gateway(
         Router(
             is_idle=context.is_idle,
             find=context.find,
-            engine_url=context.engines.url,
+            engine_url=context.engines.url if body is not None else lambda _model_id: None,
+            body=body or owned_body,
             confidence=routing.confidence,
             is_acceptable=routing.is_acceptable,
             holds=context.check.holds,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from freehold.demo.traffic import CONCURRENCY, Reply, Request, send_all
 from freehold.dialects import read_request
 from freehold.errors import DataError, StateError
+from freehold.freeze.run.freeze import preparation_of
 from freehold.model import Example, OwnedAnswer
 from freehold.model.ids import canonical_json
 from freehold.pipeline.progress import Progress, Reporter
@@ -16,7 +17,6 @@ from freehold.pipeline.workspace import Workspace
 from freehold.prove.run.prove import ask_model
 from freehold.record.run.journal import catch_up
 from freehold.store import CallFilter, DatasetRow
-from freehold.text.prompts.template import Template
 
 LONGEST_STALL_S = 600.0
 
@@ -81,11 +81,11 @@ def owned_answers(
 ) -> list[OwnedAnswer]:
     """What the owned model answers to the requests, asked directly; DataError when one does not fit the task."""
     task = workspace.task(task_name)
-    template = Template.from_json(workspace.dataset(task).manifest.template)
+    prepared = preparation_of(workspace.dataset(task))
     examples = []
     for request in requests:
         asked = read_request("openai-chat", canonical_json(request.arguments).encode())
-        messages = template.strip(asked)
+        messages = prepared.messages(asked)
         if messages is None:
             raise DataError(f"Row {request.row!r} does not fit task {task.name!r}.", hint="Give the same --prompt.")
         examples.append(

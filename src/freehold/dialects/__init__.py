@@ -1,5 +1,6 @@
 """The dialects that clients and providers speak: reading, assembling and rendering them.
 
+A dialect's form stands in a table that other packages add to (`freehold.plugins`).
 Reading never raises on odd content: wrong types read as absent. Only a request body that is not a JSON object at all
 is an error, `BadBodyError`. Not covered: translating one dialect into another; the gateway forwards bytes.
 """
@@ -7,16 +8,17 @@ is an error, `BadBodyError`. Not covered: translating one dialect into another; 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from types import MappingProxyType
+from functools import lru_cache
 
-from freehold.dialects import anthropic_messages, openai_chat, openai_completions, openai_responses
+from freehold.dialects import paths
 from freehold.dialects.fields import fields_left_to_provider
 from freehold.dialects.form import Form, LocalAnswer
-from freehold.dialects.paths import dialect_of
+from freehold.dialects.other import OTHER, read_others
 from freehold.dialects.static import static_slices
 from freehold.dialects.stream import StreamAssembler as _StreamAssembler
-from freehold.dialects.values import BadBodyError, JsonObject, as_name, dump, parse_anyhow, parse_object
+from freehold.dialects.values import BadBodyError, dump, parse_anyhow, parse_object
 from freehold.model.exchange import Answer, Asked, Dialect, Usage
+from freehold.plugins import DIALECTS
 
 __all__ = [
     "BadBodyError",
@@ -33,31 +35,36 @@ __all__ = [
 ]
 
 
-def _read_other_request(data: JsonObject) -> Asked:
-    is_stream = data.get("stream") is True
-    return Asked(dialect="other", model=as_name(data.get("model")), is_stream=is_stream, is_plain=False)
+def dialect_of(path: str) -> Dialect:
+    """The dialect that is spoken at a path like `/v1/chat/completions`; `other` where no package knows one."""
+    known = paths.dialect_of(path)
+    return known if known != OTHER else _paths_of_others().get(path.partition("?")[0].rstrip("/"), OTHER)
 
 
-def _read_other_answer(data: JsonObject) -> Answer:
-    return Answer(model=as_name(data.get("model")))
+@lru_cache
+def _form(dialect: Dialect) -> Form:
+    """How a dialect is read and rendered; that of a package which is gone is read as any other one."""
+    if dialect in DIALECTS.own:
+        form: Form = DIALECTS.load(dialect)
+        return form
+    return _forms_of_others().get(dialect) or _form(OTHER)
 
 
-_FORMS: Mapping[Dialect, Form] = MappingProxyType(
-    {
-        "openai-chat": openai_chat.FORM,
-        "openai-responses": openai_responses.FORM,
-        "openai-completions": openai_completions.FORM,
-        "openai-embeddings": openai_completions.EMBEDDINGS_FORM,
-        "anthropic-messages": anthropic_messages.FORM,
-        "other": Form(read_request=_read_other_request, read_answer=_read_other_answer),
-    }
-)
+@lru_cache
+def _forms_of_others() -> Mapping[Dialect, Form]:
+    """The dialects of other packages, looked up once for each process."""
+    return read_others(DIALECTS)
+
+
+@lru_cache
+def _paths_of_others() -> Mapping[str, Dialect]:
+    return {path: dialect for dialect, form in _forms_of_others().items() for path in form.paths}
 
 
 def read_request(dialect: Dialect, body: bytes) -> Asked:
     """Read a request body; BadBodyError when it is not a JSON object."""
     try:
-        return _FORMS[dialect].read_request(parse_object(body))
+        return _form(dialect).read_request(parse_object(body))
     except RecursionError as error:
         raise BadBodyError("The request body is not JSON that can be read: it is nested too deeply.") from error
 
@@ -69,30 +76,30 @@ def provider_fields(dialect: Dialect, body: bytes) -> tuple[str, ...]:
 
 def read_answer(dialect: Dialect, body: bytes) -> Answer:
     """Read a response body; what is not there, or not JSON, reads as empty."""
-    return _FORMS[dialect].read_answer(parse_anyhow(body))
+    return _form(dialect).read_answer(parse_anyhow(body))
 
 
 def static_parts(dialect: Dialect, body: bytes) -> tuple[bytes, ...]:
     """The long shared parts of a request body (system prompt, tools, response format), byte for byte."""
-    return static_slices(_FORMS[dialect], body)
+    return static_slices(_form(dialect), body)
 
 
 class StreamAssembler(_StreamAssembler):
     """Builds the body that a streamed response would have had without streaming; see `dialects.stream`."""
 
     def __init__(self, dialect: Dialect) -> None:
-        make = _FORMS[dialect].assembly
+        make = _form(dialect).assembly
         super().__init__(make() if make else None)
 
 
 def can_render(dialect: Dialect) -> bool:
     """Whether a local answer can be given in this dialect."""
-    return _FORMS[dialect].render is not None
+    return _form(dialect).render is not None
 
 
 def render_answer(dialect: Dialect, *, id: str, model: str, text: str, usage: Usage, created: int) -> bytes:  # noqa: A002
     """A locally produced answer as an ordinary response; ValueError for a dialect that has no answers in text."""
-    render = _FORMS[dialect].render
+    render = _form(dialect).render
     if render is None:
         raise ValueError(f"dialect {dialect!r} has no text answers")
     return dump(render(LocalAnswer(id=id, model=model, text=text, usage=usage, created=created)))
@@ -109,7 +116,7 @@ def render_stream(
     include_usage: bool,
 ) -> Iterator[bytes]:
     """A locally produced answer as an ordinary stream, one event at a time."""
-    render = _FORMS[dialect].render_events
+    render = _form(dialect).render_events
     if render is None:
         raise ValueError(f"dialect {dialect!r} has no streams")
     return render(LocalAnswer(id=id, model=model, text=text, usage=usage, created=created), include_usage)

@@ -71,7 +71,10 @@ class Assembly(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """One dialect's functions; `static_keys` are the top-level members that hold shared text."""
+    """One dialect's functions; `static_keys` are the top-level members that hold shared text.
+
+    `paths` are where the dialect of another package is spoken, as a client asks for them: `/v2/generate`.
+    """
 
     read_request: Callable[[JsonObject], Asked]
     read_answer: Callable[[JsonObject], Answer]
@@ -80,3 +83,4 @@ class Form:
     render_events: Callable[[LocalAnswer, bool], Iterator[bytes]] | None = None
     static_keys: frozenset[str] = frozenset()
     message_key: str = ""
+    paths: tuple[str, ...] = ()

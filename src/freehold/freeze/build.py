@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 from msgspec import structs
 
@@ -23,6 +23,7 @@ from freehold.freeze.canonical import canonical_form
 from freehold.freeze.conversations import Turn, conversations
 from freehold.freeze.duplicates import agreed, one_per_input, without_near
 from freehold.freeze.files import file_hashes, manifest_hash
+from freehold.freeze.prompt_steps import preparation
 from freehold.freeze.rejected_answers import refused_by_client
 from freehold.freeze.select import Candidate, LabelledCall, Selection, why_unspoken
 from freehold.freeze.settings import FreezeSettings
@@ -75,7 +76,7 @@ def build(
     """
     settings = settings or FreezeSettings()
     ordered = sorted(calls, key=lambda call: (call.created_at, call.call_id))
-    chosen = _choose(ordered, task, unspoken)
+    chosen = _choose(ordered, task, unspoken, settings.prompt_steps)
     _check_enough(task, chosen, settings.min_examples)
     parted = _part(task, chosen.candidates, settings)
     splits, dropped = _to_learn_from(parted.splits, settings.near_duplicate)
@@ -89,20 +90,22 @@ def build(
         task=task.name,
         task_id=task.id,
         kind=chosen.selection.kind,
-        template=chosen.selection.template.to_json(),
+        template=chosen.selection.preparation.written(chosen.selection.preparation.template),
         counts={},
         dropped=dict(sorted((+dropped).items())),
         files={},
         grouped_by=parted.grouped_by,
         calls_seen=len(ordered) + len(unspoken),
-        settings=asdict(settings),
+        settings=settings.plain(),
         repeats=_repeats(parting.splits, parting.repeats, settings.near_duplicate),
         habits=chosen.selection.habits.names(),
     )
     return _describe(manifest, replace(parted, splits=parting.splits), chosen.unspoken)
 
 
-def _choose(ordered: Sequence[LabelledCall], task: Task, unspoken: Sequence[tuple[float, str]]) -> _Chosen:
+def _choose(
+    ordered: Sequence[LabelledCall], task: Task, unspoken: Sequence[tuple[float, str]], prompt_steps: str
+) -> _Chosen:
     """Make candidates of the calls, given oldest first."""
     reasons = [(call, why_unspoken(call)) for call in ordered]
     answered = [call for call, reason in reasons if reason is None]
@@ -111,10 +114,11 @@ def _choose(ordered: Sequence[LabelledCall], task: Task, unspoken: Sequence[tupl
     kind = _trainable_kind(task, told, habits)
     usable = [c for c in answered if c.answer is not None and why_no_target(c.asked, c.answer, habits) is None]
     plain = [call for call in usable if call.asked.is_plain]
+    template = learn_versions(
+        [call.asked for call in plain], [call.created_at for call in plain], [v.template for v in versions_of(task)]
+    )
     selection = Selection(
-        template=learn_versions(
-            [call.asked for call in plain], [call.created_at for call in plain], [v.template for v in versions_of(task)]
-        ),
+        preparation=preparation(template, prompt_steps),
         canonical=canonical_form(kind, [*map(_text, usable), *_corrections(answered)]),
         kind=kind,
         habits=habits,

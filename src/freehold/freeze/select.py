@@ -18,11 +18,11 @@ from dataclasses import dataclass, field, replace
 
 from freehold.dialects.endings import ending_of
 from freehold.freeze.canonical import Canonical
+from freehold.freeze.prompt_steps import Preparation
 from freehold.model.dataset import OutputKind
 from freehold.model.example import Source
 from freehold.model.exchange import Answer, Asked, Message, input_text
-from freehold.text.prompts.template import Template
-from freehold.text.schema import blank, schema_of
+from freehold.text.schema import blank, schematic
 from freehold.text.target import Habits, shown_text, whole_text, why_no_target
 from freehold.text.traits import traits_of
 
@@ -112,7 +112,7 @@ def why_unspoken(call: LabelledCall) -> str | None:
 class Selection:
     """How a task's calls become candidates; `refused` are the ids of those whose answer the client refused."""
 
-    template: Template
+    preparation: Preparation
     canonical: Canonical
     kind: OutputKind
     habits: Habits = field(default_factory=Habits)
@@ -140,7 +140,7 @@ class Selection:
             session=call.session,
             aside=reason or "",
             traits=() if isinstance(messages, str) else traits_of(call.asked),
-            response_format="" if isinstance(messages, str) else _schematic(call.asked.response_format),
+            response_format="" if isinstance(messages, str) else schematic(call.asked.response_format),
         )
         return _as_unicode(candidate, self._blank(call))
 
@@ -148,9 +148,9 @@ class Selection:
         """What the owned model is shown of a call; the reason where it would never be asked."""
         if not call.asked.is_plain:
             return "not_plain"
-        if not self.template.fits(call.asked):
+        if not self.preparation.template.fits(call.asked):
             return "not_fitting"
-        messages = self.template.strip(call.asked)
+        messages = self.preparation.messages(call.asked)
         if messages is None or not any(message.content.strip() for message in messages):
             return "empty_input"
         return messages
@@ -168,11 +168,6 @@ class Selection:
 
 def _source(call: LabelledCall) -> Source:
     return "correction" if call.is_corrected else "rejected" if call.is_good is False else "provider"
-
-
-def _schematic(response_format: str | None) -> str:
-    """A request's format where it names a schema that answers must keep to."""
-    return response_format or "" if schema_of(response_format) is not None else ""
 
 
 def _as_unicode(candidate: Candidate, blank_target: str) -> Candidate:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from freehold.errors import SettingError
 
@@ -12,6 +13,7 @@ class FreezeSettings:
     """Shares are of all answered calls. The proof split has priority over dev, and the newest examples.
 
     `near_duplicate` is the Jaccard similarity of two inputs' character 5-grams from which they count as one.
+    `prompt_steps` are named with commas between them (`freeze.prompt_steps`).
     """
 
     min_examples: int = 50
@@ -20,6 +22,11 @@ class FreezeSettings:
     dev_share: float = 0.1
     dev_max: int = 400
     near_duplicate: float = 0.9
+    prompt_steps: str = "strip"
+
+    def plain(self) -> dict[str, Any]:
+        """The settings by name; without steps where there are none but the first, as in datasets of before."""
+        return {name: value for name, value in asdict(self).items() if (name, value) != ("prompt_steps", "strip")}
 
     def __post_init__(self) -> None:
         if min(self.proof_share, self.dev_share) <= 0.0 or self.proof_share + self.dev_share > 0.8:

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from freehold.dialects.address import ProviderDialect
 from freehold.httpd.client import Timeouts
 from freehold.model.assignment import Assignment
-from freehold.model.engine import OwnedAnswer
+from freehold.model.engine import OwnedAnswer, owned_body
 from freehold.model.exchange import Asked, Message
 from freehold.model.price import Price
 from freehold.model.route import Route
+from freehold.serve.engines import Body
 from freehold.system.hosts import Hosts
 
 
@@ -130,14 +131,15 @@ class Router:
 
     `is_idle` holds while no task has ever had a route, so that requests need not be read to find one. `find` places a
     request, given the task that the caller named, if any. `engine_url` is where a model is served now.
-    `confidence` and `is_acceptable` judge an owned answer; `withheld` names the slice of traffic for whose sake it is
-    not used, if any. `holds` says whether the route that a request was assigned to is still the newest one,
-    also where another process changed it a moment ago. `draw` gives random numbers in [0, 1).
+    `body` is how engines are asked. `confidence` and `is_acceptable` judge an owned answer; `withheld` names the slice
+    of traffic for whose sake it is not used, if any. `holds` says whether the route that a request was assigned to is
+    still the newest one, also where another process changed it a moment ago. `draw` gives random numbers in [0, 1).
     """
 
     is_idle: Callable[[], bool] = _is_never_idle
     find: Callable[[Asked, str | None], Assignment | None] = _find_nothing
     engine_url: Callable[[str], str | None] = _no_engine
+    body: Body = owned_body
     confidence: Callable[[Route, OwnedAnswer], float] = _no_confidence
     is_acceptable: Callable[[Route, str, str | None], bool] = _accept_any
     holds: Callable[[Assignment], Awaitable[bool]] = _always_holds

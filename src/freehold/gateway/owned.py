@@ -29,9 +29,11 @@ from freehold.model.coins import NEW_PROMPT, NO_COINS, Coins
 from freehold.model.engine import OwnedAnswer
 from freehold.model.exchange import Asked, Usage
 from freehold.model.ids import uuid7
+from freehold.model.prompt import Prompt
 from freehold.model.route import Route
 from freehold.record import Decision, Exchange, Recorder, ResponseSide
 from freehold.text.prefill import rest_after
+from freehold.text.schema import schematic
 from freehold.text.target import FEW_TOKENS, Habits
 from freehold.text.traits import is_seen
 
@@ -121,7 +123,10 @@ class Owned:
         if engine_url is None or asked is None or messages is None:
             return Attempt(coins=Coins(engine="down"))
         most, timeout_s = _most_tokens(asked, route), self._settings.engine_timeout_s
-        ask = partial(ask_engine, self._pool, engine_url, messages, max_tokens=most, timeout_s=timeout_s)
+        prompt = Prompt(messages=messages, response_format=schematic(asked.response_format) or None)
+        ask = partial(
+            ask_engine, self._pool, engine_url, prompt, body=self._router.body, max_tokens=most, timeout_s=timeout_s
+        )
         whole = await in_turn(assignment, ask)
         rest = rest_after(asked.prefill, whole.text)
         answer = whole if rest is None else replace(whole, text=rest)

@@ -10,12 +10,11 @@ Not covered: the HTTP itself (`serve.ask`, `gateway`).
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from freehold.model.exchange import Message
+from freehold.model.prompt import Prompt
 from freehold.text.chatml import turns, unescape
 from freehold.text.json_tokens import Token, value_logprobs
 
@@ -62,11 +61,11 @@ NOT_ASKED = OwnedAnswer(text="", is_whole=False)
 """What stands for the answer to a call about which no owned model is asked."""
 
 
-def owned_body(messages: Sequence[Message], *, max_tokens: int) -> dict[str, Any]:
+def owned_body(prompt: Prompt, *, max_tokens: int) -> dict[str, Any]:
     """The request body that asks an engine for one greedy answer with its logprobs."""
     return {
         "model": "owned",
-        "messages": turns(messages),
+        "messages": turns(prompt.messages),
         "temperature": 0,
         "max_tokens": max_tokens,
         "logprobs": True,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from freehold.model.exchange import Message
+from freehold.model.prompt import Prompt
 from freehold.text.scoring import is_acceptable
 
 Source = Literal["provider", "correction", "import", "rejected"]
@@ -39,6 +40,11 @@ class Example:
     aside: str = ""
     traits: tuple[str, ...] = ()
     response_format: str = ""
+
+    @property
+    def prompt(self) -> Prompt:
+        """What an owned model is asked."""
+        return Prompt(messages=self.messages, response_format=self.response_format or None)
 
     @property
     def is_aside(self) -> bool:

@@ -7,18 +7,12 @@ Not covered: reading and assembling the bytes (`dialects`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import msgspec
 
-Dialect = Literal[
-    "openai-chat",
-    "openai-responses",
-    "openai-completions",
-    "openai-embeddings",
-    "anthropic-messages",
-    "other",
-]
+Dialect = str
+"""The name of a dialect in the table of seams: `openai-chat`, `openai-responses`, `openai-completions`,
+`openai-embeddings`, `anthropic-messages`, one of another package, or `other`, which nothing is read out of."""
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):

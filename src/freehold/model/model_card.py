@@ -7,6 +7,10 @@ from typing import Any
 
 MODEL_FILE = "model.gguf"
 """The file of a model that is served."""
+DEFAULT_ENGINE = "llamacpp"
+"""The engine of models whose card names none."""
+DEFAULT_STUDENT = "generator"
+"""The student of models whose card names none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +29,16 @@ class ModelCard:
     files: dict[str, str] = field(default_factory=dict)
     parity: dict[str, Any] = field(default_factory=dict)
     created_at: float = 0.0
+
+    @property
+    def engine(self) -> str:
+        """The engine whose parity was checked: the only one that answers as the trained weights are known to."""
+        return str(self.parity.get("engine", DEFAULT_ENGINE))
+
+    @property
+    def student(self) -> str:
+        """What the model is: the student that was trained, and that is asked."""
+        return str(self.recipe.get("student", DEFAULT_STUDENT))
 
     @property
     def served_sha256(self) -> str:

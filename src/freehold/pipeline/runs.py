@@ -20,9 +20,19 @@ from freehold.store import CallFilter, DatasetRow
 _OPTIONS = {
     "freeze": tuple(setting.key for setting in SETTINGS if setting.section == "freeze"),
     "train": tuple(setting.key for setting in SETTINGS if setting.section == "train"),
-    "prove": tuple(setting.key for setting in SETTINGS if setting.section == "prove"),
+    "check": ("serve.engine",),
+    "prove": (*(setting.key for setting in SETTINGS if setting.section == "prove"), "serve.engine"),
     "move": ("route.audit_rate",),
 }
+_LATER = frozenset(
+    {
+        ("freeze.prompt_steps", "strip"),
+        ("train.student", "generator"),
+        ("train.trainer", "lora"),
+        ("serve.engine", "llamacpp"),
+    }
+)
+"""Settings that runs of before did not have, as they were then: such a run goes on under the id that it began with."""
 
 
 def freeze_task(workspace: Workspace, name: str, report: Reporter) -> DatasetRow:
@@ -75,7 +85,9 @@ def _run(
     model_id: str | None = None,
     mark: str = "",
 ) -> RunResult:
-    options = tuple((key, workspace.settings.values[key]) for stage in stages for key in _OPTIONS.get(stage, ()))
+    values = workspace.settings.values
+    keys = dict.fromkeys(key for stage in stages for key in _OPTIONS.get(stage, ()))
+    options = tuple((key, values[key]) for key in keys if (key, values[key]) not in _LATER)
     plan = Plan(
         task_id=task.id, stages=stages, dataset_hash=dataset_hash, model_id=model_id, mark=mark, options=options
     )

@@ -13,13 +13,14 @@ from freehold.freeze import load
 from freehold.freeze.run.freeze import freeze
 from freehold.model.task import Task
 from freehold.pipeline.progress import Reporter
+from freehold.pipeline.students import check_student, train_student
 from freehold.pipeline.workspace import Workspace
 from freehold.prove.run.convergence import check_training
 from freehold.prove.run.preferences import preferences_mark, preferences_of
 from freehold.prove.run.prove import prove_model
 from freehold.route.run.move import move_plan, put_route
 from freehold.store import DatasetRow
-from freehold.train.run.train import check_model, model_file, train_model
+from freehold.train.run.train import model_file
 
 Done = dict[str, str | int | None]
 """What a run has made so far, by name; plain values, for they are written down by the workflow."""
@@ -39,9 +40,10 @@ class Steps:
             case "freeze":
                 return {"dataset_hash": freeze(self.workspace, self.task, self.report)}
             case "train":
-                return {"model_id": train_model(self.workspace, self.task, self._dataset(done), self.report).id}
+                return {"model_id": train_student(self.workspace, self.task, self._dataset(done), self.report).id}
             case "check":
-                check_model(self.workspace, self.task, self._dataset(done), str(done["model_id"]), self.report)
+                card = self.workspace.model(self.task, str(done["model_id"]))
+                check_student(self.workspace, self.task, self._dataset(done), card, self.report)
                 return {}
             case "prove":
                 card = self.workspace.model(self.task, str(done["model_id"]))
@@ -67,6 +69,10 @@ class Steps:
                     card = self.workspace.model(self.task)
                     model_file(self.task, card)
                     return card.id == done["model_id"]
+                case "check" if "model_id" in done:
+                    card = self.workspace.model(self.task, str(done["model_id"]))
+                    engine = self.workspace.settings.text("serve.engine")
+                    return bool(card.parity.get("is_ok")) and card.engine == engine
                 case "prove":
                     newest = self.workspace.store.registry.verdicts(self.task.id)[:1]
                     return [v.id for v in newest if Path(v.report_path).is_file()] == [done["verdict_id"]]

@@ -1,11 +1,13 @@
-"""The metrics that a proof asks for: built in, or a function of the user's.
+"""The metrics that a proof asks for: scorers, built in or of others, each with a mark that must be reached.
 
     exact           the answers are equal, as `text.scoring` compares their kind
     graded          how much of the wanted answer is there: ROUGE-L for text, the share of fields for JSON
     valid           the answer is of the wanted form at all
     fields:NAME     the JSON field NAME, and what is below it, is the same on both sides
     length          neither more than twice nor less than half as long as the wanted answer (20 characters are free)
-    module:f, path/to/file.py:f     f(wanted, got) gives a number from 0 to 1, or None for "cannot be scored"
+    NAME, NAME:ARGUMENT             a scorer that another package offers (`freehold.plugins.SCORERS`)
+    module:f, path/to/file.py:f     f(prompt, wanted, got) gives a number from 0 to 1, or None for "cannot be scored";
+                                    so does f(wanted, got)
 
 A call counts as right when every metric reaches its mark: 1 unless one is written, as in `graded>=0.9`. That makes one
 yes/no loss of any set of metrics, so contract A says "at most `risk` of the calls are answered locally and fail a
@@ -21,47 +23,56 @@ Where the provider gave no answer that could be wanted (`Example.is_aside`: a to
 right by definition: so it is with its clients now. An owned answer that would be used there is wrong under every
 metric; none that would not, as the call is the provider's then.
 
-A score of None is missing: -1 in the paired test, and wrong at its confidence in the cascade. A function that throws,
-or gives anything else, ends the proof with an error that names it and the call.
+A score of None is missing: -1 in the paired test, and wrong at its confidence in the cascade. A scorer of others that
+raises, takes longer than LIMIT_S for one answer or gives anything else ends the proof with an error that names it and
+the call.
 
-Not covered: judges (a model that scores), corrections of alpha for metrics of which any one may pass.
+Not covered: what a scorer is (`prove.scorers`), judges (a model that scores), corrections of alpha for metrics of which
+any one may pass.
 """
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
+import inspect
 import math
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
-from types import ModuleType
+from typing import TypeVar
 
-from freehold.errors import DataError, SettingError
+from freehold.errors import DataError, FreeholdError, SettingError
 from freehold.model.example import Example
 from freehold.model.ids import sha256_hex
-from freehold.text.scoring import Score, field_name, normal_text, score
-
-Scoring = Callable[[str, str, Score], object]
-"""(wanted, got, their comparison) to a number from 0 to 1; None where there is none."""
+from freehold.plugins import SCORERS
+from freehold.prove.scorers import Factory, Scorer
+from freehold.prove.scorers.built_in import compared, is_within
+from freehold.prove.scorers.function import FunctionScorer
+from freehold.system.time_limit import TimeLimit
+from freehold.text.scoring import Score, field_name
 
 BUILT_IN = ("exact", "graded", "valid", "fields:NAME", "length")
+LIMIT_S = 300.0
+"""Seconds that a scorer of others may take to be loaded, and for each answer."""
 _AGREEMENT = ("exact", "graded")
-_FREE_CHARACTERS = 20
-_LONGEST_TIMES = 2.0
 _ROUNDING = 1e-9
 _FIELDS_SHOWN = 12
+T = TypeVar("T")
 _HINT = f"Built in: {', '.join(BUILT_IN)}; yours: module:function or path/to/file.py:function. A mark: graded>=0.9."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """One metric; `source` is a digest of a user's function's file, `field` the JSON field that it looks at, if any."""
+    """One metric: a scorer for each kind of output, and the mark that its scores have to reach.
+
+    Of a scorer of others, `limit` is what calls it and `source` the SHA-256 of the file that it stands in. `field` is
+    the JSON field that a metric looks at, if any.
+    """
 
     name: str
     mark: float
-    scoring: Scoring
+    scorer_of: Callable[[str], Scorer]
+    limit: TimeLimit | None = None
     source: str = ""
     field: str = ""
 
@@ -106,17 +117,16 @@ def read_metrics(text: str) -> tuple[Metric, ...]:
 
 
 def metric_sources(text: str) -> tuple[str, ...]:
-    """Digests of the files that the user's own functions stand in; empty where all metrics are built in."""
+    """Digests of the files that scorers of others stand in; empty where all metrics are built in."""
     return tuple(metric.source for metric in read_metrics(text) if metric.source)
 
 
 def judge(kind: str, metrics: Sequence[Metric], example: Example, got: str) -> Judged:
-    """Put one answer to an example to every metric; DataError where a function of the user's fails."""
-    wanted, call_id = example.target, example.id
-    plain = score(kind, wanted, got)
+    """Put one answer to an example to every metric; DataError where a scorer of others fails."""
+    plain = compared(kind, example.target, got)
     if example.is_rejected:
         return _judge_unknown(metrics, replace(plain, is_exact=False, graded=0.0, fields={}))
-    values = tuple(_value(metric, wanted, got, plain, call_id) for metric in metrics)
+    values = tuple(_value(metric, kind, example, got) for metric in metrics)
     is_right = all(metric.passes(value) for metric, value in zip(metrics, values, strict=True))
     return Judged(score=replace(plain, is_exact=is_right), values=values, is_equal=plain.is_exact)
 
@@ -141,20 +151,20 @@ def check_fields(kind: str, metrics: Sequence[Metric], wanted: Sequence[str]) ->
     asked = [metric for metric in metrics if metric.field]
     if not asked:
         return
-    paths = dict.fromkeys(path for text in wanted for path in score(kind, text, text).fields)
+    paths = dict.fromkeys(path for text in wanted for path in compared(kind, text, text).fields)
     for metric in asked:
-        if not any(_is_within(path, metric.field) for path in paths):
+        if not any(is_within(path, metric.field) for path in paths):
             known = ", ".join(list(dict.fromkeys(map(field_name, paths)))[:_FIELDS_SHOWN]) or "none, they are not JSON"
             raise SettingError(
                 f"The metric {metric.name!r} looks at a field that no wanted answer has.", hint=f"Fields: {known}."
             )
 
 
-def _value(metric: Metric, wanted: str, got: str, plain: Score, call_id: str) -> float:
-    told = f"The metric {metric.name!r} failed on call {call_id!r}: "
+def _value(metric: Metric, kind: str, example: Example, got: str) -> float:
+    told = f"The metric {metric.name!r} failed on call {example.id!r}: "
     hint = "Mend it, then prove again: it must give a number from 0 to 1, or None where it cannot score."
     try:
-        value = metric.scoring(wanted, got, plain)
+        value: object = _score(metric, kind, example, got)
     except (Exception, SystemExit) as error:  # a function that ends the process would look like a verdict
         raise DataError(f"{told}{_in_a_line(error)}.", hint=hint) from error
     if value is None:
@@ -162,7 +172,7 @@ def _value(metric: Metric, wanted: str, got: str, plain: Score, call_id: str) ->
     try:
         if isinstance(value, str | bytes):
             raise TypeError("a text")
-        number = float(value)  # type: ignore[arg-type]  # whatever a user's function gives; what is no number is told
+        number = float(value)  # type: ignore[arg-type]  # whatever a scorer gives; what is no number is told
     except Exception as error:
         raise DataError(f"{told}it gave {str(value)[:80]!r}, which is no number.", hint=hint) from error
     if not 0.0 <= number <= 1.0:
@@ -178,68 +188,62 @@ def _metric(item: str) -> Metric:
         mark = math.nan
     if not 0.0 < mark <= 1.0:
         raise SettingError(f"The mark of the metric {item!r} is not above 0 and up to 1.", hint=_HINT)
-    match name:
-        case "exact":
-            return Metric(name=name, mark=mark, scoring=lambda _wanted, _got, plain: float(plain.is_exact))
-        case "graded":
-            return Metric(name=name, mark=mark, scoring=lambda _wanted, _got, plain: plain.graded)
-        case "valid":
-            return Metric(name=name, mark=mark, scoring=lambda _wanted, _got, plain: float(plain.is_valid))
-        case "length":
-            return Metric(name=name, mark=mark, scoring=lambda wanted, got, _plain: _is_alike_long(wanted, got))
-    if name.startswith("fields:") and len(name) > len("fields:"):
-        field = name.removeprefix("fields:")
-        return Metric(name=name, mark=mark, scoring=lambda _wanted, _got, plain: _agrees(field, plain), field=field)
-    if ":" in name and not name.startswith("fields:"):
+    scorer, _, argument = name.partition(":")
+    if scorer in SCORERS.own:
+        return _built_in(name, mark, scorer, argument)
+    if scorer in SCORERS.names():
+        return _of_package(name, mark, scorer, argument)
+    if argument:
         return _of_user(name, mark)
-    raise SettingError(f"There is no metric {name!r}.", hint=_HINT)
+    others = ", ".join(sorted({*SCORERS.names()} - {*SCORERS.own}))
+    raise SettingError(f"There is no metric {name!r}.", hint=f"{_HINT}{f' Of packages: {others}.' if others else ''}")
 
 
-def _is_alike_long(wanted: str, got: str) -> float:
-    shorter, longer = sorted(max(len(normal_text(text)), _FREE_CHARACTERS) for text in (wanted, got))
-    return float(longer <= _LONGEST_TIMES * shorter)
+def _score(metric: Metric, kind: str, example: Example, got: str) -> float | None:
+    if metric.limit is None:
+        return metric.scorer_of(kind).score(example.prompt, example.target, got)
+    return metric.limit.call(lambda: metric.scorer_of(kind).score(example.prompt, example.target, got))
 
 
-def _agrees(field: str, plain: Score) -> float:
-    """Whether all paths at or below the field are the same; where no JSON was wanted, whether the texts are."""
-    if not plain.fields:
-        return float(plain.is_exact)
-    return float(all(is_same for path, is_same in plain.fields.items() if _is_within(path, field)))
+def _built_in(name: str, mark: float, scorer: str, argument: str) -> Metric:
+    factory: Factory = SCORERS.load(scorer)
+    factory("text", argument)  # what is wrong with the argument is wrong for every kind
+    field = argument if scorer == "fields" else ""
+    return Metric(name=name, mark=mark, scorer_of=lru_cache(lambda kind: factory(kind, argument)), field=field)
 
 
-def _is_within(path: str, field: str) -> bool:
-    name = field_name(path)
-    return name == field or name.startswith((f"{field}.", f"{field}[", f"{field}{{"))
+def _of_package(name: str, mark: float, scorer: str, argument: str) -> Metric:
+    """A scorer of another package; it is made once for each kind of output, when it is first asked for."""
+    limit = TimeLimit(f"freehold-scorer-{scorer}", LIMIT_S)
+
+    def load() -> tuple[Factory, str]:
+        factory: Factory = SCORERS.load(scorer)
+        module = inspect.getmodule(factory)
+        origin = Path(module.__file__ or "") if module else Path()
+        return factory, sha256_hex(origin.read_bytes() if origin.is_file() else b"")
+
+    factory, source = _loaded(name, limit, load)
+    scorer_of = lru_cache(lambda kind: factory(kind, argument))
+    return Metric(name=name, mark=mark, scorer_of=scorer_of, limit=limit, source=source)
 
 
 def _of_user(name: str, mark: float) -> Metric:
-    place, _, function_name = name.rpartition(":")
+    """A function of the user's own."""
+    place, _, function = name.rpartition(":")
+    limit = TimeLimit("freehold-scorer", LIMIT_S)
+    scorer = _loaded(name, limit, lambda: FunctionScorer(place, function))
+    return Metric(name=name, mark=mark, scorer_of=lambda _kind: scorer, limit=limit, source=scorer.source)
+
+
+def _loaded(name: str, limit: TimeLimit, load: Callable[[], T]) -> T:
+    """What `load` gives, called where its scores are made; SettingError where it fails or takes too long."""
     try:
-        module = _load(place)
-        origin = Path(module.__file__ or "")
-        source = origin.read_bytes() if origin.is_file() else b""
+        return limit.call(load)
+    except FreeholdError:
+        raise
     except (Exception, SystemExit) as error:
         raise SettingError(f"The metric {name!r} cannot be loaded: {_in_a_line(error)}.", hint=_HINT) from error
-    function = vars(module).get(function_name)
-    if not callable(function):
-        raise SettingError(f"The metric {name!r} cannot be loaded: no function {function_name!r} there.", hint=_HINT)
-    return Metric(
-        name=name, mark=mark, scoring=lambda wanted, got, _plain: function(wanted, got), source=sha256_hex(source)
-    )
 
 
 def _in_a_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-
-
-def _load(place: str) -> ModuleType:
-    """A module by its name, or by its file; a file is run anew each time it is asked for."""
-    if not (place.endswith(".py") or "/" in place or "\\" in place):
-        return importlib.import_module(place)
-    spec = importlib.util.spec_from_file_location(f"freehold_metric_{sha256_hex(place)[:12]}", Path(place).absolute())
-    if spec is None or spec.loader is None:
-        raise ImportError("not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses and pickle look there for the module that they were made in
-    spec.loader.exec_module(module)
-    return module

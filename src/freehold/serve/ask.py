@@ -1,6 +1,6 @@
 """Asking an engine for owned answers, several at a time.
 
-Not covered: what is asked (`model.engine`), live traffic (the gateway asks by itself).
+Not covered: what is asked (`serve.engines`), live traffic (the gateway asks by itself).
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from freehold.dialects.paths import path_of
 from freehold.errors import EngineError
 from freehold.model.engine import OwnedAnswer, key_headers, owned_body, read_owned
-from freehold.model.exchange import Message
+from freehold.model.prompt import Prompt
+from freehold.serve.engines import Body
 from freehold.system.http_client import Response, UnreachableError, send
 
 _PATIENCE_S = 60.0
@@ -23,22 +24,24 @@ _ANSWER_TIMEOUT_S = 300.0
 
 def answer_all(
     urls: Sequence[str],
-    prompts: Sequence[Sequence[Message]],
+    prompts: Sequence[Prompt],
     *,
     max_tokens: int,
+    body: Body = owned_body,
     concurrency: int = 8,
     on_answer: Callable[[int, OwnedAnswer], None] | None = None,
 ) -> list[OwnedAnswer]:
     """One greedy answer for each prompt, in order; `on_answer` is told each index and answer as it comes.
 
-    Engines at several `urls` share the prompts; `concurrency` is that of each.
+    Engines at several `urls` share the prompts; `concurrency` is that of each. `body` is how they are asked
+    (`serve.engines.Engine.body`).
 
     An engine that is away is waited for, up to a minute; EngineError after that.
     """
 
-    def work(numbered: tuple[int, Sequence[Message]]) -> OwnedAnswer:
-        index, messages = numbered
-        answer = ask(urls[index % len(urls)], messages, max_tokens=max_tokens)
+    def work(numbered: tuple[int, Prompt]) -> OwnedAnswer:
+        index, prompt = numbered
+        answer = ask(urls[index % len(urls)], prompt, max_tokens=max_tokens, body=body)
         if on_answer is not None:
             on_answer(index, answer)
         return answer
@@ -47,14 +50,14 @@ def answer_all(
         return list(_cancelling(pool, pool.map(work, enumerate(prompts))))
 
 
-def ask(url: str, messages: Sequence[Message], *, max_tokens: int) -> OwnedAnswer:
+def ask(url: str, prompt: Prompt, *, max_tokens: int, body: Body = owned_body) -> OwnedAnswer:
     """One greedy answer with its logprobs."""
-    body = json.dumps(owned_body(messages, max_tokens=max_tokens)).encode()
+    asked = json.dumps(body(prompt, max_tokens=max_tokens)).encode()
     deadline = time.monotonic() + _PATIENCE_S
     while True:
         began = time.monotonic()
         try:
-            response = post(url, path_of("openai-chat"), body)
+            response = post(url, path_of("openai-chat"), asked)
             status, answer = response.status, response.body
         except UnreachableError as error:
             status, answer = 503, str(error).encode()

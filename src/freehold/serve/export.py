@@ -4,7 +4,8 @@ Metadata, tokenizer and untouched tensors are copied from the base as they are; 
 and packed again. No torch is involved, so that the parity check compares two independent ways to the same model.
 
 Q8_0 is the default: as close to the trained weights as F16 for every answer that was compared, and the fastest here
-(see the measurements in docs/log.md). Not covered: architectures other than Llama's, layers with a bias.
+(see the measurements in docs/log.md). Not covered: how the layers of a base are
+named (`train.bases`), layers with a bias.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import os
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from freehold.errors import EngineError, MissingExtraError, StateError
 from freehold.system.gguf import check_gguf
@@ -26,16 +27,7 @@ if TYPE_CHECKING:
     Matrix = NDArray[np.float32]
 
 Packing = Literal["q8_0", "f16"]
-_GGUF_NAMES = {
-    "self_attn.q_proj": "attn_q",
-    "self_attn.k_proj": "attn_k",
-    "self_attn.v_proj": "attn_v",
-    "self_attn.o_proj": "attn_output",
-    "mlp.gate_proj": "ffn_gate",
-    "mlp.up_proj": "ffn_up",
-    "mlp.down_proj": "ffn_down",
-}
-_PREFIX, _DOWN, _UP = "base_model.model.model.layers.", ".lora_A.weight", ".lora_B.weight"
+_PREFIX, _DOWN, _UP = "base_model.model.model.", ".lora_A.weight", ".lora_B.weight"
 _DERIVED = (
     "GGUF.",
     "general.architecture",
@@ -44,6 +36,16 @@ _DERIVED = (
     "tokenizer.chat_template",
 )
 """Keys that the writer sets itself."""
+
+
+class Names(Protocol):
+    """How GGUF has a base's linear layers (`train.bases.Base`)."""
+
+    def gguf_name(self, layer: str) -> str | None:
+        """The tensor's name of a layer like `layers.3.self_attn.q_proj`; None for no layer of the base."""
+
+    def rotated_heads(self, tensor: str, heads: int, key_heads: int) -> int:
+        """How many heads a tensor has whose rows GGUF orders in pairs and transformers in halves; 0: the same order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +57,8 @@ class Adapter:
     up: dict[str, Matrix]
 
 
-def read_adapter(folder: Path) -> Adapter:
-    """Read an adapter in PEFT's format; EngineError when it is damaged or has layers that a Llama has not."""
+def read_adapter(folder: Path, names: Names) -> Adapter:
+    """Read an adapter in PEFT's format; EngineError when it is damaged or has layers that the base has not."""
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
@@ -66,14 +68,16 @@ def read_adapter(folder: Path) -> Adapter:
         scale = float(config["lora_alpha"]) / int(config["r"])
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise EngineError(f"The adapter in {str(folder)!r} cannot be read: {error}.", hint="Train again.") from error
-    down = {_gguf_name(name, _DOWN): value for name, value in tensors.items() if name.endswith(_DOWN)}
-    up = {_gguf_name(name, _UP): value for name, value in tensors.items() if name.endswith(_UP)}
+    down = {_gguf_name(name, _DOWN, names): value for name, value in tensors.items() if name.endswith(_DOWN)}
+    up = {_gguf_name(name, _UP, names): value for name, value in tensors.items() if name.endswith(_UP)}
     if down.keys() != up.keys() or len(down) + len(up) != len(tensors):
         raise EngineError(f"The adapter in {str(folder)!r} is not a plain LoRA adapter.", hint="Train again.")
     return Adapter(scale, down, up)
 
 
-def export_gguf(base: Path, adapter: Adapter, out: Path, *, chat_template: str, packing: Packing = "q8_0") -> Path:
+def export_gguf(
+    base: Path, adapter: Adapter, out: Path, *, names: Names, chat_template: str, packing: Packing = "q8_0"
+) -> Path:
     """Write the merged model to `out`, wholly or not at all; returns `out`."""
     if find_spec("gguf") is None:
         raise MissingExtraError("engine", "Exporting a model")
@@ -88,7 +92,7 @@ def export_gguf(base: Path, adapter: Adapter, out: Path, *, chat_template: str, 
     part = out.with_name(out.name + ".part")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        _write(reader, adapter, part, chat_template, packing)
+        _write(reader, adapter, part, names, chat_template, packing)
         with part.open("rb") as file:
             os.fsync(file.fileno())
         part.replace(out)
@@ -100,7 +104,7 @@ def export_gguf(base: Path, adapter: Adapter, out: Path, *, chat_template: str, 
     return out
 
 
-def _write(reader: Any, adapter: Adapter, path: Path, chat_template: str, packing: Packing) -> None:
+def _write(reader: Any, adapter: Adapter, path: Path, names: Names, chat_template: str, packing: Packing) -> None:
     from gguf import GGMLQuantizationType, GGUFValueType, GGUFWriter, LlamaFileType
     from gguf.quants import dequantize
 
@@ -122,8 +126,9 @@ def _write(reader: Any, adapter: Adapter, path: Path, chat_template: str, packin
             writer.add_tensor(tensor.name, tensor.data, raw_dtype=tensor.tensor_type)
             continue
         up = adapter.up[tensor.name]
-        if tensor.name.endswith(("attn_q.weight", "attn_k.weight")):
-            up = _interleave(up, heads if "attn_q" in tensor.name else key_heads)
+        rotated = names.rotated_heads(tensor.name, heads, key_heads)
+        if rotated:
+            up = _interleave(up, rotated)
         merged = dequantize(tensor.data, tensor.tensor_type) + adapter.scale * (up @ adapter.down[tensor.name])
         _add_packed(writer, tensor.name, merged, wanted)
     writer.write_header_to_file()
@@ -148,11 +153,11 @@ def _interleave(rows: Matrix, heads: int) -> Matrix:
     return rows.reshape(heads, 2, len(rows) // heads // 2, -1).swapaxes(1, 2).reshape(rows.shape)
 
 
-def _gguf_name(name: str, ending: str) -> str:
-    layer, _, part = name.removeprefix(_PREFIX).removesuffix(ending).partition(".")
-    if not name.startswith(_PREFIX) or part not in _GGUF_NAMES:
-        raise EngineError(f"The adapter has the layer {name!r}, which a Llama has not.", hint="Train again.")
-    return f"blk.{layer}.{_GGUF_NAMES[part]}.weight"
+def _gguf_name(name: str, ending: str, names: Names) -> str:
+    found = names.gguf_name(name.removeprefix(_PREFIX).removesuffix(ending)) if name.startswith(_PREFIX) else None
+    if found is None:
+        raise EngineError(f"The adapter has the layer {name!r}, which the base has not.", hint="Train again.")
+    return found
 
 
 def _value(reader: Any, key: str, default: int | None = None) -> Any:

@@ -29,9 +29,8 @@ from typing import Any
 
 from freehold.errors import EngineError, MissingExtraError, ParityError
 from freehold.model import Example
-from freehold.serve.ask import post
+from freehold.serve.engines import Engine
 from freehold.system.environment import lean_environment
-from freehold.system.http_client import UnreachableError
 from freehold.text.chatml import turns
 
 RELATIVE_BOUND = 0.4
@@ -88,8 +87,8 @@ class Reading:
     is_top: tuple[bool, ...] = ()
 
 
-def check_parity(model_dir: Path, examples: Sequence[Example], url: str) -> Parity:
-    """Compare the engine at `url` with the trained weights in `model_dir`/hf on held-out examples.
+def check_parity(model_dir: Path, examples: Sequence[Example], engine: type[Engine], url: str) -> Parity:
+    """Compare the engine that serves at `url` with the trained weights in `model_dir`/hf on held-out examples.
 
     Raises ParityError when there is nothing to compare, EngineError when one side does not answer.
     """
@@ -99,7 +98,7 @@ def check_parity(model_dir: Path, examples: Sequence[Example], url: str) -> Pari
         raise ParityError("There is no held-out example to check parity on.", hint="Freeze a dataset with a dev split.")
     served, questions = [], []
     for example in examples:
-        reading, question = _ask_engine(url, example)
+        reading, question = _ask_engine(engine, url, example)
         served.append(reading)
         questions.append(question)
     return compare(served, _ask_trained(model_dir / "hf", questions))
@@ -151,43 +150,11 @@ def _first_other(number: int, served: Reading, trained: Reading) -> str:
     return f"prompt {number} has other token ids from place {place} on: served {list(one)}, trained {list(other)}"
 
 
-def _ask_engine(url: str, example: Example) -> tuple[Reading, dict[str, Any]]:
+def _ask_engine(engine: type[Engine], url: str, example: Example) -> tuple[Reading, dict[str, Any]]:
     """The engine's ids of the prompt and its greedy answer's log probabilities; and what to ask the trained weights."""
-    messages = turns(example.messages)
-    rendered = _post(url, "/apply-template", {"messages": messages})
-    asked = {"content": rendered["prompt"], "add_special": True, "parse_special": True}
-    prompt_ids = [int(token) for token in _post(url, "/tokenize", asked)["tokens"]]
-    greedy = {"temperature": 0, "n_predict": _MAX_TOKENS, "n_probs": 1, "return_tokens": True, "cache_prompt": False}
-    answer = _post(url, "/completion", {"prompt": prompt_ids} | greedy)
-    answer_ids = [int(token) for token in answer["tokens"]]
-    told = answer.get("completion_probabilities") or []
-    places = told_places(answer_ids, [int(token["id"]) for token in told])
-    logprobs = tuple(float(token["logprob"]) for token in told[: len(places)])
-    return Reading(tuple(prompt_ids), logprobs), {"messages": messages, "answer_ids": answer_ids, "places": places}
-
-
-def told_places(answer_ids: Sequence[int], told_ids: Sequence[int]) -> list[int]:
-    """Where in the answer the tokens stand whose probabilities were told.
-
-    llama.cpp tells nothing of a token that ends inside a character, so that the told ones may have gaps between them.
-    """
-    places: list[int] = []
-    for place, token in enumerate(answer_ids):
-        if len(places) < len(told_ids) and token == told_ids[len(places)]:
-            places.append(place)
-    return places
-
-
-def _post(url: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
-    try:
-        response = post(url, path, json.dumps(body).encode())
-        if response.status != 200:
-            hint = response.body.decode("utf-8", "replace")[:200]
-            raise EngineError(f"The engine answered {response.status} to {path}.", hint=hint)
-        found: dict[str, Any] = json.loads(response.body)
-    except (UnreachableError, ValueError) as error:
-        raise EngineError(f"The engine did not answer {path}: {error}.", hint="Look into the engine's log.") from error
-    return found
+    told = engine.greedy(url, example.messages, max_tokens=_MAX_TOKENS)
+    asked = {"answer_ids": list(told.answer_ids), "places": list(told.places)}
+    return Reading(told.prompt_ids, told.logprobs), {"messages": turns(example.messages)} | asked
 
 
 def _ask_trained(hf_dir: Path, questions: Sequence[dict[str, Any]]) -> list[Reading]:

@@ -103,12 +103,20 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("freeze", "near_duplicate", 0.9, "Similarity (Jaccard) from which two inputs are near duplicates.", most=1),
     Setting(
         "freeze",
+        "prompt_steps",
+        "strip",
+        "What is done to a request before an owned model sees it, in order: strip, then steps of packages.",
+    ),
+    Setting(
+        "freeze",
         "prompts",
         "auto",
         "Which versions of an edited prompt a dataset has; auto: all, or the newest where that asks for other fields.",
         choices=("auto", "all", "newest"),
     ),
     Setting("train", "base", "smollm2-135m", "Base to train from: a name that `freehold pull` knows, or a path."),
+    Setting("train", "student", "generator", "What is trained to answer a task: generator, or a package's."),
+    Setting("train", "trainer", "lora", "Trainer that a model is made by: lora, or a package's."),
     Setting(
         "train", "minutes", 40.0, "Longest training time, in minutes; the schedule fits itself to it. 0: no limit."
     ),
@@ -117,6 +125,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("train", "learning_rate", 0.001, "Learning rate of the adapter at its highest.", 1e-7, 1),
     Setting("train", "layers", 0, "Uppermost layers that are trained; fewer are faster. 0: all of them.", most=1000),
     Setting("train", "seed", 0, "Seed of the order of examples and of the adapter."),
+    Setting("serve", "engine", "llamacpp", "Engine that serves owned models: llamacpp, or a package's."),
     Setting("serve", "threads", 0, "Threads of an engine; 0 means half of the cores."),
     Setting("serve", "slots", 8, "Answers that an engine works on at once.", 1, 256),
     Setting("prove", "margin", 0.02, "How much worse, in score per call, a full replacement may be.", most=1),
@@ -144,7 +153,8 @@ SETTINGS: tuple[Setting, ...] = (
         "prove",
         "metrics",
         "exact",
-        "What answers are judged by, all of which must pass: exact, graded, valid, fields:NAME, FILE.py:FUNCTION.",
+        "What answers are judged by, all of which must pass: exact, graded, valid, fields:NAME, length,"
+        " FILE.py:FUNCTION, or a package's scorer.",
     ),
     Setting(
         "prove",
@@ -208,6 +218,8 @@ SETTINGS: tuple[Setting, ...] = (
 
 TASK_SETTINGS = (
     "base",
+    "student",
+    "trainer",
     "minutes",
     "epochs",
     "batch_size",

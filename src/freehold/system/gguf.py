@@ -8,7 +8,7 @@ must fit into what is left of the file, and the counts stay within what a model 
     key: name, type, value             an array's value: type, count, values
     tensor: name, shape, type, offset  the offset counts from the end of the header
 
-Not covered: whether the model is a good one, or of a known architecture (`train.base`); GGUF version 1, big-endian.
+Not covered: whether the model is a good one, or of a known architecture (`train.bases`); GGUF version 1, big-endian.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ MOST_VALUES = 4_000_000
 MOST_DIMENSIONS = 8
 _VERSIONS = (2, 3)
 _STRING, _ARRAY = 8, 9
+_ARCHITECTURE = b"general.architecture"
 _SIZES = MappingProxyType({0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8})
 """Bytes of a value, by the number of its type."""
 _LEAST_BITS = 1
@@ -43,6 +44,15 @@ def check_gguf(path: Path) -> None:
             _Header(path.name, content).check()
 
 
+def architecture_of(path: Path) -> str:
+    """The architecture that a GGUF says it is of, from its first keys; DataError and OSError as `check_gguf`."""
+    with path.open("rb") as file:
+        if file.read(4) != b"GGUF":
+            raise DataError(f"{path.name!r} is not a GGUF file.", hint="Give the path of a .gguf file.")
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            return _Header(path.name, content).architecture()
+
+
 class _Header:
     """A place in a file's header, which moves on as it is checked."""
 
@@ -53,11 +63,7 @@ class _Header:
         self._values = 0
 
     def check(self) -> None:
-        version = self._number("<I", "its version")
-        if version not in _VERSIONS:
-            self._refuse(f"is of GGUF version {version}, and {' and '.join(map(str, _VERSIONS))} are known")
-        tensors = self._count(self._number("<Q", "its tensor count"), MOST_TENSORS, "tensors", least_bytes=24)
-        keys = self._count(self._number("<Q", "its key count"), MOST_KEYS, "keys", least_bytes=13)
+        tensors, keys = self._counts()
         for _ in range(keys):
             self._skip_text("a key")
             self._skip_value(self._number("<I", "a type"))
@@ -66,6 +72,29 @@ class _Header:
         for offset, weights in extents:
             if offset > left or weights * _LEAST_BITS > 8 * (left - offset):
                 self._refuse(f"declares a tensor of {weights:,} weights at {offset:,}, of {left:,} bytes")
+
+    def architecture(self) -> str:
+        found = self._find(_ARCHITECTURE)
+        if found is None:
+            self._refuse("does not name its architecture")
+        return found
+
+    def _find(self, wanted: bytes) -> str | None:
+        """The text under a key; None where there is none."""
+        for _ in range(self._counts()[1]):
+            key, kind = self._text("a key"), self._number("<I", "a type")
+            if key == wanted and kind == _STRING:
+                return self._text("a text").decode("utf-8", "replace")
+            self._skip_value(kind)
+        return None
+
+    def _counts(self) -> tuple[int, int]:
+        """How many tensors and keys it declares."""
+        version = self._number("<I", "its version")
+        if version not in _VERSIONS:
+            self._refuse(f"is of GGUF version {version}, and {' and '.join(map(str, _VERSIONS))} are known")
+        tensors = self._count(self._number("<Q", "its tensor count"), MOST_TENSORS, "tensors", least_bytes=24)
+        return tensors, self._count(self._number("<Q", "its key count"), MOST_KEYS, "keys", least_bytes=13)
 
     def _skip_value(self, kind: int) -> None:
         if kind == _STRING:
@@ -102,6 +131,12 @@ class _Header:
         begin = self._place
         self._skip(struct.calcsize(form), what)
         return int(struct.unpack_from(form, self._content, begin)[0])
+
+    def _text(self, what: str) -> bytes:
+        size_bytes = self._number("<Q", f"the length of {what}")
+        begin = self._place
+        self._skip(size_bytes, what)
+        return self._content[begin : self._place]
 
     def _skip_text(self, what: str) -> None:
         self._skip(self._number("<Q", f"the length of {what}"), what)

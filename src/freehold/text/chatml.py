@@ -6,7 +6,7 @@ writes it into the model's file so that an engine renders exactly what `render` 
 Whoever writes to a product may write the tokens that part the turns, or any other control token of the base. `escape`
 breaks each of them by a space, so that it is read as text; what the model writes is mended by `unescape`. Training,
 proof, parity and live traffic all go through here. Tokens are known by their spelling, `<|...|>` and a list of words;
-a base with a control token of another spelling is refused before it is trained (`train.base`).
+a base with a control token of another spelling is refused before it is trained (`train.bases`).
 
 Not covered: tools and images (an owned model is asked with text alone), bases that lack the two ChatML tokens.
 """

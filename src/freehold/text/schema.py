@@ -16,6 +16,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from math import ceil
 
 from freehold.text.json_text import parse_json
@@ -67,6 +68,12 @@ def schema_of(response_format: str | None) -> Schema | None:
                 if isinstance(schema, dict) and (schema is not holder or _is_schema(schema)):
                     return schema
     return None
+
+
+@lru_cache(maxsize=256)
+def schematic(response_format: str | None) -> str:
+    """A request's format where it names a schema that answers must keep to; else empty."""
+    return response_format or "" if schema_of(response_format) is not None else ""
 
 
 def blank(response_format: str | None) -> str:

@@ -8,7 +8,7 @@
     adapter/, hf/    the adapter (PEFT) and the merged model (Hugging Face)
     done.json        what was trained, with hashes; written last
 
-Not covered: the training (`worker`), the process (`fit`).
+Not covered: the training (`train.trainers`), the process (`fit`).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from freehold.model.dataset_folder import read_manifest
 from freehold.model.ids import canonical_json, sha256_hex
 from freehold.system.files import file_sha256, write_whole
 from freehold.train.recipe import Ending, Recipe
+from freehold.train.trainers import DEFAULT
 
 Phase = Literal["load", "train", "check", "save", "done"]
 
@@ -43,19 +44,21 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What to train; jobs with the same `key` give the same model."""
+    """What to train, and by which of the trainers; jobs with the same `key` give the same model."""
 
     dataset: Path
     dataset_hash: str
     base: Path
     base_sha256: str
     recipe: Recipe
+    trainer: str = DEFAULT
 
     @property
     def key(self) -> str:
         """What identifies the work, wherever its files lie."""
         recipe = asdict(self.recipe) | {"checkpoint_s": None}
-        return sha256_hex(canonical_json([self.dataset_hash, self.base_sha256, recipe]))
+        trainer = [] if self.trainer == DEFAULT else [self.trainer]
+        return sha256_hex(canonical_json([self.dataset_hash, self.base_sha256, recipe, *trainer]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +107,7 @@ class Trained:
         return {name: value for name, value in asdict(self).items() if name not in left_out}
 
 
-def make_job(dataset: Path, base: Path, recipe: Recipe) -> Job:
+def make_job(dataset: Path, base: Path, recipe: Recipe, trainer: str = DEFAULT) -> Job:
     """Name the work by content; DataError when the folder is no dataset, TrainError when the base is no GGUF."""
     dataset_hash = read_manifest(dataset).hash
     try:
@@ -120,6 +123,7 @@ def make_job(dataset: Path, base: Path, recipe: Recipe) -> Job:
         base=base.absolute(),
         base_sha256=file_sha256(base),
         recipe=recipe,
+        trainer=trainer,
     )
 
 

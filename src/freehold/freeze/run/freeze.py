@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from freehold.freeze import FreezeSettings, LabelledCall, build, verify, write
+from freehold.freeze.prompt_steps import Preparation, live_preparation
 from freehold.model import Asked, Call
 from freehold.model.task import Task, version_of, versions_of
 from freehold.pipeline.progress import Progress, Reporter
 from freehold.pipeline.workspace import Workspace
-from freehold.store import CallFilter
+from freehold.store import CallFilter, DatasetRow
 from freehold.text.read_call import ReadCall, read_call
 
 
@@ -74,6 +75,11 @@ def verify_dataset(workspace: Workspace, name: str) -> tuple[Path, list[str]]:
     return folder, verify(folder)
 
 
+def preparation_of(dataset: DatasetRow) -> Preparation:
+    """How the prompts of a dataset were prepared; see `live_preparation`."""
+    return live_preparation(dataset.manifest.template)
+
+
 def freeze_settings(workspace: Workspace) -> FreezeSettings:
     """How to split, as the settings say."""
     s = workspace.settings
@@ -83,6 +89,7 @@ def freeze_settings(workspace: Workspace) -> FreezeSettings:
         dev_share=s.number("freeze.dev_share"),
         dev_max=s.whole("freeze.dev_max"),
         near_duplicate=s.number("freeze.near_duplicate"),
+        prompt_steps=s.text("freeze.prompt_steps"),
     )
 
 

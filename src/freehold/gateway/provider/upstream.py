@@ -7,37 +7,37 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
 from functools import lru_cache
 
 from freehold.dialects.paths import path_of
 from freehold.gateway.provider.providers import address
 from freehold.httpd.client import Pool, Timeouts, UpstreamError
 from freehold.httpd.heads import plain
-from freehold.model.engine import OwnedAnswer, key_headers, owned_body, read_owned
-from freehold.model.exchange import Message
+from freehold.model.engine import OwnedAnswer, key_headers, read_owned
+from freehold.model.prompt import Prompt
+from freehold.serve.engines import Body
 
 _LARGEST_ANSWER_BYTES = 64 * 2**20
 _PATH = path_of("openai-chat").encode()
 
 
 async def ask_engine(
-    pool: Pool, engine_url: str, messages: Sequence[Message], *, max_tokens: int, timeout_s: float
+    pool: Pool, engine_url: str, prompt: Prompt, *, body: Body, max_tokens: int, timeout_s: float
 ) -> OwnedAnswer:
-    """One owned answer; raises UpstreamError or ValueError when the engine gives none."""
+    """One owned answer, asked for with the engine's `body`; UpstreamError or ValueError when the engine gives none."""
     begun_at = time.perf_counter()
     origin, base = address(engine_url)
-    body = json.dumps(owned_body(messages, max_tokens=max_tokens), ensure_ascii=False).encode("utf-8", "replace")
+    asked = json.dumps(body(prompt, max_tokens=max_tokens), ensure_ascii=False).encode("utf-8", "replace")
     head = b"POST %b%b HTTP/1.1\r\nhost: %b:%d\r\ncontent-type: application/json\r\n%bcontent-length: %d\r\n\r\n" % (
         base.removesuffix(b"/v1"),
         _PATH,
         origin.host.encode(),
         origin.port,
         _key_lines(engine_url),
-        len(body),
+        len(asked),
     )
     timeouts = Timeouts(connect_s=timeout_s, total_s=timeout_s)
-    response = await pool.ask(origin, head, body, is_head=False, timeouts=timeouts)
+    response = await pool.ask(origin, head, asked, is_head=False, timeouts=timeouts)
     try:
         raw = await response.read_all(_LARGEST_ANSWER_BYTES)
     except BaseException:

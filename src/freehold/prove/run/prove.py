@@ -9,7 +9,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -20,21 +20,20 @@ from freehold.errors import ParityError
 from freehold.freeze import load
 from freehold.model import Example, ModelCard, OwnedAnswer, Verdict
 from freehold.model.ids import canonical_json, sha256_hex
+from freehold.model.model_card import DEFAULT_ENGINE
 from freehold.model.task import Task
 from freehold.pipeline.progress import Progress, Reporter
+from freehold.pipeline.students import asking_student
 from freehold.pipeline.workspace import Workspace
 from freehold.prove import Opinions, ProofFacts, ProofSettings, metric_sources, prove
 from freehold.prove.run.eligibility import entry_of
 from freehold.prove.run.kept_answers import KeptAnswers, answers_path, input_key
 from freehold.prove.run.live_baseline import expect
 from freehold.prove.run.provider_answers import UNKNOWN, provider_answers
-from freehold.serve import answer_all, serving
 from freehold.store import DatasetRow
-from freehold.train.run.train import model_file, training_facts
+from freehold.train.run.train import training_facts
 
 Answering = Callable[[Sequence[Example]], list[OwnedAnswer]]
-_ENGINES = 2
-"""A proof has the machine to itself: two engines on half of the cores each answer nearly twice as fast as one."""
 _SIMULATED = "simulated"
 _DAY_S = 86400.0
 
@@ -56,6 +55,12 @@ def prove_model(
     if not card.parity.get("is_ok"):
         reason = card.parity.get("reason") or "parity was never checked"
         raise ParityError(f"Model {card.id} cannot be proven: {reason}.", hint=f"Run: freehold train {task.name}")
+    name = workspace.settings.text("serve.engine")
+    if card.engine != name:
+        raise ParityError(
+            f"Model {card.id} was checked with the engine {card.engine!r}, and serve.engine is {name!r}.",
+            hint=f"Run: freehold train {task.name}; it checks the model with that engine.",
+        )
     settings = proof_settings(workspace)
     attempt_id = proof_id(card, dataset, settings, is_compared=opinions is not None)
     verdict_id = sha256_hex(canonical_json([attempt_id, mark]))[:16] if mark else attempt_id
@@ -95,9 +100,10 @@ def ask_model(
 
 
 def proof_id(card: ModelCard, dataset: DatasetRow, settings: ProofSettings, *, is_compared: bool) -> str:
-    """What names one attempt: the same model, calls and promise, decided with comparisons or without."""
+    """What names one attempt: the same model, engine, calls and promise, decided with comparisons or without."""
     compared = ["compared"] if is_compared else []
-    return sha256_hex(canonical_json([card.id, dataset.id, asdict(settings), *compared]))[:16]
+    engine = [] if card.engine == DEFAULT_ENGINE else [card.engine]
+    return sha256_hex(canonical_json([card.id, dataset.id, asdict(settings), *compared, *engine]))[:16]
 
 
 def owned_answers(
@@ -112,26 +118,12 @@ def owned_answers(
 
 @contextmanager
 def asking(workspace: Workspace, task: Task, card: ModelCard, kept: KeptAnswers) -> Iterator[Answering]:
-    """Serve a model and ask it what is not kept yet."""
-    threads, slots = workspace.settings.whole("serve.threads"), workspace.settings.whole("serve.slots")
-    most = int(card.metrics.get("max_output_tokens", 512))
-    log = workspace.folder("logs") / f"engine-{card.id}.log"
-    gguf = model_file(task, card)
-    with ExitStack() as engines:
-        urls = [
-            engines.enter_context(serving(gguf, log=log, threads=threads, slots=slots, sha256=card.served_sha256))
-            for _ in range(_ENGINES)
-        ]
+    """Have a model answer, and ask it what is not kept yet."""
+    with asking_student(workspace, task, card) as ask:
 
         def answer(examples: Sequence[Example]) -> list[OwnedAnswer]:
             missing = list({input_key(one): one for one in examples if kept.get(one) is None}.values())
-            answer_all(
-                urls,
-                [example.messages for example in missing],
-                max_tokens=most,
-                concurrency=slots,
-                on_answer=lambda index, given: kept.put(missing[index], given),
-            )
+            ask([example.prompt for example in missing], lambda index, given: kept.put(missing[index], given))
             return [kept.answer(example) for example in examples]
 
         yield answer
@@ -160,8 +152,9 @@ def kept_answers(workspace: Workspace, card: ModelCard) -> Callable[[Example], O
 
 
 def kept_of(workspace: Workspace, card: ModelCard) -> KeptAnswers:
-    """What a model answered so far; nothing where the file that it was asked of was another one."""
-    return KeptAnswers(answers_path(workspace, card.id), card.served_sha256)
+    """What a model answered so far; nothing where the file that it was asked of, or the engine, was another one."""
+    engine = "" if card.engine == DEFAULT_ENGINE else f" {card.engine}"
+    return KeptAnswers(answers_path(workspace, card.id), card.served_sha256 + engine)
 
 
 def proof_settings(workspace: Workspace) -> ProofSettings:
@@ -209,6 +202,7 @@ def _facts(workspace: Workspace, task: Task, dataset: DatasetRow, card: ModelCar
         machine=platform.platform(terse=True),
         noise=kept_noise(workspace, task, card),
         parity=card.parity,
+        engine="llama.cpp" if card.engine == DEFAULT_ENGINE else card.engine,
         recipe=card.recipe,
         training=training_facts(card, task),
     )

@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from freehold.freeze.prompt_steps import Preparation, live_preparation
 from freehold.model import Asked, Message, Route, rented_route
 from freehold.model.assignment import Assignment, NewPrompt
 from freehold.model.live import as_of_now
 from freehold.model.task import Task, version_of, versions_of
 from freehold.sort import NearPrompts, TaskIndex
 from freehold.store import Store
-from freehold.text.prompts.template import Template
 from freehold.watch.run.prompt_news import proven_version
 
 _LAST_CALLS = 100
@@ -33,7 +33,7 @@ class ServedModel(NamedTuple):
 
 class _Placing(NamedTuple):
     route: Route
-    template: Template
+    preparation: Preparation
     share: float
     stale: tuple[str, ...]
     proven: int = 1
@@ -76,7 +76,7 @@ class Directory:
         self._store = store
         self._stamp: tuple[tuple[int, int, float], float] | None = None
         self._edition = _Edition()
-        self._routes: dict[str, tuple[Route, Template, int, tuple[float, ...]]] = {}
+        self._routes: dict[str, tuple[Route, Preparation, int, tuple[float, ...]]] = {}
         self._fits: dict[str, _Fit] = {}
 
     def refresh(self) -> bool:
@@ -100,11 +100,11 @@ class Directory:
             }
         lives = store.watches.lives()
         placings = {}
-        for task_id, (route, template, proven, provider_ms) in self._routes.items():
+        for task_id, (route, steps, proven, provider_ms) in self._routes.items():
             live = lives.get(task_id)
             now, share = as_of_now(route, live)
             stale = live.stale if live is not None and live.route_version == route.version else ()
-            placings[task_id] = _Placing(now, template, share, stale, proven, provider_ms)
+            placings[task_id] = _Placing(now, steps, share, stale, proven, provider_ms)
         self._edition = _Edition(index, placings, names, near)
         self._stamp = stamp
         return True
@@ -131,7 +131,7 @@ class Directory:
         if placing is None or not placing.route.model_id:
             route = rented_route(task.id) if placing is None else placing.route
             return _assigned(task, route, None, 1.0 if placing is None else placing.share)
-        messages = placing.template.strip(asked)
+        messages = placing.preparation.messages(asked)
         if messages is None:
             return self._misfit(task, placing, asked)
         self._fit(task.id, placing).count(fits=True)
@@ -142,7 +142,9 @@ class Directory:
         version = version_of(task, asked) if len(task.versions) > 1 else None
         is_new = version is not None and version.number != placing.proven
         self._fit(task.id, placing).count(fits=False)
-        new = NewPrompt(version.number, version.template.strip(asked)) if version is not None and is_new else None
+        new = None
+        if version is not None and is_new:
+            new = NewPrompt(version.number, placing.preparation.of_version(version.template).messages(asked))
         return _assigned(task, placing.route, None, placing.share, new=new, provider_ms=placing.provider_ms)
 
     def _near(self, edition: _Edition, asked: Asked) -> Assignment | None:
@@ -219,6 +221,6 @@ def _assigned(
     )
 
 
-def _read(route: Route, task: Task | None) -> tuple[Route, Template, int]:
-    """A route with its template, and the version of the prompt that it was proven with."""
-    return route, Template.from_json(route.template), 1 if task is None else proven_version(task, route).number
+def _read(route: Route, task: Task | None) -> tuple[Route, Preparation, int]:
+    """A route with the steps of its prompts, and the version of the prompt that it was proven with."""
+    return route, live_preparation(route.template), 1 if task is None else proven_version(task, route).number

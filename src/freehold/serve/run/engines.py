@@ -9,17 +9,21 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from freehold.errors import FreeholdError, StateError
 from freehold.model.model_card import MODEL_FILE
 from freehold.route.run.directory import ServedModel
-from freehold.serve import Engine
+from freehold.serve.engines import Engine, load_engine
 from freehold.settings import Settings
 from freehold.store import Store
 from freehold.system.files import write_whole
+from freehold.system.time_limit import TimeLimit
 
 TRY_AGAIN_S = 15.0
+LIMIT_S = 30.0
+"""Seconds that an engine may take to begin, and to stop."""
 _LOG = logging.getLogger("freehold.engines")
 
 
@@ -34,13 +38,14 @@ class Engines:
     def __init__(self, settings: Settings, store: Callable[[], Store]) -> None:
         self._settings = settings
         self._store = store
-        self._engines: dict[str, Engine] = {}
+        self._engines: dict[str, _Kept] = {}
         self._refused: dict[str, float] = {}
         self._listed: str | None = None
 
     def urls(self) -> dict[str, str]:
         """Where each model is served now; one that is not is missing, and then the provider answers."""
-        return {model_id: engine.url for model_id, engine in self._engines.items() if engine.url is not None}
+        urls = {model_id: engine.url() for model_id, engine in self._engines.items()}
+        return {model_id: url for model_id, url in urls.items() if url is not None}
 
     def keep(self, wanted: Mapping[str, ServedModel]) -> None:
         """Serve these models, by id, and no others.
@@ -58,11 +63,11 @@ class Engines:
         is_known = model_id in self._refused
         try:
             engine = self._engine(model_id, model)
-            engine.start()
-        except (FreeholdError, OSError) as error:
+        except Exception as error:  # an engine may be of any package
             self._refused[model_id] = time.monotonic() + TRY_AGAIN_S
             if not is_known:
-                _LOG.error("Model %s is not served, so the provider answers: %s", model_id, error)
+                said = str(error) if isinstance(error, FreeholdError | OSError) else f"{type(error).__name__}: {error}"
+                _LOG.error("Model %s is not served, so the provider answers: %s", model_id, " ".join(said.split()))
             return
         self._refused.pop(model_id, None)
         self._engines[model_id] = engine
@@ -81,7 +86,8 @@ class Engines:
         """Stop all engines."""
         self.keep({})
 
-    def _engine(self, model_id: str, model: ServedModel) -> Engine:
+    def _engine(self, model_id: str, model: ServedModel) -> _Kept:
+        name = self._settings.text("serve.engine")
         card = self._store().registry.model(model_id)
         known = {model.sha256, card.served_sha256 if card is not None else ""} - {""}
         if len(known) > 1:
@@ -89,13 +95,47 @@ class Engines:
                 f"Model {model_id} has another file than its route was proven with.",
                 hint="Prove and move the task again; freehold receipts verify shows what was changed.",
             )
-        return Engine(
-            Path(model.folder) / MODEL_FILE,
-            sha256=next(iter(known), None),
-            log=self._settings.state.absolute() / "logs" / f"engine-{model_id}.log",
-            threads=self._settings.whole("serve.threads"),
-            slots=self._settings.whole("serve.slots"),
+        if card is not None and card.parity and card.engine != name:
+            raise StateError(
+                f"Model {model_id} was checked with the engine {card.engine!r}, and serve.engine is {name!r}.",
+                hint="Set serve.engine back, or train the task again: that checks the model with the other engine.",
+            )
+        limit = TimeLimit(f"freehold-engine-{model_id}", LIMIT_S)
+        engine = limit.call(
+            lambda: load_engine(name)(
+                Path(model.folder) / MODEL_FILE,
+                sha256=next(iter(known), None),
+                log=self._settings.state.absolute() / "logs" / f"engine-{model_id}.log",
+                threads=self._settings.whole("serve.threads"),
+                slots=self._settings.whole("serve.slots"),
+            )
         )
+        limit.call(engine.start)
+        return _Kept(model_id, engine, limit)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """An engine that was started; it may be of any package, so nothing that it raises comes through."""
+
+    model_id: str
+    engine: Engine
+    limit: TimeLimit
+
+    def url(self) -> str | None:
+        """Where the model is served; None while it is not, or where that cannot be told."""
+        try:
+            return self.engine.url
+        except Exception:
+            return None
+
+    def stop(self) -> None:
+        """Stop it, or leave it where it does not stop in time."""
+        try:
+            self.limit.call(self.engine.stop)
+        except Exception as error:
+            said = " ".join(f"{type(error).__name__}: {error}".split())
+            _LOG.error("The engine of model %s was not stopped: %s", self.model_id, said)
 
 
 class EngineList:

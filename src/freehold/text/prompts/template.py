@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from freehold.model.exchange import Asked, Message
+from freehold.model.prompt import Prompt
 from freehold.text.prompts.fingerprint import LEAD_BREAK, LEAD_ROLES
 from freehold.text.prompts.fingerprint_v1 import format_digest, tools_digest
 from freehold.text.prompts.part import Part
@@ -52,11 +53,11 @@ class Template:
         """The shared text of all messages, with `mark` where gaps are."""
         return " ".join(part.text(mark) for part in self.parts)
 
-    def fits(self, asked: Asked) -> bool:
+    def fits(self, asked: Asked | Prompt) -> bool:
         """Whether the request is of this form."""
         return self.gaps(asked) is not None
 
-    def strip(self, asked: Asked) -> tuple[Message, ...] | None:
+    def strip(self, asked: Asked | Prompt) -> tuple[Message, ...] | None:
         """The messages that the owned model sees, or None when the request does not fit or nothing would be left.
 
         An empty gap leaves no message behind, except before a message of the same role.
@@ -71,11 +72,11 @@ class Template:
                 kept.append(Message(part.role, text))
         return tuple(reversed(kept)) or None
 
-    def gaps(self, asked: Asked) -> list[tuple[str, ...]] | None:
+    def gaps(self, asked: Asked | Prompt) -> list[tuple[str, ...]] | None:
         """What stands in the gaps of each message; None where the request does not fit."""
         return self.match(asked) if self.frame == frame(asked, self.version) else None
 
-    def match(self, asked: Asked) -> list[tuple[str, ...]] | None:
+    def match(self, asked: Asked | Prompt) -> list[tuple[str, ...]] | None:
         """The same, whatever the tools and the response format of the request."""
         messages = self.messages(asked)
         if len(messages) < len(self.parts):
@@ -89,7 +90,7 @@ class Template:
             gaps.append(found)
         return gaps
 
-    def messages(self, asked: Asked) -> Talk:
+    def messages(self, asked: Asked | Prompt) -> Talk:
         """The messages of a request as this template reads them."""
         return asked.messages if self.version < _NEWEST else joined(asked.messages)
 
@@ -114,7 +115,7 @@ class Template:
         )
 
 
-def frame(asked: Asked, version: int = _NEWEST) -> tuple[str, str]:
+def frame(asked: Asked | Prompt, version: int = _NEWEST) -> tuple[str, str]:
     """The digests of tools and response format as a template of this version has them."""
     if version < _NEWEST:
         return tools_digest(asked.tools), format_digest(asked.response_format)

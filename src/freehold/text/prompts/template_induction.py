@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from freehold.model.exchange import Asked, Message
+from freehold.model.prompt import Prompt
 from freehold.text.effort import check_effort
 from freehold.text.prompts.alignment import MIN_VARIANTS, STRAY_SHARE, aligned_part, commonest, fixed_part
 from freehold.text.prompts.fingerprint import LEAD_ROLES
@@ -67,11 +68,11 @@ class Versioned(Template):
 
     earlier: tuple[Template, ...] = ()
 
-    def fits(self, asked: Asked) -> bool:
+    def fits(self, asked: Asked | Prompt) -> bool:
         """Whether the request is of any version."""
         return Template.fits(self, asked) or any(template.fits(asked) for template in self.earlier)
 
-    def strip(self, asked: Asked) -> tuple[Message, ...] | None:
+    def strip(self, asked: Asked | Prompt) -> tuple[Message, ...] | None:
         """What the owned model sees of a request of the newest version that it fits."""
         if Template.fits(self, asked):
             return Template.strip(self, asked)

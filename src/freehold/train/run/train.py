@@ -12,17 +12,20 @@ from freehold.freeze import load
 from freehold.model import Example, ModelCard
 from freehold.model.evidence.terms import TrainingFigures
 from freehold.model.ids import canonical_json, sha256_hex
-from freehold.model.model_card import MODEL_FILE
+from freehold.model.model_card import DEFAULT_ENGINE, MODEL_FILE
 from freehold.model.task import Task
 from freehold.pipeline.progress import Progress, Reporter
 from freehold.pipeline.workspace import Workspace
-from freehold.serve import check_parity, export_gguf, pull, read_adapter, serving
+from freehold.plugins import BASES, ENGINES
+from freehold.serve import check_parity, export_gguf, load_engine, pull, read_adapter, serving
 from freehold.settings import Settings
 from freehold.store import DatasetRow
 from freehold.system.files import file_sha256
-from freehold.text.chatml import TEMPLATE
+from freehold.system.gguf import architecture_of
 from freehold.train import Progress as TrainProgress
 from freehold.train import Recipe, Trained, Undertrained, default_epochs, fit, undertrained
+from freehold.train.bases import base_of
+from freehold.train.trainers import DEFAULT as DEFAULT_TRAINER
 
 PARITY_EXAMPLES = 16
 _LEAST_OUTPUT_TOKENS = 24
@@ -45,20 +48,31 @@ def train_model(workspace: Workspace, task: Task, dataset: DatasetRow, report: R
     name = workspace.settings.text("train.base")
     base = pull(name, workspace.state, lambda note: report(Progress(stage="base", note=note)))
     recipe = _recipe(workspace.settings, dataset)
-    work = sha256_hex(canonical_json([dataset.id, file_sha256(base), asdict(recipe)]))[:16]
+    trainer = workspace.settings.text("train.trainer")
+    named = [] if trainer == DEFAULT_TRAINER else [trainer]
+    work = sha256_hex(canonical_json([dataset.id, file_sha256(base), asdict(recipe), *named]))[:16]
     folder = workspace.folder("models") / work
-    trained = fit(Path(dataset.path), base, folder, recipe, _telling(report))
+    trained = fit(Path(dataset.path), base, folder, recipe, _telling(report), trainer=trainer)
     report(Progress(stage="export", note="merging the adapter, writing the GGUF"))
     gguf = folder / MODEL_FILE
     before = [card for card in workspace.store.registry.models(task.id) if Path(card.path).name == work]
     if not gguf.exists() or (before and file_sha256(gguf) not in {card.served_sha256 for card in before}):
-        export_gguf(base, read_adapter(trained.adapter_dir), gguf, chat_template=TEMPLATE)
+        _export(base, trained, gguf)
     card = _card(task, dataset, trained, base=name, gguf=gguf, longest=longest)
+    if trainer != DEFAULT_TRAINER:
+        card = replace(card, recipe=card.recipe | {"trainer": trainer})
     known = next((known for known in before if known.files == card.files), None)
     if known is not None:
         card = replace(known, created_at=card.created_at)
     workspace.store.registry.put_model(card)
     return card
+
+
+def _export(base: Path, trained: Trained, gguf: Path) -> None:
+    kind = base_of(base)
+    with BASES.errors_of(architecture_of(base)):
+        adapter = read_adapter(trained.adapter_dir, kind)
+        export_gguf(base, adapter, gguf, names=kind, chat_template=kind.template)
 
 
 def model_file(task: Task, card: ModelCard) -> Path:
@@ -86,16 +100,21 @@ def training_facts(card: ModelCard, task: Task) -> TrainingFigures | None:
 def check_model(workspace: Workspace, task: Task, dataset: DatasetRow, model_id: str, report: Reporter) -> None:
     """Check that the served model is the trained one and write the result on its card; ParityError when it is not."""
     card = workspace.model(task, model_id)
-    if card.parity.get("is_ok"):
+    name = workspace.settings.text("serve.engine")
+    if card.parity.get("is_ok") and card.engine == name:
         return
+    engine = load_engine(name, "logprobs", "tokenize")
     report(Progress(stage="check", note="token ids and logprobs, served against trained"))
     gguf = model_file(task, card)
     examples = [example for example in load(Path(dataset.path)).dev if not example.is_aside][:PARITY_EXAMPLES]
     log = workspace.folder("logs") / f"engine-{card.id}.log"
     threads = workspace.settings.whole("serve.threads")
-    with serving(gguf, log=log, threads=threads, slots=1, sha256=card.served_sha256) as url:
-        parity = check_parity(gguf.parent, examples, url)
-    result = asdict(parity) | {"words": parity.words}
+    with (
+        ENGINES.errors_of(name),
+        serving(engine, gguf, log=log, threads=threads, slots=1, sha256=card.served_sha256) as url,
+    ):
+        parity = check_parity(gguf.parent, examples, engine, url)
+    result = asdict(parity) | {"words": parity.words} | ({} if name == DEFAULT_ENGINE else {"engine": name})
     workspace.store.registry.put_model(replace(card, parity=result))
     if not parity.is_ok:
         raise ParityError(

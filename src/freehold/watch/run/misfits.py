@@ -13,11 +13,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
+from freehold.freeze.prompt_steps import live_preparation
 from freehold.model.route import Route
 from freehold.route import relearnt
 from freehold.text.prompts.fingerprint import whole_lead
 from freehold.text.prompts.relearn import relearn
-from freehold.text.prompts.template import Template
 from freehold.text.read_call import ReadCall
 from freehold.watch.run.bounds import evidence_at
 
@@ -40,8 +40,9 @@ class Misfits:
         for read in unfit:
             _remember(last, read)
         self._last[route.task_id] = route.version, last
+        prepared = live_preparation(route.template)
         found = relearn(
-            Template.from_json(route.template),
+            prepared.template,
             [read.asked for read in last if read.asked is not None],
             learnt_at=evidence_at(route),
             seen_at=last[-1].call.created_at,
@@ -49,7 +50,7 @@ class Misfits:
         if found is None:
             return None
         reason = f"nothing but a value of the prompt changed: {found.words}"
-        return relearnt(route, found.template.to_json(), created_at=now, reason=reason)
+        return relearnt(route, prepared.written(found.template), created_at=now, reason=reason)
 
 
 def _remember(last: deque[ReadCall], read: ReadCall) -> None:

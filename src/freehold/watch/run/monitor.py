@@ -21,6 +21,7 @@ import msgspec
 
 from freehold import route as routing
 from freehold.errors import BusyError
+from freehold.freeze.prompt_steps import live_preparation
 from freehold.model.call import Call
 from freehold.model.live import Live
 from freehold.model.route import Route
@@ -29,7 +30,6 @@ from freehold.pipeline.workspace import Workspace
 from freehold.route.run.move import put_route
 from freehold.settings import Settings
 from freehold.store import CallStream, Place, WatchRow
-from freehold.text.prompts.template import Template
 from freehold.text.read_call import ReadCall
 from freehold.text.slices import SliceShape
 from freehold.watch import (
@@ -230,7 +230,7 @@ class _Follower:
         self._now = now
         self._eye = ObservationContext(
             route=route,
-            template=Template.from_json(route.template),
+            preparation=live_preparation(route.template),
             slow_ms=slow_ms(route, settings),
             shape=_shape(route),
         )

@@ -16,10 +16,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from freehold.freeze.prompt_steps import Preparation
 from freehold.model.call import Call
 from freehold.model.exchange import input_text
 from freehold.model.route import Route
-from freehold.text.prompts.template import Template
 from freehold.text.read_call import ReadCall, read_call
 from freehold.text.refusals import is_refusal
 from freehold.text.scoring import is_acceptable, score
@@ -52,7 +52,7 @@ class ObservationContext:
     """
 
     route: Route
-    template: Template
+    preparation: Preparation
     slow_ms: float | None = None
     shape: SliceShape | None = None
     unreadable: list[str] = field(default_factory=list)
@@ -102,7 +102,7 @@ def observation(seen: JoinedCall, eye: ObservationContext) -> Observation:
         is_valid=_is_valid(seen, owned, eye.route),
         is_refusal=None if owned is None or not is_local else is_refusal(_text(owned)),
         is_slow=_is_slow(call, eye.slow_ms),
-        input_text=_input(seen.whole, eye.template),
+        input_text=_input(seen.whole, eye.preparation),
         model_answered=rented_call.model_answered if rented_call and _is_whole(rented_call) else None,
         system_fingerprint=rented_call.system_fingerprint if rented_call and _is_whole(rented_call) else None,
         slices=_slices(seen.whole, owned, eye) if is_local else (),
@@ -112,7 +112,7 @@ def observation(seen: JoinedCall, eye: ObservationContext) -> Observation:
 def is_stray(call: Call, eye: ObservationContext) -> bool:
     """Whether a call that no version of the route placed does not fit what was proven."""
     read = read_call(call) if _is_whole(call) and call.redaction != "deleted" else None
-    if read is None or read.asked is None or eye.template.strip(read.asked) is not None:
+    if read is None or read.asked is None or eye.preparation.messages(read.asked) is not None:
         return False
     _keep_unfit(call, eye)
     return True
@@ -254,11 +254,11 @@ def _is_slow(call: Call, slow_ms: float | None) -> bool | None:
     return call.latency_ms - (call.gateway_ms or 0.0) > slow_ms
 
 
-def _input(whole: Call | None, template: Template) -> str | None:
+def _input(whole: Call | None, preparation: Preparation) -> str | None:
     if whole is None or whole.redaction == "deleted":
         return None
     asked = read_call(whole).asked
-    messages = template.strip(asked) if asked is not None and asked.is_plain else None
+    messages = preparation.messages(asked) if asked is not None and asked.is_plain else None
     return None if messages is None else input_text(messages)
 
 
@@ -266,5 +266,5 @@ def _slices(whole: Call | None, owned: ReadCall | None, eye: ObservationContext)
     """The slices that a local answer lies in, as the proof and the gateway cut them."""
     if eye.shape is None or whole is None or owned is None or owned.asked is None:
         return ()
-    messages = eye.template.strip(owned.asked)
+    messages = eye.preparation.messages(owned.asked)
     return () if messages is None else eye.shape.names(messages, _text(owned))

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from freehold.train.batches import Encoded
+from freehold.train.trainers.lora.batches import Encoded
 
 MOST_BYTES = 2**30
 _GROUP = 8

@@ -15,11 +15,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from freehold.train.batches import Encoded, parts
 from freehold.train.job import Progress
-from freehold.train.kernels import answer_loss, answer_scores
-from freehold.train.lower import LowerLayers, body_of
 from freehold.train.recipe import Recipe, learning_rate
+from freehold.train.trainers.lora.batches import Encoded, parts
+from freehold.train.trainers.lora.kernels import answer_loss, answer_scores
+from freehold.train.trainers.lora.lower import LowerLayers, body_of
 
 SMOOTHING = 0.95
 UNTIMED_STEPS = 2

@@ -1,4 +1,4 @@
-"""An engine: llama.cpp in a child process, started, watched, and restarted on the same port when it dies.
+"""llama.cpp as an engine, in a child process, started, watched, and restarted on the same port when it dies.
 
 A crash of the engine is not a crash of its user: `url` is None while it is away. Where the SHA-256 of the file is
 given, each start and each restart reads the file and serves no other one. Each engine has a key, made anew with it,
@@ -14,12 +14,13 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar
 
 from freehold.errors import EngineError, MissingExtraError
-from freehold.model.engine import with_key
+from freehold.model.engine import owned_body, with_key
+from freehold.serve.engines import Ability
+from freehold.serve.engines.llamacpp.greedy import greedy_answer
 from freehold.system.child_process import Supervisor, last_line
 from freehold.system.environment import lean_environment
 from freehold.system.files import file_sha256
@@ -34,8 +35,12 @@ _ENVIRONMENT = {"OMP_WAIT_POLICY": "passive"}
 """Waiting threads sleep instead of spinning: beside another busy process, spinning answers several times slower."""
 
 
-class Engine:
+class LlamaCpp:
     """Keeps one GGUF served; safe to ask from any thread."""
+
+    can: ClassVar[frozenset[Ability]] = frozenset({"logprobs", "tokenize"})
+    body = staticmethod(owned_body)
+    greedy = staticmethod(greedy_answer)
 
     def __init__(
         self,
@@ -108,7 +113,8 @@ class Engine:
         """The words of the next start, on the port of the last one; None where the file may not be served."""
         if not self._is_allowed():
             return None
-        return [sys.executable, "-m", "freehold.serve.worker", *self._arguments, "--port", str(self._port)]
+        worker = "freehold.serve.engines.llamacpp.worker"
+        return [sys.executable, "-m", worker, *self._arguments, "--port", str(self._port)]
 
     def _hear(self, words: list[str]) -> None:
         match words:
@@ -132,16 +138,3 @@ class Engine:
             )
         self._is_refused = not is_same
         return is_same
-
-
-@contextmanager
-def serving(
-    gguf: Path, *, log: Path, threads: int = 0, slots: int = 8, context: int = 2048, sha256: str | None = None
-) -> Iterator[str]:
-    """Serve a GGUF for as long as the block runs; gives its URL. `sha256` is that of the only file to be served."""
-    engine = Engine(gguf, log=log, threads=threads, slots=slots, context=context, sha256=sha256)
-    engine.start()
-    try:
-        yield engine.wait()
-    finally:
-        engine.stop()

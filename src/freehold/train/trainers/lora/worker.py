@@ -1,4 +1,4 @@
-"""The process that trains: `python -m freehold.train.worker JOB_FOLDER PARENT_PID`.
+"""The process that trains: `python -m freehold.train.trainers.lora.worker JOB_FOLDER PARENT_PID`.
 
 Read `work` for the whole of it. The worker keeps its place in a checkpoint every minute or so and goes on there when
 it is started again: the same batches, the same schedule, the same result (there is no dropout, so nothing is random
@@ -30,12 +30,21 @@ import torch
 from freehold.errors import DataError, FreeholdError, StateError, TrainError
 from freehold.model.dataset_folder import read_split
 from freehold.system.files import file_sha256
-from freehold.train import base
-from freehold.train.batches import Encoded, batches_from, encode, steps_of
+from freehold.train.bases import Base, Shape, base_of
+from freehold.train.bases.header_cache import reading_once
 from freehold.train.job import Job, Progress, Trained, read_done, read_job, write_done, write_json
-from freehold.train.lower import kept_bytes
 from freehold.train.memory import Layers, available_bytes, check_memory, give_back_freed, needed_bytes
-from freehold.train.trainer import Trainer
+from freehold.train.recipe import Recipe
+from freehold.train.trainers.lora.adapters import (
+    add_adapters,
+    device_and_dtype,
+    save_adapter,
+    save_merged,
+    tokenize_with,
+)
+from freehold.train.trainers.lora.batches import Encoded, batches_from, encode, steps_of
+from freehold.train.trainers.lora.lower import kept_bytes
+from freehold.train.trainers.lora.trainer import Trainer
 
 DEV_EXAMPLES = 128
 DEV_TOKENS = 8192
@@ -99,16 +108,17 @@ def work(folder: Path, parent: int) -> None:
             return
         report(Progress(phase="load"))
         post = _Post(folder, job, parent, report)
-        device, dtype = base.device_and_dtype(job.recipe.precision)
-        with base.reading_once():
+        device, dtype = device_and_dtype(job.recipe.precision)
+        base = base_of(job.base)
+        with reading_once():
             shape = base.read_shape(job.base)
-            tokenizer = base.load_tokenizer(job.base, shape.split_rule)
+            tokenizer = base.load_tokenizer(job.base, shape)
             post.look()
-            lessons = _read_lessons(job, tokenizer)
-            _check_room(job, shape, lessons, device, dtype)
+            lessons = _read_lessons(job, base, tokenizer)
+            _check_room(shape, base.layers(shape, job.recipe), lessons, job.recipe, device, dtype)
             model = base.load_model(job.base, device, dtype)
         post.look()
-        trained = base.add_adapters(model, job.recipe)
+        trained = add_adapters(model, job.recipe)
         trainer = Trainer(model, trained, job.recipe, device, [*lessons.train, *lessons.dev], look=post.look)
         note = trainer.restore(post.checkpoint, job.key, started)
         report(Progress(phase="load", step=trainer.step, note=note))
@@ -124,8 +134,8 @@ def work(folder: Path, parent: int) -> None:
         report(Progress(phase="save", step=trainer.step, steps=trainer.step, loss=trainer.mean_loss, dev_loss=dev_loss))
         post.look()
         give_back_freed()
-        base.save_adapter(model, job.recipe, folder / "adapter")
-        base.save_merged(model, tokenizer, folder / "hf")
+        save_adapter(model, job.recipe, folder / "adapter")
+        save_merged(model, tokenizer, folder / "hf")
         write_done(folder, job, _summary(post, trainer, lessons, dev_loss=dev_loss, dev_exact=dev_exact))
         post.checkpoint.unlink(missing_ok=True)
         report(Progress(phase="done", step=trainer.step, steps=trainer.step, loss=trainer.mean_loss, dev_loss=dev_loss))
@@ -157,24 +167,24 @@ def _train(trainer: Trainer, lessons: _Lessons, post: _Post) -> None:
     trainer.save(post.checkpoint, post.job.key)
 
 
-def _check_room(job: Job, shape: base.Shape, lessons: _Lessons, device: torch.device, dtype: torch.dtype) -> None:
+def _check_room(
+    shape: Shape, layers: Layers, lessons: _Lessons, recipe: Recipe, device: torch.device, dtype: torch.dtype
+) -> None:
     """Raise TrainError when the whole training would not fit into memory."""
-    trained = min(job.recipe.lora_layers or shape.layers, shape.layers)
-    layers = Layers(count=trained, hidden=shape.hidden, inner=shape.inner, heads=shape.heads, rank=job.recipe.lora_rank)
-    kept = max(layers.kept(lengths) for lengths in steps_of([len(example) for example in lessons.train], job.recipe))
+    kept = max(layers.kept(lengths) for lengths in steps_of([len(example) for example in lessons.train], recipe))
     needed = needed_bytes(weights=shape.weights, weight_bytes=dtype.itemsize, layers=layers, kept=kept)
-    if trained < shape.layers:
+    if layers.count < shape.layers:
         needed += kept_bytes([*lessons.train, *lessons.dev], shape.hidden, dtype.itemsize)
     if device.type == "cpu":
         check_memory(needed, available_bytes())
 
 
-def _read_lessons(job: Job, tokenizer: Any) -> _Lessons:
+def _read_lessons(job: Job, base: Base, tokenizer: Any) -> _Lessons:
     """Train and dev split as ids; DataError when too few examples are left to learn from."""
-    tokenize, most = base.tokenize_with(tokenizer), job.recipe.max_tokens
-    train, dropped = encode(read_split(job.dataset, "train"), tokenize, most)
+    tokenize, most = tokenize_with(tokenizer), job.recipe.max_tokens
+    train, dropped = encode(read_split(job.dataset, "train"), tokenize, most, base)
     known = [example for example in read_split(job.dataset, "dev") if not example.is_aside]
-    dev, _ = encode(known[:DEV_EXAMPLES], tokenize, most)
+    dev, _ = encode(known[:DEV_EXAMPLES], tokenize, most, base)
     if len(train) < LEAST_EXAMPLES:
         longer = f" ({dropped} more are longer than {most} tokens)" if dropped else ""
         raise DataError(

@@ -3,7 +3,7 @@
 The order is a pure function of seed and pass, so that a resumed training sees the same batches without any saved
 state. Examples of like length share a batch: little of the work goes into padding.
 
-Not covered: tensors (`worker`), the tokenizer (`base`).
+Not covered: tensors (`worker`), the tokenizer (`train.bases`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import count, islice
 
 from freehold.model import Example
-from freehold.text.chatml import answer, render
+from freehold.train.bases import Base
 from freehold.train.recipe import Recipe
 
 BUCKET_BATCHES = 50
@@ -34,12 +34,12 @@ class Encoded:
         return len(self.prompt) + len(self.answer)
 
 
-def encode(examples: Sequence[Example], tokenize: Tokenize, max_tokens: int) -> tuple[list[Encoded], int]:
-    """The examples as ids, and how many were dropped because they are longer than `max_tokens`."""
+def encode(examples: Sequence[Example], tokenize: Tokenize, max_tokens: int, base: Base) -> tuple[list[Encoded], int]:
+    """The examples as ids, spelled as the base reads them, and how many were dropped: longer than `max_tokens`."""
     if not examples:
         return [], 0
-    prompts = tokenize([render(example.messages) for example in examples])
-    answers = tokenize([answer(example.target) for example in examples])
+    prompts = tokenize([base.render(example.messages) for example in examples])
+    answers = tokenize([base.answer(example.target) for example in examples])
     encoded = [Encoded(tuple(p), tuple(a)) for p, a in zip(prompts, answers, strict=True)]
     kept = [item for item in encoded if len(item) <= max_tokens]
     return kept, len(encoded) - len(kept)

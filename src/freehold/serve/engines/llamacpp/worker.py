@@ -1,7 +1,7 @@
 """The engine's own process: llama.cpp through xllamacpp, serving one GGUF on loopback until told to stop.
 
 It reads its key, a line, from stdin, where no list of processes shows it. It answers nobody without it and no web page.
-Prints `ready URL` on stdout once it answers. Dies with its parent. Not covered: restarting it (`serve.engine`).
+Prints `ready URL` on stdout once it answers. Dies with its parent. Not covered: restarting it (`engine`).
 """
 
 from __future__ import annotations
