@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis.errors import Unsatisfiable
 from made import a_workspace, triage_calls
+from msgspec import structs
 from schemathesis import Case, GenerationMode
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
@@ -170,7 +170,9 @@ def test_callers_elsewhere_tell_feedback_with_a_key_and_see_nothing(
     elsewhere = TestClient(app, base_url=ELSEWHERE, client=("203.0.113.9", 4711), raise_server_exceptions=False)
     theirs, others = triage_calls(2)
     theirs_id, others_id = "0192" + theirs.id[4:], "0193" + others.id[4:]
-    workspace.store.calls.add([replace(theirs, id=theirs_id, key_id="goodkey1"), replace(others, id=others_id)])
+    workspace.store.calls.add(
+        [structs.replace(theirs, id=theirs_id, key_id="goodkey1"), structs.replace(others, id=others_id)]
+    )
     body = {"kind": "boolean", "value": True}
     assert elsewhere.get("/api/tasks").status_code == 403
     assert elsewhere.get(f"/api/calls/{theirs_id}", headers=GOOD).status_code == 403

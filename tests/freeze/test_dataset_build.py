@@ -159,7 +159,9 @@ def test_where_most_answers_are_tool_calls_the_others_are_learnt_if_they_are_eno
 
 
 def test_more_calls_are_not_promised_to_help_where_hardly_one_can_be_learnt_from() -> None:
-    images = [replace(c, asked=replace(c.asked, is_plain=False)) if i % 20 else c for i, c in enumerate(many(300))]
+    images = [
+        replace(c, asked=structs.replace(c.asked, is_plain=False)) if i % 20 else c for i, c in enumerate(many(300))
+    ]
     with pytest.raises(DataError, match="15 usable examples and needs 50") as caught:
         build(images, task=TASK)
     assert "285 not_plain" in caught.value.message
