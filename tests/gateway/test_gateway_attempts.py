@@ -9,10 +9,10 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from conftest import Build, Town
+from gateway.scripted import CHAT, served
+from gateway.scripted_town import Build, Town
 from hypothesis import given
 from hypothesis import strategies as st
-from scripted import CHAT, served
 from test_gateway_bytes import CHAT_PATH, asking, send
 
 from freehold.gateway.config import Fallback, Provider, Resilience

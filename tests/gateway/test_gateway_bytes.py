@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from conftest import Build, Town
+from gateway.scripted_town import Build, Town
 
 from freehold.gateway.config import GatewaySettings
 

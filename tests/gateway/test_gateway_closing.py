@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 import pytest
+from gateway.scripted import as_data, as_sse, chat_chunks, message_events, response_events, tool_chunks
 from hypothesis import given
 from hypothesis import strategies as st
-from scripted import as_data, as_sse, chat_chunks, message_events, response_events, tool_chunks
 
 from freehold.gateway.provider.stream_end import ClosingScan
 

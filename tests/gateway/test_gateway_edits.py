@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 import pytest
+from gateway.scripted import as_data, chat_chunks
 from hypothesis import given
 from hypothesis import strategies as st
-from scripted import as_data, chat_chunks
 
 from freehold.dialects.model_name import with_added_model, with_model
 from freehold.gateway.config import Provider

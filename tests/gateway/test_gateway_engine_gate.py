@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scripted import Shelf, running
+from gateway.scripted import Shelf, running
 from test_gateway_bytes import CHAT_PATH, asking, send
 from tiny_llama import write_tiny_llama
 

@@ -10,7 +10,7 @@ from typing import Any
 import anthropic
 import openai
 import pytest
-from conftest import Build, Town
+from gateway.scripted_town import Build, Town
 from openai import OpenAI
 from test_gateway_bytes import CHAT_PATH, asking, send
 

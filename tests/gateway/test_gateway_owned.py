@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from anthropic import Anthropic
-from conftest import Plan, Town, route
+from gateway.scripted_town import Plan, Town, route
 from openai import OpenAI
 from test_gateway_bytes import CHAT_PATH, asking, send
 

@@ -12,8 +12,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from conftest import Build, Town
-from scripted import Scripted, served
+from gateway.scripted import Scripted, served
+from gateway.scripted_town import Build, Town
 from test_gateway_bytes import CHAT_PATH, asking, send
 
 from freehold.gateway.config import GatewaySettings

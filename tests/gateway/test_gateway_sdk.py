@@ -9,9 +9,9 @@ from typing import Any
 import openai
 import pytest
 from anthropic import Anthropic
-from conftest import Town
+from gateway.scripted import CHAT, MESSAGE, RESPONSE, chat_chunks
+from gateway.scripted_town import Town
 from openai import OpenAI
-from scripted import CHAT, MESSAGE, RESPONSE, chat_chunks
 
 ASK: Any = [{"role": "system", "content": "Sort it."}, {"role": "user", "content": "Where is my parcel?"}]
 TOOLS: Any = [{"type": "function", "function": {"name": "refund", "parameters": {"type": "object"}}}]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Plan, Town, route
+from gateway.scripted_town import Plan, Town, route
 from test_gateway_bytes import CHAT_PATH, asking, send
 from test_gateway_owned import ask
 

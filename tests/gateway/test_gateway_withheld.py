@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import Plan, Town, route
+from gateway.scripted_town import Plan, Town, route
 from openai import OpenAI
 
 from freehold.text.slices import SliceShape
