@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from live.moved import a_moved_task
+from watch.moved import a_moved_task
 from made import a_workspace, triage_calls
 from msgspec import structs
 
