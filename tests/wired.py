@@ -13,7 +13,8 @@ from fidelity.upstream import Script, Seen, Upstream, served
 from gateway.scripted import Shelf, running
 
 from freehold.gateway.app import Gateway
-from freehold.gateway.config import GatewaySettings, Provider, Router
+from freehold.gateway.config import GatewaySettings, Provider
+from freehold.gateway.router import ProvidersOnly
 from freehold.httpd.server import Limits
 from freehold.model import Call
 
@@ -75,6 +76,6 @@ def wired(
         known = [make(url) for make in providers or both]
         shelf = Shelf(PRICES)
         own = settings or GatewaySettings(record_wait_s=5)
-        gateway = Gateway(own, known, shelf, Router(), options.get("other"), options.get("oversight"))  # type: ignore[arg-type]
+        gateway = Gateway(own, known, shelf, ProvidersOnly(), options.get("other"), options.get("oversight"))  # type: ignore[arg-type]
         with running(gateway, Limits(body_bytes=own.max_body_bytes)) as port:
             yield Wired(port, upstream, shelf)

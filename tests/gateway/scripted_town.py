@@ -8,7 +8,8 @@ from typing import Any
 
 from gateway.scripted import Scripted, Shelf
 
-from freehold.gateway.config import GatewaySettings, Router
+from freehold.gateway.config import GatewaySettings
+from freehold.gateway.router import ProvidersOnly
 from freehold.model import Message, Route
 from freehold.model.assignment import Assignment
 from freehold.model.engine import owned_body
@@ -38,6 +39,14 @@ class Town:
         return f"http://127.0.0.1:{self.upstream_port}"
 
 
+class ScriptedRouter(ProvidersOnly):
+    """A router with some of its answers given."""
+
+    def __init__(self, **answers: Any) -> None:
+        for name, answer in answers.items():
+            setattr(self, name, answer)
+
+
 @dataclass
 class Plan:
     """The route of the one task that every request with a user message belongs to."""
@@ -46,7 +55,7 @@ class Plan:
     draw: float = 0.99
     body: Body = owned_body
 
-    def router(self, engine_url: str) -> Router:
+    def router(self, engine_url: str) -> ScriptedRouter:
         def find(asked: Any, explicit: str | None) -> Assignment | None:
             if explicit == "explode":
                 raise RuntimeError("the router is broken")
@@ -61,7 +70,7 @@ class Plan:
         def confidence(route: Route, answer: Any) -> float:
             return 1.0 + min(answer.logprobs)
 
-        return Router(
+        return ScriptedRouter(
             find=find,
             engine_url=lambda model_id: engine_url if model_id == "m1" else None,
             body=self.body,

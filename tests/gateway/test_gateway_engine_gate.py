@@ -17,11 +17,12 @@ from typing import Any
 
 import pytest
 from gateway.scripted import Shelf, running
+from gateway.scripted_town import ScriptedRouter
 from test_gateway_bytes import CHAT_PATH, asking, send
 from tiny_llama import write_tiny_llama
 
 from freehold.gateway.app import Gateway
-from freehold.gateway.config import GatewaySettings, Provider, Router
+from freehold.gateway.config import GatewaySettings, Provider
 from freehold.gateway.oversight import Oversight
 from freehold.httpd.server import Limits
 from freehold.model import Route
@@ -168,7 +169,9 @@ def a_scene(*, engine_url: str = "", kind: str = "cascade", **changes: Any) -> I
         return replace(placed, messages=asked.messages)
 
     url = f"http://127.0.0.1:{sides.port}"
-    board = Router(find=find, engine_url=lambda model_id: engine_url or url, confidence=lambda route, answer: 1.0)
+    board = ScriptedRouter(
+        find=find, engine_url=lambda model_id: engine_url or url, confidence=lambda route, answer: 1.0
+    )
     providers = [Provider(name="up", base_url=f"{url}/v1")]
     gateway = Gateway(GatewaySettings(), providers, shelf, board, None, Oversight())  # type: ignore[arg-type]
     with running(gateway, Limits()) as port:

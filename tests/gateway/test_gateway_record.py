@@ -152,14 +152,15 @@ GATEWAY = """
 import sys
 from pathlib import Path
 from freehold.gateway.app import Gateway
-from freehold.gateway.config import GatewaySettings, Provider, Router
+from freehold.gateway.config import GatewaySettings, Provider
+from freehold.gateway.router import ProvidersOnly
 from freehold.httpd.server import Limits
 from freehold.gateway.server import listen, run
 from freehold.record import Journal, Recorder
 
 provider = Provider(name="up", base_url=f"http://127.0.0.1:{sys.argv[2]}")
 recorder = Recorder(Journal(Path(sys.argv[1])))
-gateway = Gateway(GatewaySettings(), [provider], recorder, Router())
+gateway = Gateway(GatewaySettings(), [provider], recorder, ProvidersOnly())
 taken = listen("127.0.0.1", 0)
 run(gateway, taken, Limits(), on_ready=lambda: print(taken.getsockname()[1], flush=True))
 print("closed with", len(recorder.close()), flush=True)

@@ -16,7 +16,8 @@ import pytest
 from gateway.scripted import Shelf, running
 
 from freehold.gateway.app import Gateway
-from freehold.gateway.config import GatewaySettings, Provider, Router
+from freehold.gateway.config import GatewaySettings, Provider
+from freehold.gateway.router import ProvidersOnly
 from freehold.gateway.server import most_connections
 from freehold.httpd.server import Limits
 
@@ -28,7 +29,7 @@ MOST = 5
 def a_gateway(**limits: float) -> Iterator[tuple[int, Gateway]]:
     """A gateway that serves MOST connections at once."""
     provider = Provider(name="up", base_url="http://127.0.0.1:9/v1", prices={})
-    gateway = Gateway(GatewaySettings(record_wait_s=5), [provider], Shelf({}), Router())  # type: ignore[arg-type]
+    gateway = Gateway(GatewaySettings(record_wait_s=5), [provider], Shelf({}), ProvidersOnly())  # type: ignore[arg-type]
     with running(gateway, Limits(connections=MOST, **limits)) as port:  # type: ignore[arg-type]
         yield port, gateway
 

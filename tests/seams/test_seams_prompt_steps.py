@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from watch.moved import a_moved_task
 from made import a_workspace, triage_calls
 from msgspec import structs
+from watch.moved import a_moved_task
 
 from freehold.dialects import read_request
 from freehold.errors import DataError, SettingError

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -15,13 +16,14 @@ from freehold import route as routing
 from freehold.app.lazy_workspace import LazyWorkspace
 from freehold.app.route_check import RouteCheck
 from freehold.gateway.app import Gateway
-from freehold.gateway.config import Fallback, GatewaySettings, Provider, Resilience, Router
+from freehold.gateway.config import Fallback, GatewaySettings, Provider, Resilience
 from freehold.gateway.keys.admission import Admission, is_loopback
 from freehold.gateway.keys.budgets import Budgets
 from freehold.gateway.keys.settlement import Settlement
 from freehold.gateway.origins import read_origins
 from freehold.gateway.oversight import Oversight
 from freehold.gateway.refusal_counts import RefusedCounts
+from freehold.gateway.router import ProvidersOnly
 from freehold.gateway.server import most_connections, raise_file_limit
 from freehold.gateway.telemetry.access import AccessLog, AccessMode
 from freehold.gateway.telemetry.meter import Meter
@@ -30,12 +32,12 @@ from freehold.gateway.telemetry.tracing import is_wanted
 from freehold.httpd.asgi import AsgiApp
 from freehold.httpd.client import Timeouts
 from freehold.httpd.server import Limits
-from freehold.model import Asked
+from freehold.model import Asked, Message, Route
 from freehold.model.assignment import Assignment
-from freehold.model.engine import owned_body
+from freehold.model.engine import OwnedAnswer, owned_body
 from freehold.record import Recorder
 from freehold.route.run.directory import Directory
-from freehold.serve.engines import live_body
+from freehold.serve.engines import Body, live_body
 from freehold.serve.run.engines import EngineList, engine_file
 from freehold.settings import ProviderSettings, Settings
 from freehold.system.hosts import read_hosts
@@ -131,6 +133,43 @@ class GatewayContext:
         return self.directory.is_known
 
 
+class TaskRouter(ProvidersOnly):
+    """Routes by the tasks, routes and engines of a context; without a `body` no owned model is asked."""
+
+    def __init__(self, context: GatewayContext, body: Body | None) -> None:
+        self.body = body or owned_body
+        self._context = context
+        self._has_engine = body is not None
+
+    def is_idle(self) -> bool:
+        """Whether no task has a route of its own."""
+        return self._context.is_idle()
+
+    def find(self, asked: Asked, explicit_task: str | None) -> Assignment | None:
+        """The task and route of a request."""
+        return self._context.find(asked, explicit_task)
+
+    def engine_url(self, model_id: str) -> str | None:
+        """Where a model is served now."""
+        return self._context.engines.url(model_id) if self._has_engine else None
+
+    def confidence(self, route: Route, answer: OwnedAnswer) -> float:
+        """By the calibrator that the proof made."""
+        return routing.confidence(route, answer)
+
+    def is_acceptable(self, route: Route, text: str, response_format: str | None) -> bool:
+        """By the kind of the task's answers, and the schema that the request asks for."""
+        return routing.is_acceptable(route, text, response_format)
+
+    def withheld(self, route: Route, messages: Sequence[Message], text: str) -> str:
+        """By the slices that the proof left with the provider."""
+        return routing.withheld(route, messages, text)
+
+    async def holds(self, assignment: Assignment) -> bool:
+        """Asked of the database, together with other requests of the moment."""
+        return await self._context.check.holds(assignment)
+
+
 def asks_for_keys(settings: Settings) -> bool:
     """Whether callers need a gateway key."""
     return settings.flag("gateway.require_key") or not is_loopback(settings.text("gateway.host"))
@@ -140,21 +179,11 @@ def build_gateway(
     settings: Settings, recorder: Recorder, context: GatewayContext, oversight: Oversight, console: AsgiApp
 ) -> Gateway:
     """The gateway with everything that it is handed; where its engine cannot be loaded, no owned model is asked."""
-    body = live_body(settings.text("serve.engine"))
     return Gateway(
         gateway_settings(settings),
         [_provider(settings, provider) for provider in settings.providers],
         recorder,
-        Router(
-            is_idle=context.is_idle,
-            find=context.find,
-            engine_url=context.engines.url if body is not None else lambda _model_id: None,
-            body=body or owned_body,
-            confidence=routing.confidence,
-            is_acceptable=routing.is_acceptable,
-            holds=context.check.holds,
-            withheld=routing.withheld,
-        ),
+        TaskRouter(context, live_body(settings.text("serve.engine"))),
         console,
         oversight,
     )

@@ -20,7 +20,7 @@ from freehold.dialects import dialect_of
 from freehold.dialects.paths import Fault
 from freehold.gateway.background import Background
 from freehold.gateway.checks import check
-from freehold.gateway.config import GatewaySettings, Provider, Router
+from freehold.gateway.config import GatewaySettings, Provider
 from freehold.gateway.doors import Doors
 from freehold.gateway.engine_gate import EngineGate
 from freehold.gateway.errors import RefusedError, json_headers, mistaken_path, reply
@@ -34,6 +34,7 @@ from freehold.gateway.provider.exchange import CLIENT_GONE_STATUS
 from freehold.gateway.refuser import Refuser
 from freehold.gateway.rented import Rented
 from freehold.gateway.request_context import RequestContext
+from freehold.gateway.router import Router
 from freehold.gateway.sampling import throw_coins
 from freehold.gateway.targets import CALLS, PAGE_BODY_BYTES, fault_of, no_page, origin_form
 from freehold.gateway.telemetry.health import is_probe

@@ -5,18 +5,12 @@ Not covered: where these values come from (`freehold.settings`, `freehold.app`).
 
 from __future__ import annotations
 
-import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from freehold.dialects.address import ProviderDialect
 from freehold.httpd.client import Timeouts
-from freehold.model.assignment import Assignment
-from freehold.model.engine import OwnedAnswer, owned_body
-from freehold.model.exchange import Asked, Message
 from freehold.model.price import Price
-from freehold.model.route import Route
-from freehold.serve.engines import Body
 from freehold.system.hosts import Hosts
 
 
@@ -89,59 +83,3 @@ class Provider:
     prices: Mapping[str, Price] = field(default_factory=dict)
     timeouts: Timeouts = field(default_factory=Timeouts)
     resilience: Resilience = field(default_factory=Resilience)
-
-
-def _is_never_idle() -> bool:
-    return False
-
-
-def _find_nothing(asked: Asked, explicit_task: str | None) -> Assignment | None:
-    del asked, explicit_task
-    return None
-
-
-def _no_engine(model_id: str) -> str | None:
-    del model_id
-    return None
-
-
-def _no_confidence(route: Route, answer: OwnedAnswer) -> float:
-    del route, answer
-    return 0.0
-
-
-def _withhold_nothing(route: Route, messages: Sequence[Message], text: str) -> str:
-    del route, messages, text
-    return ""
-
-
-def _accept_any(route: Route, text: str, response_format: str | None) -> bool:
-    del route, text, response_format
-    return True
-
-
-async def _always_holds(assignment: Assignment) -> bool:
-    del assignment
-    return True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Router:
-    """How the gateway learns where a request goes; the defaults send everything to the providers.
-
-    `is_idle` holds while no task has ever had a route, so that requests need not be read to find one. `find` places a
-    request, given the task that the caller named, if any. `engine_url` is where a model is served now.
-    `body` is how engines are asked. `confidence` and `is_acceptable` judge an owned answer; `withheld` names the slice
-    of traffic for whose sake it is not used, if any. `holds` says whether the route that a request was assigned to is
-    still the newest one, also where another process changed it a moment ago. `draw` gives random numbers in [0, 1).
-    """
-
-    is_idle: Callable[[], bool] = _is_never_idle
-    find: Callable[[Asked, str | None], Assignment | None] = _find_nothing
-    engine_url: Callable[[str], str | None] = _no_engine
-    body: Body = owned_body
-    confidence: Callable[[Route, OwnedAnswer], float] = _no_confidence
-    is_acceptable: Callable[[Route, str, str | None], bool] = _accept_any
-    holds: Callable[[Assignment], Awaitable[bool]] = _always_holds
-    withheld: Callable[[Route, Sequence[Message], str], str] = _withhold_nothing
-    draw: Callable[[], float] = random.random

@@ -17,10 +17,11 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from typing import Literal
 
-from freehold.gateway.config import GatewaySettings, Router
+from freehold.gateway.config import GatewaySettings
 from freehold.gateway.engine_load import Allowance, EngineLoad, Pace, Reason, Ticket
 from freehold.gateway.provider.provider_times import ProviderTimes, provider_seconds
 from freehold.gateway.provider.upstream import is_alive
+from freehold.gateway.router import Router
 from freehold.httpd.client import Pool, UpstreamError
 from freehold.model.assignment import Assignment
 from freehold.model.engine import OwnedAnswer

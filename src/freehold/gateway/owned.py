@@ -15,12 +15,13 @@ from functools import partial
 from msgspec import structs
 
 from freehold.dialects import can_render, render_answer, render_stream
-from freehold.gateway.config import GatewaySettings, Router
+from freehold.gateway.config import GatewaySettings
 from freehold.gateway.engine_gate import Ask, EngineGate, LeftAloneError
 from freehold.gateway.errors import json_headers
 from freehold.gateway.provider.exchange import UNDECIDED
 from freehold.gateway.provider.upstream import ask_engine
 from freehold.gateway.request_context import RequestContext
+from freehold.gateway.router import Router
 from freehold.httpd.client import Pool, UpstreamError
 from freehold.httpd.heads import Header
 from freehold.model.assignment import Assignment
