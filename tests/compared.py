@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from made import BEGAN_AT, a_call, answer_body, chat_body
 
-import freehold.prove.run.prove
+import freehold.pipeline.students.generator
 from freehold.freeze import load
 from freehold.freeze.run.freeze import freeze
 from freehold.model import Call, Example, ModelCard, OwnedAnswer
@@ -193,4 +193,4 @@ def _no_engine(*_: object, **__: object) -> Iterator[str]:
 
 def without_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Start no engine: every answer is kept already."""
-    monkeypatch.setattr(freehold.prove.run.prove, "serving", _no_engine)
+    monkeypatch.setattr(freehold.pipeline.students.generator, "serving", _no_engine)

@@ -107,8 +107,9 @@ def test_a_directory_follows_tasks_and_routes(tmp_path: Path) -> None:
     assert not directory.refresh()
     found = directory.find(asked, None)
     assert found is not None
-    task, route, messages, *_ = found
-    assert (route.kind, messages, directory.served_models()) == ("rented", None, {})
+    task = workspace.store.registry.tasks()[0]
+    assert (found.task_id, found.route.kind, found.messages) == (task.id, "rented", None)
+    assert directory.served_models() == {}
     cascade = Route(
         task_id=task.id,
         version=1,
@@ -120,9 +121,9 @@ def test_a_directory_follows_tasks_and_routes(tmp_path: Path) -> None:
     )
     workspace.store.registry.put_route(cascade)
     assert directory.refresh()
-    _, route, messages, *_ = directory.find(asked, None) or (None, None, None)
-    assert route == cascade
-    assert messages == (Message("user", "refund please"),)
+    found = directory.find(asked, None)
+    assert found is not None
+    assert (found.route, found.messages) == (cascade, (Message("user", "refund please"),))
     assert directory.served_models() == {"m": ("/models/m", "")}
     strange = Asked(dialect="openai-chat", messages=(Message("system", "Something else altogether."),))
     assert directory.find(strange, None) is None
