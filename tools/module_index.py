@@ -71,9 +71,9 @@ def first_sentence(name: str) -> str:
     """The first sentence of a module's docstring, on one line; empty where it has none."""
     told = ast.get_docstring(ast.parse((SOURCE / name).read_text(encoding="utf-8"))) or ""
     paragraph = " ".join(told.partition("\n\n")[0].split())
-    ended = re.match(r"(.+?[.:])(?: |$)", paragraph)
+    ended = re.match(r"(.+?[.])(?: |$)", paragraph)
     sentence = ended[1] if ended else paragraph
-    return sentence.rstrip(":").rstrip(".") + "." if sentence else ""
+    return sentence.rstrip(".") + "." if sentence else ""
 
 
 if __name__ == "__main__":
