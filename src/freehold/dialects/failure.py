@@ -23,7 +23,7 @@ def failure_of(data: JsonObject) -> str | None:
         return _words(data["error"])
     if "error" in (data.get("object"), data.get("type")):
         return _words(data)
-    has_answer = any(data.get(key) is not None for key in _ANSWER_KEYS)
+    has_answer = any(data[key] is not None for key in _ANSWER_KEYS & data.keys())
     if as_list(data.get("errors")) and not has_answer:
         return _words(data["errors"])
     base = as_object(data.get("base_resp"))

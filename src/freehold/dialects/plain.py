@@ -27,12 +27,14 @@ def without_thoughts(content: object) -> object:
 
 def is_turn(role: str, message: JsonObject) -> bool:
     """Whether a message is something that was said, neither the call of a tool nor what one gave back."""
-    return bool(message) and role not in _RESULTS and not any(message.get(key) for key in _TOOL_KEYS)
+    if not message or role in _RESULTS:
+        return False
+    return message.keys().isdisjoint(_TOOL_KEYS) or not any(message.get(key) for key in _TOOL_KEYS)
 
 
 def is_marked_to_go_on(message: JsonObject) -> bool:
     """Whether a message says of itself that the answer goes on with it, as some providers have it."""
-    return any(message.get(key) is True for key in _GO_ON_KEYS)
+    return not message.keys().isdisjoint(_GO_ON_KEYS) and any(message.get(key) is True for key in _GO_ON_KEYS)
 
 
 def role_of_last(pairs: list[Pair]) -> str:

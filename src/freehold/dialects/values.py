@@ -100,14 +100,16 @@ def raw_text(value: object) -> str:
 
 def as_name(value: object) -> str | None:
     """A short text that is fit for a database column, or None."""
+    if not value or not isinstance(value, str):
+        return None
     return as_text(value).replace("\0", "") or None
 
 
 def as_count(value: object) -> int | None:
     """A whole number of things, or None."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LARGEST_COUNT:
-        return None
-    return int(value)
+    if type(value) is int:
+        return value if 0 <= value <= _LARGEST_COUNT else None
+    return int(value) if isinstance(value, float) and 0 <= value <= _LARGEST_COUNT else None
 
 
 def content_text(content: object, text_types: frozenset[str]) -> tuple[str, bool]:

@@ -49,6 +49,11 @@ class TaskIndex:
             prompt, mark, _ = task.key.partition(PART)
             if mark and task.rule is None:
                 self._features.setdefault(prompt, []).append(task)
+        self._several = {
+            prompt: sorted([self._by_key[prompt], *tasks], key=lambda task: -task.template.static_chars)
+            for prompt, tasks in self._features.items()
+            if prompt in self._by_key
+        }
         self._splits: dict[str, list[Task]] = {}
         for task in ordered:
             if task.rule is not None:
@@ -91,10 +96,9 @@ class TaskIndex:
 
     def _feature(self, found: Task, asked: Asked) -> Task:
         """Of the features under one prompt the one whose instructions the request has, and the more of them."""
-        several = [found, *self._features[found.key]]
-        fitting = [task for task in several if task.template.match(asked) is not None]
-        other = next((task for task in several if task.key.endswith(PART + OTHER)), found)
-        return max(fitting, key=lambda task: task.template.static_chars, default=other)
+        several = self._several[found.key]
+        fitting = next((task for task in several if task.template.match(asked) is not None), None)
+        return fitting or next((task for task in several if task.key.endswith(PART + OTHER)), found)
 
     def key(self, asked: Asked) -> str:
         """The fingerprint by which the request is known, or would be; remembered by the texts that it is made from."""

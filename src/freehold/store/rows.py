@@ -39,8 +39,9 @@ def row_of(call: Call, rest: bytes, cuts: Sequence[Cut]) -> RowValues:
         if text is not None and not (text.isascii() and "\0" not in text):
             values[place] = storable(text)
     for place in _NUMBERS:
-        if values[place] is not None:
-            values[place] = storable(values[place])
+        number = values[place]
+        if number is not None and not -_LARGEST_COUNT <= number <= _LARGEST_COUNT:
+            values[place] = storable(number)
     for place in _DOCUMENTS:
         values[place] = dump_json(values[place])
     values[_BODY], values[_PARTS] = rest, dump_json([list(cut) for cut in cuts])
