@@ -30,6 +30,7 @@ from freehold.record import (
 )
 from freehold.settings import Settings
 from freehold.sort.run.known_tasks import KnownTasks
+from freehold.system.garbage import collect_seldom
 from freehold.text.read_call import ReadCall
 
 _LEAST_DECODED_BYTES = 64 * 2**20
@@ -59,7 +60,8 @@ def delivering(settings: Settings, sink: Callable[[Sequence[ReadCall]], object])
     with locked(settings.state.absolute() / "locks" / "delivery.lock", "A delivery of this journal"):
         delivery = Delivery(journal_folder(settings), sink, read)
         try:
-            yield delivery
+            with collect_seldom():
+                yield delivery
         finally:
             delivery.close()
 
