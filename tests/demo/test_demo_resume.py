@@ -14,8 +14,8 @@ import pytest
 from made import a_workspace, triage_calls
 
 from freehold.demo import resume
+from freehold.demo.pipeline import run_demo
 from freehold.demo.processes import free_port, watched
-from freehold.demo.road import run_demo
 from freehold.demo.traffic import Reply, Request
 from freehold.demo.venue import _settings
 from freehold.errors import BusyError, EngineError, StateError

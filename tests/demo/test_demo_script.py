@@ -14,7 +14,7 @@ from made import a_workspace
 from freehold.cli.commands import cli
 from freehold.demo.answers import FileAnswers
 from freehold.demo.engine import wait_for_engine
-from freehold.demo.road import check_same
+from freehold.demo.pipeline import check_same
 from freehold.demo.script import FAST, Script, lookup_script, rows_script, whole_script
 from freehold.errors import DataError
 from freehold.pipeline.progress import Progress

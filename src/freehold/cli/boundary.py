@@ -43,7 +43,7 @@ class _StoppedError(KeyboardInterrupt):
 
 
 class Boundary(click.Group):
-    """A group that lists its verbs in the order of the road and turns errors into lines and exit codes."""
+    """A group that lists its verbs in the order of the pipeline and turns errors into lines and exit codes."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's signature)
         """The verbs, in the order of registration."""

@@ -1,4 +1,4 @@
-"""The root of the command line: options that every verb shares, and the verbs in the order of the road."""
+"""The root of the command line: options that every verb shares, and the verbs in the order of the pipeline."""
 
 from __future__ import annotations
 

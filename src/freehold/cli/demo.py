@@ -1,4 +1,4 @@
-"""`freehold demo`: the whole road on this machine, with a simulated provider."""
+"""`freehold demo`: the whole pipeline on this machine, with a simulated provider."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def demo(*, data: Path | None, part: Literal["fast", "whole"] | None, folder: Pa
     same on a busy machine, and takes longer. Needs no key, no GPU and no account. Interrupted at any point, the same
     command goes on from there.
     """
-    from freehold.demo.road import run_demo
+    from freehold.demo.pipeline import run_demo
 
     if part is not None and data is not None:
         raise UsageError(f"--{part} plays the shop's task, --data your own rows.", hint="Give one of the two.")

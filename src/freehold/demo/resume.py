@@ -1,4 +1,4 @@
-"""What both the demo and the benchmark do around the road, so that either can be stopped and goes on."""
+"""What both the demo and the benchmark do around the pipeline, so that either can be stopped and goes on."""
 
 from __future__ import annotations
 

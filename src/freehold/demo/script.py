@@ -1,7 +1,7 @@
 """What the demo plays: two fields of the desk's triage, few calls of it (`--fast`), all of it (`--whole`), or own rows.
 
 A script fixes the traffic and how much is learnt from it. Both are counts, never minutes, so that what comes of it does
-not depend on how busy the machine is. Not covered: playing it (`demo.road`).
+not depend on how busy the machine is. Not covered: playing it (`demo.pipeline`).
 """
 
 from __future__ import annotations

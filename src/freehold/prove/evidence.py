@@ -216,7 +216,7 @@ def _slice(row: Slice, owned: Evaluation, held: ScoredSplit) -> of_answers.Slice
 def _after(held: ScoredSplit, owned: Evaluation, settings: ProofSettings, facts: ProofFacts, shape: SliceShape) -> Part:
     """What would follow a move: the ramp, and how soon a rollback would come, by the bounds that live traffic has.
 
-    Live, answers are held against the provider's. What a model differs by and is no worse is borne
+    Live, answers are held against the provider's. What a model differs by and is no worse is tolerated
     (`prove.tolerated_disagreement`, `watch.run.bounds`), and where that is more than the risk there is no ramp
     (`route.run.move`).
     """

@@ -1,4 +1,4 @@
-"""How one slice of the traffic fares: is a small class kept within its own limit, or sacrificed for the average?
+"""Holds each slice of the traffic to its own limit, so that no small class is sacrificed for the average.
 
     share_s = P(answered locally and wrong | the call lies in slice s)
     kept    upper_s <= limit      shown to be within the limit
@@ -212,7 +212,7 @@ def answered_locally(calls: Sliced, threshold: float | None, withheld: Iterable[
 
 
 def judge(calls: Sliced, threshold: float, withheld: Iterable[str], limit: Limit) -> list[Slice]:
-    """Each slice as the policy fares in it; a withheld one as it would fare if it alone were not withheld."""
+    """The figures of each slice under the policy; of a withheld one those that it would have if it alone were not."""
     import numpy as np
 
     level = limit.delta / max(1, len(calls.members))

@@ -5,10 +5,10 @@
 
 A cascade's answer that is unlike the provider's is right only where people said what was wanted; without corrections
 the share is 0. Live, hardly anybody has corrected a call by the time its audit is read, so there such an answer looks
-wrong. P(looks wrong) = P(wrong) + share, hence an alarm at risk + share is as seldom false as one at the risk with true
-labels. The share is not known, so the upper end of its 95% interval is borne; where the true one is larger than that, a
-model at its risk is taken back sooner than it should be, which costs money and no quality. Where the provider answers
-better later than it did in the proof, harm is noticed at a larger share.
+wrong. P(looks wrong) = P(wrong) + share, hence an alarm at risk + share is as seldom false as one at the risk with
+true labels. The share is not known, so the upper end of its 95% interval is tolerated; where the true one is larger
+than that, a model at its risk is taken back sooner than it should be, which costs money and no quality. Where the
+provider answers better later than it did in the proof, harm is noticed at a larger share.
 
 Checkable: 11 of 100 local answers unlike and right have an interval of [6.3, 18.6]: audits bear 18.6 points more.
 

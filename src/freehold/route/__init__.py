@@ -1,4 +1,4 @@
-"""Where a task's traffic goes: routes from verdicts, plans in words, and how a route fares."""
+"""Where a task's traffic goes: routes from verdicts, plans in words, and a route's live figures."""
 
 from freehold.route.figures import LiveCall, LiveFigures, live_figures
 from freehold.route.proposal import back, confidence, is_acceptable, plan_text, propose, withheld, words

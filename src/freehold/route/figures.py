@@ -1,4 +1,4 @@
-"""How a route fares, from its calls: share answered locally, agreement of audits, latency, money saved.
+"""The live figures of a route, from its calls: share answered locally, agreement of audits, latency, money saved.
 
 No data gives None, never 0. Not covered: alarms and rollback (`freehold.watch`).
 """

@@ -195,10 +195,15 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("watch", "every_s", 0.5, "Seconds between two looks at what moved routes answered.", 0.01, 3600),
     Setting("watch", "settle_s", 1.0, "Age from which calls are looked at; younger ones may not be in the record.", 0),
     Setting(
-        "watch", "invalid_share", 0.02, "Unreadable share of owned answers that is borne, if not the proof's.", 1e-4, 1
+        "watch",
+        "invalid_share",
+        0.02,
+        "Tolerated share of unreadable owned answers, if not the proof's.",
+        1e-4,
+        1,
     ),
     Setting(
-        "watch", "refusal_share", 0.01, "Refused share of owned answers that is borne, if not the proof's.", 1e-4, 1
+        "watch", "refusal_share", 0.01, "Tolerated share of refusals among owned answers, if not the proof's.", 1e-4, 1
     ),
     Setting("watch", "slow_share", 0.1, "Share of owned answers that may be slow.", 1e-4, 0.99),
     Setting("watch", "slow_ms", 0.0, "Milliseconds from which an owned answer is slow; 0: watch.slow_factor decides."),

@@ -1,6 +1,6 @@
 """Figures of a task: counts, spend, tokens and latency of its calls, added up by the database.
 
-None is unknown, never zero. Not covered: how a route fares (`freehold.route`).
+None is unknown, never zero. Not covered: a route's live figures (`freehold.route`).
 """
 
 from __future__ import annotations

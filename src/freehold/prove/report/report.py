@@ -81,7 +81,7 @@ def render(template: str, verdict: Verdict) -> str:
 
 
 def _shown_differences(evidence: Evidence) -> list[differences.SideBySide]:
-    """The first differences, as many as a page bears; the others stand in the JSON."""
+    """The first differences, as many as a page holds; the others stand in the JSON."""
     shown: list[differences.SideBySide] = []
     chars = 0
     for row in evidence.differences[:_MOST_SHOWN]:

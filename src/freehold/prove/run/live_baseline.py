@@ -58,10 +58,10 @@ def expect(workspace: Workspace, dataset: DatasetRow, answer: Answering, verdict
 def tolerated_slices(verdict: Verdict) -> dict[str, float]:
     """For each slice that a verdict lets be answered locally: the share of its local answers that may look wrong.
 
-    The proof bounds the share of *all* calls of a slice that is local and wrong; live, local answers alone are audited.
-    So the bound is divided by the share of the slice that was local. What was unlike the provider's and no worse is
-    borne as well (`prove.tolerated_disagreement`). The largest MOST_SLICES are watched, but for those where audits can
-    tell nothing.
+    The proof bounds the share of *all* calls of a slice that is local and wrong; live, local answers alone are
+    audited. So the bound is divided by the share of the slice that was local. What was unlike the provider's and no
+    worse is tolerated as well (`prove.tolerated_disagreement`). The largest MOST_SLICES are watched, but for those
+    where audits can tell nothing.
     """
     figures, coverage = verdict.figures, verdict.coverage
     limit, bears = figures.slice_limit, figures.borne or BorneFigures()

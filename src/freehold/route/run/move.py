@@ -1,6 +1,6 @@
 """Move and back: plan a change of a route, and put it in place.
 
-Not covered: how a route fares (`route.run.route_status`), changes that evidence makes (`watch.run.monitor`).
+Not covered: a route's live figures (`route.run.route_status`), changes that evidence makes (`watch.run.monitor`).
 """
 
 from __future__ import annotations
