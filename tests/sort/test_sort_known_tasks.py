@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import random
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from made import a_call, a_workspace, answer_body, chat_body, triage_calls
+from made import BEGAN_AT, a_call, a_workspace, answer_body, chat_body, triage_calls
+from msgspec import structs
 
 from freehold.model import Call
 from freehold.model.task import Task, versions_of
 from freehold.pipeline.workspace import Workspace
 from freehold.sort.run import known_tasks
+from freehold.sort.run import sort as sort_stage
 from freehold.sort.run.known_tasks import LOOK_CALLS, LOOK_S, KnownTasks
 from freehold.sort.run.sort import sort_new_calls
 from freehold.store import CallFilter, Store
@@ -181,3 +184,73 @@ def _feature(number: int) -> Call:
     text = f"paint number {number * 7919 % 100_003}"
     system = "Name the colour of this paint with one word, in lower case."
     return a_call(request_body=chat_body(text, system), response_body=answer_body(label))
+
+
+SHOP = "You work for a shop of bicycles. Be polite, exact and brief. Never promise refunds. Prices are in euros."
+WORDS = ("brakes", "saddle", "chain", "bell", "lamp", "tyre", "pump", "wheel", "spokes", "lock", "basket", "pedal")
+
+
+def _words(number: int, count: int) -> str:
+    return " ".join(random.Random(number).choices(WORDS, k=count))
+
+
+def _chat(number: int) -> Call:
+    request = chat_body(f"{_words(number, 4).capitalize()}?", SHOP)
+    answer = answer_body(f"That depends on the {_words(number * 5, 12)}.")
+    return a_call(created_at=BEGAN_AT + number, request_body=request, response_body=answer)
+
+
+def _topic(number: int) -> Call:
+    """Another feature of the shop under the same prompt."""
+    text = f"Name the topic of this message with one word.\nMessage: {_words(number, 9)}"
+    answer = answer_body(("repair", "delay", "order", "other")[number % 4])
+    return a_call(created_at=BEGAN_AT + number, request_body=chat_body(text, SHOP), response_body=answer)
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+def test_a_feature_that_begins_in_a_burst_is_parted_as_in_a_quiet_hour(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_late: bool
+) -> None:
+    """Half of a burst is another feature; what was recorded with the old task meanwhile is sorted again."""
+    workspace = a_workspace(tmp_path)
+    workspace.store.calls.add([_chat(number) for number in range(150)])
+    sort_new_calls(workspace)
+    (old,) = workspace.store.registry.tasks()
+    known = _recording(workspace)
+    burst = [_chat(1000 + n) if n % 2 else _topic(1000 + n) for n in range(500)]
+    first = burst[: LOOK_CALLS + 2] if is_late else burst
+    _record(known, first)
+    sort_calls = sort_stage.sort_calls
+
+    def with_more(*arguments: Any, **named: Any) -> Any:
+        """Sort, while the rest of the burst is recorded."""
+        monkeypatch.setattr(sort_stage, "sort_calls", sort_calls)
+        found = sort_calls(*arguments, **named)
+        _record(known, burst[len(first) :])
+        return found
+
+    monkeypatch.setattr(sort_stage, "sort_calls", with_more)
+    sort_new_calls(workspace)
+    task_of = {call.id: workspace.store.calls.get(call.id).task_id for call in burst}  # type: ignore[union-attr]
+    assert {task_of[call.id] for call in burst[1::2]} == {old.id}
+    (topics,) = {task_of[call.id] for call in burst[::2]}
+    assert topics != old.id
+
+
+def test_a_prompt_that_is_rolled_out_in_a_burst_is_a_version_and_no_task(tmp_path: Path) -> None:
+    workspace = a_workspace(tmp_path)
+    calls = triage_calls(1000)
+    workspace.store.calls.add(calls[:300])
+    sort_new_calls(workspace)
+    rolled = [_edited(call) if place % 10 == 9 else call for place, call in enumerate(calls[300:])]
+    _record(_recording(workspace), rolled)
+    sort_new_calls(workspace)
+    (task,) = workspace.store.registry.tasks()
+    assert len(task.versions) == 2
+    assert workspace.store.calls.count(CallFilter(task_id=task.id)) == 1000
+
+
+def _edited(call: Call) -> Call:
+    body = json.loads(call.request_body)
+    body["messages"][0]["content"] += " Urgency is a number from 0 to 2."
+    return structs.replace(call, request_body=json.dumps(body).encode())

@@ -205,3 +205,14 @@ def test_a_lost_part_is_an_error_and_not_a_wrong_body(store: Store, url: str) ->
 def test_an_id_sorts_by_time() -> None:
     ids = [uuid7(now_ms) for now_ms in range(1000)]
     assert ids == sorted(ids)
+
+
+def test_values_of_another_kind_are_stored_as_what_can_be(store: Store) -> None:
+    """A dialect of another package may give any type for anything."""
+    odd = a_call(id="odd", model_answered=5, finish_reason=["x"], input_tokens="7", output_tokens=True, cost_usd=True)
+    store.calls.add([odd, a_call(id="plain")])
+    kept = store.calls.get("odd")
+    assert kept is not None
+    assert (kept.model_answered, kept.finish_reason) == ("5", "['x']")
+    assert (kept.input_tokens, kept.output_tokens, kept.cost_usd) == (None, None, None)
+    assert store.calls.get("plain") is not None

@@ -28,3 +28,14 @@ def test_cycles_that_are_made_inside_are_found() -> None:
         one.other, two.other = two, one
         del one, two
         assert gc.collect() >= 2
+
+
+def test_blocks_that_overlap_leave_all_as_it_was() -> None:
+    before = gc.get_threshold()
+    one, two = collect_seldom(), collect_seldom()
+    one.__enter__()
+    two.__enter__()
+    one.__exit__(None, None, None)
+    assert gc.get_threshold()[0] > before[0]
+    two.__exit__(None, None, None)
+    assert (gc.get_threshold(), gc.get_freeze_count()) == (before, 0)

@@ -81,7 +81,8 @@ class DeliveryThread(threading.Thread):
             )
 
     def _take(self, reads: Sequence[ReadCall]) -> None:
-        calls = self._known.record(reads)
+        self._known.record(reads)
+        calls = [read.call for read in reads]  # named as the gateway names them, whatever task the record gives them
         for listener in self._listeners:
             try:
                 listener(calls)

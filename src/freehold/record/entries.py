@@ -138,7 +138,17 @@ def _encodable(exchange: Exchange) -> Exchange:
             user_key=_text_or_none(request.user_key),
             session_key=_text_or_none(request.session_key),
         ),
-        replace(decision, tags=_texts(decision.tags), task_key=_text_or_none(decision.task_key)),
+        replace(
+            decision,
+            tags=_texts(decision.tags),
+            task_key=_text_or_none(decision.task_key),
+            coins=replace(
+                decision.coins,
+                owned=_text_or_none(decision.coins.owned),
+                engine=_text_or_none(decision.coins.engine),
+                slice=_text_or_none(decision.coins.slice),
+            ),
+        ),
         replace(
             response,
             content_encoding=_text(response.content_encoding),

@@ -41,12 +41,16 @@ MOST_VERSIONS = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sorted:
-    """The outcome. `retired` maps a task that was found to be part of another one to that one: its calls move there."""
+    """The outcome. `retired` maps a task that was found to be part of another one to that one: its calls move there.
+
+    `parted` are known tasks that gave calls away: what else came to them since may belong to another task now.
+    """
 
     new_tasks: tuple[Task, ...] = ()
     changed_tasks: tuple[Task, ...] = ()
     assigned: dict[str, str] = field(default_factory=dict)
     retired: dict[str, str] = field(default_factory=dict)
+    parted: frozenset[str] = frozenset()
 
 
 def nothing_known(task: Task) -> Sequence[Reading]:
@@ -104,6 +108,7 @@ class _Book:
         self._now: dict[str, Task] = dict(self._known)
         self._assigned: dict[str, str] = {}
         self._retired: dict[str, str] = {}
+        self._parted: set[str] = set()
 
     @property
     def tasks(self) -> list[Task]:
@@ -146,6 +151,7 @@ class _Book:
 
     def _part(self, task: Task, readings: Sequence[Reading], found: Sequence[Feature]) -> None:
         """Leave the task the feature that most of its earlier calls are of; the others become tasks of their own."""
+        self._parted.add(task.id)
         fresh = {reading.call_id for reading in readings}
         prompt, _, part = task.key.partition(PART)
         own = max(
@@ -186,6 +192,7 @@ class _Book:
         versions = task.versions[:-1] if len(task.versions) > 2 else ()
         before = versions_of(task)[-2]
         task = replace(task, versions=versions, template=before.template, outline=before.outline)
+        self._parted.add(task.id)
         self._now[task.id] = task
         own_key = self._key_of(readings[0].asked)
         self.enter(Group(key=own_key, readings=tuple(readings), is_loose=len(readings) < SETTLED_CALLS))
@@ -273,6 +280,7 @@ class _Book:
             changed_tasks=tuple(task for task in self._now.values() if self._known.get(task.id, task) != task),
             assigned=self._assigned,
             retired=self._retired,
+            parted=frozenset(self._parted),
         )
 
 

@@ -29,6 +29,7 @@ _TEXTS = tuple(place for place, column in enumerate(calls.c) if isinstance(colum
 _NUMBERS = tuple(place for place, column in enumerate(calls.c) if isinstance(column.type, Integer | Float))
 _DOCUMENTS = tuple(n for n, column in enumerate(calls.c) if isinstance(column.type, JSON) and n != _PARTS)
 _LARGEST_COUNT = 2**31 - 1
+_NUMBER_TYPES = frozenset({int, float})
 
 
 def row_of(call: Call, rest: bytes, cuts: Sequence[Cut]) -> RowValues:
@@ -36,11 +37,15 @@ def row_of(call: Call, rest: bytes, cuts: Sequence[Cut]) -> RowValues:
     values = list(_values_of(call))
     for place in _TEXTS:
         text = values[place]
-        if text is not None and not (text.isascii() and "\0" not in text):
-            values[place] = storable(text)
+        if text is not None and not (isinstance(text, str) and text.isascii() and "\0" not in text):
+            values[place] = storable(text if isinstance(text, str) else str(text))
     for place in _NUMBERS:
         number = values[place]
-        if number is not None and not -_LARGEST_COUNT <= number <= _LARGEST_COUNT:
+        if number is None:
+            continue
+        if type(number) not in _NUMBER_TYPES:
+            values[place] = None  # the reader of another package gave it
+        elif not -_LARGEST_COUNT <= number <= _LARGEST_COUNT:
             values[place] = storable(number)
     for place in _DOCUMENTS:
         values[place] = dump_json(values[place])

@@ -48,10 +48,16 @@ class TaskRegistry:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def put_tasks(self, tasks: Sequence[Task], retired: Mapping[str, str] | None = None) -> None:
+    def put_tasks(
+        self,
+        tasks: Sequence[Task],
+        retired: Mapping[str, str] | None = None,
+        resort: Mapping[str, float] | None = None,
+    ) -> None:
         """Add tasks, or replace what is known of them, in one transaction.
 
         `retired` maps tasks that turned out to be part of others to those: their calls move there, and they are gone.
+        Calls that came to a task of `resort` from that time on, and that no route placed, are sorted once more.
         """
         now = time.time()
         gone = {*(retired or {}), *(task.id for task in tasks)}
@@ -67,6 +73,9 @@ class TaskRegistry:
             connection.execute(delete(schema.tasks).where(schema.tasks.c.id.in_(gone)))
             for old, new in (retired or {}).items():
                 connection.execute(update(calls).where(calls.c.task_id == old).values(task_id=new))
+            for task_id, since in (resort or {}).items():
+                late = (calls.c.task_id == task_id) & (calls.c.created_at >= since) & (calls.c.route_version == 0)
+                connection.execute(update(calls).where(late).values(task_id=None))
             if rows:
                 connection.execute(insert(schema.tasks), rows)
 

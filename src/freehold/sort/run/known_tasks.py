@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec import structs
 
+from freehold.errors import AwayError, BusyError
 from freehold.model.call import Call
 from freehold.model.tags import TASK_TAG
 from freehold.model.task import Task, fits_some
@@ -77,6 +78,8 @@ class KnownTasks:
                         found[place] = self._task_of(read)
         except TooLongError as error:
             _LOG.info("The sorter gives the rest of %d calls their tasks: %s", len(reads), error)
+        except (AwayError, BusyError) as error:  # writing the calls says it aloud
+            _LOG.debug("The tasks cannot be read now: %s", error)
         except Exception:
             _LOG.exception("Calls could not be given their tasks as they were recorded; the sorter does it.")
         return found

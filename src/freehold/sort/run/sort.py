@@ -15,6 +15,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 
 from msgspec import structs
 
@@ -39,6 +40,8 @@ _CALLS_PER_WRITE = 200
 """The sorter has the lowest priority: while it writes, the delivery of new calls waits for it."""
 _LOOSE_CALLS_READ = 2000
 _CALLS_LOOKED_BACK = 200
+_LOOK_BACK_S = 60.0
+"""Calls that were recorded with their task so long before those that part it are sorted again."""
 _EFFORT_BESIDE_S = 0.005
 """CPU seconds that each call adds to the limit of those that are sorted together."""
 _LOG = logging.getLogger("freehold.up")
@@ -130,9 +133,11 @@ def _sort(workspace: Workspace, fresh: Sequence[ReadCall], earlier: Sequence[Rea
         _answered(earlier) + _answered(fresh),
         known,
         settled={task.id for task in known if book.models(task.id) or book.datasets(task.id)},
-        look_back=_LookBack(workspace),
+        look_back=_LookBack(workspace, min((read.call.id for read in fresh), default=None)),
     )
-    book.put_tasks((*outcome.new_tasks, *outcome.changed_tasks), outcome.retired)
+    since = min((read.call.created_at for read in fresh), default=math.inf) - _LOOK_BACK_S
+    resort = dict.fromkeys(outcome.parted, since) if outcome.new_tasks else {}  # a new task each time: this ends
+    book.put_tasks((*outcome.new_tasks, *outcome.changed_tasks), outcome.retired, resort)
     tasks = {read.call.id: NO_TASK for read in fresh} | _failed(fresh, TaskIndex(book.tasks())) | outcome.assigned
     pairs = list(tasks.items())
     for start in range(0, len(pairs), _CALLS_PER_WRITE):
@@ -140,17 +145,26 @@ def _sort(workspace: Workspace, fresh: Sequence[ReadCall], earlier: Sequence[Rea
 
 
 class _LookBack:
-    """The newest calls of a task, read when they are first asked for."""
+    """The newest calls of a task from before those that are sorted, read when they are first asked for.
 
-    def __init__(self, workspace: Workspace) -> None:
+    Later ones were recorded with their task, and nobody looked at them.
+    """
+
+    def __init__(self, workspace: Workspace, before: str | None) -> None:
         self._workspace = workspace
+        self._before = before
         self._found: dict[str, list[Reading]] = {}
 
     def __call__(self, task: Task) -> Sequence[Reading]:
         """Oldest first."""
         if task.id not in self._found:
-            wanted = CallFilter(task_id=task.id, is_direct=True, limit=_CALLS_LOOKED_BACK, newest_first=True)
-            self._found[task.id] = _answered(_read_some(self._workspace.store.calls.stream(wanted)))[::-1]
+            wanted = CallFilter(
+                task_id=task.id, is_direct=True, before=self._before, limit=_CALLS_LOOKED_BACK, newest_first=True
+            )
+            found = _read_some(self._workspace.store.calls.stream(wanted))
+            if not found:  # calls of long ago are sorted again
+                found = _read_some(self._workspace.store.calls.stream(replace(wanted, before=None)))
+            self._found[task.id] = _answered(found)[::-1]
         return self._found[task.id]
 
 

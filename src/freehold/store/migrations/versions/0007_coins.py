@@ -48,9 +48,11 @@ def upgrade() -> None:
 
 def _moved(tags: object) -> dict[str, object]:
     """The new values of a row with these tags."""
-    known = {str(name): str(value) for name, value in tags.items()} if isinstance(tags, dict) else {}
-    coins = {f"new_{name}": _coin(name, known.get(name)) for name in _COLUMNS}
-    return {**coins, "new_tags": {name: value for name, value in known.items() if name not in _COLUMNS}}
+    known = tags if isinstance(tags, dict) else {}
+    told = {name: str(value) for name, value in known.items() if isinstance(value, str | int | float)}
+    coins = {f"new_{name}": _coin(name, told.get(name)) for name in _COLUMNS}
+    kept = {name: value for name, value in known.items() if name not in _COLUMNS} if isinstance(tags, dict) else tags
+    return {**coins, "new_tags": kept}
 
 
 def _coin(name: str, text: str | None) -> object:
@@ -66,7 +68,7 @@ def _coin(name: str, text: str | None) -> object:
             return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
         case "audit_rate":
             return _share(text)
-    return text
+    return text.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _share(text: str) -> float | None:
