@@ -55,6 +55,10 @@ class Seam:
             )
         return self._loaded(found[0])
 
+    def load_own(self, name: str) -> Any:
+        """Freehold's own entry, whoever else offers that name; KeyError where there is none."""
+        return self._loaded(EntryPoint(name, self.own[name], PREFIX + self.name))
+
     @contextmanager
     def errors_of(self, name: str) -> Iterator[None]:
         """Around calls of an entry: what one of another package raises becomes a DataError of one line."""
@@ -66,7 +70,7 @@ class Seam:
             if name in self.own:
                 raise
             raise DataError(
-                f"{name!r} of {self.name} failed: {type(error).__name__}: {_in_a_line(error)}",
+                f"{name!r} of {self.name} failed: {type(error).__name__}: {_in_a_line(error)}.",
                 hint="Upgrade or uninstall the package that offers it.",
             ) from error
 
@@ -76,7 +80,7 @@ class Seam:
         try:
             loaded = entry.load()
         except (Exception, SystemExit) as error:  # whatever a package's own code raises when it is imported
-            raise SettingError(f"{what}: {type(error).__name__}: {_in_a_line(error)}", hint=hint) from error
+            raise SettingError(f"{what}: {type(error).__name__}: {_in_a_line(error)}.", hint=hint) from error
         missing = [need for need in self.needs if not hasattr(loaded, need)]
         if missing:
             raise SettingError(f"{what}: it has no {', '.join(missing)}.", hint=hint)

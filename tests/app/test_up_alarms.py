@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from app.alarms_of_others import Leaving
 from watch.moved import Moved, a_moved_task
 
 from freehold import plugins
+from freehold.app import alarm_sender
 from freehold.app.alarm_sender import MOST_WAITING, AlarmSender, make_alarms
 from freehold.errors import SettingError
 from freehold.plugins import ALARMS
@@ -177,3 +179,26 @@ def test_a_route_that_is_taken_back_is_told(tmp_path: Path) -> None:
     assert [(event.kind, event.details["route"]) for event in told] == [("route_taken_back", "rented")]
     assert moved.route.reason in told[0].text
     moved.workspace.store.close()
+
+
+def test_an_alarm_that_hangs_leaves_or_lacks_something_is_one_line_and_off(
+    offered: list[EntryPoint], settings: Settings, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alarm_sender, "LOAD_S", 0.2)
+    names = ("stuck", "leaving", "mute")
+    offered += [EntryPoint(name, f"app.alarms_of_others:{name}", "freehold.alarms") for name in names]
+    assert list(make_alarms(settings.override({"watch.alarms": "stuck, leaving, mute, log"}), {})) == ["log"]
+    told = [record.getMessage() for record in caplog.records]
+    assert [" is off: " in line and "\n" not in line for line in told] == [True] * 3
+    assert "TimeoutError" in told[0]
+    assert "SystemExit: 3" in told[1]
+    assert "it has no send" in told[2]
+
+
+def test_an_alarm_that_ends_the_process_when_it_sends_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    sender = AlarmSender({"leaving": Leaving({}, {})}, pauses_s=(0.001,))
+    for number in (1, 2):
+        sender.send(EVENT)
+        wait_for(lambda number=number: caplog.text.count("The alarm leaving was not sent") == number)
+    assert all("\n" not in record.getMessage() for record in caplog.records)
+    sender.close()

@@ -80,3 +80,14 @@ def test_what_an_entry_of_others_raises_is_one_line_and_ours_is_a_fault_of_the_p
 def _divide(name: str) -> None:
     with ALARMS.errors_of(name):
         _ = 1 / 0
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_what_is_ours_whatever_others_call_theirs_can_still_be_loaded(table: Seam, offer: Offer) -> None:
+    """Where Freehold needs its own entry: the dialects of calls, the step that takes the template out."""
+    name = next(iter(table.own))
+    own = table.load(name)
+    offer(table.name, name, "of_others:Theirs")
+    with pytest.raises(SettingError, match="offered by several packages"):
+        table.load(name)
+    assert table.load_own(name) is own

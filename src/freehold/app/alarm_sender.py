@@ -13,14 +13,17 @@ import queue
 import threading
 from collections.abc import Mapping, Sequence
 
-from freehold.errors import FreeholdError
+from freehold.errors import FreeholdError, SettingError
 from freehold.plugins import ALARMS
 from freehold.settings import Settings
+from freehold.system.time_limit import TimeLimit
 from freehold.watch.alarms import Alarm, Event, log_event
 
 PAUSES_S: Sequence[float] = (1.0, 10.0, 60.0)
 """How long to wait before each further try."""
 MOST_WAITING = 100
+LOAD_S = 5.0
+"""Seconds that an alarm may take to be imported and made; the gateway waits for it."""
 _CLOSE_S = 2.0
 _LOG = logging.getLogger("freehold.alarms")
 
@@ -85,11 +88,11 @@ class _Line(threading.Thread):
                 break
             try:
                 self._alarm.send(event)
-            except Exception as error:  # an alarm may be of any package
-                problem = str(error) or type(error).__name__
+            except (Exception, SystemExit) as error:  # an alarm may be of any package
+                problem = _in_a_line(error)
             else:
                 return
-        _LOG.error("The alarm %s was not sent: %s It would have said: %s", self._called, problem, event.text)
+        _LOG.error("The alarm %s was not sent: %s. It would have said: %s", self._called, problem, event.text)
 
 
 def make_alarms(settings: Settings, environment: Mapping[str, str] = os.environ) -> dict[str, Alarm]:
@@ -97,9 +100,21 @@ def make_alarms(settings: Settings, environment: Mapping[str, str] = os.environ)
     made: dict[str, Alarm] = {}
     for name in filter(None, (one.strip() for one in settings.text("watch.alarms").split(","))):
         try:
-            made[name] = ALARMS.load(name)(settings.values, environment)
+            alarm = TimeLimit(f"freehold-alarm-{name}", LOAD_S).call(_make, name, settings, environment)
+            if not callable(getattr(alarm, "send", None)):
+                raise SettingError("it has no send.", hint="Upgrade or uninstall the package that offers it.")
+            made[name] = alarm
         except FreeholdError as error:
             _LOG.error("The alarm %s is off: %s", name, error)
-        except Exception as error:  # an alarm may be of any package
-            _LOG.error("The alarm %s is off: its maker failed (%s: %s).", name, type(error).__name__, error)
+        except (Exception, SystemExit) as error:  # an alarm may be of any package
+            _LOG.error("The alarm %s is off: its maker failed (%s).", name, _in_a_line(error))
     return made
+
+
+def _make(name: str, settings: Settings, environment: Mapping[str, str]) -> Alarm:
+    made: Alarm = ALARMS.load(name)(settings.values, environment)
+    return made
+
+
+def _in_a_line(error: BaseException) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())

@@ -15,6 +15,7 @@ from typing import cast
 from freehold import route as routing
 from freehold.app.lazy_workspace import LazyWorkspace
 from freehold.app.route_check import RouteCheck
+from freehold.dialects import load_others
 from freehold.gateway.app import Gateway
 from freehold.gateway.config import Fallback, GatewaySettings, Provider, Resilience
 from freehold.gateway.keys.admission import Admission, is_loopback
@@ -179,6 +180,7 @@ def build_gateway(
     settings: Settings, recorder: Recorder, context: GatewayContext, oversight: Oversight, console: AsgiApp
 ) -> Gateway:
     """The gateway with everything that it is handed; where its engine cannot be loaded, no owned model is asked."""
+    load_others()
     return Gateway(
         gateway_settings(settings),
         [_provider(settings, provider) for provider in settings.providers],

@@ -26,6 +26,7 @@ __all__ = [
     "can_render",
     "dialect_of",
     "error_body",
+    "load_others",
     "provider_fields",
     "read_answer",
     "read_request",
@@ -41,11 +42,16 @@ def dialect_of(path: str) -> Dialect:
     return known if known != OTHER else _paths_of_others().get(path.partition("?")[0].rstrip("/"), OTHER)
 
 
+def load_others() -> None:
+    """Import the dialects of other packages now; else the first call at a path of no dialect of ours waits for them."""
+    _forms_of_others()
+
+
 @lru_cache
 def _form(dialect: Dialect) -> Form:
     """How a dialect is read and rendered; that of a package which is gone is read as any other one."""
     if dialect in DIALECTS.own:
-        form: Form = DIALECTS.load(dialect)
+        form: Form = DIALECTS.load_own(dialect)
         return form
     return _forms_of_others().get(dialect) or _form(OTHER)
 

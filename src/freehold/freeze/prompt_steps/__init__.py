@@ -117,7 +117,7 @@ def _live(written: bytes) -> Preparation:
 
 
 def _first(template: Template) -> PromptStep:
-    factory: Factory = PROMPT_STEPS.load(STRIP)
+    factory: Factory = PROMPT_STEPS.load_own(STRIP)
     return factory(template)
 
 

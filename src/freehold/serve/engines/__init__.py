@@ -25,6 +25,8 @@ from freehold.system.time_limit import TimeLimit
 Ability = Literal["schema", "tools", "logprobs", "adapters", "tokenize"]
 """What not every engine can do: hold an answer to a schema, call tools, tell each token's log probability, serve
 several adapters of one base, and tell the ids of a prompt's tokens."""
+LOAD_S = 30.0
+"""Seconds that an engine of others may take to be imported by a worker, which is not there before."""
 BODY_S = 1.0
 """Seconds that the `body` of an engine of others may take, while the gateway's event loop waits for it."""
 _LOG = logging.getLogger("freehold.engines")
@@ -116,7 +118,7 @@ def live_body(name: str) -> Body | None:
     provider answer.
     """
     try:
-        body: Body = load_engine(name).body
+        body: Body = TimeLimit(f"freehold-engine-{name}", LOAD_S).call(load_engine, name).body
     except Exception as error:  # an engine may be of any package
         _LOG.error("No owned model is asked, so the provider answers: %s", error)
         return None
