@@ -22,6 +22,13 @@ from __future__ import annotations
 
 from freehold.sanitizer import masked
 
+_MOST_CHARS = 200
+
+
+def in_a_line(error: BaseException) -> str:
+    """What code of others raised, on one line: its type, and the first words of what it says."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:_MOST_CHARS]}".rstrip(": ")
+
 
 class FreeholdError(Exception):
     """Something that the user can act on; printed as one line: message, then hint. Passwords in either are masked."""

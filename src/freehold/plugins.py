@@ -19,10 +19,9 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from freehold.errors import DataError, FreeholdError, SettingError
+from freehold.errors import DataError, FreeholdError, SettingError, in_a_line
 
 PREFIX = "freehold."
-_MOST_CHARS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ class Seam:
             if name in self.own:
                 raise
             raise DataError(
-                f"{name!r} of {self.name} failed: {type(error).__name__}: {_in_a_line(error)}.",
+                f"{name!r} of {self.name} failed: {in_a_line(error)}.",
                 hint="Upgrade or uninstall the package that offers it.",
             ) from error
 
@@ -80,7 +79,7 @@ class Seam:
         try:
             loaded = entry.load()
         except (Exception, SystemExit) as error:  # whatever a package's own code raises when it is imported
-            raise SettingError(f"{what}: {type(error).__name__}: {_in_a_line(error)}.", hint=hint) from error
+            raise SettingError(f"{what}: {in_a_line(error)}.", hint=hint) from error
         missing = [need for need in self.needs if not hasattr(loaded, need)]
         if missing:
             raise SettingError(f"{what}: it has no {', '.join(missing)}.", hint=hint)
@@ -88,10 +87,6 @@ class Seam:
 
     def _others(self) -> list[EntryPoint]:
         return list(entry_points(group=PREFIX + self.name))
-
-
-def _in_a_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:_MOST_CHARS]
 
 
 def _package(entry: EntryPoint) -> str:

@@ -53,7 +53,10 @@ def test_what_it_cannot_read_is_a_call_like_any_other_with_one_line(caplog: pyte
         asked = read_request("plain", body)
         assert (asked.dialect, asked.is_plain, asked.messages) == ("plain", False, ())
     assert read_answer("plain", b"{}").text == ""
-    assert caplog.text.count("The dialect plain does not read a call, as it may be with others: KeyError: 'q'") == 1
+    assert (
+        caplog.text.count("The dialect plain cannot read a call, and the log has the first one alone: KeyError: 'q'")
+        == 1
+    )
 
 
 def test_one_that_hangs_is_left(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:

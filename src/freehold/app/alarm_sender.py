@@ -13,7 +13,7 @@ import queue
 import threading
 from collections.abc import Mapping, Sequence
 
-from freehold.errors import FreeholdError, SettingError
+from freehold.errors import FreeholdError, SettingError, in_a_line
 from freehold.plugins import ALARMS
 from freehold.settings import Settings
 from freehold.system.time_limit import TimeLimit
@@ -89,7 +89,7 @@ class _Line(threading.Thread):
             try:
                 self._alarm.send(event)
             except (Exception, SystemExit) as error:  # an alarm may be of any package
-                problem = _in_a_line(error)
+                problem = in_a_line(error)
             else:
                 return
         _LOG.error("The alarm %s was not sent: %s. It would have said: %s", self._called, problem, event.text)
@@ -107,14 +107,10 @@ def make_alarms(settings: Settings, environment: Mapping[str, str] = os.environ)
         except FreeholdError as error:
             _LOG.error("The alarm %s is off: %s", name, error)
         except (Exception, SystemExit) as error:  # an alarm may be of any package
-            _LOG.error("The alarm %s is off: its maker failed (%s).", name, _in_a_line(error))
+            _LOG.error("The alarm %s is off: its maker failed (%s).", name, in_a_line(error))
     return made
 
 
 def _make(name: str, settings: Settings, environment: Mapping[str, str]) -> Alarm:
     made: Alarm = ALARMS.load(name)(settings.values, environment)
     return made
-
-
-def _in_a_line(error: BaseException) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())

@@ -15,7 +15,7 @@ from msgspec import structs
 
 from freehold.dialects.form import Form
 from freehold.dialects.values import JsonObject, as_name
-from freehold.errors import SettingError
+from freehold.errors import SettingError, in_a_line
 from freehold.model.exchange import Answer, Asked, Dialect
 from freehold.plugins import Seam
 from freehold.system.time_limit import TimeLimit
@@ -66,8 +66,11 @@ def _guarded(name: Dialect, form: Form) -> Form:
             except Exception as error:
                 if not told:
                     told.append(error)
-                    said = " ".join(f"{type(error).__name__}: {error}".split())
-                    _LOG.error("The dialect %s does not read a call, as it may be with others: %s", name, said)
+                    _LOG.error(
+                        "The dialect %s cannot read a call, and the log has the first one alone: %s",
+                        name,
+                        in_a_line(error),
+                    )
                 return instead(data)
 
         return call

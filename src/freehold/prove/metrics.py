@@ -41,7 +41,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
-from freehold.errors import DataError, FreeholdError, SettingError
+from freehold.errors import DataError, FreeholdError, SettingError, in_a_line
 from freehold.model.example import Example
 from freehold.model.ids import sha256_hex
 from freehold.plugins import SCORERS
@@ -166,7 +166,7 @@ def _value(metric: Metric, kind: str, example: Example, got: str) -> float:
     try:
         value: object = _score(metric, kind, example, got)
     except (Exception, SystemExit) as error:  # a function that ends the process would look like a verdict
-        raise DataError(f"{told}{_in_a_line(error)}.", hint=hint) from error
+        raise DataError(f"{told}{in_a_line(error)}.", hint=hint) from error
     if value is None:
         return math.nan
     try:
@@ -242,8 +242,4 @@ def _loaded(name: str, limit: TimeLimit, load: Callable[[], T]) -> T:
     except FreeholdError:
         raise
     except (Exception, SystemExit) as error:
-        raise SettingError(f"The metric {name!r} cannot be loaded: {_in_a_line(error)}.", hint=_HINT) from error
-
-
-def _in_a_line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise SettingError(f"The metric {name!r} cannot be loaded: {in_a_line(error)}.", hint=_HINT) from error

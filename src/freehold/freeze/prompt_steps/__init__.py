@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from freehold.errors import DataError, SettingError
+from freehold.errors import DataError, SettingError, in_a_line
 from freehold.model.exchange import Asked, Message
 from freehold.model.prompt import Prompt
 from freehold.plugins import PROMPT_STEPS
@@ -137,7 +137,7 @@ class _OfOthers:
             raise
         except Exception as error:
             raise SettingError(
-                f"The prompt step {name!r} cannot be made: {_in_a_line(error)}.", hint="Upgrade or uninstall it."
+                f"The prompt step {name!r} cannot be made: {in_a_line(error)}.", hint="Upgrade or uninstall it."
             ) from error
         self._limit = TimeLimit(f"freehold-step-{name}", LIMIT_S)
 
@@ -147,7 +147,7 @@ class _OfOthers:
             return self._limit.call(self._step.prepare, prompt)
         except Exception as error:
             raise DataError(
-                f"The prompt step {self._name!r} failed: {_in_a_line(error)}.",
+                f"The prompt step {self._name!r} failed: {in_a_line(error)}.",
                 hint="Mend it, or take it out of freeze.prompt_steps and freeze again.",
             ) from error
 
@@ -178,7 +178,3 @@ class _Refusing:
         """No prompt."""
         del prompt
         return None
-
-
-def _in_a_line(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:200]

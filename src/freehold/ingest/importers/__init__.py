@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from freehold.errors import DataError, FreeholdError
+from freehold.errors import DataError, FreeholdError, in_a_line
 from freehold.model.call import Call
 from freehold.plugins import IMPORTERS
 
@@ -79,9 +79,8 @@ def read_calls(name: str, source: str, fidelity: Fidelity) -> Iterator[Call]:
     except (FreeholdError, GeneratorExit):
         raise
     except Exception as error:  # an importer may be of any package
-        said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise DataError(
-            f"The importer {name!r} failed after {fidelity.calls:,} calls of {source!r}: {said}.",
+            f"The importer {name!r} failed after {fidelity.calls:,} calls of {source!r}: {in_a_line(error)}.",
             hint="Mend or uninstall it, or leave out what it fails on.",
         ) from error
     if not fidelity.calls:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol
 
-from freehold.errors import EngineError
+from freehold.errors import EngineError, in_a_line
 from freehold.model.exchange import Message
 from freehold.model.prompt import Prompt
 from freehold.plugins import ENGINES
@@ -135,8 +135,7 @@ def _guarded(name: str, body: Body) -> Body:
         except Exception as error:
             if not told:
                 told.append(error)
-                said = " ".join(f"{type(error).__name__}: {error}".split())
-                _LOG.error("The engine %s makes no request, so the provider answers: %s", name, said)
+                _LOG.error("The engine %s makes no request, so the provider answers: %s", name, in_a_line(error))
             raise ValueError(f"the engine {name} makes no request") from error
 
     return guarded

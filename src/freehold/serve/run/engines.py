@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from freehold.errors import FreeholdError, StateError
+from freehold.errors import FreeholdError, StateError, in_a_line
 from freehold.model.model_card import MODEL_FILE
 from freehold.route.run.directory import ServedModel
 from freehold.serve.engines import Engine, load_engine
@@ -66,8 +66,8 @@ class Engines:
         except Exception as error:  # an engine may be of any package
             self._refused[model_id] = time.monotonic() + TRY_AGAIN_S
             if not is_known:
-                said = str(error) if isinstance(error, FreeholdError | OSError) else f"{type(error).__name__}: {error}"
-                _LOG.error("Model %s is not served, so the provider answers: %s", model_id, " ".join(said.split()))
+                said = str(error) if isinstance(error, FreeholdError) else in_a_line(error)
+                _LOG.error("Model %s is not served, so the provider answers: %s", model_id, said)
             return
         self._refused.pop(model_id, None)
         self._engines[model_id] = engine
@@ -134,8 +134,7 @@ class _Kept:
         try:
             self.limit.call(self.engine.stop)
         except Exception as error:
-            said = " ".join(f"{type(error).__name__}: {error}".split())
-            _LOG.error("The engine of model %s was not stopped: %s", self.model_id, said)
+            _LOG.error("The engine of model %s was not stopped: %s", self.model_id, in_a_line(error))
 
 
 class EngineList:
