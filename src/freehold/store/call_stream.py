@@ -6,7 +6,7 @@ read after it. Also, how long the provider took. Not covered: what is made of th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Row, and_, func, literal, or_, select
@@ -16,6 +16,7 @@ from freehold.store import schema
 from freehold.store.calls import CallTable, Feedback
 from freehold.store.database import Database
 from freehold.store.rows import call_of
+from freehold.store.statements import in_parts
 
 LARGEST_COMPARED_BYTES = 2**20
 _IDS_PER_STATEMENT = 200
@@ -99,7 +100,7 @@ class CallStream:
         """All feedback of this kind on these calls, oldest first for each."""
         table = schema.feedback
         found: list[Feedback] = []
-        for some in _chunks(ids):
+        for some in in_parts(ids, _IDS_PER_STATEMENT):
             query = select(table).where(table.c.kind == kind, table.c.call_id.in_(some))
             rows = self._rows(query.order_by(table.c.created_at, table.c.id))
             found += [Feedback(**row._mapping) for row in rows]
@@ -109,7 +110,7 @@ class CallStream:
         """Which models and fingerprints answered these calls."""
         c = schema.calls.c
         found: set[tuple[str | None, str | None]] = set()
-        for some in _chunks(ids):
+        for some in in_parts(ids, _IDS_PER_STATEMENT):
             query = select(c.model_answered, c.system_fingerprint).where(c.id.in_(some), c.arm == "rented").distinct()
             found |= {(row.model_answered, row.system_fingerprint) for row in self._rows(query)}
         return found
@@ -118,7 +119,7 @@ class CallStream:
         """What these calls cost, by id; without those whose price is not known."""
         c = schema.calls.c
         found: dict[str, float] = {}
-        for some in _chunks(ids):
+        for some in in_parts(ids, _IDS_PER_STATEMENT):
             rows = self._rows(select(c.id, c.cost_usd).where(c.id.in_(some), c.cost_usd.is_not(None)))
             found |= {str(row.id): float(row.cost_usd) for row in rows}
         return found
@@ -127,7 +128,7 @@ class CallStream:
         c = schema.calls.c
         is_small = func.length(c.request_body) + func.length(c.response_body) <= literal(LARGEST_COMPARED_BYTES)
         found: list[Call] = []
-        for some in _chunks(ids):
+        for some in in_parts(ids, _IDS_PER_STATEMENT):
             rows = self._rows(select(schema.calls).where(column.in_(some), is_small).order_by(c.created_at, c.id))
             found += self._calls.read(rows)
         return found
@@ -135,8 +136,3 @@ class CallStream:
     def _rows(self, query: Any) -> list[Row[Any]]:
         with self._database.reading() as connection:
             return list(connection.execute(query))
-
-
-def _chunks(ids: Collection[str]) -> list[Sequence[str]]:
-    ordered = list(ids)
-    return [ordered[start : start + _IDS_PER_STATEMENT] for start in range(0, len(ordered), _IDS_PER_STATEMENT)]

@@ -22,6 +22,7 @@ from freehold.store.keys import count_calls
 from freehold.store.placement import Placement, hold_tasks, take_back_changed
 from freehold.store.retention import SEEN_EVERY_S
 from freehold.store.rows import RowValues, by_column, call_of, row_of, storable
+from freehold.store.statements import IDS_PER_STATEMENT, in_parts
 
 StaticParts = Callable[[Call], Sequence[bytes]]
 
@@ -29,7 +30,6 @@ LEAST_ID_CHARS = 4
 _GOOD = ("true", "1", "yes", "good")
 _ROWS_PER_READ = 1000
 _BYTES_PER_READ = 32 * 2**20
-_IDS_PER_STATEMENT = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +126,7 @@ class CallTable:
     def _there(self, connection: Connection, ids: Iterable[str]) -> set[str]:
         """Which of these calls are in the record."""
         c = schema.calls.c
-        found = (connection.execute(select(c.id).where(c.id.in_(some))).scalars() for some in _chunks(list(ids)))
+        found = (connection.execute(select(c.id).where(c.id.in_(some))).scalars() for some in in_parts(ids))
         return {str(call_id) for part in found for call_id in part}
 
     def _written(self, connection: Connection, ids: Iterable[str]) -> list[str]:
@@ -135,7 +135,7 @@ class CallTable:
             return list(ids)
         c = schema.calls.c
         mine = text("calls.xmin = pg_current_xact_id()::xid")
-        found = (connection.execute(select(c.id).where(c.id.in_(some), mine)).scalars() for some in _chunks(list(ids)))
+        found = (connection.execute(select(c.id).where(c.id.in_(some), mine)).scalars() for some in in_parts(ids))
         return [str(call_id) for part in found for call_id in part]
 
     def get(self, call_id: str) -> Call | None:
@@ -193,7 +193,7 @@ class CallTable:
             return
         with self._database.writing() as connection:
             for task_id, ids in by_task.items():
-                for some in _chunks(ids):
+                for some in in_parts(ids):
                     mine = schema.calls.c.id.in_(some)
                     connection.execute(update(schema.calls).where(mine).values(task_id=task_id))
 
@@ -252,17 +252,13 @@ def _groups(sized: Sequence[tuple[str, int]]) -> Iterator[list[str]]:
     group: list[str] = []
     size_bytes = 0
     for call_id, size in sized:
-        if group and (size_bytes + size > _BYTES_PER_READ or len(group) >= _IDS_PER_STATEMENT):
+        if group and (size_bytes + size > _BYTES_PER_READ or len(group) >= IDS_PER_STATEMENT):
             yield group
             group, size_bytes = [], 0
         group.append(call_id)
         size_bytes += size
     if group:
         yield group
-
-
-def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (ids[start : start + _IDS_PER_STATEMENT] for start in range(0, len(ids), _IDS_PER_STATEMENT))
 
 
 def _id_of(row: Row[Any]) -> str:

@@ -23,9 +23,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, OperationalError, SQLAlchemyError
 
 from freehold.errors import AwayError, BusyError, FreeholdError, MissingExtraError, SettingError, StateError
+from freehold.store.statements import MIGRATION_LOCK, lock
 
 HEAD = "0007"
-_MIGRATION_LOCK = 8700
 _AWAY_STATES = ("08", "53", "57")
 """PostgreSQL's classes of connection trouble, missing resources and operators' interventions."""
 _HALF_MIGRATED = ("already exists", "duplicate column", "no such table", "no such column", "does not exist")
@@ -262,7 +262,7 @@ def _migrate(engine: Engine, place: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     with engine.begin() as connection:
-        _wait_for_other_migrations(connection)
+        lock(connection, MIGRATION_LOCK)
         if _is_current(connection, place):
             return
         config.attributes["connection"] = connection
@@ -276,13 +276,6 @@ def _migrate(engine: Engine, place: str) -> None:
                 f"The database {place!r} is no whole one of any version of Freehold: {reason or 'it has no version'}.",
                 hint="Restore a backup, or choose another database_url. Nothing was changed.",
             ) from error
-
-
-def _wait_for_other_migrations(connection: Connection) -> None:
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    else:
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
 
 
 def _is_current(connection: Connection, place: str) -> bool:

@@ -15,10 +15,10 @@ from sqlalchemy import ColumnElement, Row, Select, case, func, select, union_all
 
 from freehold.store import schema
 from freehold.store.database import Database
+from freehold.store.statements import in_parts
 
 _LATENCIES_READ = 2000
 _TASKS_PER_STATEMENT = 100
-_IDS_PER_STATEMENT = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,9 +111,9 @@ def count_providers(database: Database, call_ids: Sequence[str]) -> dict[str, in
     c = schema.calls.c
     counts: Counter[str] = Counter()
     with database.reading() as connection:
-        for start in range(0, len(call_ids), _IDS_PER_STATEMENT):
-            chunk = c.id.in_(call_ids[start : start + _IDS_PER_STATEMENT])
-            query = select(c.provider, func.count()).where(chunk, c.provider != "").group_by(c.provider)
+        for some in in_parts(call_ids):
+            is_named = c.id.in_(some) & (c.provider != "")
+            query = select(c.provider, func.count()).where(is_named).group_by(c.provider)
             counts.update({str(name): int(count) for name, count in connection.execute(query)})
     return dict(counts)
 

@@ -12,12 +12,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select, text, update
+from sqlalchemy import Connection, select, update
 
 from freehold.store import schema
-
-_TASKS_LOCK = 8702
-_IDS_PER_STATEMENT = 500
+from freehold.store.statements import TASKS_LOCK, in_parts, lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +29,12 @@ class Placement:
 
 def hold_tasks(connection: Connection) -> None:
     """Let nobody change a task until this transaction ends; several may hold them at once."""
-    _lock(connection, "SELECT pg_advisory_xact_lock_shared(:key)")
+    lock(connection, TASKS_LOCK, is_shared=True)
 
 
 def change_tasks(connection: Connection) -> None:
     """Wait for all who hold the tasks, and keep them out until this transaction ends."""
-    _lock(connection, "SELECT pg_advisory_xact_lock(:key)")
+    lock(connection, TASKS_LOCK)
 
 
 def take_back_changed(connection: Connection, placements: Sequence[Placement]) -> None:
@@ -44,20 +42,11 @@ def take_back_changed(connection: Connection, placements: Sequence[Placement]) -
     tasks, calls = schema.tasks.c, schema.calls
     wanted = [placement.task_id for placement in placements]
     now: dict[str, float] = {}
-    for start in range(0, len(wanted), _IDS_PER_STATEMENT):
-        some = tasks.id.in_(wanted[start : start + _IDS_PER_STATEMENT])
-        now |= {row.id: row.changed_at for row in connection.execute(select(tasks.id, tasks.changed_at).where(some))}
+    for some in in_parts(wanted):
+        rows = connection.execute(select(tasks.id, tasks.changed_at).where(tasks.id.in_(some)))
+        now |= {row.id: row.changed_at for row in rows}
     for placement in placements:
         if now.get(placement.task_id) != placement.changed_at:
-            for start in range(0, len(placement.call_ids), _IDS_PER_STATEMENT):
-                some = calls.c.id.in_(placement.call_ids[start : start + _IDS_PER_STATEMENT])
-                mine = calls.c.task_id == placement.task_id
-                connection.execute(update(calls).where(some, mine).values(task_id=None))
-
-
-def _lock(connection: Connection, of_postgres: str) -> None:
-    """SQLite has one writer at a time; that is enough for both."""
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    else:
-        connection.execute(text(of_postgres), {"key": _TASKS_LOCK})
+            mine = calls.c.task_id == placement.task_id
+            for some in in_parts(placement.call_ids):
+                connection.execute(update(calls).where(calls.c.id.in_(some), mine).values(task_id=None))

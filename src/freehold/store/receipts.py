@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, insert, select, text
+from sqlalchemy import Connection, Row, insert, select
 
 import freehold
 from freehold.errors import DataError
@@ -33,11 +33,11 @@ from freehold.model.verdict import Verdict
 from freehold.store import schema
 from freehold.store.database import Database
 from freehold.store.documents import read_document
+from freehold.store.statements import RECEIPTS_LOCK, lock
 
 T = TypeVar("T")
 REPORT_FILES = ("report.html", "report.json", "report.txt")
 _ROWS_PER_READ = 200
-_APPENDING_LOCK = 8701
 _TABLE = schema.receipts
 
 
@@ -102,10 +102,7 @@ class ReceiptTable:
 
 def take_turn(connection: Connection) -> None:
     """Let nobody else append until this transaction ends; its first statement."""
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    else:
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _APPENDING_LOCK})
+    lock(connection, RECEIPTS_LOCK)
 
 
 def append_verdict(connection: Connection, verdict: Verdict, report: Mapping[str, str]) -> None:

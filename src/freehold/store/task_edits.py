@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import time
 import zlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
@@ -21,10 +21,10 @@ from freehold.model.task import Task
 from freehold.store import schema
 from freehold.store.database import Database
 from freehold.store.placement import change_tasks
+from freehold.store.statements import in_parts
 from freehold.store.task_registry import read_task, task_document
 
 EditKind = Literal["merge", "split", "rename"]
-_IDS_PER_STATEMENT = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +144,7 @@ class TaskEditTable:
         c = schema.calls.c
         found: list[str] = []
         with self._database.reading() as connection:
-            for some in _chunks(ids):
+            for some in in_parts(ids):
                 found += connection.execute(select(c.id).where(c.parent_id.in_(some))).scalars()
         return found
 
@@ -174,12 +174,8 @@ def _calls_of(connection: Connection, task_id: str) -> list[str]:
 
 
 def _assign(connection: Connection, ids: Sequence[str], task_id: str | None) -> None:
-    for some in _chunks(ids):
+    for some in in_parts(ids):
         connection.execute(update(schema.calls).where(schema.calls.c.id.in_(some)).values(task_id=task_id))
-
-
-def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (ids[start : start + _IDS_PER_STATEMENT] for start in range(0, len(ids), _IDS_PER_STATEMENT))
 
 
 def _document(edit: TaskEdit) -> dict[str, Any]:

@@ -26,9 +26,8 @@ from freehold.store.documents import read_document
 from freehold.store.figures import TaskFigures, TaskTotal, count_providers, read_figures, read_totals
 from freehold.store.placement import change_tasks
 from freehold.store.receipts import append_route, append_verdict, report_sums, take_turn
+from freehold.store.statements import in_parts
 from freehold.text.prompts.template import Template
-
-_IDS_PER_STATEMENT = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,9 +103,8 @@ class TaskRegistry:
         columns = schema.tasks.c
         found: list[Task] = []
         with self._database.reading() as connection:
-            for start in range(0, len(task_ids), _IDS_PER_STATEMENT):
-                some = columns.id.in_(task_ids[start : start + _IDS_PER_STATEMENT])
-                query = select(columns.document).where(some).order_by(columns.created_at, columns.id)
+            for some in in_parts(task_ids):
+                query = select(columns.document).where(columns.id.in_(some)).order_by(columns.created_at, columns.id)
                 found += [read_task(row.document) for row in connection.execute(query)]
         return found
 
@@ -264,9 +262,8 @@ class TaskRegistry:
         place = func.row_number().over(partition_by=table.c.task_id, order_by=order).label("place")
         found: list[Row[Any]] = []
         with self._database.reading() as connection:
-            for start in range(0, len(task_ids), _IDS_PER_STATEMENT):
-                some = table.c.task_id.in_(task_ids[start : start + _IDS_PER_STATEMENT])
-                ranked = select(table.c.id, place).where(some).subquery()
+            for some in in_parts(task_ids):
+                ranked = select(table.c.id, place).where(table.c.task_id.in_(some)).subquery()
                 query = select(table).join(ranked, ranked.c.id == table.c.id).where(ranked.c.place == 1)
                 found += connection.execute(query)
         return found

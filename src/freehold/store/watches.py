@@ -22,10 +22,10 @@ from freehold.model.live import Live
 from freehold.store import schema
 from freehold.store.database import Database
 from freehold.store.receipts import WatchStep, append_watch, take_turn
+from freehold.store.statements import in_parts
 
 _GATEWAY = "gateway:"
 """Begins the names of the gateways' own rows; no task's id has a colon."""
-_IDS_PER_STATEMENT = 500
 _LOG = logging.getLogger("freehold.watch")
 
 
@@ -57,11 +57,9 @@ class WatchTable:
         table = schema.watches
         found: dict[str, WatchRow] = {}
         with self._database.reading() as connection:
-            for start in range(0, len(task_ids), _IDS_PER_STATEMENT):
-                some = table.c.task_id.in_(task_ids[start : start + _IDS_PER_STATEMENT])
-                found |= {
-                    row.task_id: WatchRow(**row._mapping) for row in connection.execute(select(table).where(some))
-                }
+            for some in in_parts(task_ids):
+                rows = connection.execute(select(table).where(table.c.task_id.in_(some)))
+                found |= {row.task_id: WatchRow(**row._mapping) for row in rows}
         return found
 
     def put(self, row: WatchRow, step: WatchStep | None = None) -> bool:
