@@ -70,3 +70,11 @@ def test_one_that_cannot_be_loaded_or_is_gone_is_read_as_any_other(caplog: pytes
     assert read_request("gone", b'{"model": "m"}').dialect == "other"
     assert read_request("of-a-package-that-was-there", b'{"model": "m"}').model == "m"
     assert caplog.text.count("The dialect gone is not read: 'gone' of dialects cannot be loaded") == 1
+
+
+def test_a_name_that_the_record_cannot_hold_is_left_out(offer: Offer, caplog: pytest.LogCaptureFixture) -> None:
+    """PostgreSQL would refuse each of its calls."""
+    long = "d" * 33
+    offer("dialects", long, "seams.dialects_of_others:PLAIN")
+    assert read_request(long, b'{"model": "m"}').dialect == "other"
+    assert "its name has more than 32 characters" in caplog.text

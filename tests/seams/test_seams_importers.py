@@ -12,6 +12,7 @@ from msgspec import structs
 
 from freehold.errors import DataError, NotFoundError, SettingError
 from freehold.ingest.importers import Fidelity, read_calls
+from freehold.model.coins import Coins
 from freehold.record.run.call_lookup import CallFilter, find_calls
 
 Offer = Callable[[str, str, str], None]
@@ -23,6 +24,7 @@ def test_calls_that_were_exported_come_back_as_they_were(tmp_path: Path) -> None
     sent[1] = structs.replace(
         sent[1], tags={"a": "ü"}, arm="audit", parent_id=sent[0].id, propensity=0.5, cost_usd=0.25
     )
+    sent[2] = structs.replace(sent[2], coins=Coins(audit="due", audit_rate=0.05, coin="owned", new_prompt=2))
     workspace.store.calls.add(sent)
     path = tmp_path / "calls.jsonl"
     rows = [view.plain() for view in find_calls(workspace, CallFilter())]

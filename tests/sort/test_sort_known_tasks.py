@@ -50,7 +50,10 @@ def _recording(workspace: Workspace, clock: Clock | None = None) -> KnownTasks:
 
 
 def _record(known: KnownTasks, calls: list[Call]) -> list[Call]:
-    return known.record([read_call(call) for call in calls])
+    """The calls as they are in the record now."""
+    known.record([read_call(call) for call in calls])
+    kept = {call.id: call for call in known._store().calls.stream(CallFilter())}
+    return [kept[call.id] for call in calls]
 
 
 def _waiting(store: Store) -> int:

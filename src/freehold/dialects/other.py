@@ -25,6 +25,7 @@ LIMIT_S = 1.0
 """Seconds that a package may take to read a request or an answer, while the gateway's event loop waits for it."""
 LOAD_S = 30.0
 """Seconds that it may take to be imported."""
+_MOST_CHARS = 32
 _LOG = logging.getLogger("freehold.dialects")
 T = TypeVar("T")
 
@@ -49,10 +50,18 @@ def read_others(table: Seam) -> dict[Dialect, Form]:
     for name in table.names():
         if name not in table.own:
             try:
-                found[name] = _guarded(name, TimeLimit(f"freehold-dialect-{name}", LOAD_S).call(table.load, name))
+                form = TimeLimit(f"freehold-dialect-{name}", LOAD_S).call(table.load, _checked(name))
+                found[name] = _guarded(name, form)
             except (SettingError, TimeoutError) as error:
                 _LOG.error("The dialect %s is not read: %s", name, error)
     return found
+
+
+def _checked(name: Dialect) -> Dialect:
+    """The name, which stands in the record with each call; SettingError where it is too long for that."""
+    if len(name) > _MOST_CHARS:
+        raise SettingError(f"its name has more than {_MOST_CHARS} characters.", hint="Tell its package.")
+    return name
 
 
 def _guarded(name: Dialect, form: Form) -> Form:

@@ -55,7 +55,7 @@ class ProvidersOnly(Router):
     body: Body = staticmethod(owned_body)
 
     def is_idle(self) -> bool:
-        """False, so that a request is placed where a router of this kind finds something after all."""
+        """No, so that `find` is asked, which a subclass may answer."""
         return False
 
     def find(self, asked: Asked, explicit_task: str | None) -> Assignment | None:

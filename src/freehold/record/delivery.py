@@ -81,7 +81,7 @@ class Delivery(Generic[T]):
     def __init__(
         self,
         folder: Path,
-        sink: Callable[[Sequence[T]], object],
+        sink: Callable[[Sequence[T]], None],
         read: Callable[[Exchange], T],
         *,
         batch_calls: int = BATCH_CALLS,

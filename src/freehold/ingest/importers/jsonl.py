@@ -1,6 +1,7 @@
 """Calls of our own, as `freehold calls --json` prints them: one JSON object a line.
 
-Bodies are text there, so bytes that were no UTF-8 have come out as U+FFFD; a body with that sign is counted as changed.
+Coins stand among the tags there, and are coins again here. Bodies are text, so bytes that were no UTF-8 have come out
+as U+FFFD; a body with that sign is counted as changed.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from msgspec import structs
 from freehold.errors import NotFoundError
 from freehold.ingest.importers import Fidelity
 from freehold.model.call import Call
+from freehold.model.coins import coins_of, without_coins
 
 _BODIES = ("request_body", "response_body")
 _BESIDE = frozenset({"task", "provider_fields", "feedback", "answer"})
@@ -58,6 +60,7 @@ def _call(line: str, place: str, fidelity: Fidelity) -> Call | None:
         return None
     try:
         call = msgspec.convert({name: value for name, value in row.items() if name not in _BESIDE}, Call)
+        call = structs.replace(call, coins=coins_of(call.tags), tags=without_coins(call.tags))
     except msgspec.ValidationError as error:
         fidelity.skip(" ".join(str(error).split()), place)
         return None

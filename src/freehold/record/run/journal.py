@@ -44,7 +44,7 @@ def journal_folder(settings: Settings) -> Path:
 
 
 @contextmanager
-def delivering(settings: Settings, sink: Callable[[Sequence[ReadCall]], object]) -> Iterator[Delivery[ReadCall]]:
+def delivering(settings: Settings, sink: Callable[[Sequence[ReadCall]], None]) -> Iterator[Delivery[ReadCall]]:
     """The delivery of a state folder's journal; BusyError when another process delivers it."""
     prices = {provider.name: provider.prices for provider in settings.providers}
     limit_bytes = max(_LEAST_DECODED_BYTES, int(settings.number("gateway.max_body_mb") * 2**20))

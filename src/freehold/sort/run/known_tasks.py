@@ -21,7 +21,6 @@ from collections.abc import Callable, Sequence
 from msgspec import structs
 
 from freehold.errors import AwayError, BusyError
-from freehold.model.call import Call
 from freehold.model.tags import TASK_TAG
 from freehold.model.task import Task, fits_some
 from freehold.sort import TaskIndex
@@ -51,21 +50,19 @@ class KnownTasks:
         self._looked_at = self._began_at = clock()
         self._left: dict[str, int] = defaultdict(int)
 
-    def record(self, reads: Sequence[ReadCall]) -> list[Call]:
-        """Write calls, and return them as they were written."""
+    def record(self, reads: Sequence[ReadCall]) -> None:
+        """Write calls, each with its task where that is known."""
         store = self._store()
-        found = self._find(store, reads)
-        calls = [
-            read.call if task_id is None else structs.replace(read.call, task_id=task_id)
-            for read, task_id in zip(reads, found, strict=True)
-        ]
+        calls: list[Call] = []
         placed: dict[str, list[str]] = defaultdict(list)
-        for call, task_id in zip(calls, found, strict=True):
-            if task_id is not None:
-                placed[task_id].append(call.id)
+        for read, task_id in zip(reads, self._find(store, reads), strict=True):
+            if task_id is None:
+                calls.append(read.call)
+            else:
+                calls.append(structs.replace(read.call, task_id=task_id))
+                placed[task_id].append(read.call.id)
         placements = [Placement(task_id, self._changed_at[task_id], ids) for task_id, ids in placed.items()]
         store.calls.add(calls, placements)
-        return calls
 
     def _find(self, store: Store, reads: Sequence[ReadCall]) -> list[str | None]:
         """The task of each call that surely has one; whatever goes wrong here, the calls are recorded."""
