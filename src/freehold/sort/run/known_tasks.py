@@ -21,6 +21,7 @@ from collections.abc import Callable, Sequence
 from msgspec import structs
 
 from freehold.errors import AwayError, BusyError
+from freehold.model.call import Call
 from freehold.model.tags import TASK_TAG
 from freehold.model.task import Task, fits_some
 from freehold.sort import TaskIndex
