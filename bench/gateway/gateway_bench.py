@@ -16,6 +16,7 @@ Not covered: other machines than this one, and gateways across a network.
 from __future__ import annotations
 
 import argparse
+import json
 import platform
 import shutil
 import signal
@@ -30,7 +31,7 @@ from gateway_figures import Result
 from gateway_host import BenchError, Processes, busy_share, processor, require_tools, split_cores
 from gateway_measure import Bench, Plan, tell
 from gateway_peers import peer_systems
-from gateway_record import ROOT, measure_record, print_record
+from gateway_record import ROOT, measure_record, print_record, record_aims
 from gateway_report import Report, aims, as_json, print_aims, print_tables
 from gateway_systems import System, own_systems, start_static_upstream, start_stream_upstream
 
@@ -43,22 +44,22 @@ def main() -> int:
     """Measure what the command line asks for; 1 when Freehold could not be measured whole."""
     options = _options()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    if options.record:
-        return _record(options)
-    systems = _chosen(options)
-    plan = _plan(options)
     try:
-        require_tools()
-        busy = busy_share(1.0)
-        tell(f"other work has {busy:.0%} of the cores")
-        results = _measure(systems, plan, options)
+        return _record(options) if options.record else _gateways(options)
     except BenchError as reason:
         sys.stderr.write(f"bench/gateway.py: {reason}\n")
         return 1
     except KeyboardInterrupt:
         sys.stderr.write("Stopped.\n")
         return 130
-    report = Report(results)
+
+
+def _gateways(options: argparse.Namespace) -> int:
+    systems = _chosen(options)
+    plan = _plan(options)
+    require_tools()
+    busy = _busy()
+    report = Report(_measure(systems, plan, options))
     found = aims(report, options.workers)
     if busy > _BUSY:
         print(f"Other work had {busy:.0%} of the cores when this began: the figures are too low.")
@@ -71,22 +72,29 @@ def main() -> int:
 
 
 def _record(options: argparse.Namespace) -> int:
-    """Measure what recording costs; 1 when a checkout could not be measured."""
-    checkouts = {"this checkout": ROOT} | ({options.against.name: options.against} if options.against else {})
+    """Measure what recording costs a call."""
+    checkouts = {"this checkout": ROOT} | ({options.against.resolve().name: options.against} if options.against else {})
     calls = options.calls or (5_000 if options.quick else 20_000)
+    busy = _busy()
     options.folder.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="record-", dir=options.folder.resolve()))
     try:
-        print_record(measure_record(checkouts, folder, calls=calls, rounds=1 if options.quick else 5))
-    except BenchError as reason:
-        sys.stderr.write(f"bench/gateway.py: {reason}\n")
-        return 1
-    except KeyboardInterrupt:
-        sys.stderr.write("Stopped.\n")
-        return 130
+        costs = measure_record(checkouts, folder, calls=calls, rounds=1 if options.quick else 5)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    found = record_aims(costs)
+    print_record(costs)
+    print_aims(found)
+    if options.json:
+        about = {"processor": processor(), "calls": calls, "busy_before": round(busy, 3)}
+        print(json.dumps({**about, "record": list(map(asdict, costs)), "aims": list(map(asdict, found))}))
     return 0
+
+
+def _busy() -> float:
+    busy = busy_share(1.0)
+    tell(f"other work has {busy:.0%} of the cores")
+    return busy
 
 
 def _measure(systems: Sequence[System], plan: Plan, options: argparse.Namespace) -> list[Result]:

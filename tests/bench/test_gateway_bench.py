@@ -156,3 +156,61 @@ def _serve(listener: socket, stop: threading.Event, stall_s: float) -> None:
             one.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
     for one in connections:
         one.close()
+
+
+def _measured(monkeypatch: pytest.MonkeyPatch, folder: Path, *cpu_s: float) -> int:
+    """Measure this checkout beside itself, where the command takes these CPU seconds one time after the other."""
+    import gateway_bench
+    import gateway_record
+
+    seconds = iter(cpu_s)
+    monkeypatch.setattr(gateway_record, "_tasks", lambda *_: next(seconds))
+    options = [
+        "--record",
+        "--quick",
+        "--json",
+        "--calls",
+        "100",
+        "--folder",
+        str(folder),
+        "--against",
+        str(BENCH.parent),
+    ]
+    monkeypatch.setattr(sys, "argv", ["gateway.py", *options, "--against", str(BENCH.parent)])
+    return int(gateway_bench.main())
+
+
+def test_the_cost_of_recording_is_a_ratio_to_another_checkout(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _measured(monkeypatch, tmp_path, 2.0, 1.5, 1.0, 2.0, 2.0, 1.0) == 0
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert [cost["rounds_us"] for cost in told["record"]] == [[5000.0], [10000.0]]
+    assert [(aim["measured"], aim["is_met"]) for aim in told["aims"]] == [("0.50", False)]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cost_that_cannot_be_told_is_no_figure(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _measured(monkeypatch, tmp_path, 2.0, 1.1, 1.0) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "100 calls are too few" in told.err
+
+
+def test_recording_is_measured_by_the_command_itself(tmp_path: Path) -> None:
+    options = ["--record", "--quick", "--calls", "4000", "--folder", str(tmp_path)]
+    command = [sys.executable, str(BENCH / "gateway.py"), *options]
+    done = subprocess.run(command, cwd=BENCH.parent, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "CPU us a call to read, assemble, store and sort" in done.stdout
+
+
+def test_a_checkout_that_cannot_record_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    options = ["--record", "--quick", "--calls", "10", "--folder", str(tmp_path), "--against", str(tmp_path / "other")]
+    command = [sys.executable, str(BENCH / "gateway.py"), *options]
+    done = subprocess.run(command, cwd=BENCH.parent, check=False, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "there is no Freehold in" in done.stderr.splitlines()[-1]
