@@ -1,7 +1,7 @@
 """The garbage collector of Python, and work that makes many objects and no cycles.
 
 By default it looks at the youngest objects whenever there are 700 more, and now and then at all that the process has.
-Where each call that is read makes some dozens of objects, which are gone with their batch, that is a tenth of the work.
+Delivery makes some dozens of objects for each call, which are gone with their batch, and spends a tenth of its time so.
 
 Not covered: memory of native libraries (`train.memory`).
 """
