@@ -17,7 +17,6 @@ import freehold
 from freehold.gateway.refusal_counts import REFUSED_TAG, SAMPLES
 from freehold.model.coins import COIN_NAMES
 from freehold.model.tags import RESERVED, is_reserved
-from freehold.watch.run.observations import is_audit_due, is_shadow_due
 
 PACKAGE = Path(freehold.__file__).parent
 SPELLINGS = ("{}=due", " {} = due", "team=a,{}=due", "{}")
@@ -36,8 +35,8 @@ def test_a_tag_of_the_gateways_own_is_refused(town: Town, plan: Plan, name: str)
     for call in town.shelf.calls:
         assert (call.status, call.error, call.arm) == (400, "reserved_tag", "rented")
         assert set(call.tags) <= {"team", REFUSED_TAG}
-        assert not is_audit_due(call)
-        assert not is_shadow_due(call)
+        assert not call.coins.is_audit_due
+        assert not call.coins.is_shadow_due
     assert town.upstream.seen == []
 
 

@@ -52,7 +52,7 @@ def plan_of(route: Route, settings: Settings) -> Plan:
 def evidence_at(route: Route) -> float:
     """When the newest call came that the proof behind a route rests on."""
     newest = route.baseline.newest_call_at
-    return _proven_at(route) if newest is None else newest
+    return proven_at(route) if newest is None else newest
 
 
 def slow_ms(route: Route, settings: Settings) -> float | None:
@@ -72,8 +72,7 @@ def edited(route: Route, tasks: Sequence[Task]) -> tuple[str, ...]:
 
 def came_later(route: Route, tasks: Sequence[Task]) -> list[Task]:
     """The other tasks whose first call came after the proof."""
-    proven_at = _proven_at(route)
-    return [task for task in tasks if task.id != route.task_id and task.created_at > proven_at]
+    return [task for task in tasks if task.id != route.task_id and task.created_at > proven_at(route)]
 
 
 def _risk(route: Route) -> float | None:
@@ -92,7 +91,7 @@ def _risk(route: Route) -> float | None:
     return min(risk, _MOST_SHARE)
 
 
-def _proven_at(route: Route) -> float:
+def proven_at(route: Route) -> float:
     """When the proof behind a route was made; of one whose verdict does not say, when the route was put."""
     return route.created_at if route.baseline.created_at is None else route.baseline.created_at
 

@@ -61,8 +61,6 @@ from freehold.watch.run.observations import (
     JoinedCall,
     ObservationContext,
     awaits,
-    is_audit_due,
-    is_shadow_due,
     is_stray,
     observation,
     stray,
@@ -245,7 +243,8 @@ class _Follower:
         page = self._page(kept.cursor, until)
         for start in range(0, len(page), _CALLS_AT_ONCE):
             some = page[start : start + _CALLS_AT_ONCE]
-            beside = self._following.beside([call.id for call in some if is_audit_due(call) or is_shadow_due(call)])
+            due = [call.id for call in some if call.coins.is_audit_due or call.coins.is_shadow_due]
+            beside = self._following.beside(due)
             ready = self._ready(some, beside)
             kept = self._folded(kept, ready, beside)
             if len(ready) < len(some) or isinstance(standing(kept.watch), RollBack | Withhold):

@@ -17,7 +17,7 @@ from freehold.route import RAMP, SLICES, TEMPLATE
 from freehold.settings import Settings
 from freehold.store import Place, Store, WatchStep
 from freehold.watch import Watch, new_watch, with_evidence, with_staleness
-from freehold.watch.run.bounds import plan_of
+from freehold.watch.run.bounds import plan_of, proven_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,10 +85,9 @@ def said_by_probes(document: Mapping[str, object], route: Route) -> tuple[str, .
     probes = document.get("probes")
     found = probes if isinstance(probes, dict) else {}
     why, asked_at = found.get("changed"), found.get("asked_at")
-    proven_at = route.baseline.created_at
     if not isinstance(why, str) or not why or not isinstance(asked_at, float):
         return ()
-    return (why,) if asked_at > (route.created_at if proven_at is None else proven_at) else ()
+    return (why,) if asked_at > proven_at(route) else ()
 
 
 def last_told(document: Mapping[str, object], route: Route) -> Live:

@@ -59,22 +59,12 @@ class ObservationContext:
     unfit: list[ReadCall] = field(default_factory=list)
 
 
-def is_audit_due(call: Call) -> bool:
-    """Whether chance had an audit of this call in mind."""
-    return call.coins.is_audit_due
-
-
-def is_shadow_due(call: Call) -> bool:
-    """Whether chance had a shadow of this call in mind."""
-    return call.coins.is_shadow_due
-
-
 def awaits(call: Call, beside: Mapping[str, Call]) -> bool:
     """Whether an answer beside this call is still to come."""
     if call.coins.owned in _UNFIT:
         return False
-    is_audit_awaited = call.arm == "owned" and is_audit_due(call) and "audit" not in beside
-    return is_audit_awaited or (is_shadow_due(call) and "shadow" not in beside)
+    is_audit_awaited = call.arm == "owned" and call.coins.is_audit_due and "audit" not in beside
+    return is_audit_awaited or (call.coins.is_shadow_due and "shadow" not in beside)
 
 
 def observation(seen: JoinedCall, eye: ObservationContext) -> Observation:
@@ -93,7 +83,7 @@ def observation(seen: JoinedCall, eye: ObservationContext) -> Observation:
         call_id=call.id,
         created_at=call.created_at,
         is_local=is_local,
-        propensity=call.coins.audit_rate if is_local and is_audit_due(call) else None,
+        propensity=call.coins.audit_rate if is_local and call.coins.is_audit_due else None,
         audit_rate=call.coins.audit_rate,
         loss=None if wrong is None or not is_local else float(wrong[0]),
         is_pair_due=_is_pair(seen.call, eye.route),
@@ -194,8 +184,8 @@ def _is_pair(call: Call, route: Route) -> bool:
     A pair is a request that the provider answers with a shadow due, or one of a canary's whose audit was due before the
     cascade decided, and then also where it left it to the provider.
     """
-    is_audited = route.kind == "canary" and is_audit_due(call) and call.coins.coin == "owned"
-    return is_shadow_due(call) or is_audited
+    is_audited = route.kind == "canary" and call.coins.is_audit_due and call.coins.coin == "owned"
+    return call.coins.is_shadow_due or is_audited
 
 
 def _difference(seen: JoinedCall, wrong: tuple[bool, bool] | None, route: Route) -> float | None:
@@ -206,7 +196,7 @@ def _difference(seen: JoinedCall, wrong: tuple[bool, bool] | None, route: Route)
     call, shadow = seen.call, seen.shadow
     if not _is_pair(call, route):
         return None
-    if is_shadow_due(call):
+    if call.coins.is_shadow_due:
         is_left = shadow is not None and (shadow.error is not None or not _would_be_used(shadow, route))
     else:
         is_left = call.arm != "owned"
